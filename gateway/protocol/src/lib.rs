@@ -1,0 +1,11 @@
+//! The wire types between browsers, gateway, operator and the runtime in the pod. No I/O, no Kubernetes.
+//!
+//! - [`assertion`]: the short signed statement that lets a request into a pod
+//! - [`trust`]: the keys behind it, as the operator's Secret and a pod's annotation hold them
+//! - [`kterm`]: the frames of a terminal socket
+//! - [`runtime`]: what the runtime tells the operator about its start, its idleness and its end
+
+pub mod assertion;
+pub mod kterm;
+pub mod runtime;
+pub mod trust;
