@@ -1,1 +1,13 @@
-//! Placeholder.
+//! What the tests against a real cluster share: a cluster to talk to, a namespace of one's own, waiting for
+//! conditions with a deadline, the gateway as a tool sees it, a terminal client, a git server.
+//!
+//! Everything here talks to real parts. `eval "$(make -s env)"` says where they are.
+
+pub mod cluster;
+pub mod gateway;
+pub mod git_server;
+pub mod session;
+pub mod terminal;
+
+pub use cluster::{Cluster, Namespace};
+pub use gateway::Gateway;

@@ -1,0 +1,214 @@
+//! What breaks, and what stands afterwards: the desired state, no orphan, no doubled pod, shell output without a
+//! gap or a repeat. These tests disturb others, so they run in a binary of their own, one after another.
+
+use std::sync::LazyLock;
+
+use anyhow::{Context, Result, ensure};
+use fabrica_e2e::cluster::{Cluster, SYSTEM_NAMESPACE, eventually, wait_for, with_namespace};
+use fabrica_e2e::terminal::Terminal;
+use fabrica_e2e::{Gateway, Namespace};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::coordination::v1::Lease;
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::ResourceExt;
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
+use serde_json::json;
+use tokio::sync::Mutex;
+
+/// One disturbance at a time.
+static ALONE: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
+
+/// Ends a pod without a goodbye.
+fn at_once() -> DeleteParams {
+    DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() }
+}
+
+#[tokio::test]
+async fn the_operator_may_be_killed_at_every_step_of_a_create() {
+    let _alone = ALONE.lock().await;
+    with_namespace(|namespace| async move {
+        // Each round kills it a little later: nothing made, policy made, pod made, pod starting, Ready.
+        for round in 0..6_u64 {
+            let name = format!("killed-{round}");
+            namespace.session(&name, json!({"workspace": {"size": "64Mi"}})).await?;
+            let step = tokio::time::Duration::from_millis(40 * round * round);
+            let started = wait_for(&namespace.api::<Pod>(), &format!("{name}-session"), "made", |pod| pod.is_some());
+            let _ = tokio::time::timeout(step, started).await;
+            for pod in namespace.cluster.component_pods("operator").await? {
+                namespace.cluster.api::<Pod>(SYSTEM_NAMESPACE).delete(&pod.name_any(), &at_once()).await?;
+            }
+            namespace.await_ready(&name).await?;
+        }
+        let pods = namespace.api::<Pod>().list(&ListParams::default()).await?.items;
+        ensure!(pods.len() == 6, "{} pods for 6 Sessions", pods.len());
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_operators_make_one_pod() {
+    let _alone = ALONE.lock().await;
+    with_namespace(|namespace| async move {
+        scale(&namespace.cluster, "fabrica-operator", 2).await?;
+        for round in 0..3 {
+            let name = format!("pair-{round}");
+            namespace.session(&name, json!({})).await?;
+            let lease = namespace.cluster.api::<Lease>(SYSTEM_NAMESPACE).get("fabrica-operator").await?;
+            let holder = lease.spec.and_then(|spec| spec.holder_identity).context("a leader")?;
+            // The leader goes; its place is taken, and the Lease says by whom.
+            namespace.cluster.api::<Pod>(SYSTEM_NAMESPACE).delete(&holder, &at_once()).await?;
+            namespace.await_ready(&name).await?;
+        }
+        let pods = namespace.api::<Pod>().list(&ListParams::default()).await?.items;
+        ensure!(pods.len() == 3, "{} pods for 3 Sessions", pods.len());
+        scale(&namespace.cluster, "fabrica-operator", 1).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_leader_that_loses_its_lease_steps_down() {
+    let _alone = ALONE.lock().await;
+    with_namespace(|namespace| async move {
+        let leases = namespace.cluster.api::<Lease>(SYSTEM_NAMESPACE);
+        let stolen = Patch::Merge(json!({"spec": {"holderIdentity": "a-stranger", "leaseDurationSeconds": 15}}));
+        leases.patch("fabrica-operator", &PatchParams::default(), &stolen).await?;
+        wait_for(&leases, "fabrica-operator", "taken back", |lease: Option<&Lease>| {
+            lease
+                .and_then(|lease| lease.spec.as_ref()?.holder_identity.as_deref())
+                .is_some_and(|holder| holder.starts_with("fabrica-operator"))
+        })
+        .await?;
+        namespace.ready_session("after", json!({})).await?;
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_gateway_killed_under_a_live_terminal_costs_no_byte() {
+    let _alone = ALONE.lock().await;
+    with_namespace(|namespace| async move {
+        namespace.ready_session("live", json!({})).await?;
+        let mut terminal = counting(&namespace, "live").await?;
+        for _ in 0..4 {
+            terminal.read_some().await?;
+            for pod in namespace.cluster.component_pods("gateway").await?.iter().take(1) {
+                namespace.cluster.api::<Pod>(SYSTEM_NAMESPACE).delete(&pod.name_any(), &at_once()).await?;
+            }
+            terminal.resume().await?;
+        }
+        check_count(&mut terminal).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_container_runtime_restarted_keeps_the_shell() {
+    let _alone = ALONE.lock().await;
+    with_namespace(|namespace| async move {
+        namespace.ready_session("runtime", json!({})).await?;
+        let mut terminal = counting(&namespace, "runtime").await?;
+        cluster_part("restart", "containerd").await?;
+        check_count(&mut terminal).await?;
+        namespace.ready_session("fresh", json!({})).await?;
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_api_server_away_for_twenty_seconds_costs_nothing() {
+    let _alone = ALONE.lock().await;
+    with_namespace(|namespace| async move {
+        namespace.ready_session("before", json!({})).await?;
+        let mut terminal = counting(&namespace, "before").await?;
+        cluster_part("stop", "kube-apiserver").await?;
+        let away = tokio::time::Duration::from_secs(20);
+        // Not a wait for something: the absence itself is the test.
+        let silence = tokio::time::timeout(away, std::future::pending::<()>()).await;
+        let back = cluster_part("start", "kube-apiserver").await;
+        ensure!(silence.is_err());
+        back?;
+        check_count(&mut terminal).await?;
+        eventually("a new Session becomes Ready", || async {
+            namespace.session("after", json!({})).await.map(Some)
+        })
+        .await?;
+        namespace.await_ready("after").await?;
+        namespace.await_ready("before").await?;
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn keys_rotate_under_live_sockets() {
+    let _alone = ALONE.lock().await;
+    with_namespace(|namespace| async move {
+        namespace.ready_session("keys", json!({})).await?;
+        let mut terminal = counting(&namespace, "keys").await?;
+        let annotation = |pod: &Pod| pod.annotations().get("fabrica.dev/trust-keys").cloned();
+        let before = annotation(&namespace.api::<Pod>().get("keys-session").await?);
+        let rotate = Patch::Merge(json!({"metadata": {"annotations": {"fabrica.dev/rotate": chrono::Utc::now().to_rfc3339()}}}));
+        namespace
+            .cluster
+            .api::<Secret>(SYSTEM_NAMESPACE)
+            .patch("fabrica-trust", &PatchParams::default(), &rotate)
+            .await?;
+        wait_for(&namespace.api::<Pod>(), "keys-session", "told of the new key", |pod: Option<&Pod>| {
+            pod.is_some_and(|pod| annotation(pod) != before)
+        })
+        .await?;
+        for _ in 0..3 {
+            terminal.resume().await?;
+        }
+        check_count(&mut terminal).await
+    })
+    .await;
+}
+
+/// How far the shells count: long enough to be under way while things break.
+const COUNT: usize = 40_000;
+
+/// A terminal whose shell is counting.
+async fn counting(namespace: &Namespace, session: &str) -> Result<Terminal> {
+    let token = namespace.user("counter", "edit").await?;
+    let gateway = Gateway::new(Some(&token))?;
+    let mut terminal = Terminal::connect(&gateway, &namespace.name, session).await?;
+    let command = format!("stty -echo; for i in $(seq {COUNT}); do echo \"n=$i\"; done; echo all-counted");
+    terminal.type_line(&command).await?;
+    Ok(terminal)
+}
+
+/// Reads to the end of the count: every number once, in order.
+async fn check_count(terminal: &mut Terminal) -> Result<()> {
+    let text = terminal.read_until("\nall-counted").await?;
+    let numbers: Vec<usize> =
+        text.lines().filter_map(|line| line.trim_end().strip_prefix("n=")?.parse().ok()).collect();
+    ensure!(numbers.len() == COUNT, "{} of {COUNT} numbers arrived", numbers.len());
+    ensure!(numbers.iter().copied().eq(1..=COUNT), "a number is missing or doubled");
+    Ok(())
+}
+
+async fn scale(cluster: &Cluster, name: &str, replicas: i32) -> Result<()> {
+    let deployments = cluster.api::<Deployment>(SYSTEM_NAMESPACE);
+    let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+    deployments.patch(name, &PatchParams::default(), &patch).await?;
+    wait_for(&deployments, name, "scaled", |deployment: Option<&Deployment>| {
+        deployment
+            .and_then(|deployment| deployment.status.as_ref())
+            .is_some_and(|status| status.ready_replicas.unwrap_or(0) == replicas && status.replicas == Some(replicas))
+    })
+    .await?;
+    Ok(())
+}
+
+/// Stops, starts or restarts one part of the local cluster.
+async fn cluster_part(action: &str, part: &str) -> Result<()> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/cluster/part");
+    let output = tokio::process::Command::new(script).args([action, part]).output().await?;
+    ensure!(output.status.success(), "{action} {part}: {}", String::from_utf8_lossy(&output.stderr));
+    Ok(())
+}
