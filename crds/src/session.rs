@@ -1,0 +1,10 @@
+//! Session: a workspace pod in which people work.
+
+mod spec;
+mod status;
+
+pub use spec::{
+    ConfigMapKey, EnvironmentVariable, GitIdentity, Mode, OperatingMode, PodTemplate, Repository,
+    SecretKey, SecretReference, Session, SessionSpec, VariableSource, Workspace,
+};
+pub use status::{CONDITIONS, Message, MessageType, Phase, SessionStatus, messages};

@@ -1,0 +1,274 @@
+//! What a user asks for.
+#![expect(unreachable_pub, reason = "the schema derive repeats each struct inside a private module")]
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::SessionStatus;
+
+/// A workspace pod with a terminal that survives disconnects.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
+#[kube(
+    group = "fabrica.dev",
+    version = "v1alpha1",
+    kind = "Session",
+    namespaced,
+    status = "SessionStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    shortname = "fsess",
+    category = "fabrica",
+    doc = "A Session is a workspace in a pod: a repository, a terminal that survives disconnects, and the files between starts if it has a volume.",
+    selectable = ".spec.mode",
+    selectable = ".spec.operatingMode",
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode", priority = 1),
+    printcolumn(name = "Owner", type_ = "string", json_path = ".spec.owner", priority = 1),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1),
+    validation = Rule::new("size(self.metadata.name) <= 52 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
+        .message("metadata.name must be at most 52 characters of a-z, 0-9 and '-', beginning with a letter, without dots: names of its pod and volume are made from it"),
+    cel
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("self.operatingMode != 'Suspended' || has(self.workspace)")
+        .message("spec.operatingMode Suspended needs spec.workspace: without a volume the files would be lost"),
+    validation = Rule::new("!has(self.idleTimeoutSeconds) || has(self.workspace)")
+        .message("spec.idleTimeoutSeconds needs spec.workspace: without a volume being idle would lose the files"),
+    validation = Rule::new("has(self.owner) == has(oldSelf.owner) && (!has(self.owner) || self.owner == oldSelf.owner)")
+        .message("spec.owner is set when the Session is created and never changes"),
+    validation = Rule::new("has(self.workspace) == has(oldSelf.workspace) && (!has(self.workspace) || (self.workspace.size == oldSelf.workspace.size && has(self.workspace.storageClassName) == has(oldSelf.workspace.storageClassName) && (!has(self.workspace.storageClassName) || self.workspace.storageClassName == oldSelf.workspace.storageClassName)))")
+        .message("spec.workspace cannot change but for retain: make a new Session for another volume")
+)]
+pub struct SessionSpec {
+    /// How people work in it. Terminal (default): shells.
+    #[serde(default)]
+    pub mode: Mode,
+    /// The repository that is cloned into /workspace/repo. Unset: an empty workspace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<Repository>,
+    /// The container image. Unset: the chart's. Any image with a shell will do; it needs git when a repository is
+    /// set. The runtime is copied in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    pub image: Option<String>,
+    /// Secrets of type kubernetes.io/dockerconfigjson to pull `image` with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 8))]
+    pub image_pull_secrets: Option<Vec<SecretReference>>,
+    /// Environment variables of the shells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub env: Option<Vec<EnvironmentVariable>>,
+    /// A Secret of this namespace with any of GITHUB_TOKEN, ANTHROPIC_API_KEY, OPENAI_API_KEY and GEMINI_API_KEY.
+    /// Shells get them as variables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_ref: Option<SecretReference>,
+    /// Whose name commits carry. Unset: git asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git: Option<GitIdentity>,
+    /// CPU and memory of the container. Unset: the chart's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<ResourceRequirements>,
+    /// A volume for /workspace. Unset: the files live as long as the pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<Workspace>,
+    /// Running (default), or Suspended: the pod is stopped and the volume kept.
+    #[serde(default)]
+    pub operating_mode: OperatingMode,
+    /// Stops the pod after so many seconds without activity (at least 60). A running foreground job or a visible page is
+    /// activity. Unset: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 60, max = 31_536_000))]
+    pub idle_timeout_seconds: Option<i64>,
+    /// A stopped Session runs again from this time on, if it is later than `status.stoppedAt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wake_time: Option<Time>,
+    /// The pod is stopped at this time. Unset: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shutdown_time: Option<Time>,
+    /// Who created it. Set by the gateway, or by you as yourself; never changes and never grants anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub owner: Option<String>,
+    /// What is added to the pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_template: Option<PodTemplate>,
+}
+
+/// How people work in a Session.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Mode {
+    /// Shells in terminals.
+    #[default]
+    Terminal,
+}
+
+/// Whether the pod should run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum OperatingMode {
+    #[default]
+    Running,
+    /// The pod is stopped, the volume kept.
+    Suspended,
+}
+
+/// A git repository over HTTP.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Repository {
+    /// Its address, http or https, without a user part.
+    #[schemars(length(min = 1, max = 2048))]
+    #[x_kube(
+        validation = Rule::new("self.matches('^https?://[^/]')")
+            .message("repository.url must begin with http:// or https:// and name a host"),
+        validation = Rule::new("!self.matches('^[a-zA-Z]+://[^/]*@')")
+            .message("repository.url must not hold a user or password: put them into a Secret and name it in repository.secretRef"),
+        validation = Rule::new("!self.matches('[[:space:][:cntrl:]]')")
+            .message("repository.url must not hold spaces or control characters")
+    )]
+    pub url: String,
+    /// The branch to work on, 1 to 100 characters. Unset: the default one. One that is missing is created from the
+    /// default one, and that is said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 100))]
+    #[x_kube(
+        validation = Rule::new("!self.matches('[[:space:][:cntrl:]~^:?*\\\\[\\\\\\\\]')")
+            .message("repository.branch must not hold spaces, control characters or any of ~ ^ : ? * [ \\"),
+        validation = Rule::new("!self.contains('..') && !self.contains('//') && !self.contains('@{') && self != '@'")
+            .message("repository.branch must not be '@' nor hold '..', '//' or '@{'"),
+        validation = Rule::new("!self.matches('(^|/)[.]') && !self.matches('[.]lock(/|$)') && !self.matches('^[-/]') && !self.matches('[./]$')")
+            .message("repository.branch must not begin with '-' or '/', end with '.' or '/', nor have a part that begins with '.' or ends with '.lock'")
+    )]
+    pub branch: Option<String>,
+    /// A Secret of this namespace with `token`, or with `username` and `password`. Unset: no login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_ref: Option<SecretReference>,
+}
+
+/// A Secret of the same namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SecretReference {
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+/// One environment variable: a value, or where it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.value) != has(self.valueFrom)")
+        .message("env: set exactly one of value and valueFrom")
+)]
+pub struct EnvironmentVariable {
+    /// Letters, digits and '_'. Names that Fabrica sets itself are refused.
+    #[schemars(length(min = 1, max = 256))]
+    #[x_kube(
+        validation = Rule::new("self.matches('^[A-Za-z_][A-Za-z0-9_]*$')")
+            .message("env.name must hold letters, digits and '_' only, and not begin with a digit"),
+        validation = Rule::new("!self.startsWith('FABRICA_') && !(self in ['SESSION_ID', 'REPO_URL', 'BRANCH', 'MODE', 'WORK_ID', 'GIT_USER_NAME', 'GIT_USER_EMAIL', 'HOME'])")
+            .message("env.name must not begin with FABRICA_ nor be SESSION_ID, REPO_URL, BRANCH, MODE, WORK_ID, GIT_USER_NAME, GIT_USER_EMAIL or HOME: Fabrica sets them")
+    )]
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32_768))]
+    pub value: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value_from: Option<VariableSource>,
+}
+
+/// Where a value is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.secretKeyRef) != has(self.configMapKeyRef)")
+        .message("env.valueFrom: set exactly one of secretKeyRef and configMapKeyRef")
+)]
+pub struct VariableSource {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret_key_ref: Option<SecretKey>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config_map_key_ref: Option<ConfigMapKey>,
+}
+
+/// A key of a Secret of the same namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SecretKey {
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+/// A key of a ConfigMap of the same namespace.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ConfigMapKey {
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    #[schemars(length(min = 1, max = 253))]
+    pub key: String,
+}
+
+/// Whose name commits carry.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GitIdentity {
+    #[schemars(length(min = 1, max = 256))]
+    pub user_name: String,
+    #[schemars(length(min = 1, max = 256))]
+    pub user_email: String,
+}
+
+/// The volume of a workspace.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Workspace {
+    /// Its size, as Kubernetes writes quantities: 10Gi.
+    #[schemars(length(min = 1, max = 32))]
+    #[x_kube(
+        validation = Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))")
+            .message("workspace.size must be a quantity above 0, such as 10Gi")
+    )]
+    pub size: String,
+    /// The storage class. Unset: the cluster's default one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub storage_class_name: Option<String>,
+    /// Whether the volume outlives the Session (default false). A later Session of the same name takes it over.
+    #[serde(default)]
+    pub retain: bool,
+}
+
+/// What is added to the pod.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("(!has(self.labels) || self.labels.all(key, !key.startsWith('fabrica.dev/') && !key.startsWith('app.kubernetes.io/'))) && (!has(self.annotations) || self.annotations.all(key, !key.startsWith('fabrica.dev/') && !key.startsWith('app.kubernetes.io/')))")
+        .message("podTemplate.labels and podTemplate.annotations must not begin with fabrica.dev/ or app.kubernetes.io/: Fabrica's policies select by them")
+)]
+pub struct PodTemplate {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxProperties" = 32))]
+    pub node_selector: Option<BTreeMap<String, String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 32))]
+    pub tolerations: Option<Vec<Toleration>>,
+    /// For stronger isolation: gVisor or Kata, where the cluster has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub runtime_class_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxProperties" = 32))]
+    pub labels: Option<BTreeMap<String, String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxProperties" = 32))]
+    pub annotations: Option<BTreeMap<String, String>>,
+}

@@ -1,0 +1,109 @@
+//! Every rule of the schema, both ways, by the same CEL that the API server evaluates; the end-to-end suite proves the
+//! rest on a real one.
+
+use fabrica_crds::Session;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+fn session(spec: Value) -> Value {
+    json!({"apiVersion": "fabrica.dev/v1alpha1", "kind": "Session",
+        "metadata": {"name": "one", "namespace": "demo"}, "spec": spec})
+}
+
+/// The messages of the rules that the object breaks, when created or, with `before`, when changed.
+fn broken(object: &Value, before: Option<&Value>) -> Vec<String> {
+    let parse = |object: &Value| serde_json::from_value::<Session>(object.clone()).unwrap();
+    let outcome = match before {
+        None => parse(object).validate_cel(),
+        Some(before) => parse(object).validate_cel_update(&parse(before)),
+    };
+    outcome.err().map(|errors| errors.to_string()).into_iter().collect()
+}
+
+#[rstest]
+#[case::ssh(json!({"repository": {"url": "ssh://host/x"}}), "repository.url must begin with http")]
+#[case::user(json!({"repository": {"url": "https://me:pw@host/x"}}), "secretRef")]
+#[case::space(json!({"repository": {"url": "https://host/a b"}}), "spaces")]
+#[case::double_dot(json!({"repository": {"url": "https://h/x", "branch": "a..b"}}), "branch")]
+#[case::tilde(json!({"repository": {"url": "https://h/x", "branch": "a~b"}}), "branch")]
+#[case::bracket(json!({"repository": {"url": "https://h/x", "branch": "a[b"}}), "branch")]
+#[case::backslash(json!({"repository": {"url": "https://h/x", "branch": "a\\b"}}), "branch")]
+#[case::newline(json!({"repository": {"url": "https://h/x", "branch": "a\nb"}}), "branch")]
+#[case::lock(json!({"repository": {"url": "https://h/x", "branch": "a.lock"}}), ".lock")]
+#[case::hidden_part(json!({"repository": {"url": "https://h/x", "branch": "a/.b"}}), "branch")]
+#[case::option(json!({"repository": {"url": "https://h/x", "branch": "-x"}}), "branch")]
+#[case::suspended(json!({"operatingMode": "Suspended"}), "needs spec.workspace")]
+#[case::idle(json!({"idleTimeoutSeconds": 60}), "needs spec.workspace")]
+#[case::our_label(json!({"podTemplate": {"labels": {"fabrica.dev/mode": "x"}}}), "podTemplate")]
+#[case::kubernetes_label(json!({"podTemplate": {"labels": {"app.kubernetes.io/name": "x"}}}), "podTemplate")]
+#[case::our_annotation(json!({"podTemplate": {"annotations": {"fabrica.dev/x": "x"}}}), "podTemplate")]
+#[case::two_values(json!({"env": [{"name": "A", "value": "x", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}), "exactly one")]
+#[case::no_value(json!({"env": [{"name": "A"}]}), "exactly one")]
+#[case::no_source(json!({"env": [{"name": "A", "valueFrom": {}}]}), "exactly one")]
+#[case::bad_variable(json!({"env": [{"name": "a-b", "value": "x"}]}), "env.name")]
+#[case::reserved(json!({"env": [{"name": "SESSION_ID", "value": "x"}]}), "Fabrica sets them")]
+fn a_broken_rule_names_field_and_fix(#[case] spec: Value, #[case] mentions: &str) {
+    let messages = broken(&session(spec), None);
+    assert!(messages.iter().any(|message| message.contains(mentions)), "{messages:?}");
+}
+
+#[rstest]
+#[case::empty(json!({}))]
+#[case::plain(json!({"repository": {"url": "http://host/x.git", "branch": "feature/one-2_3.4"}}))]
+#[case::suspended(json!({"operatingMode": "Suspended", "workspace": {"size": "1Gi"}}))]
+#[case::labels(json!({"podTemplate": {"labels": {"team": "a"}, "annotations": {"b/c": "d"}}}))]
+#[case::variable(json!({"env": [{"name": "A_1", "value": ""}]}))]
+fn a_kept_rule_says_nothing(#[case] spec: Value) {
+    assert_eq!(broken(&session(spec), None), Vec::<String>::new());
+}
+
+#[rstest]
+#[case::owner(json!({"owner": "ada"}), json!({"owner": "bob"}), "spec.owner")]
+#[case::owner_set(json!({}), json!({"owner": "bob"}), "spec.owner")]
+#[case::size(json!({"workspace": {"size": "1Gi"}}), json!({"workspace": {"size": "2Gi"}}), "spec.workspace")]
+#[case::removed(json!({"workspace": {"size": "1Gi"}}), json!({}), "spec.workspace")]
+fn what_must_not_change_is_refused(#[case] before: Value, #[case] after: Value, #[case] mentions: &str) {
+    let messages = broken(&session(after), Some(&session(before)));
+    assert!(messages.iter().any(|message| message.contains(mentions)), "{messages:?}");
+}
+
+#[test]
+fn retain_may_change() {
+    let before = session(json!({"workspace": {"size": "1Gi"}}));
+    let after = session(json!({"workspace": {"size": "1Gi", "retain": true}}));
+    assert_eq!(broken(&after, Some(&before)), Vec::<String>::new());
+}
+
+#[test]
+fn examples_are_valid() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let object: Value = serde_saphyr::from_str(&text).unwrap();
+        assert_eq!(broken(&object, None), Vec::<String>::new(), "{}", path.display());
+        let parsed: Session = serde_json::from_value(object.clone()).unwrap();
+        let written = serde_json::to_value(&parsed.spec).unwrap();
+        assert_subset(&object["spec"], &written, &path.display().to_string());
+        seen += 1;
+    }
+    assert_eq!(seen, 5);
+}
+
+/// Everything an example says was understood: no field of it is lost on the way through the types.
+fn assert_subset(said: &Value, understood: &Value, place: &str) {
+    match said {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                assert_subset(value, &understood[name], &format!("{place}.{name}"));
+            }
+        }
+        Value::Array(items) => {
+            for (index, value) in items.iter().enumerate() {
+                assert_subset(value, &understood[index], &format!("{place}[{index}]"));
+            }
+        }
+        value => assert_eq!(value, understood, "{place}"),
+    }
+}
