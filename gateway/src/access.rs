@@ -1,0 +1,153 @@
+//! What somebody may do: SubjectAccessReviews, remembered for a few seconds, and the owner's restriction.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
+};
+use kube::api::{Api, PostParams};
+
+use crate::cache::ExpiringTable;
+use crate::flags::AccessMode;
+use crate::identity::Identity;
+use crate::metrics::Metrics;
+use crate::names::SessionKey;
+
+/// How long a decision holds.
+const LIFETIME: Duration = Duration::from_secs(10);
+
+/// Decisions remembered at a time.
+const CAPACITY: usize = 16_384;
+
+/// Why no decision could be had. That is no refusal.
+#[derive(Debug, thiserror::Error)]
+pub enum AccessError {
+    #[error("ask the API server what somebody may do")]
+    Ask(#[source] kube::Error),
+}
+
+/// A verb of RBAC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Verb {
+    Get,
+    List,
+    Create,
+    Patch,
+    Delete,
+}
+
+impl Verb {
+    /// The verb in a rule.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::List => "list",
+            Self::Create => "create",
+            Self::Patch => "patch",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// What somebody wants to do.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Question {
+    pub verb: Verb,
+    /// `terminal`, or none for the Session itself.
+    pub subresource: Option<&'static str>,
+    /// Empty: in all namespaces.
+    pub namespace: String,
+    /// Empty: no single object.
+    pub name: String,
+}
+
+impl Question {
+    /// About one Session.
+    pub fn session(verb: Verb, key: &SessionKey) -> Self {
+        let SessionKey { namespace, name } = key.clone();
+        Self { verb, subresource: None, namespace, name }
+    }
+
+    /// About one Session's terminals and files: `create` is control, `get` is view.
+    pub fn terminal(verb: Verb, key: &SessionKey) -> Self {
+        Self { subresource: Some("terminal"), ..Self::session(verb, key) }
+    }
+
+    /// About the Sessions of a namespace, or of all of them if it is empty.
+    pub fn namespace(verb: Verb, namespace: &str) -> Self {
+        Self { verb, subresource: None, namespace: namespace.to_owned(), name: String::new() }
+    }
+}
+
+/// Decides by asking the API server.
+pub struct Access {
+    api: Api<SubjectAccessReview>,
+    mode: AccessMode,
+    known: Mutex<ExpiringTable<(Arc<str>, Question), bool>>,
+    metrics: Metrics,
+}
+
+impl std::fmt::Debug for Access {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Access").field("mode", &self.mode).finish_non_exhaustive()
+    }
+}
+
+impl Access {
+    /// Decides through this client.
+    pub fn new(client: kube::Client, mode: AccessMode, metrics: Metrics) -> Self {
+        let known = Mutex::new(ExpiringTable::new(LIFETIME, CAPACITY));
+        Self { api: Api::all(client), mode, known, metrics }
+    }
+
+    /// Whether RBAC (or whatever authorizes in this cluster) lets this identity do it.
+    pub async fn allows(&self, identity: &Identity, question: Question) -> Result<bool, AccessError> {
+        let key = (Arc::clone(&identity.fingerprint), question);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key, Instant::now());
+        if let Some(allowed) = known {
+            self.metrics.decision("remembered");
+            return Ok(allowed);
+        }
+        let review = review(identity, &key.1);
+        let answer = self.api.create(&PostParams::default(), &review).await.map_err(|error| {
+            self.metrics.decision("failed");
+            AccessError::Ask(error)
+        })?;
+        let allowed = answer.status.is_some_and(|status| status.allowed && status.denied != Some(true));
+        self.metrics.decision(if allowed { "allowed" } else { "denied" });
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, allowed, Instant::now());
+        Ok(allowed)
+    }
+
+    /// Whether the owner's restriction lets this identity near an object of that owner.
+    pub fn admits_owner(&self, identity: &Identity, owner: Option<&str>) -> bool {
+        match self.mode {
+            AccessMode::Rbac => true,
+            AccessMode::Owner => owner == Some(identity.name()),
+        }
+    }
+}
+
+fn review(identity: &Identity, question: &Question) -> SubjectAccessReview {
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+    let resource = ResourceAttributes {
+        group: Some("fabrica.dev".to_owned()),
+        version: Some("v1alpha1".to_owned()),
+        resource: Some("sessions".to_owned()),
+        subresource: question.subresource.map(str::to_owned),
+        verb: Some(question.verb.as_str().to_owned()),
+        namespace: some(&question.namespace),
+        name: some(&question.name),
+        ..ResourceAttributes::default()
+    };
+    let spec = SubjectAccessReviewSpec {
+        user: Some(identity.user.name.clone()),
+        uid: some(&identity.user.uid),
+        groups: Some(identity.user.groups.clone()),
+        extra: Some(identity.user.extra.clone()),
+        resource_attributes: Some(resource),
+        non_resource_attributes: None,
+    };
+    SubjectAccessReview { spec, ..SubjectAccessReview::default() }
+}

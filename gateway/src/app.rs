@@ -1,0 +1,115 @@
+//! What every request needs: one shared value.
+
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::access::{Access, Question};
+use crate::config::Config;
+use crate::identity::Identity;
+use crate::identity::bearer::TokenReviews;
+use crate::identity::limit::LoginLimit;
+use crate::metrics::Metrics;
+use crate::namespaces::Namespaces;
+use crate::pods::Pods;
+use crate::problem::Problem;
+use crate::quota::Quota;
+use crate::sessions::store::SessionStore;
+use crate::terminal::registry::LiveSockets;
+use crate::trust::Trust;
+
+/// Event streams one user may hold at a time: a page holds one.
+const STREAMS_PER_USER: usize = 64;
+
+/// Event streams at a time.
+const STREAMS: usize = 4096;
+
+/// File transfers one user may run at a time.
+const TRANSFERS_PER_USER: usize = 16;
+
+/// File transfers at a time.
+const TRANSFERS: usize = 1024;
+
+/// The gateway's state; clones share it.
+#[derive(Debug, Clone)]
+pub struct App(Arc<Parts>);
+
+/// Everything behind [`App`].
+pub struct Parts {
+    pub config: Config,
+    pub client: kube::Client,
+    pub metrics: Metrics,
+    pub trust: Arc<Trust>,
+    pub store: Arc<SessionStore>,
+    pub reviews: TokenReviews,
+    pub access: Access,
+    pub namespaces: Namespaces,
+    pub pods: Pods,
+    pub sockets: LiveSockets,
+    pub streams: Quota,
+    pub transfers: Quota,
+    /// Cancelled when streams and tunnels must end.
+    pub stop: CancellationToken,
+    /// Every task that outlives its request.
+    pub tasks: TaskTracker,
+    logins: Mutex<LoginLimit>,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Parts").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl App {
+    /// The state of a gateway that talks to this API server.
+    pub fn new(config: Config, client: kube::Client) -> Self {
+        let metrics = Metrics::default();
+        Self(Arc::new(Parts {
+            trust: Arc::default(),
+            store: Arc::default(),
+            reviews: TokenReviews::new(client.clone()),
+            access: Access::new(client.clone(), config.access, metrics.clone()),
+            namespaces: Namespaces::default(),
+            pods: Pods::default(),
+            sockets: LiveSockets::default(),
+            streams: Quota::new(STREAMS, STREAMS_PER_USER),
+            transfers: Quota::new(TRANSFERS, TRANSFERS_PER_USER),
+            stop: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            logins: Mutex::new(LoginLimit::new(Instant::now())),
+            config,
+            client,
+            metrics,
+        }))
+    }
+
+    /// Whether requests can be served: keys are there and the Sessions are known.
+    pub fn is_ready(&self) -> bool {
+        self.trust.is_ready() && self.store.is_synced()
+    }
+
+    /// The limit of failed logins.
+    pub fn logins(&self) -> MutexGuard<'_, LoginLimit> {
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Decides, and turns a failure to decide into 503.
+    pub async fn allows(&self, identity: &Identity, question: Question) -> Result<bool, Problem> {
+        self.access.allows(identity, question).await.map_err(|error| {
+            tracing::warn!(error = %crate::chain(&error), "access could not be decided");
+            Problem::unavailable("Your rights cannot be checked now; try again in a moment.")
+        })
+    }
+}

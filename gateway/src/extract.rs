@@ -1,0 +1,90 @@
+//! Request bodies: JSON, of a bounded size, with errors that name the field.
+
+use axum::body::Body;
+use http::{HeaderMap, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use crate::problem::{FieldError, Problem};
+
+/// The largest JSON body: a Session is far smaller, and etcd takes no more than 1.5 MiB.
+const BODY_BYTES: usize = 256 * 1024;
+
+/// Reads a JSON body. Fields that nobody knows are refused by their name.
+pub async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Problem> {
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let essence = content_type.split(';').next().unwrap_or("").trim();
+    // A page of another site can send text/plain without being asked first, but not JSON.
+    if !essence.eq_ignore_ascii_case("application/json") {
+        let detail = "Send the body as JSON, with Content-Type: application/json.";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
+    let bytes = match Limited::new(body, BODY_BYTES).collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            let detail = format!("The body is larger than {BODY_BYTES} bytes.");
+            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
+        Err(_) => return Err(Problem::bad_request("The body ended early.")),
+    };
+    serde_json::from_slice(&bytes).map_err(|error| explain(&error))
+}
+
+fn explain(error: &serde_json::Error) -> Problem {
+    let text = error.to_string();
+    if !error.is_data() {
+        return Problem::bad_request(format!("The body is not JSON: {text}."));
+    }
+    let field = text.split('`').nth(1).unwrap_or_default();
+    let message = if text.starts_with("unknown field") {
+        "this field does not exist; remove it or correct its name".to_owned()
+    } else {
+        text.clone()
+    };
+    let errors = vec![FieldError { field: field.to_owned(), message }];
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, text).with_errors(errors)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Sample {
+        #[expect(dead_code, reason = "only its presence is tested")]
+        token: String,
+    }
+
+    #[rstest]
+    #[case("{\"token\":\"a\"}", "application/json; charset=utf-8", None, None)]
+    #[case("{\"token\":\"a\",\"more\":1}", "application/json", Some(422), Some("more"))]
+    #[case("{}", "application/json", Some(422), Some("token"))]
+    #[case("{", "application/json", Some(400), None)]
+    #[case("{\"token\":\"a\"}", "text/plain", Some(415), None)]
+    #[tokio::test]
+    async fn explains(
+        #[case] body: &'static str,
+        #[case] content_type: &'static str,
+        #[case] status: Option<u16>,
+        #[case] field: Option<&str>,
+    ) {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
+        let problem = read_json::<Sample>(&headers, Body::from(body)).await.err();
+        assert_eq!(problem.as_ref().map(|problem| problem.status), status);
+        let named = problem.and_then(|problem| problem.errors.first().map(|error| error.field.clone()));
+        assert_eq!(named.as_deref(), field);
+    }
+
+    #[tokio::test]
+    async fn refuses_large_bodies() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, "application/json".parse().unwrap());
+        let body = Body::from(vec![b' '; BODY_BYTES + 1]);
+        assert_eq!(read_json::<Sample>(&headers, body).await.unwrap_err().status, 413);
+    }
+}

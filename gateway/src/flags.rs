@@ -1,0 +1,68 @@
+//! What was typed on the command line or set in the environment.
+
+use std::net::SocketAddr;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// The door to Fabrica: REST, terminal sockets and the web page.
+#[derive(Debug, Clone, Parser)]
+#[command(name = "fabrica-gateway", version)]
+pub struct Flags {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Where browsers and tools connect.
+    #[arg(long, env = "FABRICA_ADDRESS", default_value = "0.0.0.0:8080")]
+    pub address: SocketAddr,
+
+    /// Where /livez, /readyz and /metrics are served.
+    #[arg(long, env = "FABRICA_ADMIN_ADDRESS", default_value = "0.0.0.0:8081")]
+    pub admin_address: SocketAddr,
+
+    /// The namespace of this installation, where the trust Secret is.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "fabrica-system")]
+    pub namespace: String,
+
+    /// The Secret with the signing keys and the cookie key; the operator makes it.
+    #[arg(long, env = "FABRICA_TRUST_SECRET", default_value = "fabrica-trust")]
+    pub trust_secret: String,
+
+    /// Whether RBAC alone decides, or owners alone see what RBAC grants.
+    #[arg(long, env = "FABRICA_ACCESS", value_enum, default_value_t = AccessMode::Rbac)]
+    pub access: AccessMode,
+
+    /// The namespace offered first; without it, the first one the caller may use.
+    #[arg(long, env = "FABRICA_DEFAULT_NAMESPACE")]
+    pub default_namespace: Option<String>,
+
+    /// The address people see, such as https://fabrica.example.org. With it an Origin must equal it;
+    /// without it an Origin must name the host of the request.
+    #[arg(long, env = "FABRICA_PUBLIC_URL")]
+    pub public_url: Option<String>,
+
+    /// How often live terminal sockets are checked again, in seconds.
+    #[arg(long, env = "FABRICA_RECHECK_SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub recheck_seconds: u64,
+
+    /// How long a stopping gateway keeps serving, so that load balancers notice, in seconds.
+    #[arg(long, env = "FABRICA_DRAIN_SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=300))]
+    pub drain_seconds: u64,
+}
+
+/// What to do instead of serving.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum Command {
+    /// Prints the OpenAPI document.
+    Openapi,
+}
+
+/// Who sees a Session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AccessMode {
+    /// Whoever RBAC lets.
+    #[value(name = "Rbac", alias = "rbac")]
+    Rbac,
+    /// Only its owner, and only what RBAC lets.
+    #[value(name = "Owner", alias = "owner")]
+    Owner,
+}

@@ -1,0 +1,108 @@
+//! The caller of a request: an identity, and the rule that a cookie needs a matching Origin.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use axum::extract::FromRequestParts;
+use chrono::Utc;
+use http::request::Parts;
+use http::{HeaderMap, Method, header};
+
+use super::origin::{self, OriginCheck};
+use super::{Identity, cookie};
+use crate::app::App;
+use crate::problem::Problem;
+
+/// The address of the connection's other end; the server puts it into every request.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientAddress(pub SocketAddr);
+
+/// Why nobody could be found behind a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    NotLoggedIn,
+    /// A cookie alone does not prove that our page sent the request.
+    Origin,
+    /// Too many failures from this address.
+    TooMany {
+        seconds: u64,
+    },
+    /// The API server or the cookie's key is away.
+    Unavailable,
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::NotLoggedIn => Self::not_logged_in(),
+            Refused::Origin => Self::forbidden(
+                "The Origin of this request is missing or is not this site; tools should send Authorization: Bearer.",
+            ),
+            Refused::TooMany { seconds } => Self::too_many("Too many failed logins; wait a moment.", seconds),
+            Refused::Unavailable => Self::unavailable("Your login cannot be checked now; try again in a moment."),
+        }
+    }
+}
+
+/// Who sent a request.
+#[derive(Debug, Clone)]
+pub struct Caller(pub Identity);
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let reads = matches!(parts.method, Method::GET | Method::HEAD);
+        Ok(Self(authenticate(app, parts, !reads).await?))
+    }
+}
+
+/// Finds the identity behind a request. `guarded`: with a cookie the Origin must be ours.
+pub async fn authenticate(app: &App, parts: &Parts, guarded: bool) -> Result<Identity, Refused> {
+    if let Some(token) = bearer_token(&parts.headers) {
+        return by_token(app, token, address(parts)).await;
+    }
+    if !cookie::is_present(&parts.headers) {
+        return Err(Refused::NotLoggedIn);
+    }
+    let key = app.trust.cookie_key().ok_or(Refused::Unavailable)?;
+    let identity = cookie::open(&parts.headers, key, Utc::now()).ok_or(Refused::NotLoggedIn)?;
+    let check = origin::check(&parts.headers, &parts.uri, app.config.public_origin.as_ref());
+    if guarded && check != OriginCheck::Matches {
+        return Err(Refused::Origin);
+    }
+    Ok(identity)
+}
+
+/// Reviews a token, unless this address has failed too often.
+pub async fn by_token(app: &App, token: &str, address: IpAddr) -> Result<Identity, Refused> {
+    if let Some(known) = app.reviews.remembered(token) {
+        return known.filter(|identity| Utc::now() < identity.expires).ok_or(Refused::NotLoggedIn);
+    }
+    let attempt = app.logins().attempt(address, Instant::now());
+    attempt.map_err(|wait| Refused::TooMany { seconds: wait.as_secs() + 1 })?;
+    match app.reviews.review(token, Utc::now()).await {
+        Ok(Some(identity)) => {
+            app.logins().succeeded(address, Instant::now());
+            Ok(identity)
+        }
+        Ok(None) => Err(Refused::NotLoggedIn),
+        Err(error) => {
+            app.logins().succeeded(address, Instant::now());
+            tracing::warn!(error = %crate::chain(&error), "a token could not be reviewed");
+            Err(Refused::Unavailable)
+        }
+    }
+}
+
+/// Where a request came from; unknown ones share one limit.
+pub fn address(parts: &Parts) -> IpAddr {
+    let unknown = IpAddr::from([0, 0, 0, 0]);
+    parts.extensions.get::<ClientAddress>().map_or(unknown, |address| address.0.ip())
+}
+
+fn bearer_token(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}

@@ -1,0 +1,38 @@
+//! The gateway: the one door to Fabrica for browsers and tools.
+//!
+//! It is stateless: logins are sealed cookies, decisions are the API server's, Sessions are watched, and a terminal is a
+//! raw tunnel to its pod. Any replica can serve any request.
+//!
+//! A request goes through [`server`] (connections) and [`router`] (routes and headers), finds its caller in [`identity`],
+//! is decided by [`access`], and is answered by [`sessions`], [`events`], [`files`], [`terminal`] or [`ui`].
+
+pub mod access;
+pub mod app;
+pub mod cache;
+pub mod config;
+pub mod extract;
+pub mod flags;
+pub mod identity;
+pub mod metrics;
+pub mod names;
+pub mod namespaces;
+pub mod openapi;
+pub mod pods;
+pub mod problem;
+pub mod quota;
+pub mod router;
+pub mod sessions;
+pub mod terminal;
+pub mod trust;
+
+/// An error with all its causes, for a log line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

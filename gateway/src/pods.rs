@@ -1,0 +1,3 @@
+//! Pods.
+#[derive(Debug, Default)]
+pub struct Pods;

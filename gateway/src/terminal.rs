@@ -1,0 +1,3 @@
+//! Terminal sockets: decided here, then a raw tunnel to the pod.
+
+pub mod registry;
