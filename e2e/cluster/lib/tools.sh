@@ -1,0 +1,69 @@
+# shellcheck shell=bash
+# The Go programs of the cluster: which versions, where their binaries are cached, how they are built.
+
+TOOLS=(node coredns helm local-path-provisioner)
+
+KUBERNETES_VERSION=1.34.4
+
+# tool_source <name>: the module to install, as `go install` wants it. The node binary is built from ./node.
+tool_source() {
+  case $1 in
+    coredns) echo github.com/coredns/coredns@v1.12.4 ;;
+    helm) echo helm.sh/helm/v3/cmd/helm@v3.22.0 ;;
+    local-path-provisioner) echo github.com/rancher/local-path-provisioner@v0.0.30 ;;
+    *) fail "no such tool: $1" ;;
+  esac
+}
+
+tool_version() {
+  if [[ $1 == node ]]; then
+    echo "$KUBERNETES_VERSION-$(content_hash "$SOURCES"/node/{main.go,go.mod,go.sum})"
+  else
+    local source
+    source=$(tool_source "$1")
+    echo "${source##*@v}"
+  fi
+}
+
+tool_path() { echo "$CACHE/$1-$(tool_version "$1")/$1"; }
+
+# build_tool <name>: builds it unless the cache holds this version. Safe to call from several places at once.
+build_tool() {
+  local name=$1 path folder
+  path=$(tool_path "$name")
+  [[ -x $path ]] && return
+  folder=$(dirname "$path")
+  mkdir -p "$folder"
+  (
+    flock 8
+    [[ -x $path ]] && exit
+    command -v go >/dev/null || fail "building $name needs Go: see https://go.dev/dl"
+    say "  building $name $(tool_version "$name"), once on this machine"
+    compile_tool "$name" "$folder/partial"
+    mv "$folder/partial/$name" "$path"
+    rm -rf "$folder/partial"
+  ) 8>"$folder/lock"
+}
+
+compile_tool() {
+  local name=$1 folder=$2 flags="-s -w"
+  mkdir -p "$folder"
+  # Below cargo in priority: whoever waits for both waits for cargo.
+  if [[ $name == node ]]; then
+    local version=v$KUBERNETES_VERSION package
+    for package in k8s.io/component-base/version k8s.io/client-go/pkg/version; do
+      flags+=" -X $package.gitVersion=$version -X $package.gitMajor=1 -X $package.gitMinor=34"
+    done
+    (cd "$SOURCES/node" && nice -n 10 go build -trimpath -ldflags "$flags" -o "$folder/node" .)
+  else
+    GOBIN=$folder nice -n 10 go install -trimpath -ldflags "$flags" "$(tool_source "$name")"
+  fi
+}
+
+# One after the other: each build alone fills the processors.
+build_tools() {
+  local name
+  for name in "${TOOLS[@]}"; do
+    [[ -x $(tool_path "$name") ]] || step "build $name" build_tool "$name"
+  done
+}
