@@ -1,0 +1,113 @@
+// The one stream of changes a page holds. It writes into the query cache, so every view shows the server's state
+// within a second, and says when it is down.
+
+import type { QueryClient } from "@tanstack/react-query";
+import { useSyncExternalStore } from "react";
+import { refusal } from "./client";
+import { readStream, type StreamEvent } from "./event-stream";
+import type { Session } from "./types";
+
+export const SESSIONS = ["sessions"] as const;
+
+const SHORTEST = 500;
+const LONGEST = 10_000;
+
+export type StreamState = "connecting" | "live" | "down";
+
+export class LiveSessions {
+  #state: StreamState = "connecting";
+  #stop = new AbortController();
+  #wake: () => void = () => undefined;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(private readonly queries: QueryClient) {}
+
+  get state(): StreamState {
+    return this.#state;
+  }
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  start(): void {
+    this.#stop = new AbortController();
+    void this.#run(this.#stop.signal);
+    for (const event of ["online", "focus", "pageshow"]) window.addEventListener(event, this.#nudge, { signal: this.#stop.signal });
+  }
+
+  stop(): void {
+    this.#stop.abort();
+    this.#wake();
+  }
+
+  /** Tries at once, for instance after a login. */
+  retry(): void {
+    this.#wake();
+  }
+
+  readonly #nudge = (): void => this.#wake();
+
+  async #run(signal: AbortSignal): Promise<void> {
+    let delay = SHORTEST;
+    while (!signal.aborted) {
+      try {
+        const refused = await readStream("/api/v1/events", signal, () => this.#set("live"), (event) => this.#apply(event));
+        if (refused === undefined) delay = SHORTEST;
+        else await refusal(refused);
+      } catch {
+        // Cut or silent: the state below says so, and the loop tries again.
+      }
+      if (signal.aborted) return;
+      if (this.#state === "live") delay = SHORTEST;
+      this.#set("down");
+      await this.#sleep(delay * (0.5 + Math.random() / 2));
+      delay = Math.min(LONGEST, delay * 2);
+    }
+  }
+
+  async #sleep(milliseconds: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      setTimeout(resolve, milliseconds);
+    });
+  }
+
+  #apply({ event, data }: StreamEvent): void {
+    if (event === "snapshot") {
+      this.queries.setQueryData<Session[]>(SESSIONS, (JSON.parse(data) as { items: Session[] }).items);
+    } else if (event === "session") {
+      const changed = JSON.parse(data) as Session;
+      this.queries.setQueryData<Session[]>(SESSIONS, (all) => upsert(all ?? [], changed));
+    } else if (event === "deleted") {
+      const { uid } = JSON.parse(data) as { uid: string };
+      this.queries.setQueryData<Session[]>(SESSIONS, (all) => all?.filter((session) => session.uid !== uid));
+    }
+  }
+
+  #set(state: StreamState): void {
+    if (this.#state === state) return;
+    this.#state = state;
+    this.#listeners.forEach((listener) => listener());
+  }
+}
+
+/** The list with one session replaced or added. An older version never replaces a newer one. */
+export function upsert(all: Session[], changed: Session): Session[] {
+  const at = all.findIndex((session) => session.namespace === changed.namespace && session.name === changed.name);
+  const before = all[at];
+  if (before === undefined) return [...all, changed];
+  if (before.uid === changed.uid && older(changed.resourceVersion, before.resourceVersion)) return all;
+  return all.with(at, changed);
+}
+
+/** Resource versions of one kind are numbers that grow; anything else is not compared. */
+function older(one: string, other: string): boolean {
+  if (!/^\d+$/.test(one) || !/^\d+$/.test(other)) return false;
+  return one.length === other.length ? one < other : one.length < other.length;
+}
+
+export function useStreamState(live: LiveSessions): StreamState {
+  return useSyncExternalStore(live.subscribe, () => live.state);
+}

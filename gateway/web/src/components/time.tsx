@@ -1,0 +1,32 @@
+import { useSyncExternalStore } from "react";
+import { absolute, relative } from "../session/time";
+
+const TICK = 5_000;
+let now = Date.now();
+const listeners = new Set<() => void>();
+let timer: ReturnType<typeof setInterval> | undefined;
+
+/** One clock for all times on the page; it stands still while nobody looks at one. */
+function subscribe(listener: () => void): () => void {
+  listeners.add(listener);
+  timer ??= setInterval(() => {
+    now = Date.now();
+    listeners.forEach((each) => each());
+  }, TICK);
+  return () => {
+    listeners.delete(listener);
+    if (listeners.size === 0) {
+      clearInterval(timer);
+      timer = undefined;
+    }
+  };
+}
+
+export function Time({ at }: { at: string }) {
+  useSyncExternalStore(subscribe, () => now);
+  return (
+    <time dateTime={at} title={absolute(at)} className="numbers whitespace-nowrap">
+      {relative(at, Date.now())}
+    </time>
+  );
+}

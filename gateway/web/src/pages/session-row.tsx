@@ -1,0 +1,128 @@
+import { Copy, Ellipsis, FileCode, GitBranch, Pause, Play, Trash2 } from "lucide-react";
+import type { ReactNode } from "react";
+import { Link } from "react-router";
+import { useAct } from "../api/sessions";
+import type { Session } from "../api/types";
+import { IconButton } from "../components/button";
+import { copyText } from "../components/copy";
+import { Menu, MenuItem, MenuLine } from "../components/menu";
+import { StateBadge } from "../components/state-badge";
+import { Time } from "../components/time";
+import { useTell } from "../components/toast";
+import { kubectlCommand } from "../session/manifest";
+import { headline, remark, stateOf } from "../session/state";
+
+export type RowAction = "delete" | "yaml";
+
+export function SessionRow({ session, withNamespace, onAct }: { session: Session; withNamespace: boolean; onAct: (action: RowAction) => void }) {
+  const why = headline(session) ?? remark(session);
+  const state = stateOf(session);
+  return (
+    <li className="group relative flex items-start gap-x-3 gap-y-1 px-4 py-3 transition-colors first:rounded-t-xl last:rounded-b-xl hover:bg-hover/50 sm:items-center">
+      <div className="grid min-w-0 flex-1 gap-y-1 sm:grid-cols-[6.5rem_minmax(0,1fr)] sm:gap-x-3">
+        <div className="order-2 pt-1 sm:order-none sm:self-center sm:pt-0">
+          <StateBadge session={session} />
+        </div>
+        <div className="min-w-0">
+          <div className="flex min-w-0 flex-wrap items-baseline gap-x-2">
+            <Link
+              to={`/ns/${session.namespace}/sessions/${session.name}`}
+              className="truncate font-medium after:absolute after:inset-0 focus-visible:outline-none focus-visible:after:rounded-xl focus-visible:after:outline-2 focus-visible:after:-outline-offset-2 focus-visible:after:outline-accent-text"
+            >
+              {session.name}
+            </Link>
+            {withNamespace && <span className="truncate text-xs text-faint">{session.namespace}</span>}
+          </div>
+          {why !== undefined && <p className={`mt-0.5 line-clamp-3 text-sm break-words sm:line-clamp-2 ${state === "failed" ? "text-bad" : "text-soft"}`}>{why}</p>}
+          <Facts session={session} />
+        </div>
+      </div>
+      <RowMenu session={session} onAct={onAct} />
+    </li>
+  );
+}
+
+function Facts({ session }: { session: Session }) {
+  const { repository, workspace } = session.spec;
+  return (
+    <p className="mt-0.5 flex min-w-0 flex-wrap items-center gap-x-3 gap-y-0.5 text-xs text-faint">
+      {repository !== undefined && (
+        <span className="flex min-w-0 items-center gap-1">
+          <GitBranch className="size-3 shrink-0" aria-hidden />
+          <span className="truncate">
+            {shortUrl(repository.url)}
+            {repository.branch !== undefined && ` · ${repository.branch}`}
+          </span>
+        </span>
+      )}
+      <span className="numbers">{workspace === undefined ? "no volume" : `${workspace.size} volume`}</span>
+      {session.status?.lastActivityAt !== undefined && session.status.lastActivityAt !== "" && (
+        <span>
+          used <Time at={session.status.lastActivityAt} />
+        </span>
+      )}
+      <span>
+        created <Time at={session.createdAt} />
+      </span>
+    </p>
+  );
+}
+
+/** Host and path are what one recognises. */
+function shortUrl(url: string): string {
+  return url.replace(/^https?:\/\//, "").replace(/\.git$/, "");
+}
+
+function RowMenu({ session, onAct }: { session: Session; onAct: (action: RowAction) => void }) {
+  return (
+    <div className="relative">
+      <Menu
+        trigger={
+          <IconButton label={`Actions for ${session.name}`}>
+            <Ellipsis className="size-4" aria-hidden />
+          </IconButton>
+        }
+      >
+        <SessionMenuItems session={session} onAct={onAct} />
+      </Menu>
+    </div>
+  );
+}
+
+/** What one can do to a session; the same in the list and on its page. */
+export function SessionMenuItems({ session, onAct, children }: { session: Session; onAct: (action: RowAction) => void; children?: ReactNode }) {
+  const tell = useTell();
+  const suspend = useAct("suspend");
+  const resume = useAct("resume");
+  const failed = (error: Error): void => tell(error.message, "bad");
+  const stopped = stateOf(session) === "stopped";
+  const copy = async (): Promise<void> => {
+    const command = kubectlCommand(session);
+    tell((await copyText(command)) ? "Command copied" : command);
+  };
+  return (
+    <>
+      {children}
+      {stopped ? (
+        <MenuItem icon={Play} onSelect={() => resume.mutate(session, { onError: failed })}>
+          Start again
+        </MenuItem>
+      ) : (
+        <MenuItem icon={Pause} disabled={session.spec.workspace === undefined} onSelect={() => suspend.mutate(session, { onError: failed })}>
+          {session.spec.workspace === undefined ? "Suspend (needs a volume)" : "Suspend"}
+        </MenuItem>
+      )}
+      <MenuLine />
+      <MenuItem icon={FileCode} onSelect={() => onAct("yaml")}>
+        Show YAML
+      </MenuItem>
+      <MenuItem icon={Copy} onSelect={() => void copy()}>
+        Copy kubectl command
+      </MenuItem>
+      <MenuLine />
+      <MenuItem icon={Trash2} danger onSelect={() => onAct("delete")}>
+        Delete…
+      </MenuItem>
+    </>
+  );
+}

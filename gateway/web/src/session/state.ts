@@ -1,0 +1,116 @@
+// What a session is doing, in the page's words: one state, one headline. Pure.
+
+import type { Condition, Message, Session } from "../api/types";
+
+export type StateName = "ready" | "starting" | "stopped" | "failed" | "deleting";
+
+export const STATE_WORDS: Record<StateName, string> = {
+  ready: "Ready",
+  starting: "Starting",
+  stopped: "Stopped",
+  failed: "Failed",
+  deleting: "Deleting",
+};
+
+export const FILTERS = ["ready", "starting", "stopped", "failed"] as const;
+
+export function condition(session: Session, type: string): Condition | undefined {
+  return session.status?.conditions?.find((each) => each.type === type);
+}
+
+export function stateOf(session: Session): StateName {
+  if (session.deletionTimestamp) return "deleting";
+  const phase = session.status?.phase;
+  if (phase === "Stopped") return "stopped";
+  if (phase === "Failed") return "failed";
+  return condition(session, "Ready")?.status === "True" ? "ready" : "starting";
+}
+
+/** Why it is not ready, in one sentence; nothing when there is nothing to explain. */
+export function headline(session: Session): string | undefined {
+  const ready = condition(session, "Ready");
+  switch (stateOf(session)) {
+    case "ready":
+      return undefined;
+    case "deleting":
+      return "The pod is being stopped.";
+    case "stopped":
+      return stopReason(session);
+    case "failed":
+      return ready?.message ?? "The session failed; the operator did not say why.";
+    case "starting":
+      return progress(session) ?? ready?.message ?? "Waiting for the operator to see it.";
+  }
+}
+
+/** Something a ready session should tell as well. */
+export function remark(session: Session): string | undefined {
+  const restart = condition(session, "RestartRequired");
+  if (restart?.status === "True") return restart.message;
+  const workspace = condition(session, "WorkspaceReady");
+  return workspace?.status === "False" && stateOf(session) === "ready" ? workspace.message : undefined;
+}
+
+export function stopReason(session: Session): string {
+  const suspended = condition(session, "Suspended");
+  switch (suspended?.reason) {
+    case "IdleTimeout":
+      return "Stopped because nobody used it for a while.";
+    case "ShutdownTime":
+      return "Stopped at its shutdown time.";
+    case "Suspended":
+      return "Suspended by a user.";
+    default:
+      return suspended?.message ?? "The session is stopped.";
+  }
+}
+
+/** Stopped by itself: whoever opens its page wants it back. An explicit stop is somebody's decision and stays. */
+export function wakesOnOpen(session: Session): boolean {
+  return stateOf(session) === "stopped" && session.spec.operatingMode !== "Suspended";
+}
+
+/** The step that runs now, if a step does; a real cause of not being ready says more than an old step. */
+function progress(session: Session): string | undefined {
+  const reason = condition(session, "Ready")?.reason;
+  if (session.status?.phase !== "Starting" || (reason !== undefined && reason !== "Starting")) return undefined;
+  return session.status.messages?.at(-1)?.text;
+}
+
+export interface Step {
+  text: string;
+  type: Message["type"];
+  time: string;
+  /** The last line of a start that still runs. */
+  current: boolean;
+}
+
+/** The lines of the last start, as the terminal area shows them. */
+export function steps(session: Session): Step[] {
+  const messages = session.status?.messages ?? [];
+  const running = stateOf(session) === "starting";
+  return messages.map((message, index) => ({
+    ...message,
+    current: running && index === messages.length - 1 && (message.type === "Started" || message.type === "Progress"),
+  }));
+}
+
+/** What to do next about a session that is not ready, by the reason the operator gives. */
+export function advice(session: Session): string | undefined {
+  return ADVICE[condition(session, "Ready")?.reason ?? ""];
+}
+
+const ADVICE: Record<string, string> = {
+  ImagePullFailed: "Check the image's name and, for a private registry, spec.imagePullSecrets.",
+  Unschedulable: "Ask for less CPU or memory, or wait until a node has room.",
+  QuotaExceeded: "Delete or suspend another session, ask for less, or have the quota raised.",
+  SecretMissing: "Create the Secret in this namespace; the session goes on by itself.",
+  SecretKeyMissing: "Add the key to the Secret; the session goes on by itself.",
+  ConfigMissing: "Create the ConfigMap in this namespace; the session goes on by itself.",
+  CloneFailed: "Check the repository's address and its Secret; the session tries again by itself.",
+  GitMissing: "Use an image that has git, or leave the repository out.",
+  OOMKilled: "Ask for more memory.",
+  VolumePending: "Check the storage class and the size of the workspace.",
+  NameConflict: "Choose another name, or remove the object that has this one.",
+  Rejected: "An admission policy of the cluster refused the pod; its words are above.",
+};

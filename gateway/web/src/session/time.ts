@@ -1,0 +1,23 @@
+// Times people can read at a glance; the exact one is in the tooltip.
+
+const STEPS: [number, Intl.RelativeTimeFormatUnit][] = [
+  [60, "second"],
+  [3600, "minute"],
+  [86_400, "hour"],
+  [Number.POSITIVE_INFINITY, "day"],
+];
+const LENGTH: Partial<Record<Intl.RelativeTimeFormatUnit, number>> = { second: 1, minute: 60, hour: 3600, day: 86_400 };
+
+const format = new Intl.RelativeTimeFormat("en", { numeric: "always", style: "narrow" });
+
+export function relative(time: string, now: number): string {
+  const seconds = Math.round((Date.parse(time) - now) / 1000);
+  const size = Math.abs(seconds);
+  if (size < 5) return "now";
+  const unit = STEPS.find(([below]) => size < below)?.[1] ?? "day";
+  return format.format(Math.trunc(seconds / (LENGTH[unit] ?? 1)), unit);
+}
+
+export function absolute(time: string): string {
+  return new Date(time).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "long" });
+}

@@ -1,0 +1,72 @@
+import { Check, CircleAlert, Info, LoaderCircle } from "lucide-react";
+import type { Session } from "../api/types";
+import { Button } from "../components/button";
+import { advice, headline, stateOf, steps, stopReason, type Step } from "../session/state";
+
+interface Props {
+  session: Session;
+  starting: boolean;
+  onStart: () => void;
+}
+
+/** What stands where the prompt will be: the steps of the start, or why there is none. */
+export function StartProgress({ session, starting, onStart }: Props) {
+  const state = stateOf(session);
+  const why = headline(session);
+  const lines = steps(session);
+  const lastSaysIt = lines.at(-1)?.text === why;
+  return (
+    <div className="h-full overflow-y-auto px-3 py-2 font-mono text-[0.8125rem] leading-5">
+      <div className="grid max-w-3xl gap-1">
+        {state === "stopped" ? <Stopped session={session} starting={starting} onStart={onStart} /> : lines.map((step) => <Line key={`${step.time}-${step.text}`} step={step} />)}
+        {state === "starting" && !lastSaysIt && why !== undefined && <Line step={{ text: why, type: "Progress", time: "", current: true }} />}
+        {state === "ready" && <Line step={{ text: "Opening the terminal", type: "Progress", time: "", current: true }} />}
+        {state === "deleting" && <p className="text-soft">{why}</p>}
+        {state === "failed" && <Failure why={why} what={advice(session)} />}
+      </div>
+    </div>
+  );
+}
+
+function Line({ step }: { step: Step }) {
+  return (
+    <p className="flex items-start gap-2" {...(step.current ? { role: "status" } : {})}>
+      <Mark step={step} />
+      <span className={`min-w-0 break-words whitespace-pre-wrap ${step.type === "Failed" ? "text-bad" : step.current ? "text-ink" : "text-soft"}`}>{step.text}</span>
+    </p>
+  );
+}
+
+function Mark({ step }: { step: Step }) {
+  const place = "mt-0.5 size-4 shrink-0";
+  if (step.type === "Failed") return <CircleAlert className={`${place} text-bad`} aria-label="Failed" />;
+  if (step.current) return <LoaderCircle className={`${place} animate-spin text-busy`} aria-label="Running" />;
+  if (step.type === "Notice") return <Info className={`${place} text-faint`} aria-label="Note" />;
+  return <Check className={`${place} text-good`} aria-label="Done" />;
+}
+
+function Stopped({ session, starting, onStart }: Props) {
+  return (
+    <div className="grid gap-3 py-1 font-sans text-sm">
+      <div>
+        <h2 className="text-base font-semibold">Session stopped</h2>
+        <p className="text-soft">{stopReason(session)} {session.spec.workspace === undefined ? "It had no volume, so it starts empty." : "Its files are on the volume."}</p>
+      </div>
+      <Button look="primary" className="w-fit" disabled={starting} onClick={onStart}>
+        {starting ? "Starting…" : "Start again"}
+      </Button>
+    </div>
+  );
+}
+
+function Failure({ why, what }: { why: string | undefined; what: string | undefined }) {
+  return (
+    <div role="alert" className="mt-2 grid max-w-2xl gap-1 rounded-lg bg-bad-soft px-3 py-2.5 font-sans text-sm">
+      <p className="flex gap-2 font-medium text-bad">
+        <CircleAlert className="mt-0.5 size-4 shrink-0" aria-hidden />
+        <span className="min-w-0 break-words">{why}</span>
+      </p>
+      {what !== undefined && <p className="pl-6 text-ink">{what}</p>}
+    </div>
+  );
+}

@@ -1,0 +1,83 @@
+import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react";
+import type { Session } from "../api/types";
+import { useTell } from "../components/toast";
+import { useAuth } from "../layout/auth";
+import { useTheme } from "../layout/theme";
+import { stateOf, type StateName } from "../session/state";
+import { Connection } from "./connection";
+import type { SessionState, Status } from "./machine";
+import { TerminalScreen } from "./screen";
+
+const BEFORE: Status = {
+  link: "idle",
+  established: false,
+  attempt: 0,
+  retryAt: undefined,
+  online: true,
+  breakerOpen: false,
+  keysWaiting: 0,
+  viewOnly: false,
+  why: undefined,
+  exit: undefined,
+  opening: false,
+};
+
+export interface TerminalHandle {
+  status: Status;
+  connection: Connection | undefined;
+  screen: TerminalScreen | undefined;
+  place: (element: HTMLElement | null) => void;
+}
+
+/** One terminal and its connection, for as long as the page of this session is open. */
+export function useTerminal(session: Session, leave: () => void): TerminalHandle {
+  const { askForLogin, logins } = useAuth();
+  const tell = useTell();
+  const theme = useTheme();
+  const [place, setPlace] = useState<HTMLElement | null>(null);
+  const [parts, setParts] = useState<{ connection: Connection; screen: TerminalScreen }>();
+  const state = machineState(stateOf(session));
+  // What the terminal is made with; later changes reach it through the effects below.
+  const first = useRef({ session, state, theme, leave, askForLogin, tell });
+
+  useEffect(() => {
+    if (place === null) return;
+    const { session: at, state: initial, theme: look, leave: onLeave, askForLogin: onLogin, tell: onNotice } = first.current;
+    let connection: Connection | undefined;
+    const screen = new TerminalScreen({
+      place,
+      theme: look,
+      onInput: (text, auto) => connection?.input(text, auto),
+      onBytes: (bytes) => connection?.inputBytes(bytes),
+      onSize: (size) => connection?.resize(size),
+      onTitle: () => undefined,
+      onLeave,
+    });
+    connection = new Connection({ session: at, state: initial, size: screen.size, screen, onLogin, onNotice: (text) => onNotice(text, "bad") });
+    setParts({ connection, screen });
+    connection.start();
+    screen.focus();
+    return () => {
+      connection.stop();
+      screen.dispose();
+      setParts(undefined);
+    };
+  }, [place]);
+
+  const connection = parts?.connection;
+  useEffect(() => connection?.sessionIs(state), [connection, state]);
+  useEffect(() => parts?.screen.setTheme(theme), [parts, theme]);
+  useEffect(() => {
+    if (logins > 0) connection?.loggedIn();
+  }, [connection, logins]);
+
+  const subscribe = useCallback((listener: () => void) => connection?.subscribe(listener) ?? (() => undefined), [connection]);
+  const status = useSyncExternalStore(subscribe, () => connection?.status ?? BEFORE);
+  return { status, connection, screen: parts?.screen, place: setPlace };
+}
+
+/** What the connection needs to know of the session. A failed one may come back by itself. */
+function machineState(state: StateName): SessionState {
+  if (state === "ready") return "ready";
+  return state === "stopped" || state === "deleting" ? "stopped" : "waiting";
+}
