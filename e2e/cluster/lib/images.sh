@@ -5,10 +5,11 @@ IMAGES=$BUILD/images
 
 # In a mount namespace of its own, because buildah leaves mounts behind.
 run_buildah() {
-  unshare --mount buildah --root "$IMAGES/storage" --runroot "$IMAGES/run" --storage-driver overlay "$@"
+  local -a command=(buildah --root "$IMAGES/storage" --runroot "$IMAGES/run" --storage-driver overlay "$@")
+  if ((EUID == 0)); then unshare --mount "${command[@]}"; else "${command[@]}"; fi
 }
 
-# archive <name> <tag>: where the finished image lies.
+# archive <name> <tag>: where the finished image lies. Uncompressed, for it never leaves this machine.
 archive() { echo "$IMAGES/archives/$1-$2.tar"; }
 
 # build_archive <name> <tag> <context folder> [buildah flags]: with the Dockerfile of the context.
@@ -20,25 +21,37 @@ build_archive() {
   [[ -f $archive ]] && return
   mkdir -p "$IMAGES/archives"
   run_buildah bud --quiet --isolation chroot --layers=false --timestamp 0 "$@" --tag "$reference" "$context" >/dev/null
-  rm -f "$IMAGES/archives/$name"-*.tar
-  run_buildah push --quiet "$reference" "oci-archive:$archive.partial:$reference"
+  rm -f "$IMAGES/archives/$name"-*.tar*
+  run_buildah push --quiet "$reference" "docker-archive:$archive.partial:$reference"
   run_buildah rmi --force "$reference" >/dev/null
   mv "$archive.partial" "$archive"
 }
 
-node_images() { ctr --address "$CONTAINERD_SOCKET" --namespace k8s.io images list --quiet; }
+on_node() { ctr --address "$CONTAINERD_SOCKET" --namespace k8s.io "$@"; }
 
 # import_archive <name> <tag>: into the node, unless it is there.
 import_archive() {
-  node_images | grep -Fxq "$LOCAL_REGISTRY/$1:$2" && return
-  ctr --address "$CONTAINERD_SOCKET" --namespace k8s.io images import "$(archive "$1" "$2")" >/dev/null
+  on_node images list --quiet | grep -Fxq "$LOCAL_REGISTRY/$1:$2" && return
+  on_node images import --snapshotter overlayfs "$(archive "$1" "$2")" >/dev/null
+}
+
+# push_archive <name> <tag>: to the registry from which an existing cluster pulls.
+push_archive() {
+  local image stamp
+  stamp=$IMAGES/pushed/${IMAGE_REGISTRY//[^A-Za-z0-9.]/_}-$1-$2
+  [[ -f $stamp ]] && return
+  image=$(run_buildah pull --quiet "docker-archive:$(archive "$1" "$2")")
+  run_buildah push --quiet "$image" "docker://$IMAGE_REGISTRY/$1:$2"
+  run_buildah rmi --force "$image" >/dev/null
+  mkdir -p "$IMAGES/pushed"
+  touch "$stamp"
 }
 
 pause_tag() { content_hash "$SOURCES/pause"; }
 pause_image() { echo "$LOCAL_REGISTRY/pause:$(pause_tag)"; }
 
 build_pause() {
-  local context=$IMAGES/pause
+  local context=$IMAGES/context/pause
   mkdir -p "$context"
   cp "$SOURCES/pause/Dockerfile" /bin/busybox "$context"
   gcc -Os -static -o "$context/pause" "$SOURCES/pause/pause.c"

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034,SC2054
 # The parts of the cluster in the order they start. Each has start_<part> and, where it answers, ready_<part>.
 
 PARTS=(mounts etcd kube-apiserver kube-controller-manager kube-scheduler containerd kubelet kube-proxy coredns
@@ -87,6 +87,8 @@ ready_kube_proxy() { curl --fail --silent http://127.0.0.1:10256/livez; }
 start_coredns() { start_process coredns "$(tool_path coredns)" -conf "$STATE/Corefile"; }
 
 start_local_path_provisioner() {
+  # It ends at once when its settings are not there.
+  kubectl apply --server-side -f "$STATE/volumes.yaml" >/dev/null
   start_process local-path-provisioner "$(tool_path local-path-provisioner)" start \
     --config "$STATE/volumes.json" --kubeconfig "$ADMIN_CONFIG" --namespace kube-system \
     --configmap-name local-path-config --provisioner-name rancher.io/local-path \

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the local cluster needs of the machine; names everything that is missing at once.
 
-PACKAGES=(buildah busybox-static ca-certificates conntrack containerd containernetworking-plugins curl gcc iproute2
+PACKAGES=(buildah binutils busybox-static ca-certificates conntrack containerd containernetworking-plugins curl gcc iproute2
   iptables libc6-dev mmdebstrap openssl procps runc util-linux)
 DISK_GIB=15
 ADVICE="or use a cluster of your own: KUBECONFIG=<its kubeconfig> IMAGE_REGISTRY=<a registry it pulls from> make up"
@@ -17,9 +17,10 @@ check_machine() {
   local free
   free=$(df --output=avail --block-size=1G "$REPOSITORY" | tail -n 1)
   ((free >= DISK_GIB)) || missing+=("$DISK_GIB GiB of disk for builds and images: $REPOSITORY has ${free// /}")
-  if pgrep --list-name '^(k3s|k0s|kubelet|kube-proxy)$' >&2; then
-    missing+=("a machine without another Kubernetes node: the processes above are one")
-  fi
+  local other
+  for other in k3s-server k0s kubelet kube-proxy; do
+    if pgrep --exact "$other" >/dev/null; then missing+=("a machine without another Kubernetes node: $other runs"); fi
+  done
   ((${#missing[@]} == 0)) && return
   say "the local cluster needs:"
   printf '  - %s\n' "${missing[@]}" >&2
