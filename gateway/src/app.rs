@@ -51,6 +51,8 @@ pub struct Parts {
     pub sockets: LiveSockets,
     pub streams: Quota,
     pub transfers: Quota,
+    /// Cancelled when the gateway begins to stop: load balancers should send nobody any more.
+    pub draining: CancellationToken,
     /// Cancelled when streams and tunnels must end.
     pub stop: CancellationToken,
     /// Every task that outlives its request.
@@ -86,6 +88,7 @@ impl App {
             sockets: LiveSockets::default(),
             streams: Quota::new(STREAMS, STREAMS_PER_USER),
             transfers: Quota::new(TRANSFERS, TRANSFERS_PER_USER),
+            draining: CancellationToken::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
             logins: Mutex::new(LoginLimit::new(Instant::now())),
@@ -93,11 +96,6 @@ impl App {
             client,
             metrics,
         }))
-    }
-
-    /// Whether requests can be served: keys are there and the Sessions are known.
-    pub fn is_ready(&self) -> bool {
-        self.trust.is_ready() && self.store.is_synced()
     }
 
     /// The limit of failed logins.

@@ -7,11 +7,15 @@
 //! is decided by [`access`], and is answered by [`sessions`], [`events`], [`files`], [`terminal`] or [`ui`].
 
 pub mod access;
+pub mod admin;
 pub mod app;
 pub mod cache;
 pub mod config;
+pub mod events;
 pub mod extract;
+pub mod files;
 pub mod flags;
+pub mod gateway;
 pub mod identity;
 pub mod metrics;
 pub mod names;
@@ -21,9 +25,11 @@ pub mod pods;
 pub mod problem;
 pub mod quota;
 pub mod router;
+pub mod server;
 pub mod sessions;
 pub mod terminal;
 pub mod trust;
+pub mod ui;
 
 /// An error with all its causes, for a log line.
 pub fn chain(error: &dyn std::error::Error) -> String {

@@ -4,8 +4,10 @@ use std::io::Write;
 
 use anyhow::Context;
 use clap::Parser;
+use fabrica_gateway::config::Config;
 use fabrica_gateway::flags::{Command, Flags};
-use fabrica_gateway::{openapi, router};
+use fabrica_gateway::{gateway, openapi, router};
+use tracing_subscriber::EnvFilter;
 
 fn main() -> anyhow::Result<()> {
     let flags = Flags::parse();
@@ -13,5 +15,16 @@ fn main() -> anyhow::Result<()> {
         let document = openapi::document(&router::api().1).context("write the OpenAPI document")?;
         return std::io::stdout().write_all(document.as_bytes()).context("print the OpenAPI document");
     }
-    Ok(())
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
+    // An error only says that a provider is there already.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let config = Config::try_from(flags).context("read the flags")?;
+    serve(config)
+}
+
+#[tokio::main]
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let client = kube::Client::try_default().await.context("find the Kubernetes API server")?;
+    gateway::run(config, client).await.context("run the gateway")
 }

@@ -59,6 +59,7 @@ pub fn document(api: &OpenApi) -> Result<String, serde_json::Error> {
     insert::<SessionSpec>(&mut components["schemas"], "SessionSpec");
     insert::<SessionStatus>(&mut components["schemas"], "SessionStatus");
     document["security"] = json!([{"cookie": []}, {"bearer": []}]);
+    name_wildcards(&mut document["paths"]);
     prune(&mut document);
     let mut text = serde_json::to_string_pretty(&document)?;
     text.push('\n');
@@ -80,6 +81,12 @@ fn insert<T: JsonSchema>(schemas: &mut Value, name: &str) {
     for (definition, schema) in generator.take_definitions(true) {
         schemas[definition] = schema;
     }
+}
+
+/// A path may end in a wildcard here, but not in OpenAPI.
+fn name_wildcards(paths: &mut Value) {
+    let Some(paths) = paths.as_object_mut() else { return };
+    *paths = std::mem::take(paths).into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
 }
 
 /// Takes out what has no meaning here: `null` (an absent field is left out) and the API server's own rules.

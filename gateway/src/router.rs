@@ -1,6 +1,14 @@
 //! Every route, and the headers that every answer carries.
 
+use std::time::Instant;
+
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::get;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+use serde_json::json;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -8,6 +16,23 @@ use utoipa_axum::routes;
 use crate::app::App;
 use crate::identity::login;
 use crate::sessions::{list, write};
+use crate::{events, files, openapi, terminal, ui};
+
+/// What the page may load and where it may connect: itself. The terminal sets styles by script; images and fonts may be
+/// inlined by the build.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; manifest-src 'self'; \
+base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// Headers of every answer that does not set them itself.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
 
 /// The documented routes and their document.
 pub fn api() -> (Router<App>, OpenApi) {
@@ -20,5 +45,52 @@ pub fn api() -> (Router<App>, OpenApi) {
         .routes(routes!(write::get_session, write::delete_session))
         .routes(routes!(write::suspend_session))
         .routes(routes!(write::resume_session))
+        .routes(routes!(events::events))
+        .routes(routes!(events::events_in_namespace))
+        .routes(routes!(terminal::terminal))
+        .routes(routes!(files::download, files::upload))
+        .routes(routes!(health))
         .split_for_parts()
+}
+
+/// Everything that is served on the public port.
+pub fn build(app: App) -> Result<Router, serde_json::Error> {
+    let (routes, document) = api();
+    let document: &'static str = openapi::document(&document)?.leak();
+    let answer = move || async move { ([(header::CONTENT_TYPE, "application/json")], document) };
+    Ok(routes
+        .route("/openapi.json", get(answer))
+        // The root of the workspace: a wildcard does not match nothing.
+        .route("/api/v1/namespaces/{namespace}/sessions/{name}/files/", get(files::download))
+        .fallback(ui::fallback)
+        .layer(from_fn_with_state(app.clone(), observe))
+        .with_state(app))
+}
+
+/// Tells that the gateway runs.
+#[utoipa::path(get, path = "/health", tag = "health", security(()), responses((status = 200, description = "It runs")))]
+async fn health() -> Response {
+    std::future::ready(Json(json!({"status": "ok"})).into_response()).await
+}
+
+/// Counts a request, logs it, and adds the headers of every answer.
+async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
+    let start = Instant::now();
+    let method = request.method().clone();
+    // The query may hold what does not belong into logs; the path holds names only.
+    let path = request.uri().path().to_owned();
+    let mut response = next.run(request).await;
+    let elapsed = start.elapsed();
+    let status = response.status().as_u16();
+    app.metrics.request(status, elapsed.as_secs_f64());
+    tracing::debug!(%method, path, status, milliseconds = elapsed.as_millis(), "answered");
+    add_headers(response.headers_mut());
+    response
+}
+
+fn add_headers(headers: &mut HeaderMap) {
+    for (name, value) in HEADERS {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
 }

@@ -167,7 +167,7 @@ async fn list(
 }
 
 /// An empty list is only for those who may list; to others the namespace does not exist.
-async fn may_see_namespace(app: &App, identity: &Identity, namespace: &str) -> Result<(), Problem> {
+pub async fn may_see_namespace(app: &App, identity: &Identity, namespace: &str) -> Result<(), Problem> {
     for verb in [Verb::List, Verb::Create] {
         if app.allows(identity, Question::namespace(verb, namespace)).await? {
             return Ok(());

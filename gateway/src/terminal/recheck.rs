@@ -1,0 +1,148 @@
+//! Live sockets are looked at again every so often. One whose access has ended is closed through its pod, so that its
+//! client learns why; what cannot be decided stays, for a while.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use fabrica_protocol::assertion::Role;
+use fabrica_protocol::kterm::close;
+use futures::{StreamExt, stream};
+
+use super::decision::{Grant, decide};
+use super::registry::LiveSocket;
+use crate::app::App;
+
+/// Sockets checked at a time.
+const CONCURRENCY: usize = 8;
+
+/// How long a socket may live while nothing can be decided.
+const UNDECIDED_LIMIT: Duration = Duration::from_secs(3600);
+
+/// How long a pod and its client may take to close before the tunnel is cut.
+const CLOSE_GRACE: Duration = Duration::from_secs(5);
+
+/// What becomes of a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Keep,
+    /// Nothing could be decided; it stays.
+    Unknown,
+    /// It ends with a close code.
+    End(u16),
+}
+
+/// Checks all live sockets at every interval, until the gateway stops.
+pub async fn run(app: App) {
+    let mut ticks = tokio::time::interval(app.config.recheck);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            () = app.stop.cancelled() => return,
+            _ = ticks.tick() => {}
+        }
+        let sockets = stream::iter(app.sockets.all());
+        sockets.for_each_concurrent(CONCURRENCY, |socket| check(&app, socket)).await;
+    }
+}
+
+async fn check(app: &App, socket: Arc<LiveSocket>) {
+    let grant = decide(app, &socket.identity, &socket.key).await;
+    if let Err(error) = &grant {
+        tracing::debug!(error = %crate::chain(error), "a live socket could not be checked");
+    }
+    let verdict = judge(grant.ok(), &socket, Utc::now(), Instant::now());
+    match verdict {
+        Verdict::Keep => {
+            socket.confirm();
+            app.metrics.recheck("kept");
+        }
+        Verdict::Unknown => app.metrics.recheck("unknown"),
+        Verdict::End(code) => {
+            app.metrics.recheck("ended");
+            let ending = end(app.clone(), socket, code);
+            app.tasks.spawn(ending);
+        }
+    }
+}
+
+fn judge(grant: Option<Grant>, socket: &LiveSocket, now: DateTime<Utc>, instant: Instant) -> Verdict {
+    if now >= socket.identity.expires {
+        return Verdict::End(close::UNAUTHENTICATED);
+    }
+    match grant {
+        Some(Grant::Role(Role::Control)) => Verdict::Keep,
+        Some(Grant::Role(role)) if role == socket.role => Verdict::Keep,
+        // Control became view: the client comes back at once, as a viewer.
+        Some(Grant::Role(_)) => Verdict::End(close::GOING_AWAY),
+        Some(Grant::SessionOnly | Grant::Nothing) => Verdict::End(close::FORBIDDEN),
+        None if instant.saturating_duration_since(socket.confirmed()) >= UNDECIDED_LIMIT => {
+            Verdict::End(close::NOT_READY)
+        }
+        None => Verdict::Unknown,
+    }
+}
+
+/// Ends one socket: the pod sends the close frame, then the tunnel is cut whatever the pod did.
+async fn end(app: App, socket: Arc<LiveSocket>, code: u16) {
+    let LiveSocket { id, identity, key, pod, .. } = &*socket;
+    tracing::info!(connection = %id, user = identity.name(), session = %key, code, "ending a live terminal");
+    let connection = id.to_string();
+    let name = identity.name();
+    match app.trust.assertion(&pod.uid, name, Role::Operator, &uuid::Uuid::new_v4().to_string(), Utc::now()) {
+        Ok(assertion) => {
+            let closing = app.pods.close(pod, &assertion, &connection, code);
+            match tokio::time::timeout(CLOSE_GRACE, closing).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => tracing::warn!(error = %crate::chain(&error), %connection, "the pod did not close a socket"),
+                Err(_) => tracing::warn!(%connection, "the pod did not close a socket in time"),
+            }
+        }
+        Err(error) => tracing::warn!(error = %crate::chain(&error), %connection, "no assertion to close a socket with"),
+    }
+    tokio::select! {
+        () = tokio::time::sleep(CLOSE_GRACE) => socket.cut.cancel(),
+        () = socket.cut.cancelled() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use rstest::rstest;
+
+    use super::*;
+    use crate::identity::{Identity, User};
+    use crate::names::SessionKey;
+    use crate::pods::Pod;
+
+    fn socket(role: Role) -> LiveSocket {
+        let user = User { name: "dana".into(), uid: String::new(), groups: vec![], extra: [].into() };
+        let identity = Identity::new(user, Utc::now() + TimeDelta::hours(1));
+        let key = SessionKey { namespace: "demo".into(), name: "a".into() };
+        let pod = Pod { address: ([127, 0, 0, 1], 3000).into(), uid: "1".into() };
+        LiveSocket::new(identity, key, pod, None, role)
+    }
+
+    #[rstest]
+    #[case(Role::Control, Some(Grant::Role(Role::Control)), Verdict::Keep)]
+    #[case(Role::View, Some(Grant::Role(Role::Control)), Verdict::Keep)]
+    #[case(Role::View, Some(Grant::Role(Role::View)), Verdict::Keep)]
+    #[case(Role::Control, Some(Grant::Role(Role::View)), Verdict::End(1001))]
+    #[case(Role::Control, Some(Grant::SessionOnly), Verdict::End(4403))]
+    #[case(Role::View, Some(Grant::Nothing), Verdict::End(4403))]
+    #[case(Role::Control, None, Verdict::Unknown)]
+    fn judges(#[case] role: Role, #[case] grant: Option<Grant>, #[case] expected: Verdict) {
+        assert_eq!(judge(grant, &socket(role), Utc::now(), Instant::now()), expected);
+    }
+
+    #[test]
+    fn logins_and_patience_end() {
+        let socket = socket(Role::Control);
+        let control = Some(Grant::Role(Role::Control));
+        let tomorrow = Utc::now() + TimeDelta::days(1);
+        assert_eq!(judge(control, &socket, tomorrow, Instant::now()), Verdict::End(4401));
+        let later = Instant::now() + UNDECIDED_LIMIT;
+        assert_eq!(judge(None, &socket, Utc::now(), later), Verdict::End(4503));
+    }
+}
