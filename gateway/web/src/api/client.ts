@@ -1,12 +1,12 @@
 // Requests to the gateway. Every refusal becomes an ApiError that carries the API's own words.
 
-import type { FieldError, FileEntry, Me, Problem, Session, SessionSpec } from "./types";
+import type { FieldError, FileEntry, Me, NewSession, Problem, Session } from "./types";
 
 export class ApiError extends Error {
   readonly status: number;
   readonly fields: FieldError[];
 
-  constructor(problem: Problem) {
+  constructor(problem: Pick<Problem, "title" | "status"> & Partial<Problem>) {
     super(problem.detail ?? problem.title);
     this.status = problem.status;
     this.fields = problem.errors ?? [];
@@ -53,12 +53,6 @@ export function sessionPath(session: { namespace: string; name: string }): strin
 export function filePath(session: { namespace: string; name: string }, path: string): string {
   const encoded = path.split("/").filter(Boolean).map(encodeURIComponent).join("/");
   return `${BASE}${sessionPath(session)}/files/${encoded}`;
-}
-
-export interface NewSession {
-  name?: string;
-  generateName?: string;
-  spec: SessionSpec;
 }
 
 export const api = {

@@ -51,7 +51,8 @@ export class LiveSessions {
 
   async #run(signal: AbortSignal): Promise<void> {
     let delay = SHORTEST;
-    while (!signal.aborted) {
+    const stopped = (): boolean => signal.aborted;
+    while (!stopped()) {
       try {
         const refused = await readStream("/api/v1/events", signal, () => this.#set("live"), (event) => this.#apply(event));
         if (refused === undefined) delay = SHORTEST;
@@ -59,7 +60,7 @@ export class LiveSessions {
       } catch {
         // Cut or silent: the state below says so, and the loop tries again.
       }
-      if (signal.aborted) return;
+      if (stopped()) return;
       if (this.#state === "live") delay = SHORTEST;
       this.#set("down");
       await this.#sleep(delay * (0.5 + Math.random() / 2));

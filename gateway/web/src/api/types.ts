@@ -1,82 +1,19 @@
-// The API's objects as the page uses them.
+// The API's objects by their short names. schema.ts is generated from the gateway's OpenAPI document (npm run types).
 
-export interface Condition {
-  type: string;
-  status: "True" | "False" | "Unknown";
-  reason: string;
-  message: string;
-  lastTransitionTime?: string;
-}
+import type { components } from "./schema";
 
-export interface Message {
-  seq: number;
-  time: string;
-  type: "Started" | "Progress" | "Finished" | "Failed" | "Notice";
-  text: string;
-}
+type Schemas = components["schemas"];
 
-export interface SessionSpec {
-  mode?: "Terminal";
-  repository?: { url: string; branch?: string; secretRef?: { name: string } };
-  image?: string;
-  resources?: { requests?: Record<string, string>; limits?: Record<string, string> };
-  workspace?: { size: string; storageClassName?: string; retain?: boolean };
-  operatingMode?: "Running" | "Suspended";
-  idleTimeoutSeconds?: number;
-  wakeTime?: string;
-  shutdownTime?: string;
-  owner?: string;
-  credentialsRef?: { name: string };
-  git?: { userName: string; userEmail: string };
-}
+export type Session = Schemas["Session"];
+export type SessionSpec = Schemas["SessionSpec"];
+export type NewSession = Schemas["CreateSession"];
+export type Message = Schemas["Message"];
+export type Me = Schemas["Me"];
+export type Problem = Schemas["Problem"];
+export type FieldError = Schemas["FieldError"];
+export type Condition = NonNullable<NonNullable<Session["status"]>["conditions"]>[number];
 
-export interface SessionStatus {
-  phase?: "Pending" | "Starting" | "Running" | "Stopped" | "Failed";
-  conditions?: Condition[];
-  podName?: string;
-  startedAt?: string;
-  stoppedAt?: string;
-  lastActivityAt?: string;
-  messages?: Message[];
-}
-
-export interface Session {
-  namespace: string;
-  name: string;
-  uid: string;
-  createdAt: string;
-  deletionTimestamp?: string | null;
-  generation: number;
-  resourceVersion: string;
-  labels?: Record<string, string>;
-  spec: SessionSpec;
-  status?: SessionStatus | null;
-}
-
-export interface Namespace {
-  name: string;
-  createSessions: boolean;
-}
-
-export interface Me {
-  username: string;
-  groups: string[];
-  namespaces: Namespace[];
-  defaultNamespace?: string | null;
-}
-
-export interface FieldError {
-  field: string;
-  message: string;
-}
-
-export interface Problem {
-  title: string;
-  status: number;
-  detail?: string;
-  errors?: FieldError[];
-}
-
+/** An entry of a folder, as the runtime tells it (the gateway passes files through unread). */
 export interface FileEntry {
   name: string;
   kind: "file" | "directory" | "symlink";

@@ -9,6 +9,7 @@ let timer: ReturnType<typeof setInterval> | undefined;
 /** One clock for all times on the page; it stands still while nobody looks at one. */
 function subscribe(listener: () => void): () => void {
   listeners.add(listener);
+  if (timer === undefined) now = Date.now();
   timer ??= setInterval(() => {
     now = Date.now();
     listeners.forEach((each) => each());
@@ -23,10 +24,10 @@ function subscribe(listener: () => void): () => void {
 }
 
 export function Time({ at }: { at: string }) {
-  useSyncExternalStore(subscribe, () => now);
+  const current = useSyncExternalStore(subscribe, () => now);
   return (
     <time dateTime={at} title={absolute(at)} className="numbers whitespace-nowrap">
-      {relative(at, Date.now())}
+      {relative(at, current)}
     </time>
   );
 }

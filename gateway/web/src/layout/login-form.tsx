@@ -13,7 +13,10 @@ export function LoginForm({ onDone }: { onDone: () => void }) {
 
   const submit = async (event: SubmitEvent): Promise<void> => {
     event.preventDefault();
-    if (token.trim() === "") return setError("Paste a token first.");
+    if (token.trim() === "") {
+      setError("Paste a token first.");
+      return;
+    }
     setBusy(true);
     setError(undefined);
     try {

@@ -2,9 +2,9 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { ChevronDown, FileCode } from "lucide-react";
 import { useEffect, useRef, useState, type SubmitEvent } from "react";
 import { useNavigate } from "react-router";
-import { api, ApiError, type NewSession } from "../api/client";
+import { api, ApiError } from "../api/client";
 import { SESSIONS, upsert } from "../api/live";
-import type { Session } from "../api/types";
+import type { NewSession, Session } from "../api/types";
 import { Button } from "../components/button";
 import { CodeBlock } from "../components/code";
 import { Dialog, DialogBody, DialogFoot } from "../components/dialog";
@@ -47,7 +47,7 @@ export function CreateDialog({ namespace, onClose }: { namespace: string | undef
 
   const set = <F extends DraftField>(field: F, value: Draft[F]): void => {
     setDraft((old) => ({ ...old, [field]: value }));
-    setRefused(({ fields: { [field]: _gone, ...fields }, rest }) => ({ fields, rest }));
+    setRefused(({ fields, rest }) => ({ fields: Object.fromEntries(Object.entries(fields).filter(([name]) => name !== field)), rest }));
   };
   const wire = (field: "name" | "url" | "branch" | "secret" | "image" | "size" | "storageClass") => ({
     value: draft[field],

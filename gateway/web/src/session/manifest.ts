@@ -2,9 +2,12 @@
 
 import type { Session } from "../api/types";
 
+/** Set by the gateway, not by who wrote the session down. */
+const ADDED: ReadonlySet<string> = new Set(["wakeTime", "owner"]);
+
 /** What one would commit to Git: the spec as it was meant, without what the cluster added. */
 export function manifest(session: Pick<Session, "namespace" | "name" | "labels" | "spec">): object {
-  const { wakeTime: _wakeTime, owner: _owner, ...spec } = session.spec;
+  const spec = Object.fromEntries(Object.entries(session.spec).filter(([field]) => !ADDED.has(field)));
   return {
     apiVersion: "fabrica.dev/v1alpha1",
     kind: "Session",

@@ -143,9 +143,8 @@ export function specOf(draft: Draft): SessionSpec {
   const resources = PRESETS.find((each) => each.id === draft.resources)?.resources;
   if (resources !== undefined) spec.resources = resources;
   if (draft.volume) {
-    spec.workspace = { size: draft.size };
-    if (draft.storageClass !== "") spec.workspace.storageClassName = draft.storageClass;
-    if (draft.retain) spec.workspace.retain = true;
+    const { size, storageClass, retain } = draft;
+    spec.workspace = { size, ...(storageClass !== "" && { storageClassName: storageClass }), ...(retain && { retain }) };
   }
   if (draft.idle !== "0") spec.idleTimeoutSeconds = Number(draft.idle);
   return spec;

@@ -1,5 +1,5 @@
-import { CircleAlert, CirclePause, Eye, LoaderCircle, Wifi, WifiOff, type LucideIcon } from "lucide-react";
-import { useEffect, useState } from "react";
+import { CircleAlert, CirclePause, Eye, LoaderCircle, Wifi, WifiOff } from "lucide-react";
+import { useEffect, useState, type ReactNode } from "react";
 import type { StateName } from "../session/state";
 import type { Status } from "./machine";
 import { connectionWords, type Tone } from "./words";
@@ -19,10 +19,9 @@ export function ConnectionMark({ status, state }: { status: Status; state: State
   }, [counting]);
 
   const { text, tone } = connectionWords(status, state, now);
-  const Icon = iconOf(status, tone);
   return (
     <span data-connection={status.link} title={text} className={`numbers inline-flex min-w-0 items-center gap-1.5 text-xs font-medium ${TONES[tone]}`}>
-      <Icon className={`size-3.5 shrink-0 ${Icon === LoaderCircle ? "animate-spin" : ""}`} aria-hidden />
+      {icon(status, tone)}
       <span className="truncate">{text}</span>
       {/* A countdown read aloud every second would be noise: only the kind of state is announced. */}
       <span role="status" className="sr-only">
@@ -32,9 +31,10 @@ export function ConnectionMark({ status, state }: { status: Status; state: State
   );
 }
 
-function iconOf(status: Status, tone: Tone): LucideIcon {
-  if (status.link === "live") return status.viewOnly ? Eye : Wifi;
-  if (tone === "rest") return CirclePause;
-  if (tone === "busy") return LoaderCircle;
-  return status.link === "halted" || status.link === "held" ? CircleAlert : WifiOff;
+function icon(status: Status, tone: Tone): ReactNode {
+  const look = "size-3.5 shrink-0";
+  if (status.link === "live") return status.viewOnly ? <Eye className={look} aria-hidden /> : <Wifi className={look} aria-hidden />;
+  if (tone === "rest") return <CirclePause className={look} aria-hidden />;
+  if (tone === "busy") return <LoaderCircle className={`${look} animate-spin`} aria-hidden />;
+  return status.link === "halted" || status.link === "held" ? <CircleAlert className={look} aria-hidden /> : <WifiOff className={look} aria-hidden />;
 }

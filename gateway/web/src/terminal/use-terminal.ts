@@ -14,7 +14,6 @@ const BEFORE: Status = {
   attempt: 0,
   retryAt: undefined,
   online: true,
-  breakerOpen: false,
   keysWaiting: 0,
   viewOnly: false,
   why: undefined,
@@ -43,17 +42,18 @@ export function useTerminal(session: Session, leave: () => void): TerminalHandle
   useEffect(() => {
     if (place === null) return;
     const { session: at, state: initial, theme: look, leave: onLeave, askForLogin: onLogin, tell: onNotice } = first.current;
-    let connection: Connection | undefined;
+    const parts: { connection?: Connection } = {};
     const screen = new TerminalScreen({
       place,
       theme: look,
-      onInput: (text, auto) => connection?.input(text, auto),
-      onBytes: (bytes) => connection?.inputBytes(bytes),
-      onSize: (size) => connection?.resize(size),
+      onInput: (text, auto) => parts.connection?.input(text, auto),
+      onBytes: (bytes) => parts.connection?.inputBytes(bytes),
+      onSize: (size) => parts.connection?.resize(size),
       onTitle: () => undefined,
       onLeave,
     });
-    connection = new Connection({ session: at, state: initial, size: screen.size, screen, onLogin, onNotice: (text) => onNotice(text, "bad") });
+    const connection = new Connection({ session: at, state: initial, size: screen.size, screen, onLogin, onNotice: (text) => onNotice(text, "bad") });
+    parts.connection = connection;
     setParts({ connection, screen });
     connection.start();
     screen.focus();
