@@ -2,7 +2,7 @@
 # What the machine lends to the node: an address, folders, kernel settings; noted so that all can be given back.
 
 # Where the node's parts write whatever they are told.
-FIXED_FOLDERS=(/run/containerd /run/netns /var/lib/cni /var/lib/kubelet /var/log/containers)
+FIXED_FOLDERS=(/run/containerd /run/mount /run/netns /var/lib/cni /var/lib/kubelet /var/log/containers)
 
 # What the kubelet, kube-proxy and the bridge change.
 KERNEL_SETTINGS=(kernel.panic kernel.panic_on_oops vm.overcommit_memory vm.panic_on_oom net.ipv4.ip_forward

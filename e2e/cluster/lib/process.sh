@@ -39,8 +39,8 @@ start_process() {
 stop_process() {
   local name=$1 pid
   if pid=$(recorded_pid "$name"); then
-    kill -TERM "$pid" 2>/dev/null || true
-    wait_until "${STOP_SECONDS:-10}" process_gone "$name" || kill -KILL "$pid" 2>/dev/null || true
+    kill "-${STOP_SIGNAL:-TERM}" "$pid" 2>/dev/null || true
+    wait_until 10 process_gone "$name" || kill -KILL "$pid" 2>/dev/null || true
     wait_until 5 process_gone "$name" || fail "process $pid ($name) does not end"
   fi
   rm -f "$RECORD/pids/$name"

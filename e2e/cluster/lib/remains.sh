@@ -22,10 +22,10 @@ refuse_if_foreign() {
   fi
 }
 
-# Parts first that would start what the others lose.
+# Without asking, for what they know is thrown away: first the kubelet, which would start again what the others lose.
 stop_parts() {
   local name
-  export STOP_SECONDS=3
+  export STOP_SIGNAL=KILL
   stop_process kubelet
   kill_pods
   for name in $(recorded_names); do
@@ -56,13 +56,15 @@ pod_processes() {
 
 # Rules of kube-proxy and the kubelet, and of our pod network, told by its name.
 clear_rules() {
-  local tool network pattern
+  local tool rules networks pattern
   for tool in iptables ip6tables; do
     command -v "$tool-save" >/dev/null || continue
-    network=$("$tool-save" | sed -n 's/.*name: \\"fabrica-pods\\".* -j \(CNI-[0-9a-f]*\).*/\1/p' | sort -u)
-    pattern=$(printf '%s\n' KUBE- "$network" | sed '/^$/d' | paste -sd '|')
-    "$tool-save" | grep -q -E "$pattern" || continue
-    "$tool-save" | grep -v -E "$pattern" | "$tool-restore" --wait 5
+    rules=$("$tool-save")
+    networks=$(sed -n 's/.*name: \\"fabrica-pods\\".* -j \(CNI-[0-9a-f]*\).*/\1/p' <<<"$rules" | sort -u)
+    pattern=$(printf '%s\n' KUBE- "$networks" | sed '/^$/d' | paste -sd '|')
+    if grep -q -E "$pattern" <<<"$rules"; then
+      grep -v -E "$pattern" <<<"$rules" | "$tool-restore" --wait 5
+    fi
   done
 }
 
