@@ -1,0 +1,116 @@
+//! Wires the operator together: admin port, leadership, keys, the controller.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use fabrica_crds::Session;
+use kube::Api;
+use kube::api::ListParams;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::admin::{self, Health};
+use crate::config::Config;
+use crate::lease::Candidate;
+use crate::runtime_client::RuntimeClient;
+use crate::session;
+use crate::trust::Keeper;
+
+/// How long running reconciles get to end. Below the pod's grace period.
+const SHUTDOWN: Duration = Duration::from_secs(20);
+
+/// Runs until told to stop, or until something that must run has ended.
+pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
+    let client = kube::Client::try_default().await.context("find the cluster")?;
+    let (keeper, keys, changed) = Keeper::new(client.clone(), &config.namespace, config.trust.clone());
+    let runtimes = RuntimeClient::new(keys.clone()).context("make the HTTP client")?;
+    let context = Arc::new(session::Context::new(client.clone(), config.session.clone(), keys, runtimes));
+    let state = Arc::new(State { context: context.clone(), ready: AtomicBool::new(false) });
+
+    let mut tasks = JoinSet::new();
+    let (address, health, ending) = (config.admin_address, state.clone(), stop.clone());
+    tasks.spawn(async move { admin::serve(address, health, ending).await.context("the admin port") });
+    let main = async {
+        await_api(&client, &stop).await?;
+        state.ready.store(true, Ordering::Relaxed);
+        let mut candidate = Candidate::new(client, &config.namespace, &config.identity);
+        if config.leader_elect && !candidate.acquire(&stop).await {
+            return Ok(());
+        }
+        context.metrics.leads(true);
+        tracing::info!(identity = config.identity, "leading");
+        let outcome = lead(&config, &mut candidate, &keeper, context.clone(), changed, &stop).await;
+        context.metrics.leads(false);
+        outcome
+    };
+    let outcome = tokio::select! {
+        outcome = main => outcome,
+        Some(ended) = tasks.join_next() => ended.context("the admin port")?.and_then(|()| {
+            if stop.is_cancelled() { Ok(()) } else { bail!("the admin port ended") }
+        }),
+    };
+    stop.cancel();
+    outcome
+}
+
+/// What the leader does. Ends when told to, or when leadership is lost: then at once.
+async fn lead(
+    config: &Config,
+    candidate: &mut Candidate,
+    keeper: &Keeper,
+    context: Arc<session::Context>,
+    changed: tokio::sync::watch::Receiver<()>,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    keeper.step(chrono::Utc::now()).await.context("the signing keys")?;
+    let controller = tokio::spawn(session::run(context, config.concurrency, changed, stop.clone()));
+    let held = async {
+        if config.leader_elect { candidate.keep(stop).await } else { stop.cancelled().await; Ok(()) }
+    };
+    tokio::select! {
+        lost = held => lost.context("leadership")?,
+        () = keeper.run(stop) => {}
+    }
+    tokio::time::timeout(SHUTDOWN, controller).await.context("reconciles did not end in time")??;
+    if config.leader_elect {
+        candidate.release().await;
+    }
+    Ok(())
+}
+
+/// Waits until the API server knows Sessions: a chart may install the CRD after us.
+async fn await_api(client: &kube::Client, stop: &CancellationToken) -> anyhow::Result<()> {
+    /// Between two looks.
+    const PERIOD: Duration = Duration::from_secs(2);
+    let sessions: Api<Session> = Api::all(client.clone());
+    loop {
+        match sessions.list(&ListParams::default().limit(1)).await {
+            Ok(_) => return Ok(()),
+            Err(error) => tracing::warn!(error = %error, "Sessions cannot be listed yet"),
+        }
+        tokio::select! {
+            () = stop.cancelled() => bail!("stopped before the API was there"),
+            () = tokio::time::sleep(PERIOD) => {}
+        }
+    }
+}
+
+/// What the admin port sees.
+#[derive(Debug)]
+struct State {
+    context: Arc<session::Context>,
+    /// Set once the CRD is there.
+    ready: AtomicBool,
+}
+
+impl Health for State {
+    fn not_ready(&self) -> Option<&'static str> {
+        (!self.ready.load(Ordering::Relaxed)).then_some("the CRD sessions.fabrica.dev is not there yet")
+    }
+
+    fn metrics(&self) -> Result<String, std::fmt::Error> {
+        self.context.metrics.render(&self.context.phases(), self.context.retry.waiting())
+    }
+}

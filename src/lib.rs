@@ -1,0 +1,13 @@
+//! The operator: turns Session resources into workspace pods.
+//!
+//! Start reading at [`session::reconcile`]: five named calls, of which only the first and the fourth talk to anybody.
+
+pub mod admin;
+pub mod app;
+pub mod config;
+pub mod lease;
+pub mod metrics;
+pub mod retry;
+pub mod runtime_client;
+pub mod session;
+pub mod trust;

@@ -1,0 +1,85 @@
+//! Asks the runtime in a pod, with a signed assertion, briefly.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use fabrica_protocol::assertion::{Claims, Role};
+use fabrica_protocol::runtime::{Event, Idle, PORT};
+
+use crate::trust::Keys;
+
+/// A runtime answers from memory; one that takes longer is asked again at the next pass.
+const TIMEOUT: Duration = Duration::from_secs(2);
+/// The longest answer: a bounded journal of short lines.
+const ANSWER_BYTES: usize = 512 * 1024;
+
+/// Why a runtime could not be asked. All of it means: look again later.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    #[error("sign the assertion")]
+    Sign(#[from] fabrica_protocol::assertion::AssertionError),
+    #[error("reach the runtime")]
+    Request(#[from] reqwest::Error),
+    #[error("the runtime's answer is longer than {ANSWER_BYTES} bytes")]
+    TooLong,
+    #[error("read the runtime's answer")]
+    Parse(#[from] serde_json::Error),
+}
+
+/// What a runtime said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RuntimeView {
+    pub events: Vec<Event>,
+    pub idle: Option<Idle>,
+}
+
+/// Speaks to runtimes.
+#[derive(Debug, Clone)]
+pub struct RuntimeClient {
+    http: reqwest::Client,
+    keys: Keys,
+}
+
+impl RuntimeClient {
+    /// A client that signs with these keys.
+    pub fn new(keys: Keys) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(TIMEOUT).no_proxy().build()?;
+        Ok(Self { http, keys })
+    }
+
+    /// The journal and the idleness of the runtime at this address.
+    pub async fn view(&self, address: &str, uid: &str) -> Result<RuntimeView, RuntimeError> {
+        let (events, idle) = tokio::try_join!(
+            self.get(address, uid, "v1/events?follow=false"),
+            self.get(address, uid, "v1/idle"),
+        )?;
+        let events = events
+            .split(|byte| *byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(serde_json::from_slice)
+            .collect::<Result<_, _>>()?;
+        Ok(RuntimeView { events, idle: Some(serde_json::from_slice(&idle)?) })
+    }
+
+    async fn get(&self, address: &str, uid: &str, path: &str) -> Result<Vec<u8>, RuntimeError> {
+        let now = Utc::now();
+        let claims = Claims::new("fabrica-operator", uid, "fabrica-operator", Role::Operator, "operator", now);
+        let token = self.keys.current().signer(now)?.sign(&claims)?;
+        let host = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
+        let mut answer = self
+            .http
+            .get(format!("http://{host}:{PORT}/{path}"))
+            .bearer_auth(token)
+            .send()
+            .await?
+            .error_for_status()?;
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await? {
+            body.extend_from_slice(&chunk);
+            if body.len() > ANSWER_BYTES {
+                return Err(RuntimeError::TooLong);
+            }
+        }
+        Ok(body)
+    }
+}

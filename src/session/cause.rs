@@ -1,0 +1,225 @@
+//! Why a Session is not ready: one reason and one plain sentence, from the pod, its containers and their events.
+
+use chrono::{DateTime, Utc};
+use fabrica_protocol::runtime::Termination;
+use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Event as CoreEvent, Pod};
+
+use super::build::{CONTAINER, INIT_CONTAINER};
+use super::observe::{Observed, condition, container_runs, is_ready};
+use super::plan::{Outcome, has_ended};
+
+/// How far a Session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The pod does not run yet; past the deadline that counts as failed.
+    Pending,
+    /// The runtime takes its start steps.
+    Starting,
+    Ready,
+    /// Somebody has to do something, or the kubelet tries again by itself.
+    Failed,
+}
+
+/// The state of a Session that should run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cause {
+    pub(super) stage: Stage,
+    pub(super) reason: &'static str,
+    pub(super) message: String,
+}
+
+fn cause(stage: Stage, reason: &'static str, message: impl Into<String>) -> Cause {
+    Cause { stage, reason, message: message.into() }
+}
+
+/// Explains what stands. The first cause that applies is the one to mend first.
+pub(super) fn explain(observed: &Observed, outcome: &Outcome) -> Cause {
+    match outcome {
+        Outcome::Conflict(name) => {
+            let message = format!(
+                "An object named {name} is there already and belongs to something else. Delete it, or give the Session another name."
+            );
+            return cause(Stage::Failed, "NameConflict", message);
+        }
+        Outcome::Refused(words) => return refused(words),
+        Outcome::Done => {}
+    }
+    let Some(pod) = &observed.pod else {
+        return cause(Stage::Pending, "Pending", "The pod is being made.");
+    };
+    if pod.metadata.deletion_timestamp.is_some() {
+        return cause(Stage::Pending, "Pending", "The former pod is still ending.");
+    }
+    ended(pod)
+        .or_else(|| is_ready(pod).then(|| cause(Stage::Ready, "Ready", "A terminal can be used.")))
+        .or_else(|| containers(pod))
+        .or_else(|| unschedulable(pod, &observed.events))
+        .or_else(|| volume(&observed.events))
+        .unwrap_or_else(|| progress(observed, pod))
+}
+
+/// The API server's own words, under the reason they mean.
+fn refused(words: &str) -> Cause {
+    if words.contains("exceeded quota") {
+        let message = format!("The namespace's quota is used up: {words}");
+        return cause(Stage::Pending, "QuotaExceeded", message);
+    }
+    cause(Stage::Failed, "Rejected", format!("The API server refused a part of the Session: {words}"))
+}
+
+fn ended(pod: &Pod) -> Option<Cause> {
+    let status = pod.status.as_ref()?;
+    let text = status.message.clone().unwrap_or_default();
+    if status.reason.as_deref() == Some("NodeLost") || unreachable(pod) {
+        let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default();
+        let message = format!("Node {node} does not answer. The Session starts elsewhere when the node is given up.");
+        return Some(cause(Stage::Failed, "NodeLost", message));
+    }
+    if !has_ended(pod) {
+        return None;
+    }
+    if status.reason.as_deref() == Some("Evicted") {
+        let message = format!("The node put the pod out: {text} A new one follows.");
+        return Some(cause(Stage::Failed, "Evicted", message));
+    }
+    let message = format!("The pod ended: {} {text} A new one follows.", status.reason.as_deref().unwrap_or("without a reason."));
+    Some(cause(Stage::Failed, "ContainerCrashed", message))
+}
+
+/// The node controller says so when a kubelet has gone silent.
+fn unreachable(pod: &Pod) -> bool {
+    condition(pod, "DisruptionTarget")
+        .is_some_and(|found| found.status == "True" && found.reason.as_deref() == Some("DeletionByTaintManager"))
+        || condition(pod, "Ready").is_some_and(|found| found.status == "Unknown")
+}
+
+fn containers(pod: &Pod) -> Option<Cause> {
+    let status = pod.status.as_ref()?;
+    let init = status.init_container_statuses.iter().flatten().find(|container| container.name == INIT_CONTAINER);
+    let main = status.container_statuses.iter().flatten().find(|container| container.name == CONTAINER);
+    init.and_then(|container| waiting(container).or_else(|| init_crash(container)))
+        .or_else(|| main.and_then(|container| waiting(container).or_else(|| crash(container))))
+}
+
+/// A container that the kubelet cannot start, in the kubelet's words.
+fn waiting(container: &ContainerStatus) -> Option<Cause> {
+    let waiting = container.state.as_ref()?.waiting.as_ref()?;
+    let words = waiting.message.clone().unwrap_or_default();
+    let image = &container.image;
+    match waiting.reason.as_deref()? {
+        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "ImageInspectError"
+        | "RegistryUnavailable" => {
+            let message = format!("The image {image} cannot be pulled. Check its name and imagePullSecrets. {words}");
+            Some(cause(Stage::Pending, "ImagePullFailed", message))
+        }
+        "CreateContainerConfigError" => Some(configuration(&words)),
+        "CreateContainerError" | "RunContainerError" => {
+            let message = format!("The container cannot be started: {words}");
+            Some(cause(Stage::Failed, "ContainerCrashed", message))
+        }
+        _ => None,
+    }
+}
+
+/// A missing Secret or ConfigMap is learned from the kubelet alone: the operator may read neither.
+fn configuration(words: &str) -> Cause {
+    if words.contains("couldn't find key") {
+        let reason = if words.contains("ConfigMap") { "ConfigMissing" } else { "SecretKeyMissing" };
+        return cause(Stage::Pending, reason, format!("A key that the Session refers to is missing: {words}. Add it; the Session then starts by itself."));
+    }
+    let reason = if words.starts_with("configmap") { "ConfigMissing" } else { "SecretMissing" };
+    if words.contains("not found") {
+        return cause(Stage::Pending, reason, format!("Something that the Session refers to is missing: {words}. Create it; the Session then starts by itself."));
+    }
+    cause(Stage::Failed, "ContainerCrashed", format!("The container cannot be configured: {words}"))
+}
+
+fn init_crash(container: &ContainerStatus) -> Option<Cause> {
+    let terminated = failure(container)?;
+    let message = format!(
+        "The runtime could not be copied in: exit code {}. {}",
+        terminated.exit_code,
+        terminated.message.as_deref().unwrap_or_default()
+    );
+    Some(cause(Stage::Failed, "InitCrashed", message))
+}
+
+/// The last end of the container, as long as it has not become ready again.
+fn crash(container: &ContainerStatus) -> Option<Cause> {
+    let terminated = failure(container)?;
+    if terminated.reason.as_deref() == Some("OOMKilled") {
+        let message = "The container needed more memory than resources.limits.memory allows and was killed. Raise the limit; the files are kept.";
+        return Some(cause(Stage::Failed, "OOMKilled", message));
+    }
+    let words = terminated.message.as_deref().unwrap_or_default();
+    if let Ok(told) = serde_json::from_str::<Termination>(words) {
+        return Some(cause(Stage::Failed, reason_of(&told), told.message));
+    }
+    let message = format!(
+        "The container ended with exit code {} ({}) and is started again with growing pauses. {words}",
+        terminated.exit_code,
+        terminated.reason.as_deref().unwrap_or("no reason"),
+    );
+    Some(cause(Stage::Failed, "ContainerCrashed", message))
+}
+
+fn failure(container: &ContainerStatus) -> Option<&k8s_openapi::api::core::v1::ContainerStateTerminated> {
+    let of = |state: &'_ Option<ContainerState>| state.as_ref().is_some_and(|state| state.terminated.is_some());
+    let state = if of(&container.state) { &container.state } else { &container.last_state };
+    state.as_ref()?.terminated.as_ref().filter(|terminated| terminated.exit_code != 0)
+}
+
+/// The runtime's reasons, which are fixed: anything else is a crash.
+fn reason_of(told: &Termination) -> &'static str {
+    ["CloneFailed", "GitMissing", "SecretKeyMissing"]
+        .into_iter()
+        .find(|reason| *reason == told.reason)
+        .unwrap_or("ContainerCrashed")
+}
+
+fn unschedulable(pod: &Pod, events: &[CoreEvent]) -> Option<Cause> {
+    let scheduled = condition(pod, "PodScheduled").filter(|found| found.status == "False")?;
+    let words = scheduled.message.clone().unwrap_or_default();
+    if words.contains("PersistentVolumeClaim") {
+        return volume(events)
+            .or_else(|| Some(cause(Stage::Pending, "VolumePending", format!("The volume is not there yet: {words}"))));
+    }
+    let message = format!("No node takes the pod: {words}");
+    Some(cause(Stage::Pending, "Unschedulable", message))
+}
+
+/// Trouble with volumes is told by events only.
+fn volume(events: &[CoreEvent]) -> Option<Cause> {
+    let event = newest(events.iter().filter(|event| {
+        matches!(event.reason.as_deref(), Some("ProvisioningFailed" | "FailedMount" | "FailedAttachVolume" | "FailedBinding"))
+    }))?;
+    let words = event.message.clone().unwrap_or_default();
+    Some(cause(Stage::Pending, "VolumePending", format!("The volume cannot be had yet: {words}")))
+}
+
+/// Nothing is wrong: what is going on right now?
+fn progress(observed: &Observed, pod: &Pod) -> Cause {
+    if container_runs(pod) {
+        let step = observed
+            .runtime
+            .iter()
+            .find_map(|view| view.events.last())
+            .map_or_else(|| "The runtime starts.".to_owned(), |event| event.text.clone());
+        return cause(Stage::Starting, "Starting", step);
+    }
+    let event = newest(observed.events.iter().filter(|event| event.type_.as_deref() == Some("Normal")));
+    let message = event.and_then(|event| event.message.clone()).unwrap_or_else(|| "The pod waits for the node.".to_owned());
+    cause(Stage::Pending, "Pending", message)
+}
+
+fn newest<'a>(events: impl Iterator<Item = &'a CoreEvent>) -> Option<&'a CoreEvent> {
+    let time = |event: &CoreEvent| {
+        let last = event.last_timestamp.as_ref().or(event.metadata.creation_timestamp.as_ref());
+        last.map(fabrica_crds::time::from_kubernetes)
+    };
+    events.max_by_key(|event| time(event).unwrap_or(DateTime::<Utc>::MIN_UTC))
+}
+
+#[cfg(test)]
+#[path = "cause_tests.rs"]
+mod tests;

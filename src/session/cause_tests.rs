@@ -1,0 +1,88 @@
+use super::super::build::tests::minimal;
+use super::*;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+fn observed(pod: Option<Value>, events: Value) -> Observed {
+    Observed {
+        session: minimal(),
+        pod: pod.map(|status| {
+            serde_json::from_value(json!({"metadata": {"name": "one-session"}, "spec": {"nodeName": "node-a", "containers": []}, "status": status})).unwrap()
+        }),
+        events: serde_json::from_value(events).unwrap(),
+        ..Observed::default()
+    }
+}
+
+fn waiting(reason: &str, message: &str) -> Value {
+    json!({"phase": "Pending", "containerStatuses": [{"name": "session", "image": "img:1", "imageID": "", "ready": false,
+        "restartCount": 0, "state": {"waiting": {"reason": reason, "message": message}}}]})
+}
+
+fn crashed(reason: &str, code: i32, message: &str) -> Value {
+    json!({"phase": "Running", "containerStatuses": [{"name": "session", "image": "img:1", "imageID": "", "ready": false,
+        "restartCount": 2, "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+        "lastState": {"terminated": {"exitCode": code, "reason": reason, "message": message}}}]})
+}
+
+fn termination(reason: &str, message: &str) -> String {
+    json!({"step": "clone", "reason": reason, "message": message}).to_string()
+}
+
+#[rstest]
+#[case::pull(waiting("ImagePullBackOff", "no such host"), "ImagePullFailed", "img:1")]
+#[case::bad_name(waiting("InvalidImageName", "invalid"), "ImagePullFailed", "img:1")]
+#[case::secret(waiting("CreateContainerConfigError", "secret \"keys\" not found"), "SecretMissing", "keys")]
+#[case::secret_key(waiting("CreateContainerConfigError", "couldn't find key wanted in Secret demo/keys"), "SecretKeyMissing", "wanted")]
+#[case::config(waiting("CreateContainerConfigError", "configmap \"tools\" not found"), "ConfigMissing", "tools")]
+#[case::config_key(waiting("CreateContainerConfigError", "couldn't find key v in ConfigMap demo/tools"), "ConfigMissing", "tools")]
+#[case::cannot_start(waiting("RunContainerError", "exec format error"), "ContainerCrashed", "exec format")]
+#[case::clone(crashed("Error", 1, &termination("CloneFailed", "git: not found")), "CloneFailed", "git: not found")]
+#[case::no_git(crashed("Error", 1, &termination("GitMissing", "no git")), "GitMissing", "no git")]
+#[case::crash(crashed("Error", 137, ""), "ContainerCrashed", "137")]
+#[case::memory(crashed("OOMKilled", 137, ""), "OOMKilled", "limits.memory")]
+#[case::evicted(json!({"phase": "Failed", "reason": "Evicted", "message": "low on disk"}), "Evicted", "low on disk")]
+#[case::node_lost(json!({"phase": "Running", "reason": "NodeLost"}), "NodeLost", "node-a")]
+#[case::node_silent(json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "Unknown"}]}), "NodeLost", "node-a")]
+#[case::no_room(json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available"}]}), "Unschedulable", "0/1 nodes")]
+#[case::unbound(json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "pod has unbound immediate PersistentVolumeClaims"}]}), "VolumePending", "unbound")]
+#[case::ready(json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}), "Ready", "terminal")]
+#[case::just_made(json!({"phase": "Pending"}), "Pending", "waits")]
+fn one_reason_and_one_sentence(#[case] status: Value, #[case] reason: &str, #[case] mentions: &str) {
+    let found = explain(&observed(Some(status), json!([])), &Outcome::Done);
+    assert_eq!(found.reason, reason, "{found:?}");
+    assert!(found.message.contains(mentions), "{found:?}");
+}
+
+#[test]
+fn an_init_container_that_fails_is_told_before_the_rest() {
+    let status = json!({"phase": "Pending", "initContainerStatuses": [{"name": "runtime", "image": "r:1", "imageID": "",
+        "ready": false, "restartCount": 1, "state": {"waiting": {"reason": "CrashLoopBackOff"}},
+        "lastState": {"terminated": {"exitCode": 1, "message": "no room"}}}]});
+    let found = explain(&observed(Some(status), json!([])), &Outcome::Done);
+    assert_eq!((found.reason, found.message.contains("no room")), ("InitCrashed", true));
+}
+
+#[test]
+fn a_volume_that_cannot_be_made_is_told_by_its_event() {
+    let events = json!([{"metadata": {}, "involvedObject": {}, "reason": "ProvisioningFailed", "type": "Warning",
+        "message": "storageclass \"fast\" not found"}]);
+    let pending = json!({"phase": "Pending"});
+    let found = explain(&observed(Some(pending), events), &Outcome::Done);
+    assert_eq!((found.reason, found.message.contains("fast")), ("VolumePending", true));
+}
+
+#[rstest]
+#[case::quota("pods \"one\" is forbidden: exceeded quota: small, requested: pods=1", "QuotaExceeded")]
+#[case::security("pods \"one\" is forbidden: violates PodSecurity \"restricted\"", "Rejected")]
+fn what_the_api_server_refuses(#[case] words: &str, #[case] reason: &str) {
+    let found = explain(&observed(None, json!([])), &Outcome::Refused(words.to_owned()));
+    assert_eq!(found.reason, reason);
+    assert!(found.message.contains(words));
+}
+
+#[test]
+fn a_name_that_is_taken() {
+    let found = explain(&observed(None, json!([])), &Outcome::Conflict("one-session".to_owned()));
+    assert_eq!((found.reason, found.message.contains("one-session")), ("NameConflict", true));
+}

@@ -1,0 +1,120 @@
+//! Reads everything a pass decides by. Reads only.
+
+use std::time::Duration;
+
+use fabrica_crds::{Session, names};
+use k8s_openapi::api::core::v1::{Event as CoreEvent, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::api::ListParams;
+use kube::{Api, ResourceExt};
+
+use super::{Context, ReconcileError, is_ours};
+use crate::runtime_client::RuntimeView;
+
+/// How many events of one object are read: the newest causes are among them.
+const EVENTS: u32 = 50;
+
+/// What stands.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Observed {
+    pub(super) session: Session,
+    pub(super) pod: Option<Pod>,
+    pub(super) claim: Option<PersistentVolumeClaim>,
+    pub(super) policy: Option<NetworkPolicy>,
+    /// Events of a pod and a claim that are not ready.
+    pub(super) events: Vec<CoreEvent>,
+    /// What the runtime said, when it could be reached.
+    pub(super) runtime: Option<RuntimeView>,
+}
+
+/// Looks at a Session's children.
+pub(super) async fn observe(context: &Context, session: &Session) -> Result<Observed, ReconcileError> {
+    let namespace = session.namespace().unwrap_or_default();
+    let name = session.name_any();
+    let pods: Api<Pod> = Api::namespaced(context.client.clone(), &namespace);
+    let claims: Api<PersistentVolumeClaim> = Api::namespaced(context.client.clone(), &namespace);
+    let policies: Api<NetworkPolicy> = Api::namespaced(context.client.clone(), &namespace);
+    let (pod_name, claim_name, policy_name) =
+        (names::pod(&name), names::volume_claim(&name), names::network_policy(&name));
+    let (pod, claim, policy) = tokio::try_join!(
+        pods.get_opt(&pod_name),
+        async {
+            match session.spec.workspace {
+                Some(_) => claims.get_opt(&claim_name).await,
+                None => Ok(None),
+            }
+        },
+        policies.get_opt(&policy_name),
+    )
+    .map_err(ReconcileError::Observe)?;
+    let ours = pod.as_ref().filter(|pod| is_ours(session, &pod.metadata));
+    let runtime = match ours {
+        Some(pod) => ask(context, session, pod).await,
+        None => None,
+    };
+    context.metrics.report(&session.uid().unwrap_or_default(), runtime.as_ref().and_then(|view| view.idle.as_ref()));
+    let events = match ours {
+        Some(pod) if !is_ready(pod) => events(context, &namespace, pod, claim.as_ref()).await?,
+        _ => Vec::new(),
+    };
+    Ok(Observed { session: session.clone(), pod, claim, policy, events, runtime })
+}
+
+/// The runtime's own words. One that cannot be reached is no error: the pod's state says why.
+async fn ask(context: &Context, session: &Session, pod: &Pod) -> Option<RuntimeView> {
+    /// A runtime that is only just starting must not hold the pass up.
+    const PATIENCE: Duration = Duration::from_secs(1);
+    if !container_runs(pod) || pod.metadata.deletion_timestamp.is_some() {
+        return None;
+    }
+    let address = pod.status.as_ref()?.pod_ip.as_deref()?;
+    let uid = session.uid()?;
+    match tokio::time::timeout(PATIENCE, context.runtimes.view(address, &uid)).await {
+        Ok(Ok(view)) => Some(view),
+        Ok(Err(error)) => {
+            tracing::debug!(error = super::error_chain(&error), "the runtime cannot be asked");
+            None
+        }
+        Err(_) => None,
+    }
+}
+
+async fn events(
+    context: &Context,
+    namespace: &str,
+    pod: &Pod,
+    claim: Option<&PersistentVolumeClaim>,
+) -> Result<Vec<CoreEvent>, ReconcileError> {
+    let api: Api<CoreEvent> = Api::namespaced(context.client.clone(), namespace);
+    let of = |uid: Option<String>| {
+        let selector = format!("involvedObject.uid={}", uid.unwrap_or_default());
+        ListParams::default().fields(&selector).limit(EVENTS)
+    };
+    let mut all = api.list(&of(pod.uid())).await.map_err(ReconcileError::Observe)?.items;
+    if let Some(claim) = claim.filter(|claim| !is_bound(claim)) {
+        all.extend(api.list(&of(claim.uid())).await.map_err(ReconcileError::Observe)?.items);
+    }
+    Ok(all)
+}
+
+/// Whether the kubelet calls the pod ready.
+pub(super) fn is_ready(pod: &Pod) -> bool {
+    condition(pod, "Ready").is_some_and(|condition| condition.status == "True")
+}
+
+/// A condition of a pod.
+pub(super) fn condition<'a>(pod: &'a Pod, kind: &str) -> Option<&'a k8s_openapi::api::core::v1::PodCondition> {
+    pod.status.as_ref()?.conditions.iter().flatten().find(|condition| condition.type_ == kind)
+}
+
+/// Whether the Session's own container runs.
+pub(super) fn container_runs(pod: &Pod) -> bool {
+    pod.status
+        .iter()
+        .flat_map(|status| status.container_statuses.iter().flatten())
+        .any(|container| container.state.as_ref().is_some_and(|state| state.running.is_some()))
+}
+
+fn is_bound(claim: &PersistentVolumeClaim) -> bool {
+    claim.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Bound")
+}

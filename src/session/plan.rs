@@ -1,0 +1,272 @@
+//! Decides what should exist. Pure: what stands and the time are arguments.
+
+use std::marker::PhantomData;
+
+use chrono::{DateTime, Utc};
+use fabrica_crds::condition;
+use fabrica_crds::session::OperatingMode;
+use fabrica_crds::time::from_kubernetes;
+use fabrica_crds::{SessionSpec, SessionStatus, names};
+use fabrica_protocol::runtime::Idle;
+use fabrica_protocol::trust::{ANNOTATION, KeyDocument};
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::ResourceExt;
+use kube::api::ObjectMeta;
+
+use super::observe::Observed;
+use super::{build, is_ours};
+use crate::config::SessionDefaults;
+
+/// A plan that nobody has carried out.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Prepared {}
+/// A plan that was carried out: only such a one can be reported.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Applied {}
+
+/// Why a Session is stopped on purpose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum StopReason {
+    Suspended,
+    IdleTimeout,
+    ShutdownTime,
+}
+
+impl StopReason {
+    /// The condition reason.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Suspended => "Suspended",
+            Self::IdleTimeout => "IdleTimeout",
+            Self::ShutdownTime => "ShutdownTime",
+        }
+    }
+}
+
+/// Whether the pod should be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Intent {
+    Run,
+    Stop(StopReason),
+}
+
+/// What to do about one child.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Step<K> {
+    /// It is as it should be, or of no concern now.
+    Keep,
+    /// Write it as a whole.
+    Apply(Box<K>),
+    /// Make it; it is never written again.
+    Create(Box<K>),
+    /// Tell a live pod the present keys.
+    Annotate(String),
+    /// Delete the one with this UID.
+    Delete(String),
+    /// Somebody else's object has its name.
+    Conflict(String),
+}
+
+/// What came of a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Done,
+    /// The API server said no, in these words: a condition, not an error.
+    Refused(String),
+    Conflict(String),
+}
+
+/// What should happen in this pass, and, once applied, what came of it.
+#[derive(Debug, Clone)]
+pub(super) struct Plan<State> {
+    pub(super) intent: Intent,
+    pub(super) policy: Step<NetworkPolicy>,
+    pub(super) claim: Step<PersistentVolumeClaim>,
+    pub(super) pod: Step<Pod>,
+    /// The live pod was made from another template than the present one.
+    pub(super) restart_required: bool,
+    pub(super) outcome: Outcome,
+    pub(super) state: PhantomData<State>,
+}
+
+/// How long a pod that ended for good stays to be looked at, before another takes its place.
+const RECREATE_AFTER: chrono::Duration = chrono::Duration::seconds(10);
+
+/// Decides.
+pub(super) fn plan(
+    observed: &Observed,
+    defaults: &SessionDefaults,
+    keys: &KeyDocument,
+    now: DateTime<Utc>,
+) -> Plan<Prepared> {
+    let session = &observed.session;
+    let status = session.status.clone().unwrap_or_default();
+    let idle = observed.runtime.as_ref().and_then(|view| view.idle.as_ref());
+    let intent = intent(&session.spec, &status, idle, now);
+    let wanted = build::pod(session, defaults, keys);
+    let restart_required = observed
+        .pod
+        .as_ref()
+        .filter(|pod| is_ours(session, &pod.metadata))
+        .is_some_and(|pod| pod.annotations().get(names::TEMPLATE_HASH) != wanted.annotations().get(names::TEMPLATE_HASH));
+    Plan {
+        intent,
+        policy: policy_step(observed, defaults),
+        claim: claim_step(observed),
+        pod: match intent {
+            Intent::Run => run_step(observed, wanted, now),
+            Intent::Stop(_) => stop_step(observed),
+        },
+        restart_required,
+        outcome: Outcome::Done,
+        state: PhantomData,
+    }
+}
+
+/// Whether the Session should run, by its spec, by what stopped it before, and by the clock.
+pub(super) fn intent(
+    spec: &SessionSpec,
+    status: &SessionStatus,
+    idle: Option<&Idle>,
+    now: DateTime<Utc>,
+) -> Intent {
+    if spec.operating_mode == OperatingMode::Suspended {
+        return Intent::Stop(StopReason::Suspended);
+    }
+    let woken = spec.wake_time.as_ref().map(from_kubernetes).filter(|time| *time <= now);
+    let shutdown = spec.shutdown_time.as_ref().map(from_kubernetes).filter(|time| *time <= now);
+    let timeout = spec.idle_timeout_seconds.map(chrono::Duration::seconds);
+    let stopped_at = status.stopped_at.as_ref().map(from_kubernetes);
+    if let (Some(reason), Some(stopped)) = (stopped_by(status), stopped_at) {
+        // Kubernetes keeps whole seconds: a wish in the same second counts as later.
+        let awake = woken.is_some_and(|time| time >= stopped);
+        let lifted = match reason {
+            StopReason::IdleTimeout => timeout.is_none(),
+            StopReason::ShutdownTime => shutdown.is_none(),
+            StopReason::Suspended => true,
+        };
+        if !awake && !lifted {
+            return Intent::Stop(reason);
+        }
+    }
+    if shutdown.is_some_and(|time| woken.is_none_or(|woken| woken < time)) {
+        return Intent::Stop(StopReason::ShutdownTime);
+    }
+    let started = status.started_at.as_ref().map(from_kubernetes);
+    match (timeout, idle) {
+        (Some(timeout), Some(idle)) if is_idle(idle, timeout, [started, woken], now) => {
+            Intent::Stop(StopReason::IdleTimeout)
+        }
+        _ => Intent::Run,
+    }
+}
+
+fn is_idle(
+    idle: &Idle,
+    timeout: chrono::Duration,
+    starts: [Option<DateTime<Utc>>; 2],
+    now: DateTime<Utc>,
+) -> bool {
+    let last = starts.into_iter().flatten().fold(idle.last_activity_at, DateTime::max);
+    !idle.busy && idle.visible_clients == 0 && now - last >= timeout
+}
+
+/// What stopped it, by the status of the last pass.
+fn stopped_by(status: &SessionStatus) -> Option<StopReason> {
+    let condition = condition::find(&status.conditions, "Suspended").filter(|found| found.status == "True")?;
+    [StopReason::Suspended, StopReason::IdleTimeout, StopReason::ShutdownTime]
+        .into_iter()
+        .find(|reason| reason.as_str() == condition.reason)
+}
+
+fn policy_step(observed: &Observed, defaults: &SessionDefaults) -> Step<NetworkPolicy> {
+    let wanted = build::network_policy(&observed.session, defaults);
+    match &observed.policy {
+        Some(found) if !is_ours(&observed.session, &found.metadata) => Step::Conflict(found.name_any()),
+        Some(found) if same_template(&found.metadata, &wanted.metadata) => Step::Keep,
+        _ => Step::Apply(Box::new(wanted)),
+    }
+}
+
+fn claim_step(observed: &Observed) -> Step<PersistentVolumeClaim> {
+    let session = &observed.session;
+    let Some(wanted) = build::volume_claim(session) else { return Step::Keep };
+    let Some(found) = &observed.claim else { return Step::Apply(Box::new(wanted)) };
+    if !is_ours(session, &found.metadata) && !is_retained(session, &found.metadata) {
+        return Step::Conflict(found.name_any());
+    }
+    let owned = found.metadata.owner_references.as_ref().is_some_and(|owners| !owners.is_empty());
+    let should_be_owned = wanted.metadata.owner_references.is_some();
+    if same_template(&found.metadata, &wanted.metadata) && owned == should_be_owned {
+        Step::Keep
+    } else {
+        Step::Apply(Box::new(wanted))
+    }
+}
+
+/// A volume that a former Session of this name left behind on purpose, and that nobody else has.
+fn is_retained(session: &fabrica_crds::Session, metadata: &ObjectMeta) -> bool {
+    let label = |key: &str| metadata.labels.as_ref().and_then(|labels| labels.get(key));
+    metadata.owner_references.as_ref().is_none_or(Vec::is_empty)
+        && label(names::MANAGED_BY).is_some_and(|manager| manager == names::MANAGER)
+        && label(names::SESSION_NAME) == session.metadata.name.as_ref()
+}
+
+fn same_template(found: &ObjectMeta, wanted: &ObjectMeta) -> bool {
+    let hash = |metadata: &ObjectMeta| {
+        metadata.annotations.as_ref().and_then(|annotations| annotations.get(names::TEMPLATE_HASH)).cloned()
+    };
+    hash(found) == hash(wanted)
+}
+
+fn run_step(observed: &Observed, wanted: Pod, now: DateTime<Utc>) -> Step<Pod> {
+    let Some(pod) = &observed.pod else { return Step::Create(Box::new(wanted)) };
+    if !is_ours(&observed.session, &pod.metadata) {
+        return Step::Conflict(pod.name_any());
+    }
+    if pod.metadata.deletion_timestamp.is_some() {
+        return Step::Keep;
+    }
+    if has_ended(pod) {
+        return if ended_at(pod).is_none_or(|time| now - time >= RECREATE_AFTER) {
+            Step::Delete(pod.uid().unwrap_or_default())
+        } else {
+            Step::Keep
+        };
+    }
+    match wanted.annotations().get(ANNOTATION) {
+        Some(keys) if pod.annotations().get(ANNOTATION) != Some(keys) => Step::Annotate(keys.clone()),
+        _ => Step::Keep,
+    }
+}
+
+fn stop_step(observed: &Observed) -> Step<Pod> {
+    match &observed.pod {
+        Some(pod) if is_ours(&observed.session, &pod.metadata) && pod.metadata.deletion_timestamp.is_none() => {
+            Step::Delete(pod.uid().unwrap_or_default())
+        }
+        _ => Step::Keep,
+    }
+}
+
+/// A pod that will never run again: evicted, or lost with its node.
+pub(super) fn has_ended(pod: &Pod) -> bool {
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
+    matches!(phase, Some("Failed" | "Succeeded"))
+}
+
+fn ended_at(pod: &Pod) -> Option<DateTime<Utc>> {
+    let status = pod.status.as_ref()?;
+    status
+        .conditions
+        .iter()
+        .flatten()
+        .filter_map(|condition| condition.last_transition_time.as_ref())
+        .map(from_kubernetes)
+        .max()
+}
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

@@ -1,0 +1,247 @@
+//! Says what a pass found: conditions, phase, messages. Pure.
+
+use std::time::Duration;
+
+use chrono::{DateTime, DurationRound, Utc};
+use fabrica_crds::condition::{Finding, Truth, find, merge};
+use fabrica_crds::session::{Message, MessageType, Phase, messages};
+use fabrica_crds::time::{from_kubernetes, to_kubernetes};
+use fabrica_crds::SessionStatus;
+use fabrica_protocol::runtime::{Event, EventType, WorkspaceState};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
+
+use super::QUIET;
+use super::cause::{Cause, Stage, explain};
+use super::observe::Observed;
+use super::plan::{Applied, Intent, Plan, StopReason};
+use crate::config::SessionDefaults;
+
+/// Activity is told to the minute, so that somebody who types costs one write a minute.
+const ACTIVITY_GRAIN: chrono::Duration = chrono::Duration::minutes(1);
+
+/// The status after this pass.
+pub(super) fn report(
+    observed: &Observed,
+    plan: &Plan<Applied>,
+    defaults: &SessionDefaults,
+    now: DateTime<Utc>,
+) -> SessionStatus {
+    let session = &observed.session;
+    let before = session.status.clone().unwrap_or_default();
+    let generation = session.metadata.generation.unwrap_or_default();
+    let (phase, ready, suspended) = match plan.intent {
+        Intent::Stop(reason) => stopped(reason),
+        Intent::Run => running(observed, plan, defaults, now),
+    };
+    let is_ready = ready.truth == Truth::True;
+    let was_ready = find(&before.conditions, "Ready").is_some_and(|found| found.status == "True");
+    let was_stopped = find(&before.conditions, "Suspended").is_some_and(|found| found.status == "True");
+    let stops = matches!(plan.intent, Intent::Stop(_));
+    let pod = observed.pod.as_ref().filter(|pod| super::is_ours(session, &pod.metadata));
+    let findings = vec![
+        workspace_ready(observed, &ready, &before),
+        ready,
+        suspended,
+        restart_required(plan),
+    ];
+    SessionStatus {
+        phase: Some(phase),
+        conditions: merge(&before.conditions, findings, generation, now),
+        observed_generation: session.metadata.generation,
+        pod_name: pod.map(ResourceExt::name_any),
+        pod_ip: pod.and_then(|pod| pod.status.as_ref()?.pod_ip.clone()),
+        started_at: if is_ready && !was_ready { Some(to_kubernetes(now)) } else { before.started_at.clone() },
+        stopped_at: if stops && !was_stopped { Some(to_kubernetes(now)) } else { before.stopped_at.clone() },
+        last_activity_at: last_activity(observed, &before),
+        messages: told(observed, &before.messages),
+    }
+}
+
+fn stopped(reason: StopReason) -> (Phase, Finding, Finding) {
+    let message = match reason {
+        StopReason::Suspended => "Stopped by spec.operatingMode. Set it to Running to go on; the volume is kept.",
+        StopReason::IdleTimeout => "Stopped after spec.idleTimeoutSeconds without activity. Set spec.wakeTime to go on; the volume is kept.",
+        StopReason::ShutdownTime => "Stopped at spec.shutdownTime. Set spec.wakeTime to go on.",
+    };
+    let finding = |kind, truth| Finding { kind, truth, reason: reason.as_str(), message: message.to_owned() };
+    (Phase::Stopped, finding("Ready", Truth::False), finding("Suspended", Truth::True))
+}
+
+fn running(
+    observed: &Observed,
+    plan: &Plan<Applied>,
+    defaults: &SessionDefaults,
+    now: DateTime<Utc>,
+) -> (Phase, Finding, Finding) {
+    let Cause { mut stage, mut reason, mut message } = explain(observed, &plan.outcome);
+    if stage == Stage::Pending && is_overdue(observed, defaults, now) {
+        stage = Stage::Failed;
+        if reason == "Pending" {
+            reason = "PendingDeadlineExceeded";
+            message = format!("The pod did not start within {} s. {message}", defaults.pending_deadline.as_secs());
+        }
+    }
+    let phase = match stage {
+        Stage::Pending => Phase::Pending,
+        Stage::Starting => Phase::Starting,
+        Stage::Ready => Phase::Running,
+        Stage::Failed => Phase::Failed,
+    };
+    let ready = Finding { kind: "Ready", truth: (stage == Stage::Ready).into(), reason, message };
+    let suspended = Finding {
+        kind: "Suspended",
+        truth: Truth::False,
+        reason: "Running",
+        message: "The Session should run.".to_owned(),
+    };
+    (phase, ready, suspended)
+}
+
+/// Pending for longer than the deadline, counted from the last moment it was not: the pod's, or the Session's, birth.
+fn is_overdue(observed: &Observed, defaults: &SessionDefaults, now: DateTime<Utc>) -> bool {
+    let session = &observed.session;
+    let woken = session.spec.wake_time.as_ref().map(from_kubernetes).filter(|time| *time <= now);
+    let transition = session
+        .status
+        .as_ref()
+        .and_then(|status| find(&status.conditions, "Ready"))
+        .filter(|ready| ready.status == "False")
+        .map(|ready| from_kubernetes(&ready.last_transition_time));
+    let stopped = session.status.as_ref().and_then(|status| status.stopped_at.as_ref()).map(from_kubernetes);
+    let born = observed.pod.as_ref().and_then(|pod| pod.metadata.creation_timestamp.as_ref()).map(from_kubernetes);
+    let since = born.or_else(|| [transition, stopped, woken].into_iter().flatten().max());
+    let deadline = chrono::Duration::from_std(defaults.pending_deadline).unwrap_or(chrono::Duration::MAX);
+    since.is_some_and(|since| now - since > deadline)
+}
+
+fn workspace_ready(observed: &Observed, ready: &Finding, before: &SessionStatus) -> Finding {
+    let finding = |truth, reason, message: &str| Finding {
+        kind: "WorkspaceReady",
+        truth,
+        reason,
+        message: message.to_owned(),
+    };
+    if observed.session.spec.repository.is_none() {
+        return finding(Truth::True, "NoRepository", "No repository was asked for.");
+    }
+    let runtime = observed.runtime.as_ref().and_then(|view| view.idle.as_ref());
+    match runtime.map(|idle| &idle.workspace) {
+        Some(workspace) => match workspace.state {
+            WorkspaceState::Ready => finding(Truth::True, "Cloned", "The repository is in /workspace/repo."),
+            WorkspaceState::Failed => {
+                let message = workspace.message.as_deref().unwrap_or("A start step failed.");
+                finding(Truth::False, "DependenciesFailed", message)
+            }
+            WorkspaceState::None | WorkspaceState::Pending => {
+                finding(Truth::Unknown, "Pending", "The repository is being prepared.")
+            }
+        },
+        None if matches!(ready.reason, "CloneFailed" | "GitMissing" | "SecretKeyMissing") => {
+            finding(Truth::False, ready.reason, &ready.message)
+        }
+        None => kept(before).unwrap_or_else(|| finding(Truth::Unknown, "Pending", "The repository is being prepared.")),
+    }
+}
+
+/// A runtime that cannot be reached for a moment changes nothing about the repository.
+fn kept(before: &SessionStatus) -> Option<Finding> {
+    let found = find(&before.conditions, "WorkspaceReady")?;
+    let reason = ["Cloned", "DependenciesFailed", "Pending"].into_iter().find(|reason| *reason == found.reason)?;
+    let truth = match found.status.as_str() {
+        "True" => Truth::True,
+        "False" => Truth::False,
+        _ => Truth::Unknown,
+    };
+    Some(Finding { kind: "WorkspaceReady", truth, reason, message: found.message.clone() })
+}
+
+fn restart_required(plan: &Plan<Applied>) -> Finding {
+    let (reason, message) = if plan.restart_required {
+        ("TemplateChanged", "The spec, or the chart, has changed; it applies at the next start. Suspend and resume, or delete the pod, to have it now.")
+    } else {
+        ("UpToDate", "The pod is as the spec says.")
+    };
+    Finding { kind: "RestartRequired", truth: plan.restart_required.into(), reason, message: message.to_owned() }
+}
+
+fn last_activity(observed: &Observed, before: &SessionStatus) -> Option<Time> {
+    let told = observed.runtime.as_ref().and_then(|view| view.idle.as_ref()).map(|idle| idle.last_activity_at);
+    let grain = told.and_then(|time| time.duration_trunc(ACTIVITY_GRAIN).ok());
+    let old = before.last_activity_at.as_ref().map(from_kubernetes);
+    grain.into_iter().chain(old).max().map(to_kubernetes)
+}
+
+/// The newest messages: what was told, and what the runtime says since.
+fn told(observed: &Observed, before: &[Message]) -> Vec<Message> {
+    let mut all = before.to_vec();
+    let events = observed.runtime.iter().flat_map(|view| &view.events);
+    let mut last = 0;
+    for event in events {
+        // The sequence is the time in milliseconds: it grows over restarts of pod and operator, and reading a journal
+        // twice gives the same numbers.
+        let seq = event.time.timestamp_millis().max(last + 1);
+        last = seq;
+        if before.last().is_none_or(|newest| seq > newest.seq) {
+            all.push(message(event, seq));
+        }
+    }
+    drop_old_progress(&mut all);
+    all.split_off(all.len().saturating_sub(messages::KEPT))
+}
+
+/// How far a step was is of no interest once something newer is known.
+fn drop_old_progress(all: &mut Vec<Message>) {
+    let newest = all.last().map(|message| message.seq);
+    all.retain(|message| message.kind != MessageType::Progress || Some(message.seq) == newest);
+}
+
+fn message(event: &Event, seq: i64) -> Message {
+    let kind = match event.kind {
+        EventType::Started => MessageType::Started,
+        EventType::Progress => MessageType::Progress,
+        EventType::Finished => MessageType::Finished,
+        EventType::Failed => MessageType::Failed,
+        EventType::Notice => MessageType::Notice,
+    };
+    let text = event.text.chars().take(messages::TEXT).collect();
+    Message { seq, time: to_kubernetes(event.time), kind, text }
+}
+
+/// When to look again, if nothing happens before.
+pub(super) fn next_look(
+    observed: &Observed,
+    plan: &Plan<Applied>,
+    status: &SessionStatus,
+    now: DateTime<Utc>,
+) -> Duration {
+    /// Start steps are told within a second.
+    const STARTING: Duration = Duration::from_secs(1);
+    /// Events of volumes and pulls come without a watch.
+    const PENDING: Duration = Duration::from_secs(2);
+    /// What failed is tried again by the kubelet, or mended by somebody.
+    const FAILED: Duration = Duration::from_secs(5);
+    let spec = &observed.session.spec;
+    let regular = match (plan.intent, status.phase) {
+        (Intent::Stop(_), _) => QUIET,
+        (Intent::Run, Some(Phase::Running)) => idle_look(spec.idle_timeout_seconds),
+        (Intent::Run, Some(Phase::Starting)) => STARTING,
+        (Intent::Run, Some(Phase::Failed)) => FAILED,
+        (Intent::Run, _) => PENDING,
+    };
+    let clock = [&spec.wake_time, &spec.shutdown_time];
+    let next = clock.into_iter().flatten().map(from_kubernetes).filter(|time| *time > now).min();
+    let until = next.and_then(|time| (time - now).to_std().ok()).map(|wait| wait + Duration::from_millis(100));
+    until.map_or(regular, |until| until.min(regular))
+}
+
+/// How often a ready Session is asked for its activity: four times within its timeout, at most once a minute.
+fn idle_look(timeout: Option<i64>) -> Duration {
+    const MINUTE: u64 = 60;
+    let seconds = timeout.map_or(MINUTE, |seconds| (seconds.unsigned_abs() / 4).clamp(5, MINUTE));
+    Duration::from_secs(seconds)
+}
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

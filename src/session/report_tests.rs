@@ -1,0 +1,117 @@
+use super::super::build::tests::{defaults, session};
+use super::super::plan::{Outcome, Step};
+use super::*;
+use crate::runtime_client::RuntimeView;
+use fabrica_crds::session::CONDITIONS;
+use serde_json::json;
+use std::marker::PhantomData;
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
+}
+
+fn applied(intent: Intent) -> Plan<Applied> {
+    Plan {
+        intent,
+        policy: Step::Keep,
+        claim: Step::Keep,
+        pod: Step::Keep,
+        restart_required: false,
+        outcome: Outcome::Done,
+        state: PhantomData,
+    }
+}
+
+fn ready_pod(born: i64, ready: &str) -> k8s_openapi::api::core::v1::Pod {
+    serde_json::from_value(json!({
+        "metadata": {"name": "one-session", "creationTimestamp": at(born).to_rfc3339(), "ownerReferences": [{
+            "apiVersion": "fabrica.dev/v1alpha1", "kind": "Session", "name": "one", "controller": true,
+            "uid": "6f8b7c1e-0000-4000-8000-000000000001"}]},
+        "status": {"podIP": "10.0.0.9", "conditions": [{"type": "Ready", "status": ready}]},
+    }))
+    .unwrap()
+}
+
+fn event(second: i64, kind: EventType, text: &str) -> Event {
+    Event { seq: 1, time: at(second), step: "clone".to_owned(), kind, text: text.to_owned(), duration_ms: None }
+}
+
+#[test]
+fn every_condition_is_set_on_every_pass() {
+    for intent in [Intent::Run, Intent::Stop(StopReason::Suspended)] {
+        let observed = Observed { session: session(json!({})), ..Observed::default() };
+        let status = report(&observed, &applied(intent), &defaults(), at(0));
+        for kind in CONDITIONS {
+            let found = find(&status.conditions, kind).unwrap();
+            assert_eq!(found.observed_generation, Some(1), "{kind}");
+        }
+    }
+}
+
+#[test]
+fn a_second_pass_over_the_same_says_the_same() {
+    let mut observed = Observed {
+        session: session(json!({})),
+        pod: Some(ready_pod(0, "True")),
+        runtime: Some(RuntimeView { events: vec![event(3, EventType::Finished, "done")], idle: None }),
+        ..Observed::default()
+    };
+    let first = report(&observed, &applied(Intent::Run), &defaults(), at(5));
+    observed.session.status = Some(first.clone());
+    assert_eq!(report(&observed, &applied(Intent::Run), &defaults(), at(500)), first);
+}
+
+#[test]
+fn pending_past_the_deadline_is_failed_and_names_the_cause() {
+    let observed = Observed {
+        session: session(json!({})),
+        pod: Some(ready_pod(0, "False")),
+        ..Observed::default()
+    };
+    let early = report(&observed, &applied(Intent::Run), &defaults(), at(600));
+    assert_eq!(early.phase, Some(Phase::Pending));
+    let late = report(&observed, &applied(Intent::Run), &defaults(), at(601));
+    assert_eq!(late.phase, Some(Phase::Failed));
+    let ready = find(&late.conditions, "Ready").unwrap();
+    assert_eq!(ready.reason, "PendingDeadlineExceeded");
+}
+
+#[test]
+fn messages_are_told_once_bounded_and_without_stale_progress() {
+    let mut observed = Observed { session: session(json!({})), ..Observed::default() };
+    let mut events: Vec<_> = (0..30).map(|second| event(second, EventType::Notice, "n")).collect();
+    events.push(event(40, EventType::Progress, "10 %"));
+    observed.runtime = Some(RuntimeView { events: events.clone(), idle: None });
+    let first = told(&observed, &[]);
+    assert_eq!(first.len(), messages::KEPT);
+    assert_eq!(first.last().unwrap().text, "10 %");
+    assert_eq!(told(&observed, &first), first, "a journal that is read again tells nothing new");
+    events.push(event(41, EventType::Finished, "cloned"));
+    observed.runtime = Some(RuntimeView { events, idle: None });
+    let second = told(&observed, &first);
+    assert!(second.iter().all(|message| message.kind != MessageType::Progress), "{second:?}");
+}
+
+#[test]
+fn events_of_one_millisecond_keep_their_order() {
+    let observed = Observed {
+        session: session(json!({})),
+        runtime: Some(RuntimeView {
+            events: vec![event(1, EventType::Started, "a"), event(1, EventType::Finished, "b")],
+            idle: None,
+        }),
+        ..Observed::default()
+    };
+    let first = told(&observed, &[]);
+    assert_eq!(first.iter().map(|message| message.text.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    assert_eq!(told(&observed, &first), first);
+}
+
+#[test]
+fn the_next_look_is_never_later_than_the_clock_asks() {
+    let wake = json!({"wakeTime": at(70).to_rfc3339()});
+    let observed = Observed { session: session(wake), ..Observed::default() };
+    let plan = applied(Intent::Stop(StopReason::IdleTimeout));
+    let status = report(&observed, &plan, &defaults(), at(0));
+    assert_eq!(next_look(&observed, &plan, &status, at(0)), Duration::from_millis(70_100));
+}
