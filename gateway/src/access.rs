@@ -102,9 +102,14 @@ impl Access {
     }
 
     /// Whether RBAC (or whatever authorizes in this cluster) lets this identity do it.
-    pub async fn allows(&self, identity: &Identity, question: Question) -> Result<bool, AccessError> {
+    pub async fn allows(
+        &self,
+        identity: &Identity,
+        question: Question,
+    ) -> Result<bool, AccessError> {
         let key = (Arc::clone(&identity.fingerprint), question);
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key, Instant::now());
+        let known =
+            self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key, Instant::now());
         if let Some(allowed) = known {
             self.metrics.decision("remembered");
             return Ok(allowed);
@@ -114,9 +119,14 @@ impl Access {
             self.metrics.decision("failed");
             AccessError::Ask(error)
         })?;
-        let allowed = answer.status.is_some_and(|status| status.allowed && status.denied != Some(true));
+        let allowed =
+            answer.status.is_some_and(|status| status.allowed && status.denied != Some(true));
         self.metrics.decision(if allowed { "allowed" } else { "denied" });
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(key, allowed, Instant::now());
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(
+            key,
+            allowed,
+            Instant::now(),
+        );
         Ok(allowed)
     }
 

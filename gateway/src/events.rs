@@ -67,16 +67,25 @@ pub async fn events_in_namespace(
     subscribe(app, identity, Some(namespace)).await
 }
 
-async fn subscribe(app: App, identity: Identity, namespace: Option<String>) -> Result<Response, Problem> {
+async fn subscribe(
+    app: App,
+    identity: Identity,
+    namespace: Option<String>,
+) -> Result<Response, Problem> {
     if !app.store.is_synced() {
-        return Err(Problem::unavailable("The list of sessions is still being read; try again in a moment."));
+        return Err(Problem::unavailable(
+            "The list of sessions is still being read; try again in a moment.",
+        ));
     }
     let place = app.streams.take(identity.name());
-    let place = place.ok_or_else(|| Problem::too_many("You hold too many event streams; close some.", 5))?;
+    let place = place
+        .ok_or_else(|| Problem::too_many("You hold too many event streams; close some.", 5))?;
     let mut subscription = Subscription::new(app, identity, namespace, place);
     // The first snapshot decides whether there is a stream at all.
     let first = subscription.snapshot().await?;
-    if let Some(namespace) = subscription.namespace.as_deref().filter(|_| subscription.known.is_empty()) {
+    if let Some(namespace) =
+        subscription.namespace.as_deref().filter(|_| subscription.known.is_empty())
+    {
         may_see_namespace(&subscription.app, &subscription.identity, namespace).await?;
     }
     subscription.first = Some(first.retry(RETRY));
@@ -116,7 +125,17 @@ impl Subscription {
         let open = app.metrics.connections("events");
         open.inc();
         let changes = app.store.subscribe();
-        Self { app, identity, namespace, changes, first: None, known: BTreeSet::new(), rechecks, open, _place: place }
+        Self {
+            app,
+            identity,
+            namespace,
+            changes,
+            first: None,
+            known: BTreeSet::new(),
+            rechecks,
+            open,
+            _place: place,
+        }
     }
 
     /// The next event; none when the stream ends, with the login or with the gateway.
@@ -179,7 +198,8 @@ impl Subscription {
             Change::Present(entry) => (entry, true),
             Change::Deleted(entry) => (entry, false),
         };
-        let elsewhere = self.namespace.as_ref().is_some_and(|namespace| *namespace != entry.view.namespace);
+        let elsewhere =
+            self.namespace.as_ref().is_some_and(|namespace| *namespace != entry.view.namespace);
         if elsewhere {
             return Ok(None);
         }
@@ -190,6 +210,9 @@ impl Subscription {
         }
         let view = &entry.view;
         let gone = json!({"namespace": view.namespace, "name": view.name, "uid": view.uid});
-        Ok(self.known.remove(&key).then(|| Event::default().event("deleted").data(gone.to_string())))
+        Ok(self
+            .known
+            .remove(&key)
+            .then(|| Event::default().event("deleted").data(gone.to_string())))
     }
 }

@@ -12,7 +12,8 @@ const BODY_BYTES: usize = 256 * 1024;
 
 /// Reads a JSON body. Fields that nobody knows are refused by their name.
 pub async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Problem> {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
     let essence = content_type.split(';').next().unwrap_or("").trim();
     // A page of another site can send text/plain without being asked first, but not JSON.
     if !essence.eq_ignore_ascii_case("application/json") {
@@ -76,7 +77,8 @@ mod tests {
         headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
         let problem = read_json::<Sample>(&headers, Body::from(body)).await.err();
         assert_eq!(problem.as_ref().map(|problem| problem.status), status);
-        let named = problem.and_then(|problem| problem.errors.first().map(|error| error.field.clone()));
+        let named =
+            problem.and_then(|problem| problem.errors.first().map(|error| error.field.clone()));
         assert_eq!(named.as_deref(), field);
     }
 

@@ -121,10 +121,13 @@ async fn transfer(
     let path = path_in_pod(parts.uri.path())?;
     let pod = pod(app, &identity, &key, role).await?;
     let place = app.transfers.take(identity.name());
-    let place = place.ok_or_else(|| Problem::too_many("You run too many transfers at once; wait for one to end.", 5))?;
+    let place = place.ok_or_else(|| {
+        Problem::too_many("You run too many transfers at once; wait for one to end.", 5)
+    })?;
     let connection = uuid::Uuid::new_v4().to_string();
     let assertion = app.trust.assertion(&pod.uid, identity.name(), role, &connection, Utc::now());
-    let assertion = assertion.map_err(|_| Problem::unavailable("The gateway has no signing key yet."))?;
+    let assertion =
+        assertion.map_err(|_| Problem::unavailable("The gateway has no signing key yet."))?;
     let request = forwarded(&parts, &path, body)?;
     // An upload takes as long as it takes; the sockets' own time-outs notice a peer that is gone.
     let limit = (parts.method == Method::GET).then_some(ANSWER_TIMEOUT);
@@ -142,32 +145,41 @@ async fn pod(app: &App, identity: &Identity, key: &SessionKey, role: Role) -> Re
     if !allowed && !app.allows(identity, Question::session(Verb::Get, key)).await? {
         return Err(Problem::not_found("This session"));
     }
-    let entry = app.store.get(key).filter(|entry| app.access.admits_owner(identity, entry.view.owner()));
+    let entry =
+        app.store.get(key).filter(|entry| app.access.admits_owner(identity, entry.view.owner()));
     let entry = entry.ok_or_else(|| Problem::not_found("This session"))?;
     if !allowed {
         let verb = verb.as_str();
-        let detail = format!("You need the verb {verb} on sessions/terminal for the files of this session.");
+        let detail =
+            format!("You need the verb {verb} on sessions/terminal for the files of this session.");
         return Err(Problem::forbidden(detail));
     }
-    Pod::of(&entry.view).ok_or_else(|| Problem::unavailable("This session is not running; resume it first."))
+    Pod::of(&entry.view)
+        .ok_or_else(|| Problem::unavailable("This session is not running; resume it first."))
 }
 
 /// The path below /v1/files of the pod, still encoded. Steps upwards are refused here already.
 fn path_in_pod(path: &str) -> Result<String, Problem> {
     // /api/v1/namespaces/{namespace}/sessions/{name}/files/{path}
     let path = path.splitn(9, '/').nth(8).unwrap_or("");
-    let upwards = path.split('/').any(|part| matches!(part.replace("%2e", ".").replace("%2E", ".").as_str(), ".." | "."));
+    let upwards = path
+        .split('/')
+        .any(|part| matches!(part.replace("%2e", ".").replace("%2E", ".").as_str(), ".." | "."));
     let lowered = path.to_ascii_lowercase();
     if upwards || lowered.contains("%2f") || lowered.contains("%00") || path.len() > PATH_BYTES {
-        return Err(Problem::bad_request("The path must lie below /workspace, without . and .. parts."));
+        return Err(Problem::bad_request(
+            "The path must lie below /workspace, without . and .. parts.",
+        ));
     }
     Ok(format!("/v1/files/{path}"))
 }
 
 fn forwarded(parts: &Parts, path: &str, body: Body) -> Result<http::Request<Body>, Problem> {
-    let mut request = http::Request::new(if parts.method == Method::GET { Body::empty() } else { body });
+    let mut request =
+        http::Request::new(if parts.method == Method::GET { Body::empty() } else { body });
     *request.method_mut() = parts.method.clone();
-    *request.uri_mut() = path.parse().map_err(|_| Problem::bad_request("The path is malformed."))?;
+    *request.uri_mut() =
+        path.parse().map_err(|_| Problem::bad_request("The path is malformed."))?;
     if parts.method == Method::PUT {
         copy(&UPLOAD_HEADERS, &parts.headers, request.headers_mut());
     }
@@ -175,15 +187,23 @@ fn forwarded(parts: &Parts, path: &str, body: Body) -> Result<http::Request<Body
 }
 
 /// The pod's answer, as far as it may reach a browser. The place is kept until the last byte.
-fn answered(answer: http::Response<hyper::body::Incoming>, place: Place) -> Result<Response, Problem> {
+fn answered(
+    answer: http::Response<hyper::body::Incoming>,
+    place: Place,
+) -> Result<Response, Problem> {
     let (parts, body) = answer.into_parts();
     let status = parts.status;
     if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
         tracing::warn!(%status, "a pod does not accept the gateway's assertion");
-        return Err(Problem::unavailable("The session does not know the gateway's key yet; try again in a moment."));
+        return Err(Problem::unavailable(
+            "The session does not know the gateway's key yet; try again in a moment.",
+        ));
     }
     if status.is_redirection() || status.is_informational() {
-        return Err(Problem::new(StatusCode::BAD_GATEWAY, "The session's pod gave an answer that makes no sense."));
+        return Err(Problem::new(
+            StatusCode::BAD_GATEWAY,
+            "The session's pod gave an answer that makes no sense.",
+        ));
     }
     let body = body.map_frame(move |frame| {
         let _kept = &place;
@@ -196,7 +216,10 @@ fn answered(answer: http::Response<hyper::body::Incoming>, place: Place) -> Resu
     let kind = json.unwrap_or(HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::CONTENT_TYPE, kind);
     headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox; frame-ancestors 'none'"));
+    headers.insert(
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; sandbox; frame-ancestors 'none'"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(response)
 }
@@ -205,7 +228,9 @@ fn answered(answer: http::Response<hyper::body::Incoming>, place: Place) -> Resu
 fn json_type(kind: &HeaderValue, status: StatusCode) -> Option<HeaderValue> {
     let essence = kind.to_str().ok()?.split(';').next()?.trim();
     match essence {
-        "application/problem+json" if !status.is_success() => Some(HeaderValue::from_static("application/problem+json")),
+        "application/problem+json" if !status.is_success() => {
+            Some(HeaderValue::from_static("application/problem+json"))
+        }
         "application/json" => Some(HeaderValue::from_static("application/json")),
         _ => None,
     }

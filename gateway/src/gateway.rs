@@ -53,7 +53,11 @@ pub async fn run(config: Config, client: kube::Client) -> Result<(), GatewayErro
 }
 
 /// Runs until `stop` is cancelled.
-pub async fn serve(config: Config, client: kube::Client, stop: CancellationToken) -> Result<(), GatewayError> {
+pub async fn serve(
+    config: Config,
+    client: kube::Client,
+    stop: CancellationToken,
+) -> Result<(), GatewayError> {
     let public = listen(config.address).await?;
     let private = listen(config.admin_address).await?;
     let drain = config.drain;
@@ -91,7 +95,12 @@ pub async fn serve(config: Config, client: kube::Client, stop: CancellationToken
 /// The tasks that keep the gateway's knowledge current. None of them ends by itself before the gateway stops.
 async fn background(app: &App) -> &'static str {
     let secret = app.config.trust_secret.clone();
-    let keys = trust::keep_current(Arc::clone(&app.trust), app.client.clone(), app.config.namespace.clone(), secret);
+    let keys = trust::keep_current(
+        Arc::clone(&app.trust),
+        app.client.clone(),
+        app.config.namespace.clone(),
+        secret,
+    );
     let sessions = store::keep_current(Arc::clone(&app.store), app.client.clone());
     let rechecks = async {
         recheck::run(app.clone()).await;

@@ -13,7 +13,9 @@ fn main() -> anyhow::Result<()> {
     let flags = Flags::parse();
     if let Some(Command::Openapi) = flags.command {
         let document = openapi::document(&router::api().1).context("write the OpenAPI document")?;
-        return std::io::stdout().write_all(document.as_bytes()).context("print the OpenAPI document");
+        return std::io::stdout()
+            .write_all(document.as_bytes())
+            .context("print the OpenAPI document");
     }
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();

@@ -56,21 +56,44 @@ impl Default for Metrics {
         let bytes = Family::default();
         registry.register("bytes", "Bytes carried through terminal tunnels", bytes.clone());
         let sockets = Family::default();
-        registry.register("sockets", "Terminal sockets by code: 101, or the close code of a refusal", sockets.clone());
+        registry.register(
+            "sockets",
+            "Terminal sockets by code: 101, or the close code of a refusal",
+            sockets.clone(),
+        );
         let requests = Family::default();
         registry.register("requests", "HTTP requests by status code", requests.clone());
         let durations = Histogram::new(DURATION_BUCKETS);
-        registry.register("request_duration_seconds", "Time to the head of a response", durations.clone());
+        registry.register(
+            "request_duration_seconds",
+            "Time to the head of a response",
+            durations.clone(),
+        );
         let decisions = Family::default();
         registry.register("decisions", "Access decisions by how they were had", decisions.clone());
         let logins = Family::default();
         registry.register("logins", "Logins by outcome", logins.clone());
         let revocations = Family::default();
-        registry.register("rechecks", "Live sockets checked again, by outcome", revocations.clone());
+        registry.register(
+            "rechecks",
+            "Live sockets checked again, by outcome",
+            revocations.clone(),
+        );
         let snapshots = Counter::default();
         registry.register("event_snapshots", "Snapshots sent to event streams", snapshots.clone());
         let registry = Arc::new(registry);
-        Self { registry, connections, bytes, sockets, requests, durations, decisions, logins, revocations, snapshots }
+        Self {
+            registry,
+            connections,
+            bytes,
+            sockets,
+            requests,
+            durations,
+            decisions,
+            logins,
+            revocations,
+            snapshots,
+        }
     }
 }
 

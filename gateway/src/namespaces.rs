@@ -48,12 +48,19 @@ impl Default for Namespaces {
 
 impl Namespaces {
     fn known(&self, identity: &Identity) -> Option<Vec<UsableNamespace>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&identity.fingerprint, Instant::now())
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&identity.fingerprint, Instant::now())
     }
 
     fn remember(&self, identity: &Identity, namespaces: Vec<UsableNamespace>) {
         let key = Arc::clone(&identity.fingerprint);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, namespaces, Instant::now());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(
+            key,
+            namespaces,
+            Instant::now(),
+        );
     }
 }
 
@@ -64,18 +71,16 @@ pub async fn usable(app: &App, identity: &Identity) -> Result<Vec<UsableNamespac
     }
     let api: Api<Namespace> = Api::all(app.client.clone());
     let parameters = ListParams::default().limit(NAMESPACE_LIMIT);
-    let list = api.list_metadata(&parameters).await.map_err(|error| Problem::from_kubernetes(&error))?;
+    let list =
+        api.list_metadata(&parameters).await.map_err(|error| Problem::from_kubernetes(&error))?;
     let active = list.items.into_iter().filter(|item| item.metadata.deletion_timestamp.is_none());
     let names = active.filter_map(|item| item.metadata.name);
-    let everywhere = rights(app, identity, String::new()).await?;
-    let found: Vec<(UsableNamespace, bool)> = match everywhere {
-        (UsableNamespace { create_sessions: true, .. }, true) => {
-            names.map(|name| (UsableNamespace { name, create_sessions: true }, true)).collect()
-        }
-        _ => {
-            let reviews = stream::iter(names).map(|name| rights(app, identity, name));
-            reviews.buffered(CONCURRENCY).try_collect().await?
-        }
+    let (everywhere, list_everywhere) = rights(app, identity, String::new()).await?;
+    let found: Vec<(UsableNamespace, bool)> = if everywhere.create_sessions && list_everywhere {
+        names.map(|name| (UsableNamespace { name, create_sessions: true }, true)).collect()
+    } else {
+        let reviews = stream::iter(names).map(|name| rights(app, identity, name));
+        reviews.buffered(CONCURRENCY).try_collect().await?
     };
     let usable = found.into_iter().filter(|(namespace, list)| *list || namespace.create_sessions);
     let mut usable: Vec<UsableNamespace> = usable.map(|(namespace, _)| namespace).collect();
@@ -85,7 +90,11 @@ pub async fn usable(app: &App, identity: &Identity) -> Result<Vec<UsableNamespac
 }
 
 /// Whether one may create sessions in a namespace, and whether one may list them.
-async fn rights(app: &App, identity: &Identity, name: String) -> Result<(UsableNamespace, bool), Problem> {
+async fn rights(
+    app: &App,
+    identity: &Identity,
+    name: String,
+) -> Result<(UsableNamespace, bool), Problem> {
     let (create, list) = futures::try_join!(
         app.allows(identity, Question::namespace(Verb::Create, &name)),
         app.allows(identity, Question::namespace(Verb::List, &name)),

@@ -86,7 +86,10 @@ fn insert<T: JsonSchema>(schemas: &mut Value, name: &str) {
 /// A path may end in a wildcard here, but not in OpenAPI.
 fn name_wildcards(paths: &mut Value) {
     let Some(paths) = paths.as_object_mut() else { return };
-    *paths = std::mem::take(paths).into_iter().map(|(path, item)| (path.replace("{*", "{"), item)).collect();
+    *paths = std::mem::take(paths)
+        .into_iter()
+        .map(|(path, item)| (path.replace("{*", "{"), item))
+        .collect();
 }
 
 /// Takes out what has no meaning here: `null` (an absent field is left out) and the API server's own rules.
@@ -140,7 +143,10 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json");
         let committed = std::fs::read_to_string(path).unwrap_or_default();
         let current = document(&crate::router::api().1).unwrap();
-        assert!(committed == current, "run: cargo run -p fabrica-gateway -- openapi > gateway/openapi.json");
+        assert!(
+            committed == current,
+            "run: cargo run -p fabrica-gateway -- openapi > gateway/openapi.json"
+        );
     }
 
     #[test]

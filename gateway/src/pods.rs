@@ -60,7 +60,11 @@ impl Default for Pods {
         connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
         connector.set_nodelay(true);
         // Pods come and go: a connection that is kept might lead to another pod with the same address.
-        Self { client: Client::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(connector) }
+        Self {
+            client: Client::builder(TokioExecutor::new())
+                .pool_max_idle_per_host(0)
+                .build(connector),
+        }
     }
 }
 
@@ -74,19 +78,29 @@ impl Pods {
         limit: Option<Duration>,
     ) -> Result<Response<Incoming>, PodError> {
         let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-        let uri = format!("http://{}{path}", pod.address).parse().map_err(|error| PodError::Build(http::Error::from(error)))?;
+        let uri = format!("http://{}{path}", pod.address)
+            .parse()
+            .map_err(|error| PodError::Build(http::Error::from(error)))?;
         *request.uri_mut() = uri;
         request.headers_mut().insert(header::AUTHORIZATION, bearer(assertion)?);
         let answer = self.client.request(request);
         match limit {
-            Some(limit) => tokio::time::timeout(limit, answer).await.map_err(|_| PodError::Timeout)?,
+            Some(limit) => {
+                tokio::time::timeout(limit, answer).await.map_err(|_| PodError::Timeout)?
+            }
             None => answer.await,
         }
         .map_err(PodError::Send)
     }
 
     /// Has the pod close one connection with a code, so that its client learns why.
-    pub async fn close(&self, pod: &Pod, assertion: &str, connection: &str, code: u16) -> Result<(), PodError> {
+    pub async fn close(
+        &self,
+        pod: &Pod,
+        assertion: &str,
+        connection: &str,
+        code: u16,
+    ) -> Result<(), PodError> {
         let request = Request::post(format!("/v1/connections/{connection}/close"))
             .header(header::CONTENT_TYPE, "application/json")
             .body(Body::from(format!("{{\"code\":{code}}}")))
@@ -103,4 +117,3 @@ pub fn bearer(assertion: &str) -> Result<HeaderValue, PodError> {
     value.set_sensitive(true);
     Ok(value)
 }
-

@@ -123,6 +123,9 @@ impl IntoResponse for Problem {
         let mut response = (status, body).into_response();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if status == StatusCode::UPGRADE_REQUIRED {
+            headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        }
         if let Some(seconds) = self.retry_after_seconds {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -150,7 +153,10 @@ fn from_status(status: &Status) -> Problem {
         StatusCode::NOT_FOUND => Problem::not_found("The session or its namespace"),
         StatusCode::FORBIDDEN => refused_by_policy(status),
         StatusCode::UNAUTHORIZED => {
-            tracing::error!(message = status.message, "the API server refuses the gateway's own token");
+            tracing::error!(
+                message = status.message,
+                "the API server refuses the gateway's own token"
+            );
             Problem::unavailable("The gateway is not allowed to ask the Kubernetes API server.")
         }
         StatusCode::CONFLICT | StatusCode::GONE => Problem::new(code, status.message.clone()),
@@ -171,7 +177,8 @@ fn refused_by_policy(status: &Status) -> Problem {
 }
 
 fn with_causes(status: &Status) -> Problem {
-    let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
+    let causes =
+        status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
     let errors: Vec<FieldError> = causes
         .iter()
         .take(FIELD_LIMIT)

@@ -68,7 +68,12 @@ pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToke
 }
 
 /// One connection, until it ends, becomes a tunnel, or the server stops and its request is answered.
-async fn connection(stream: TcpStream, address: SocketAddr, router: Router, stop: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    address: SocketAddr,
+    router: Router,
+    stop: CancellationToken,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::trace!(%error, "a connection keeps its delay");
     }

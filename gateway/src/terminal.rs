@@ -3,12 +3,12 @@
 //! The pod is dialled before the client gets its 101, so an open socket means that the runtime is really there.
 
 pub mod decision;
-mod dial;
-mod handshake;
+pub mod dial;
+pub mod handshake;
 pub mod recheck;
-mod refusal;
+pub mod refusal;
 pub mod registry;
-mod tunnel;
+pub mod tunnel;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,10 +62,11 @@ pub async fn terminal(
     let (mut parts, _) = request.into_parts();
     let handshake = match Handshake::read(&parts) {
         Ok(handshake) => handshake,
-        Err(response) => return response,
+        Err(problem) => return problem.into_response(),
     };
     let Some(upgrade) = parts.extensions.remove::<OnUpgrade>() else {
-        return Problem::bad_request("This connection cannot become a WebSocket; use HTTP/1.1.").into_response();
+        return Problem::bad_request("This connection cannot become a WebSocket; use HTTP/1.1.")
+            .into_response();
     };
     // Large, and gone when the tunnel stands: the tunnel's task must not carry it along.
     let admission = Box::pin(admit(&app, &parts, named.ok().map(|named| named.0), &handshake));
@@ -188,7 +189,8 @@ async fn carry(app: &App, client: Side, pod: Side, entered: &Entered) -> End {
     }
     let open = app.metrics.connections("terminal");
     open.inc();
-    let meters = Meters { to_pod: app.metrics.bytes("to_pod"), to_client: app.metrics.bytes("to_client") };
+    let meters =
+        Meters { to_pod: app.metrics.bytes("to_pod"), to_client: app.metrics.bytes("to_client") };
     let cut = &entered.socket.cut;
     let end = tokio::select! {
         end = tunnel::carry(client, pod, meters, cut) => end,

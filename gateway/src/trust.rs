@@ -74,18 +74,23 @@ impl Trust {
     ) -> Result<String, TrustError> {
         let keys = self.keys().ok_or(TrustError::NotRead)?;
         let signer = keys.document.signer(now).map_err(TrustError::Sign)?;
-        signer.sign(&Claims::new(ISSUER, audience, user, role, connection, now)).map_err(TrustError::Sign)
+        signer
+            .sign(&Claims::new(ISSUER, audience, user, role, connection, now))
+            .map_err(TrustError::Sign)
     }
 
     /// Takes over the keys of a Secret.
     pub fn read(&self, secret: &Secret) -> Result<(), TrustError> {
         let data = secret.data.as_ref();
         let value = |name: &'static str| {
-            data.and_then(|data| data.get(name)).ok_or(TrustError::Missing(name)).map(|bytes| bytes.0.as_slice())
+            data.and_then(|data| data.get(name))
+                .ok_or(TrustError::Missing(name))
+                .map(|bytes| bytes.0.as_slice())
         };
         let document = serde_json::from_slice(value(KEYS)?).map_err(TrustError::Parse)?;
         let cookie = Key::try_from(value(COOKIE_KEY)?).map_err(|_| TrustError::CookieKey)?;
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(Keys { document, cookie }));
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) =
+            Some(Arc::new(Keys { document, cookie }));
         Ok(())
     }
 
@@ -95,7 +100,12 @@ impl Trust {
 }
 
 /// Reads the Secret again and again, for ever. What was read stays when it cannot be read once.
-pub async fn keep_current(trust: Arc<Trust>, client: kube::Client, namespace: String, name: String) {
+pub async fn keep_current(
+    trust: Arc<Trust>,
+    client: kube::Client,
+    namespace: String,
+    name: String,
+) {
     let api: Api<Secret> = Api::namespaced(client, &namespace);
     loop {
         let secret = api.get(&name).await.map_err(TrustError::Get);

@@ -1,6 +1,8 @@
 //! The web page, embedded in the binary. Every path that is no file of it gets its index: the page routes by itself.
 
 use axum::response::{Html, IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
@@ -49,8 +51,10 @@ fn serve(method: &Method, path: &str, headers: &HeaderMap) -> Response {
 fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
     let (encoding, found) = variant(path, headers)?;
     let tag = entity_tag(&found);
-    let cache = if path.starts_with(HASHED) { "public, max-age=31536000, immutable" } else { "no-cache" };
-    let common = [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, HeaderValue::from_static(cache))];
+    let cache =
+        if path.starts_with(HASHED) { "public, max-age=31536000, immutable" } else { "no-cache" };
+    let common =
+        [(header::ETAG, tag.clone()), (header::CACHE_CONTROL, HeaderValue::from_static(cache))];
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| *known == tag) {
         return Some((StatusCode::NOT_MODIFIED, common).into_response());
     }
@@ -66,7 +70,8 @@ fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
 
 /// The file in the best encoding that the client takes and the build made.
 fn variant(path: &str, headers: &HeaderMap) -> Option<(Option<&'static str>, EmbeddedFile)> {
-    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let accepted =
+        headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
     let takes = |name: &str| {
         accepted.split(',').any(|item| {
             let mut parts = item.split(';').map(str::trim);
@@ -74,7 +79,9 @@ fn variant(path: &str, headers: &HeaderMap) -> Option<(Option<&'static str>, Emb
         })
     };
     for (encoding, suffix) in ENCODINGS {
-        if takes(encoding) && let Some(found) = Page::get(&format!("{path}{suffix}")) {
+        if takes(encoding)
+            && let Some(found) = Page::get(&format!("{path}{suffix}"))
+        {
             return Some((Some(encoding), found));
         }
     }
@@ -83,7 +90,7 @@ fn variant(path: &str, headers: &HeaderMap) -> Option<(Option<&'static str>, Emb
 
 fn entity_tag(file: &EmbeddedFile) -> HeaderValue {
     let hash = file.metadata.sha256_hash();
-    let text: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = URL_SAFE_NO_PAD.encode(&hash[..16]);
     HeaderValue::try_from(format!("\"{text}\"")).unwrap_or(HeaderValue::from_static("\"\""))
 }
 

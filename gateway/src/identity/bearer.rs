@@ -57,13 +57,18 @@ impl TokenReviews {
     }
 
     /// The identity behind a token; none when the API server does not accept it.
-    pub async fn review(&self, token: &str, now: DateTime<Utc>) -> Result<Option<Identity>, ReviewError> {
+    pub async fn review(
+        &self,
+        token: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Identity>, ReviewError> {
         if token.is_empty() || token.len() > TOKEN_BYTES {
             return Ok(None);
         }
         let spec = TokenReviewSpec { token: Some(token.to_owned()), audiences: None };
         let review = TokenReview { spec, ..TokenReview::default() };
-        let answer = self.api.create(&PostParams::default(), &review).await.map_err(ReviewError::Ask)?;
+        let answer =
+            self.api.create(&PostParams::default(), &review).await.map_err(ReviewError::Ask)?;
         let identity = answer
             .status
             .filter(|status| status.authenticated == Some(true))
@@ -101,7 +106,8 @@ mod tests {
     #[test]
     fn a_login_ends_with_its_token() {
         let now = DateTime::from_timestamp(1_000_000, 0).unwrap();
-        let token = |exp: i64| format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(format!("{{\"exp\":{exp}}}")));
+        let token =
+            |exp: i64| format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(format!("{{\"exp\":{exp}}}")));
         assert_eq!(expiry(&token(1_003_600), now).timestamp(), 1_003_600);
         assert_eq!(expiry(&token(9_000_000), now), now + TimeDelta::hours(12));
         assert_eq!(expiry("static-token", now), now + TimeDelta::hours(12));

@@ -38,8 +38,12 @@ impl From<Refused> for Problem {
             Refused::Origin => Self::forbidden(
                 "The Origin of this request is missing or is not this site; tools should send Authorization: Bearer.",
             ),
-            Refused::TooMany { seconds } => Self::too_many("Too many failed logins; wait a moment.", seconds),
-            Refused::Unavailable => Self::unavailable("Your login cannot be checked now; try again in a moment."),
+            Refused::TooMany { seconds } => {
+                Self::too_many("Too many failed logins; wait a moment.", seconds)
+            }
+            Refused::Unavailable => {
+                Self::unavailable("Your login cannot be checked now; try again in a moment.")
+            }
         }
     }
 }

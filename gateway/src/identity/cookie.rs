@@ -12,7 +12,7 @@ use super::{Identity, User};
 const NAME: &str = "fabrica_login";
 
 /// The longest sealed value: browsers drop cookies of more than 4096 bytes with name and attributes.
-const VALUE_BYTES: usize = 3900;
+const VALUE_BYTES: usize = 3800;
 
 /// Why no cookie could be made.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +30,12 @@ struct Sealed {
 }
 
 /// The jar with a cookie of this identity, to be sent with the answer.
-pub fn seal(identity: &Identity, key: Key, secure: bool, now: DateTime<Utc>) -> Result<PrivateCookieJar, CookieError> {
+pub fn seal(
+    identity: &Identity,
+    key: Key,
+    secure: bool,
+    now: DateTime<Utc>,
+) -> Result<PrivateCookieJar, CookieError> {
     let sealed = Sealed { user: identity.user.clone(), expires: identity.expires.timestamp() };
     let value = serde_json::to_string(&sealed).map_err(CookieError::Serialize)?;
     // Sealing adds a nonce and a tag, base64 a third, and percent-encoding nothing.
@@ -120,7 +125,9 @@ mod tests {
     fn the_largest_accepted_cookie_fits() {
         let now = DateTime::from_timestamp(1_000_000, 0).unwrap();
         let largest = (1..1000)
-            .map_while(|groups| seal(&identity(groups, now + TimeDelta::hours(1)), Key::generate(), true, now).ok())
+            .map_while(|groups| {
+                seal(&identity(groups, now + TimeDelta::hours(1)), Key::generate(), true, now).ok()
+            })
             .last()
             .unwrap();
         let (_, set) = sent_back(largest);

@@ -138,7 +138,8 @@ mod tests {
     fn all_together_are_limited_and_the_table_is_bounded() {
         let start = Instant::now();
         let mut limit = LoginLimit::new(start);
-        let passed = (0..10_000).filter(|number| limit.attempt(address(*number), start).is_ok()).count();
+        let passed =
+            (0..10_000).filter(|number| limit.attempt(address(*number), start).is_ok()).count();
         assert_eq!(passed, 200);
         assert!(limit.addresses.len() <= ADDRESS_LIMIT);
     }
@@ -148,7 +149,9 @@ mod tests {
         let start = Instant::now();
         let mut limit = LoginLimit::new(start);
         let passed = (0..100_u128)
-            .filter(|number| limit.attempt(IpAddr::V6((0x2001_0db8 << 96 | number).into()), start).is_ok())
+            .filter(|number| {
+                limit.attempt(IpAddr::V6((0x2001_0db8 << 96 | number).into()), start).is_ok()
+            })
             .count();
         assert_eq!(passed, 10);
     }

@@ -71,7 +71,9 @@ pub struct Me {
 )]
 pub async fn login(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    if origin::check(&parts.headers, &parts.uri, app.config.public_origin.as_ref()) == OriginCheck::Foreign {
+    if origin::check(&parts.headers, &parts.uri, app.config.public_origin.as_ref())
+        == OriginCheck::Foreign
+    {
         return Err(Refused::Origin.into());
     }
     let body: LoginRequest = read_json(&parts.headers, body).await?;
@@ -87,7 +89,8 @@ pub async fn login(State(app): State<App>, request: Request) -> Result<Response,
         }
     })?;
     let secure = !origin::is_loopback(&parts.headers, &parts.uri);
-    let jar = cookie::seal(&identity, key, secure, Utc::now()).map_err(|error| cookie_problem(&error))?;
+    let jar =
+        cookie::seal(&identity, key, secure, Utc::now()).map_err(|error| cookie_problem(&error))?;
     app.metrics.login("succeeded");
     tracing::info!(user = identity.name(), "logged in");
     let login = Login { username: identity.user.name, expires_at: identity.expires };
@@ -104,7 +107,9 @@ pub async fn login(State(app): State<App>, request: Request) -> Result<Response,
 )]
 pub async fn logout(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (parts, _) = request.into_parts();
-    if origin::check(&parts.headers, &parts.uri, app.config.public_origin.as_ref()) == OriginCheck::Foreign {
+    if origin::check(&parts.headers, &parts.uri, app.config.public_origin.as_ref())
+        == OriginCheck::Foreign
+    {
         return Err(Refused::Origin.into());
     }
     let secure = !origin::is_loopback(&parts.headers, &parts.uri);
@@ -123,13 +128,20 @@ pub async fn logout(State(app): State<App>, request: Request) -> Result<Response
 pub async fn me(State(app): State<App>, Caller(identity): Caller) -> Result<Json<Me>, Problem> {
     let namespaces = usable(&app, &identity).await?;
     let configured = app.config.default_namespace.clone();
-    let first = namespaces.iter().find(|namespace| namespace.create_sessions).or(namespaces.first());
+    let first =
+        namespaces.iter().find(|namespace| namespace.create_sessions).or(namespaces.first());
     let default_namespace = configured
         .filter(|name| namespaces.iter().any(|namespace| namespace.name == *name))
         .or_else(|| first.map(|namespace| namespace.name.clone()));
     let expires_at = identity.expires;
     let user = identity.user;
-    Ok(Json(Me { username: user.name, groups: user.groups, expires_at, namespaces, default_namespace }))
+    Ok(Json(Me {
+        username: user.name,
+        groups: user.groups,
+        expires_at,
+        namespaces,
+        default_namespace,
+    }))
 }
 
 fn outcome(refused: Refused) -> &'static str {

@@ -86,13 +86,17 @@ fn split_authority(text: &str) -> Option<(String, Option<u16>)> {
     };
     let bracketed = host.starts_with('[') && host.ends_with(']');
     let allowed = |byte: u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_') || (bracketed && b"[]:".contains(&byte))
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'.' | b'_')
+            || (bracketed && b"[]:".contains(&byte))
     };
     if host.is_empty() || !host.bytes().all(allowed) {
         return None;
     }
     let port = match port {
-        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => Some(digits.parse().ok()?),
+        Some(digits) if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Some(digits.parse().ok()?)
+        }
         Some(_) => return None,
         None => None,
     };
@@ -130,9 +134,19 @@ mod tests {
     #[case(Some("file://f.example"), "f.example", None, OriginCheck::Foreign)]
     #[case(Some("null"), "null", None, OriginCheck::Foreign)]
     #[case(None, "f.example", None, OriginCheck::Missing)]
-    #[case(Some("https://f.example"), "inner:8080", Some("https://f.example"), OriginCheck::Matches)]
+    #[case(
+        Some("https://f.example"),
+        "inner:8080",
+        Some("https://f.example"),
+        OriginCheck::Matches
+    )]
     #[case(Some("http://f.example"), "inner:8080", Some("https://f.example"), OriginCheck::Foreign)]
-    #[case(Some("http://inner:8080"), "inner:8080", Some("https://f.example"), OriginCheck::Foreign)]
+    #[case(
+        Some("http://inner:8080"),
+        "inner:8080",
+        Some("https://f.example"),
+        OriginCheck::Foreign
+    )]
     fn compares(
         #[case] origin: Option<&str>,
         #[case] host: &str,

@@ -10,9 +10,9 @@ use fabrica_crds::session::{Mode, Phase};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::SessionView;
 use super::page::{read_token, token_after};
 use super::store::Entry;
-use super::SessionView;
 use crate::access::{Question, Verb};
 use crate::app::App;
 use crate::identity::Identity;
@@ -143,12 +143,14 @@ async fn list(
     query: ListQuery,
 ) -> Result<Json<SessionList>, Problem> {
     if !app.store.is_synced() {
-        return Err(Problem::unavailable("The list of sessions is still being read; try again in a moment."));
+        return Err(Problem::unavailable(
+            "The list of sessions is still being read; try again in a moment.",
+        ));
     }
-    let limit = match query.limit.unwrap_or(PAGE) {
-        limit @ 1..=PAGE_LIMIT => limit,
-        _ => return Err(Problem::bad_request(format!("limit must be between 1 and {PAGE_LIMIT}."))),
-    };
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=PAGE_LIMIT).contains(&limit) {
+        return Err(Problem::bad_request(format!("limit must be between 1 and {PAGE_LIMIT}.")));
+    }
     let start = query.after.as_deref().map(read_token).transpose()?;
     let mode = query.mode.map(Mode::from);
     let phase = query.phase.map(Phase::from);
@@ -158,16 +160,22 @@ async fn list(
         may_see_namespace(app, identity, namespace).await?;
     }
     let mut matching = visible.into_iter().filter(|entry| {
-        mode.is_none_or(|mode| entry.view.mode() == mode) && phase.is_none_or(|phase| entry.view.phase() == phase)
+        mode.is_none_or(|mode| entry.view.mode() == mode)
+            && phase.is_none_or(|phase| entry.view.phase() == phase)
     });
-    let items: Vec<SessionView> = matching.by_ref().take(limit).map(|entry| entry.view.clone()).collect();
+    let items: Vec<SessionView> =
+        matching.by_ref().take(limit).map(|entry| entry.view.clone()).collect();
     let last = items.last().map(SessionView::key);
     let after = matching.next().and(last).map(|key| token_after(&key));
     Ok(Json(SessionList { items, after }))
 }
 
 /// An empty list is only for those who may list; to others the namespace does not exist.
-pub async fn may_see_namespace(app: &App, identity: &Identity, namespace: &str) -> Result<(), Problem> {
+pub async fn may_see_namespace(
+    app: &App,
+    identity: &Identity,
+    namespace: &str,
+) -> Result<(), Problem> {
     for verb in [Verb::List, Verb::Create] {
         if app.allows(identity, Question::namespace(verb, namespace)).await? {
             return Ok(());
@@ -194,7 +202,10 @@ pub async fn visible(
         }
         let listable = match namespaces.get(namespace) {
             Some(listable) => *listable,
-            None => everywhere || app.allows(identity, Question::namespace(Verb::List, namespace)).await?,
+            None => {
+                everywhere
+                    || app.allows(identity, Question::namespace(Verb::List, namespace)).await?
+            }
         };
         namespaces.insert(namespace.clone(), listable);
         let mut seen = listable;

@@ -16,7 +16,8 @@ pub fn token_after(key: &SessionKey) -> String {
 
 /// The key that a token's page begins after.
 pub fn read_token(token: &str) -> Result<SessionKey, Problem> {
-    let unknown = || Problem::bad_request("continue is not a token of this API; list again from the start.");
+    let unknown =
+        || Problem::bad_request("continue is not a token of this API; list again from the start.");
     if token.len() > TOKEN_BYTES {
         return Err(unknown());
     }

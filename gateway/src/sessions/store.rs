@@ -105,8 +105,11 @@ impl SessionStore {
 
     /// Ends a list: what it did not name is gone.
     fn retain(&self, listed: &BTreeSet<SessionKey>) {
-        let gone: Vec<SessionKey> = self.read().keys().filter(|key| !listed.contains(key)).cloned().collect();
-        gone.iter().for_each(|key| self.remove(key));
+        let gone: Vec<SessionKey> =
+            self.read().keys().filter(|key| !listed.contains(key)).cloned().collect();
+        for key in &gone {
+            self.remove(key);
+        }
         self.synced.send_replace(true);
     }
 
@@ -134,8 +137,9 @@ fn handle(store: &SessionStore, listed: &mut BTreeSet<SessionKey>, event: Event<
         Event::InitApply(session) => {
             let view = SessionView::from(session);
             let key = view.key();
-            let unchanged =
-                store.get(&key).is_some_and(|entry| entry.view.resource_version == view.resource_version);
+            let unchanged = store
+                .get(&key)
+                .is_some_and(|entry| entry.view.resource_version == view.resource_version);
             if !unchanged {
                 store.apply(view);
             }
@@ -172,16 +176,31 @@ mod tests {
         let store = SessionStore::default();
         let mut listed = BTreeSet::new();
         let mut changes = store.subscribe();
-        let first = [Event::Init, Event::InitApply(session("a", "1")), Event::InitApply(session("b", "2")), Event::InitDone];
-        first.into_iter().for_each(|event| handle(&store, &mut listed, event));
+        let first = [
+            Event::Init,
+            Event::InitApply(session("a", "1")),
+            Event::InitApply(session("b", "2")),
+            Event::InitDone,
+        ];
+        for event in first {
+            handle(&store, &mut listed, event);
+        }
         assert_eq!(seen(&mut changes), ["+a", "+b"]);
         assert!(store.is_synced());
-        let again = [Event::Init, Event::InitApply(session("b", "3")), Event::InitApply(session("c", "4")), Event::InitDone];
-        again.into_iter().for_each(|event| handle(&store, &mut listed, event));
+        let again = [
+            Event::Init,
+            Event::InitApply(session("b", "3")),
+            Event::InitApply(session("c", "4")),
+            Event::InitDone,
+        ];
+        for event in again {
+            handle(&store, &mut listed, event);
+        }
         assert_eq!(seen(&mut changes), ["+b", "+c", "-a"]);
         handle(&store, &mut listed, Event::Delete(session("b", "5")));
         assert_eq!(seen(&mut changes), ["-b"]);
-        let left: Vec<_> = store.after(None, Some("demo")).iter().map(|entry| entry.view.name.clone()).collect();
+        let left: Vec<_> =
+            store.after(None, Some("demo")).iter().map(|entry| entry.view.name.clone()).collect();
         assert_eq!(left, ["c"]);
         assert!(store.after(None, Some("other")).is_empty());
     }

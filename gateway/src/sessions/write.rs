@@ -51,8 +51,12 @@ pub struct Named(pub SessionKey);
 impl FromRequestParts<App> for Named {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut http::request::Parts, app: &App) -> Result<Self, Problem> {
-        let path: Result<Path<PathNames>, PathRejection> = Path::from_request_parts(parts, app).await;
+    async fn from_request_parts(
+        parts: &mut http::request::Parts,
+        app: &App,
+    ) -> Result<Self, Problem> {
+        let path: Result<Path<PathNames>, PathRejection> =
+            Path::from_request_parts(parts, app).await;
         let Path(PathNames { namespace, name }) = path?;
         Ok(Self(SessionKey::checked(&namespace, &name)?))
     }
@@ -200,12 +204,22 @@ fn wake_time(stopped: Option<DateTime<Utc>>, now: DateTime<Utc>) -> String {
 }
 
 /// The Session, if the caller may do this to it. Who may not even see it is told that it does not exist.
-async fn permitted(app: &App, identity: &Identity, verb: Verb, key: &SessionKey) -> Result<SessionView, Problem> {
+async fn permitted(
+    app: &App,
+    identity: &Identity,
+    verb: Verb,
+    key: &SessionKey,
+) -> Result<SessionView, Problem> {
     let allowed = app.allows(identity, Question::session(verb, key)).await?;
-    if !allowed && (verb == Verb::Get || !app.allows(identity, Question::session(Verb::Get, key)).await?) {
+    if !allowed
+        && (verb == Verb::Get || !app.allows(identity, Question::session(Verb::Get, key)).await?)
+    {
         return Err(Problem::not_found("This session"));
     }
-    let session = sessions(app, key).get(&key.name).await.map_err(|error| Problem::from_kubernetes(&error))?;
+    let session = sessions(app, key)
+        .get(&key.name)
+        .await
+        .map_err(|error| Problem::from_kubernetes(&error))?;
     let view = SessionView::from(session);
     if !app.access.admits_owner(identity, view.owner()) {
         return Err(Problem::not_found("This session"));
@@ -220,7 +234,11 @@ async fn permitted(app: &App, identity: &Identity, verb: Verb, key: &SessionKey)
     Ok(view)
 }
 
-async fn refused_in_namespace(app: &App, identity: &Identity, namespace: &str) -> Result<Problem, Problem> {
+async fn refused_in_namespace(
+    app: &App,
+    identity: &Identity,
+    namespace: &str,
+) -> Result<Problem, Problem> {
     if app.allows(identity, Question::namespace(Verb::List, namespace)).await? {
         return Ok(Problem::forbidden(format!(
             "You may not create sessions here; ask for the verb create on sessions.fabrica.dev in {namespace}."
@@ -229,10 +247,16 @@ async fn refused_in_namespace(app: &App, identity: &Identity, namespace: &str) -
     Ok(Problem::not_found("This namespace"))
 }
 
-async fn change(app: &App, key: &SessionKey, view: &SessionView, spec: Value) -> Result<Json<SessionView>, Problem> {
+async fn change(
+    app: &App,
+    key: &SessionKey,
+    view: &SessionView,
+    spec: Value,
+) -> Result<Json<SessionView>, Problem> {
     // The UID as a precondition: a Session that was replaced meanwhile is another one.
     let patch = json!({"metadata": {"uid": view.uid}, "spec": spec});
-    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let parameters =
+        PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     let parameters = parameters.validation_strict();
     let changed = sessions(app, key).patch(&key.name, &parameters, &Patch::Merge(patch)).await;
     Ok(Json(changed.map_err(|error| Problem::from_kubernetes(&error))?.into()))
@@ -249,7 +273,10 @@ fn manifest(body: CreateSession, namespace: &str, username: &str) -> Result<Valu
     let mut metadata = json!({"namespace": namespace});
     match (name, generate_name) {
         (Some(_), Some(_)) => {
-            return Err(Problem::invalid("generateName", "give either name or generateName, not both"));
+            return Err(Problem::invalid(
+                "generateName",
+                "give either name or generateName, not both",
+            ));
         }
         (Some(name), None) => {
             check_new_name("name", &name)?;
@@ -262,17 +289,21 @@ fn manifest(body: CreateSession, namespace: &str, username: &str) -> Result<Valu
         }
     }
     let kind = Session::kind(&());
-    Ok(json!({"apiVersion": Session::api_version(&()), "kind": kind, "metadata": metadata, "spec": spec}))
+    Ok(
+        json!({"apiVersion": Session::api_version(&()), "kind": kind, "metadata": metadata, "spec": spec}),
+    )
 }
 
 /// Creates it with strict field validation, which the client's own parameters do not offer for a create.
 async fn create_strictly(app: &App, namespace: &str, object: &Value) -> Result<Session, Problem> {
     let path = Session::url_path(&(), Some(namespace));
-    let body = serde_json::to_vec(object).map_err(|error| Problem::bad_request(error.to_string()))?;
-    let request = http::Request::post(format!("{path}?fieldValidation=Strict&fieldManager={FIELD_MANAGER}"))
-        .header(header::CONTENT_TYPE, "application/json")
-        .body(body)
-        .map_err(|error| Problem::bad_request(error.to_string()))?;
+    let body =
+        serde_json::to_vec(object).map_err(|error| Problem::bad_request(error.to_string()))?;
+    let request =
+        http::Request::post(format!("{path}?fieldValidation=Strict&fieldManager={FIELD_MANAGER}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body)
+            .map_err(|error| Problem::bad_request(error.to_string()))?;
     app.client.request(request).await.map_err(|error| Problem::from_kubernetes(&error))
 }
 
@@ -292,7 +323,8 @@ mod tests {
     fn the_requester_becomes_the_owner() {
         let object = manifest(body(json!({"name": "a", "spec": {}})), "demo", "dana").unwrap();
         assert_eq!(object["spec"]["owner"], "dana");
-        let problem = manifest(body(json!({"spec": {"owner": "eve"}})), "demo", "dana").unwrap_err();
+        let problem =
+            manifest(body(json!({"spec": {"owner": "eve"}})), "demo", "dana").unwrap_err();
         assert_eq!(problem.errors[0].field, "spec.owner");
         assert!(manifest(body(json!({"spec": {"owner": "dana"}})), "demo", "dana").is_ok());
     }
@@ -301,7 +333,10 @@ mod tests {
     fn names_are_given_made_or_refused() {
         let made = manifest(body(json!({"spec": {}})), "demo", "dana").unwrap();
         assert_eq!(made["metadata"]["generateName"], "session-");
-        for wrong in [json!({"name": "a.b", "spec": {}}), json!({"name": "a", "generateName": "b-", "spec": {}})] {
+        for wrong in [
+            json!({"name": "a.b", "spec": {}}),
+            json!({"name": "a", "generateName": "b-", "spec": {}}),
+        ] {
             assert_eq!(manifest(body(wrong), "demo", "dana").unwrap_err().status, 422);
         }
     }

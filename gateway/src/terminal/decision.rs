@@ -23,7 +23,11 @@ pub enum Grant {
 }
 
 /// Decides by `create` (control) and `get` (view) on `sessions/terminal`, and by `get` on the Session.
-pub async fn decide(app: &App, identity: &Identity, key: &SessionKey) -> Result<Grant, AccessError> {
+pub async fn decide(
+    app: &App,
+    identity: &Identity,
+    key: &SessionKey,
+) -> Result<Grant, AccessError> {
     let (control, view) = futures::try_join!(
         app.access.allows(identity, Question::terminal(Verb::Create, key)),
         app.access.allows(identity, Question::terminal(Verb::Get, key)),

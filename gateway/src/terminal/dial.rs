@@ -97,7 +97,8 @@ async fn exchange(
 }
 
 fn refused_by_pod(status: StatusCode, headers: &HeaderMap) -> Refusal {
-    let seconds = headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let seconds =
+        headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
     let hint = seconds.map_or(STARTING, Duration::from_secs);
     match status {
         StatusCode::SERVICE_UNAVAILABLE => Refusal::not_ready(hint, "the session is starting"),

@@ -22,29 +22,33 @@ pub struct Handshake {
 
 impl Handshake {
     /// Reads a request. What is no handshake for our subprotocol gets an HTTP answer.
-    pub fn read(parts: &Parts) -> Result<Self, Response> {
+    pub fn read(parts: &Parts) -> Result<Self, Problem> {
         let upgrades = parts.method == Method::GET
             && lists(&parts.headers, &header::CONNECTION, "upgrade")
             && lists(&parts.headers, &header::UPGRADE, "websocket")
-            && parts.headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13");
+            && parts
+                .headers
+                .get(header::SEC_WEBSOCKET_VERSION)
+                .is_some_and(|version| version == "13");
         if !upgrades {
-            let problem = Problem::new(StatusCode::UPGRADE_REQUIRED, "This is a WebSocket (version 13); open it as one.");
-            return Err(([(header::UPGRADE, "websocket")], problem).into_response());
+            let detail = "This is a WebSocket (version 13); open it as one.";
+            return Err(Problem::new(StatusCode::UPGRADE_REQUIRED, detail));
         }
         let key = parts.headers.get(header::SEC_WEBSOCKET_KEY).filter(|key| is_key(key));
         let Some(key) = key else {
-            return Err(Problem::bad_request("Sec-WebSocket-Key is missing or malformed.").into_response());
+            return Err(Problem::bad_request("Sec-WebSocket-Key is missing or malformed."));
         };
         if !lists(&parts.headers, &header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
             let detail = format!("Offer the subprotocol {SUBPROTOCOL}.");
-            return Err(Problem::bad_request(detail).into_response());
+            return Err(Problem::bad_request(detail));
         }
         Ok(Self { key: key.clone() })
     }
 
     /// The 101 that completes the handshake.
     pub fn accept(&self) -> Response {
-        let digest = Sha1::new().chain_update(self.key.as_bytes()).chain_update(KEY_SUFFIX).finalize();
+        let digest =
+            Sha1::new().chain_update(self.key.as_bytes()).chain_update(KEY_SUFFIX).finalize();
         let headers = [
             (header::CONNECTION, "upgrade".to_owned()),
             (header::UPGRADE, "websocket".to_owned()),
@@ -55,7 +59,11 @@ impl Handshake {
     }
 
     /// The same handshake for the pod: our assertion instead of the client's credentials, and nothing else of it.
-    pub fn forward(&self, host: &str, authorization: HeaderValue) -> Result<Request<Body>, http::Error> {
+    pub fn forward(
+        &self,
+        host: &str,
+        authorization: HeaderValue,
+    ) -> Result<Request<Body>, http::Error> {
         Request::get("/v1/terminal")
             .header(header::HOST, host)
             .header(header::AUTHORIZATION, authorization)
@@ -112,7 +120,8 @@ mod tests {
     #[test]
     fn forwards_no_credentials_of_the_client() {
         let handshake = Handshake::read(&parts(|_| {})).unwrap();
-        let request = handshake.forward("10.0.0.1:3000", HeaderValue::from_static("Bearer x")).unwrap();
+        let request =
+            handshake.forward("10.0.0.1:3000", HeaderValue::from_static("Bearer x")).unwrap();
         assert!(!request.headers().contains_key("cookie"));
         assert_eq!(request.headers()["authorization"], "Bearer x");
         assert_eq!(request.headers()["sec-websocket-key"], "dGhlIHNhbXBsZSBub25jZQ==");
@@ -124,13 +133,17 @@ mod tests {
     #[case("sec-websocket-version", Some("8"), 426)]
     #[case("sec-websocket-key", Some("short"), 400)]
     #[case("sec-websocket-protocol", Some("kterm.v2"), 400)]
-    fn refuses_other_requests(#[case] name: &'static str, #[case] value: Option<&'static str>, #[case] status: u16) {
+    fn refuses_other_requests(
+        #[case] name: &'static str,
+        #[case] value: Option<&'static str>,
+        #[case] status: u16,
+    ) {
         let parts = parts(|headers| {
             headers.remove(name);
             if let Some(value) = value {
                 headers.insert(name, HeaderValue::from_static(value));
             }
         });
-        assert_eq!(Handshake::read(&parts).unwrap_err().status(), status);
+        assert_eq!(Handshake::read(&parts).unwrap_err().status, status);
     }
 }

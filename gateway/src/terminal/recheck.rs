@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use fabrica_protocol::assertion::Role;
 use fabrica_protocol::kterm::close;
 use futures::{StreamExt, stream};
+use uuid::Uuid;
 
 use super::decision::{Grant, decide};
 use super::registry::LiveSocket;
@@ -17,7 +18,7 @@ use crate::app::App;
 const CONCURRENCY: usize = 8;
 
 /// How long a socket may live while nothing can be decided.
-const UNDECIDED_LIMIT: Duration = Duration::from_secs(3600);
+const UNDECIDED_LIMIT: Duration = Duration::from_hours(1);
 
 /// How long a pod and its client may take to close before the tunnel is cut.
 const CLOSE_GRACE: Duration = Duration::from_secs(5);
@@ -66,7 +67,12 @@ async fn check(app: &App, socket: Arc<LiveSocket>) {
     }
 }
 
-fn judge(grant: Option<Grant>, socket: &LiveSocket, now: DateTime<Utc>, instant: Instant) -> Verdict {
+fn judge(
+    grant: Option<Grant>,
+    socket: &LiveSocket,
+    now: DateTime<Utc>,
+    instant: Instant,
+) -> Verdict {
     if now >= socket.identity.expires {
         return Verdict::End(close::UNAUTHENTICATED);
     }
@@ -85,24 +91,28 @@ fn judge(grant: Option<Grant>, socket: &LiveSocket, now: DateTime<Utc>, instant:
 
 /// Ends one socket: the pod sends the close frame, then the tunnel is cut whatever the pod did.
 async fn end(app: App, socket: Arc<LiveSocket>, code: u16) {
-    let LiveSocket { id, identity, key, pod, .. } = &*socket;
+    let LiveSocket { id, identity, key, .. } = &*socket;
     tracing::info!(connection = %id, user = identity.name(), session = %key, code, "ending a live terminal");
-    let connection = id.to_string();
-    let name = identity.name();
-    match app.trust.assertion(&pod.uid, name, Role::Operator, &uuid::Uuid::new_v4().to_string(), Utc::now()) {
-        Ok(assertion) => {
-            let closing = app.pods.close(pod, &assertion, &connection, code);
-            match tokio::time::timeout(CLOSE_GRACE, closing).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::warn!(error = %crate::chain(&error), %connection, "the pod did not close a socket"),
-                Err(_) => tracing::warn!(%connection, "the pod did not close a socket in time"),
-            }
-        }
-        Err(error) => tracing::warn!(error = %crate::chain(&error), %connection, "no assertion to close a socket with"),
+    if let Err(reason) = close_through_pod(&app, &socket, code).await {
+        tracing::warn!(connection = %id, reason, "the pod did not close a terminal; cutting it");
     }
     tokio::select! {
         () = tokio::time::sleep(CLOSE_GRACE) => socket.cut.cancel(),
         () = socket.cut.cancelled() => {}
+    }
+}
+
+async fn close_through_pod(app: &App, socket: &LiveSocket, code: u16) -> Result<(), String> {
+    let LiveSocket { id, identity, pod, .. } = socket;
+    let request = Uuid::new_v4().to_string();
+    let assertion =
+        app.trust.assertion(&pod.uid, identity.name(), Role::Operator, &request, Utc::now());
+    let assertion = assertion.map_err(|error| crate::chain(&error))?;
+    let connection = id.to_string();
+    let closing = app.pods.close(pod, &assertion, &connection, code);
+    match tokio::time::timeout(CLOSE_GRACE, closing).await {
+        Ok(result) => result.map_err(|error| crate::chain(&error)),
+        Err(_) => Err("it did not answer in time".to_owned()),
     }
 }
 
@@ -117,7 +127,8 @@ mod tests {
     use crate::pods::Pod;
 
     fn socket(role: Role) -> LiveSocket {
-        let user = User { name: "dana".into(), uid: String::new(), groups: vec![], extra: [].into() };
+        let user =
+            User { name: "dana".into(), uid: String::new(), groups: vec![], extra: [].into() };
         let identity = Identity::new(user, Utc::now() + TimeDelta::hours(1));
         let key = SessionKey { namespace: "demo".into(), name: "a".into() };
         let pod = Pod { address: ([127, 0, 0, 1], 3000).into(), uid: "1".into() };

@@ -88,7 +88,9 @@ impl From<Refused> for Refusal {
             Refused::NotLoggedIn => Self::not_logged_in(),
             Refused::Origin => Self::forbidden("the Origin is missing or is not this site"),
             Refused::TooMany { seconds } => Self::too_many(Duration::from_secs(seconds)),
-            Refused::Unavailable => Self::not_ready(Duration::from_secs(2), "logins cannot be checked now"),
+            Refused::Unavailable => {
+                Self::not_ready(Duration::from_secs(2), "logins cannot be checked now")
+            }
         }
     }
 }
@@ -105,7 +107,6 @@ pub async fn send(upgrade: OnUpgrade, refusal: Refusal) {
     let _ = tokio::time::timeout(CLOSE_TIMEOUT, socket.read(&mut answer)).await;
     let _ = socket.shutdown().await;
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -38,7 +38,13 @@ pub struct LiveSocket {
 
 impl LiveSocket {
     /// A socket whose access was confirmed just now.
-    pub fn new(identity: Identity, key: SessionKey, pod: Pod, owner: Option<String>, role: Role) -> Self {
+    pub fn new(
+        identity: Identity,
+        key: SessionKey,
+        pod: Pod,
+        owner: Option<String>,
+        role: Role,
+    ) -> Self {
         let cut = CancellationToken::new();
         let confirmed = Mutex::new(Instant::now());
         Self { id: Uuid::new_v4(), identity, key, pod, owner, role, cut, confirmed }
@@ -76,7 +82,10 @@ impl LiveSockets {
 
     /// Enters a socket for as long as the returned value lives.
     pub fn enter(&self, socket: Arc<LiveSocket>, place: Place) -> Entered {
-        self.sockets.lock().unwrap_or_else(PoisonError::into_inner).insert(socket.id, Arc::clone(&socket));
+        self.sockets
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(socket.id, Arc::clone(&socket));
         Entered { sockets: Arc::clone(&self.sockets), socket, _place: place }
     }
 

@@ -68,18 +68,25 @@ pub fn tune(stream: &TcpStream) -> io::Result<()> {
 }
 
 /// Carries bytes until a side ends, nothing moves, or `cut` is cancelled.
-pub async fn carry(mut client: Side, mut pod: Side, meters: Meters, cut: &CancellationToken) -> End {
+pub async fn carry(
+    mut client: Side,
+    mut pod: Side,
+    meters: Meters,
+    cut: &CancellationToken,
+) -> End {
     let activity = Activity::default();
     let (client_read, mut client_write) = client.stream.split();
     let (pod_read, mut pod_write) = pod.stream.split();
     let early_to_pod = std::mem::take(&mut client.early);
     let early_to_client = std::mem::take(&mut pod.early);
     let to_pod = async {
-        let direction = Direction { chunk: CLIENT_CHUNK, moved: &meters.to_pod, activity: &activity };
+        let direction =
+            Direction { chunk: CLIENT_CHUNK, moved: &meters.to_pod, activity: &activity };
         direction.carry(early_to_pod, client_read, &mut pod_write).await
     };
     let to_client = async {
-        let direction = Direction { chunk: POD_CHUNK, moved: &meters.to_client, activity: &activity };
+        let direction =
+            Direction { chunk: POD_CHUNK, moved: &meters.to_client, activity: &activity };
         direction.carry(early_to_client, pod_read, &mut client_write).await
     };
     tokio::select! {
@@ -118,7 +125,12 @@ struct Direction<'a> {
 }
 
 impl Direction<'_> {
-    async fn carry(&self, early: bytes::Bytes, from: ReadHalf<'_>, to: &mut WriteHalf<'_>) -> io::Result<()> {
+    async fn carry(
+        &self,
+        early: bytes::Bytes,
+        from: ReadHalf<'_>,
+        to: &mut WriteHalf<'_>,
+    ) -> io::Result<()> {
         if !early.is_empty() {
             self.forward(&early, to).await?;
         }
@@ -165,7 +177,9 @@ impl Activity {
         loop {
             let last = Duration::from_secs(self.last.load(Ordering::Relaxed));
             let silent = self.start.elapsed().saturating_sub(last);
-            let Some(left) = IDLE.checked_sub(silent).filter(|left| !left.is_zero()) else { return };
+            let Some(left) = IDLE.checked_sub(silent).filter(|left| !left.is_zero()) else {
+                return;
+            };
             tokio::time::sleep(left).await;
         }
     }
