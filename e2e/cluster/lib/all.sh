@@ -1,9 +1,8 @@
-# shellcheck shell=bash disable=SC1091
+# shellcheck shell=bash
 # Every library, for the scripts that need most of them.
 
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 for library in tools process parts pki node remains requirements images port product; do
-  # shellcheck source=/dev/null
   source "$SOURCES/lib/$library.sh"
 done
 unset library

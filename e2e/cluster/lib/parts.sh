@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034,SC2054
+# shellcheck shell=bash disable=SC2054
 # The parts of the cluster in the order they start. Each has start_<part> and, where it answers, ready_<part>.
 
 PARTS=(mounts etcd kube-apiserver kube-controller-manager kube-scheduler containerd kubelet kube-proxy coredns

@@ -1,4 +1,4 @@
-# shellcheck shell=bash disable=SC2034
+# shellcheck shell=bash
 # What the cluster is for: our binaries, our web page, our images.
 
 PRODUCT_IMAGES=(operator gateway runtime terminal)
@@ -49,17 +49,25 @@ base_image() { echo "localhost/fabrica-base:$(base_tag)"; }
 
 # build_base: the terminal image's Debian, from packages, once for a list of packages.
 build_base() {
-  local archive pattern
-  local -a excludes=()
+  local archive
   archive=$(base_archive)
   [[ -f $archive ]] && return
+  mkdir -p "$(dirname "$archive")"
+  (
+    flock 8
+    [[ -f $archive ]] || make_root_file_system "$archive"
+  ) 8>"$(dirname "$archive")/lock"
+}
+
+make_root_file_system() {
+  local pattern
+  local -a excludes=()
   for pattern in "${BASE_EXCLUDES[@]}"; do
     excludes+=(--dpkgopt="path-exclude=$pattern")
   done
-  mkdir -p "$(dirname "$archive")"
   mmdebstrap --quiet --variant=minbase --include="$(paste -sd, "$(packages_file)")" "${excludes[@]}" \
-    bookworm "$archive.partial.tar" </dev/null
-  mv "$archive.partial.tar" "$archive"
+    bookworm "$1.partial.tar" </dev/null
+  mv "$1.partial.tar" "$1"
 }
 
 import_base() {

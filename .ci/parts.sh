@@ -1,0 +1,61 @@
+# shellcheck shell=bash
+# What `make check` asks of the sources. Each function is one part.
+
+part_scripts() {
+  local -a scripts
+  command -v shellcheck >/dev/null || fail "shellcheck is not installed"
+  mapfile -t scripts < <(grep -rlE '^(#!/usr/bin/env bash|# shellcheck shell=bash)' .ci e2e/cluster --exclude-dir=node)
+  shellcheck --external-sources "${scripts[@]}"
+}
+
+part_web() {
+  build_web
+  npm --prefix gateway/web run --silent check
+}
+
+part_format() { cargo fmt --all --check; }
+
+part_lints() { cargo clippy --workspace --all-targets --locked -- --deny warnings; }
+
+part_unit() { cargo test --workspace --exclude fabrica-e2e --locked --no-fail-fast; }
+
+# What is generated from the types and committed: manifests, reference, OpenAPI, the page's types.
+part_generated() {
+  cargo run --quiet --locked -p fabrica-crds --bin crdgen -- --check
+  cargo run --quiet --locked -p fabrica-gateway -- openapi | diff gateway/openapi.json - ||
+    fail "gateway/openapi.json is stale: run \`make crds\` and commit what it writes"
+  npm --prefix gateway/web run --silent types -- --check
+}
+
+part_chart() {
+  build_tool helm
+  "$(tool_path helm)" lint --strict charts/fabrica
+}
+
+part_licences() {
+  build_tool cargo-deny
+  "$(tool_path cargo-deny)" --offline --log-level error check --hide-inclusion-graph bans licenses sources
+}
+
+# Modules form no circles.
+part_modules() {
+  local package
+  build_tool cargo-modules
+  for package in fabrica-crds fabrica-protocol fabrica-operator fabrica-gateway fabrica-runtime; do
+    "$(tool_path cargo-modules)" dependencies --acyclic --lib --package "$package" --no-externs --no-fns --no-traits \
+      --no-types --layout none >/dev/null
+  done
+}
+
+check_all() {
+  run_part scripts part_scripts
+  run_part lengths "$CI_FOLDER/lengths"
+  run_part web part_web
+  run_part format part_format
+  run_part lints part_lints
+  run_part unit part_unit
+  run_part generated part_generated
+  run_part chart part_chart
+  run_part licences part_licences
+  run_part modules part_modules
+}
