@@ -1,0 +1,34 @@
+{{/* The labels of every object of the release. Call with the component's name. */}}
+{{- define "fabrica.labels" -}}
+app.kubernetes.io/name: fabrica
+app.kubernetes.io/component: {{ .component }}
+app.kubernetes.io/part-of: fabrica
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+{{- end }}
+
+{{/* What selects a component's pods: it never changes, so that another release can take them over. */}}
+{{- define "fabrica.selector" -}}
+app.kubernetes.io/name: fabrica
+app.kubernetes.io/component: {{ .component }}
+{{- end }}
+
+{{/* A full image name. Call with root and image. */}}
+{{- define "fabrica.image" -}}
+{{ .root.Values.image.registry }}/{{ .image.repository }}:{{ .image.tag | default .root.Chart.AppVersion }}
+{{- end }}
+
+{{/* What every pod of ours is allowed: nothing. */}}
+{{- define "fabrica.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+seccompProfile: { type: RuntimeDefault }
+{{- end }}
+
+{{- define "fabrica.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end }}
