@@ -42,6 +42,17 @@ seconds_since() {
   printf '%d.%d' $((microseconds / 1000000)) $((microseconds / 100000 % 10))
 }
 
+# quietly <log name> <command…>: says something only when the command fails.
+quietly() {
+  local log=$BUILD/$1.log
+  shift
+  mkdir -p "$BUILD"
+  "$@" >"$log" 2>&1 </dev/null || {
+    tail -n 30 "$log" >&2
+    fail "failed: $* (all it said is in $log)"
+  }
+}
+
 # wait_until <seconds> <command…>: polls until the command succeeds.
 wait_until() {
   local deadline=$((SECONDS + $1))

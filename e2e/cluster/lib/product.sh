@@ -32,14 +32,14 @@ build_web() {
   sources=$(cd "$web" && git ls-files --cached --others --exclude-standard -z . |
     xargs -0 sha256sum 2>/dev/null | sha256sum)
   [[ -f $web/dist/index.html && $(cat "$stamp" 2>/dev/null) == "$sources" ]] && return
-  (cd "$web" && npm run --silent build >&2)
+  quietly web-build npm --prefix "$web" run --silent build
   echo "$sources" >"$stamp"
 }
 
 web_packages() {
   local web=$REPOSITORY/gateway/web
   [[ $web/node_modules/.package-lock.json -nt $web/package-lock.json ]] && return
-  (cd "$web" && npm ci --no-audit --no-fund >&2)
+  quietly web-packages npm --prefix "$web" ci --no-audit --no-fund
 }
 
 packages_file() { echo "$REPOSITORY/images/terminal/packages.txt"; }
