@@ -45,7 +45,12 @@ pub struct Finding {
 }
 
 /// Findings as conditions of this generation. A condition whose status is what it was keeps its transition time.
-pub fn merge(before: &[Condition], findings: Vec<Finding>, generation: i64, now: DateTime<Utc>) -> Vec<Condition> {
+pub fn merge(
+    before: &[Condition],
+    findings: Vec<Finding>,
+    generation: i64,
+    now: DateTime<Utc>,
+) -> Vec<Condition> {
     findings
         .into_iter()
         .map(|finding| {
@@ -90,7 +95,8 @@ mod tests {
 
     #[test]
     fn the_transition_time_moves_with_the_status_alone() {
-        let (early, late) = (DateTime::from_timestamp(1, 0).unwrap(), DateTime::from_timestamp(2, 0).unwrap());
+        let (early, late) =
+            (DateTime::from_timestamp(1, 0).unwrap(), DateTime::from_timestamp(2, 0).unwrap());
         let first = merge(&[], vec![finding(Truth::False)], 1, early);
         let second = merge(&first, vec![finding(Truth::False)], 2, late);
         assert_eq!(second[0].last_transition_time, to_kubernetes(early));

@@ -1,5 +1,6 @@
 //! Session: a workspace pod in which people work.
 
+mod schema;
 mod spec;
 mod status;
 

@@ -62,9 +62,28 @@ fn a_kept_rule_says_nothing(#[case] spec: Value) {
 #[case::owner_set(json!({}), json!({"owner": "bob"}), "spec.owner")]
 #[case::size(json!({"workspace": {"size": "1Gi"}}), json!({"workspace": {"size": "2Gi"}}), "spec.workspace")]
 #[case::removed(json!({"workspace": {"size": "1Gi"}}), json!({}), "spec.workspace")]
-fn what_must_not_change_is_refused(#[case] before: Value, #[case] after: Value, #[case] mentions: &str) {
+fn what_must_not_change_is_refused(
+    #[case] before: Value,
+    #[case] after: Value,
+    #[case] mentions: &str,
+) {
     let messages = broken(&session(after), Some(&session(before)));
     assert!(messages.iter().any(|message| message.contains(mentions)), "{messages:?}");
+}
+
+#[rstest]
+#[case::dotted("a.b", false)]
+#[case::upper("Ab", false)]
+#[case::dash("-a", false)]
+#[case::digit("1a", true)]
+#[case::longest(&"a".repeat(52), true)]
+#[case::too_long(&"a".repeat(53), false)]
+fn names_leave_room_for_those_of_children(#[case] name: &str, #[case] allowed: bool) {
+    let mut object = session(json!({}));
+    object["metadata"]["name"] = json!(name);
+    let messages = broken(&object, None);
+    assert_eq!(messages.is_empty(), allowed, "{messages:?}");
+    assert!(allowed || messages[0].contains("metadata.name must be at most 52"), "{messages:?}");
 }
 
 #[test]

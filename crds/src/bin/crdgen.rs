@@ -47,7 +47,10 @@ fn files() -> Vec<(PathBuf, String)> {
     let session = Session::crd();
     let manifest = yaml(&session);
     vec![
-        ("crds/manifests/sessions.yaml".into(), format!("# Written by crdgen. Do not edit.\n{manifest}")),
+        (
+            "crds/manifests/sessions.yaml".into(),
+            format!("# Written by crdgen. Do not edit.\n{manifest}"),
+        ),
         ("charts/fabrica/templates/crds/sessions.yaml".into(), template(&session)),
         ("docs/reference/api.md".into(), reference(&session)),
     ]
@@ -67,7 +70,9 @@ fn template(crd: &CustomResourceDefinition) -> String {
         .get_or_insert_default()
         .insert("helm.sh/resource-policy".to_owned(), "keep".to_owned());
     let body = yaml(&crd).replace("{{", "{{ \"{{\" }}");
-    format!("{{{{- /* Written by crdgen. Do not edit. */}}}}\n{{{{- if .Values.crds.install }}}}\n{body}{{{{- end }}}}\n")
+    format!(
+        "{{{{- /* Written by crdgen. Do not edit. */}}}}\n{{{{- if .Values.crds.install }}}}\n{body}{{{{- end }}}}\n"
+    )
 }
 
 /// The reference page: every field with its type and its documentation.
@@ -81,10 +86,15 @@ fn reference(crd: &CustomResourceDefinition) -> String {
         names.categories.iter().flatten().next().map_or("", String::as_str),
     );
     let schema = crd.spec.versions.first().and_then(|version| version.schema.as_ref());
-    let Some(root) = schema.and_then(|schema| schema.open_api_v3_schema.as_ref()) else { return page };
+    let Some(root) = schema.and_then(|schema| schema.open_api_v3_schema.as_ref()) else {
+        return page;
+    };
     for part in ["spec", "status"] {
         if let Some(props) = root.properties.as_ref().and_then(|properties| properties.get(part)) {
-            page += &format!("\n## {part}\n\n{}\n\n| field | type | meaning |\n|---|---|---|\n", text(props));
+            page += &format!(
+                "\n## {part}\n\n{}\n\n| field | type | meaning |\n|---|---|---|\n",
+                text(props)
+            );
             rows(&mut page, "", props);
             rules(&mut page, props);
         }
@@ -99,7 +109,10 @@ fn rows(page: &mut String, prefix: &str, props: &JSONSchemaProps) {
     for (name, field) in props.properties.iter().flatten() {
         let path = format!("{prefix}{name}");
         *page += &format!("| `{path}` | {} | {} |\n", kind(field), text(field));
-        if path.matches('.').count() < DEPTH && !path.starts_with("resources") && !path.starts_with("conditions") {
+        if path.matches('.').count() < DEPTH
+            && !path.starts_with("resources")
+            && !path.starts_with("conditions")
+        {
             rows(page, &format!("{path}."), item(field));
         }
     }
@@ -138,8 +151,11 @@ fn kind(field: &JSONSchemaProps) -> String {
     let name = field.type_.as_deref().unwrap_or("any");
     match &field.enum_ {
         Some(values) => {
-            let words: Vec<_> =
-                values.iter().filter_map(|value| value.0.as_str()).map(|word| format!("`{word}`")).collect();
+            let words: Vec<_> = values
+                .iter()
+                .filter_map(|value| value.0.as_str())
+                .map(|word| format!("`{word}`"))
+                .collect();
             words.join(", ")
         }
         None if name == "array" => format!("list of {}", kind(item(field))),

@@ -1,5 +1,8 @@
 //! What a user asks for.
-#![expect(unreachable_pub, reason = "the schema derive repeats each struct inside a private module")]
+#![expect(
+    unreachable_pub,
+    reason = "the schema derive repeats each struct inside a private module"
+)]
 
 use std::collections::BTreeMap;
 
@@ -9,7 +12,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::SessionStatus;
+use super::{SessionStatus, schema};
 
 /// A workspace pod with a terminal that survives disconnects.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
@@ -29,12 +32,13 @@ use super::SessionStatus;
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
+    printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode", priority = 1),
+    printcolumn(name = "Image", type_ = "string", json_path = ".spec.image", priority = 1),
     printcolumn(name = "Owner", type_ = "string", json_path = ".spec.owner", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1),
-    validation = Rule::new("size(self.metadata.name) <= 52 && self.metadata.name.matches('^[a-z]([-a-z0-9]*[a-z0-9])?$')")
-        .message("metadata.name must be at most 52 characters of a-z, 0-9 and '-', beginning with a letter, without dots: names of its pod and volume are made from it"),
+    validation = Rule::new("size(self.metadata.name) <= 52 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')")
+        .message("metadata.name must be at most 52 characters of a-z, 0-9 and '-', without dots: names of its pod and volume are made from it"),
     cel
 )]
 #[serde(rename_all = "camelCase")]
@@ -77,6 +81,7 @@ pub struct SessionSpec {
     pub git: Option<GitIdentity>,
     /// CPU and memory of the container. Unset: the chart's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::resources")]
     pub resources: Option<ResourceRequirements>,
     /// A volume for /workspace. Unset: the files live as long as the pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -91,9 +96,11 @@ pub struct SessionSpec {
     pub idle_timeout_seconds: Option<i64>,
     /// A stopped Session runs again from this time on, if it is later than `status.stoppedAt`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
     pub wake_time: Option<Time>,
     /// The pod is stopped at this time. Unset: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::time")]
     pub shutdown_time: Option<Time>,
     /// Who created it. Set by the gateway, or by you as yourself; never changes and never grants anything.
     #[serde(default, skip_serializing_if = "Option::is_none")]
