@@ -44,7 +44,7 @@ export function LoginForm({ onDone }: { onDone: () => void }) {
           onChange={(event) => setToken(event.target.value)}
           hint={
             <>
-              For example from <code className="font-mono">kubectl create token &lt;service account&gt;</code>
+              For example from <code className="font-mono">kubectl create token &lt;name&gt;</code>
             </>
           }
         />

@@ -28,7 +28,8 @@ export function Shell({ children }: { children: ReactNode }) {
 
 function Rail({ slim }: { slim: boolean }) {
   const palette = usePalette();
-  const words = slim ? "hidden" : "hidden lg:inline";
+  // Under the icons of the bottom bar, beside those of a wide rail, and nowhere in between.
+  const words = slim ? "hidden" : "text-xs sm:hidden lg:inline lg:text-sm";
   const width = slim ? "sm:w-13" : "sm:w-13 lg:w-56";
   const hiddenOnSmall = slim ? "hidden sm:flex" : "flex";
   return (
@@ -38,17 +39,17 @@ function Rail({ slim }: { slim: boolean }) {
     >
       <div className="mb-2 hidden h-9 items-center gap-2 px-1 sm:flex">
         <Logo className="size-7" />
-        <span className={`${words} text-base font-semibold tracking-tight`}>Fabrica</span>
+        <span className={`${slim ? "hidden" : "hidden lg:inline"} text-base font-semibold tracking-tight`}>Fabrica</span>
       </div>
       <NamespaceSwitcher words={words} />
       <NavLink to="/sessions" className={({ isActive }) => entry(isActive)} title="Sessions">
         <Icon of={SquareTerminal} />
-        <span className={`${words} flex-1 text-left`}>Sessions</span>
+        <span className={`${words} text-left lg:flex-1`}>Sessions</span>
       </NavLink>
       <button type="button" className={entry(false)} onClick={palette.open} title="Commands (Ctrl K)" aria-label="Commands">
         <Icon of={Command} />
-        <span className={`${words} flex-1 text-left`}>Commands</span>
-        <kbd className={`${words} rounded border border-line px-1 font-sans text-xs text-faint`}>Ctrl K</kbd>
+        <span className={`${words} text-left lg:flex-1`}>Commands</span>
+        <kbd className={`${slim ? "hidden" : "hidden lg:inline"} rounded border border-line px-1 font-sans text-xs text-faint`}>Ctrl K</kbd>
       </button>
       <div className="hidden flex-1 sm:block" />
       <StreamMark words={words} />
@@ -58,7 +59,7 @@ function Rail({ slim }: { slim: boolean }) {
 }
 
 function entry(active: boolean): string {
-  return `flex h-9 pointer-coarse:h-11 min-w-9 items-center justify-center gap-2.5 rounded-md px-2.5 text-sm font-medium transition-colors sm:justify-start ${
+  return `flex h-12 min-w-9 max-w-24 flex-1 flex-col items-center justify-center gap-0.5 rounded-md px-2.5 text-sm font-medium transition-colors sm:h-9 sm:max-w-none sm:flex-none sm:flex-row sm:justify-start sm:gap-2.5 sm:pointer-coarse:h-11 ${
     active ? "bg-hover text-ink" : "text-soft hover:bg-hover hover:text-ink"
   }`;
 }
@@ -79,7 +80,7 @@ function NamespaceSwitcher({ words }: { words: string }) {
       trigger={
         <button type="button" className={entry(false)} title={`Namespace: ${label}`} aria-label={`Namespace: ${label}`}>
           <Icon of={Boxes} />
-          <span className={`${words} min-w-0 flex-1 truncate text-left`}>{label}</span>
+          <span className={`${words} w-full min-w-0 truncate text-center lg:flex-1 lg:text-left`}>{label}</span>
         </button>
       }
     >
@@ -123,7 +124,7 @@ function UserMenu({ words }: { words: string }) {
       trigger={
         <button type="button" className={entry(false)} title={me.username} aria-label="User menu">
           <Icon of={User} />
-          <span className={`${words} min-w-0 flex-1 truncate text-left`}>{shortUser(me.username)}</span>
+          <span className={`${words} w-full min-w-0 truncate text-center lg:flex-1 lg:text-left`}>{shortUser(me.username)}</span>
         </button>
       }
     >

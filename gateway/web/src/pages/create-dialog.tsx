@@ -141,7 +141,7 @@ export function CreateDialog({ namespace, onClose }: { namespace: string | undef
         </DialogBody>
         <DialogFoot>
           <Button look="quiet" className="mr-auto" onClick={() => void preview()}>
-            <FileCode className="size-4" aria-hidden /> Show YAML
+            <FileCode className="size-4" aria-hidden /> <span className="sr-only sm:not-sr-only">Show YAML</span>
           </Button>
           <Button onClick={onClose}>Cancel</Button>
           <Button type="submit" look="primary" disabled={create.isPending}>

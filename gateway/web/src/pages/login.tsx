@@ -32,7 +32,7 @@ export function LoginPage() {
         <div className="rounded-xl border border-line bg-surface p-5">
           <LoginForm onDone={onDone} />
         </div>
-        <p className="mt-4 text-center text-xs text-faint">You can do here what your token may do with kubectl, and no more.</p>
+        <p className="mt-4 text-center text-xs text-faint">Here you may do what this token may do with kubectl.</p>
       </div>
     </main>
   );

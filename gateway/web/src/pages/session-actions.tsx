@@ -46,7 +46,9 @@ function DeleteDialog({ session, onClose, onDeleted }: { session: Session; onClo
         )}
       </DialogBody>
       <DialogFoot>
-        <Button onClick={onClose}>Cancel</Button>
+        <Button autoFocus onClick={onClose}>
+          Cancel
+        </Button>
         <Button look="danger" disabled={remove.isPending} onClick={() => remove.mutate()}>
           {remove.isPending ? "Deleting…" : "Delete session"}
         </Button>

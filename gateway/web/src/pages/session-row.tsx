@@ -20,7 +20,7 @@ export function SessionRow({ session, withNamespace, onAct }: { session: Session
   return (
     <li className="group relative flex items-start gap-x-3 gap-y-1 px-4 py-3 transition-colors first:rounded-t-xl last:rounded-b-xl hover:bg-hover/50 sm:items-center">
       <div className="grid min-w-0 flex-1 gap-y-1 sm:grid-cols-[6.5rem_minmax(0,1fr)] sm:gap-x-3">
-        <div className="order-2 pt-1 sm:order-none sm:self-center sm:pt-0">
+        <div className="sm:self-center">
           <StateBadge session={session} />
         </div>
         <div className="min-w-0">

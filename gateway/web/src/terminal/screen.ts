@@ -13,6 +13,7 @@ import { isReport } from "./reports";
 import { TERMINAL_THEMES } from "./themes";
 
 const SCROLLBACK = 10_000;
+const SCROLLBAR = 10;
 
 export interface ScreenOptions {
   place: HTMLElement;
@@ -45,6 +46,7 @@ export class TerminalScreen implements Screen {
       minimumContrastRatio: 4.5,
       rightClickSelectsWord: false,
       macOptionIsMeta: true,
+      overviewRuler: { width: SCROLLBAR },
       linkHandler: { activate: (_event, uri) => openLink(uri), hover: (_event, uri) => (options.place.title = uri), leave: () => (options.place.title = "") },
     });
     this.#terminal.loadAddon(this.#fit);

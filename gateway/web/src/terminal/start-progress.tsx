@@ -23,6 +23,7 @@ export function StartProgress({ session, starting, onStart }: Props) {
         {state === "ready" && <Line step={{ text: "Opening the terminal", type: "Progress", time: "", current: true }} />}
         {state === "deleting" && <p className="text-soft">{why}</p>}
         {state === "failed" && <Failure why={why} what={advice(session)} />}
+        {(state === "failed" || state === "starting") && <Details session={session} />}
       </div>
     </div>
   );
@@ -68,5 +69,26 @@ function Failure({ why, what }: { why: string | undefined; what: string | undefi
       </p>
       {what !== undefined && <p className="pl-6 text-ink">{what}</p>}
     </div>
+  );
+}
+
+/** All the operator says, for those who want to know more than the headline. */
+function Details({ session }: { session: Session }) {
+  const conditions = session.status?.conditions ?? [];
+  if (conditions.length === 0) return null;
+  return (
+    <details className="mt-2 max-w-3xl font-sans text-sm">
+      <summary className="w-fit cursor-pointer rounded text-soft hover:text-ink">Details</summary>
+      <dl className="mt-2 grid gap-x-4 gap-y-2 sm:grid-cols-[auto_1fr]">
+        {conditions.map(({ type, status, reason, message }) => (
+          <div key={type} className="contents">
+            <dt className="font-mono text-xs text-soft">
+              {type}={status} {reason}
+            </dt>
+            <dd className="min-w-0 break-words">{message}</dd>
+          </div>
+        ))}
+      </dl>
+    </details>
   );
 }

@@ -1,0 +1,74 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { EMPTY_DRAFT, placeErrors, specOf, validate, type Draft, type DraftField } from "./validation";
+
+const draft = (part: Partial<Draft>): Draft => ({ ...EMPTY_DRAFT, namespace: "demo", ...part });
+const repository = (part: Partial<Draft>): Draft => draft({ url: "https://git.example.com/a/b", ...part });
+
+const BAD: [string, Draft, DraftField][] = [
+  ["a dotted name", draft({ name: "a.b" }), "name"],
+  ["a name of 53 characters", draft({ name: "a".repeat(53) }), "name"],
+  ["a name that begins with a digit", draft({ name: "1a" }), "name"],
+  ["a name that ends with a hyphen", draft({ name: "a-" }), "name"],
+  ["another scheme", draft({ url: "ssh://git.example.com/a" }), "url"],
+  ["no host", draft({ url: "https:///a" }), "url"],
+  ["a user part", draft({ url: "https://me:secret@git.example.com/a" }), "url"],
+  ["a space in the address", draft({ url: "https://git.example.com/a b" }), "url"],
+  ["git's forbidden characters", repository({ branch: "a~b" }), "branch"],
+  ["two dots", repository({ branch: "a..b" }), "branch"],
+  ["@", repository({ branch: "@" }), "branch"],
+  ["a leading hyphen", repository({ branch: "-a" }), "branch"],
+  ["a hidden part", repository({ branch: "a/.b" }), "branch"],
+  ["a part that ends with .lock", repository({ branch: "a.lock/b" }), "branch"],
+  ["a size that is no quantity", draft({ size: "ten" }), "size"],
+  ["a size of nothing", draft({ size: "0" }), "size"],
+  ["an idle timeout without a volume", draft({ volume: false, idle: "1800" }), "idle"],
+];
+
+describe("validate", () => {
+  it.each(BAD)("refuses %s in the words of the API", (_name, bad, field) => {
+    const message = validate(bad)[field];
+    const rules = readFileSync(new URL("../../../../crds/src/session/spec.rs", import.meta.url), "utf8");
+    expect(message).toBeDefined();
+    expect(rules.replaceAll("\\\\", "\\")).toContain(`"${message ?? ""}"`);
+  });
+
+  it("refuses a branch of 101 characters and takes one of 100", () => {
+    expect(validate(repository({ branch: "b".repeat(101) }))).toHaveProperty("branch");
+    expect(validate(repository({ branch: "b".repeat(100) }))).toEqual({});
+  });
+
+  it.each([
+    ["the empty form", draft({})],
+    ["a full form", repository({ name: "a1-b", branch: "feature/x_1", size: "1.5Ti", idle: "1800", retain: true })],
+    ["an address with an @ in its path", draft({ url: "https://git.example.com/@me/x" })],
+  ])("takes %s", (_name, good) => expect(validate(good)).toEqual({}));
+});
+
+describe("specOf", () => {
+  it("holds only what was asked for", () => {
+    expect(specOf(draft({ volume: false }))).toEqual({});
+    expect(specOf(repository({ branch: "x", secret: "s", image: "i", resources: "small", idle: "1800", retain: true, storageClass: "fast" }))).toEqual({
+      repository: { url: "https://git.example.com/a/b", branch: "x", secretRef: { name: "s" } },
+      image: "i",
+      resources: { requests: { cpu: "250m", memory: "512Mi" }, limits: { cpu: "1", memory: "2Gi" } },
+      workspace: { size: "10Gi", retain: true, storageClassName: "fast" },
+      idleTimeoutSeconds: 1800,
+    });
+  });
+});
+
+it("puts the API's errors beside their fields and shows the others too", () => {
+  expect(
+    placeErrors([
+      { field: "spec.repository.url", message: "a" },
+      { field: "spec.repository.branch", message: "b" },
+      { field: "spec.resources.limits[cpu]", message: "c" },
+      { field: "spec", message: "spec.idleTimeoutSeconds needs spec.workspace" },
+      { field: "spec.env[0].name", message: "d" },
+    ]),
+  ).toEqual({
+    fields: { url: "a", branch: "b", resources: "c", idle: "spec.idleTimeoutSeconds needs spec.workspace" },
+    rest: ["spec.env[0].name: d"],
+  });
+});

@@ -1,0 +1,47 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { Retry, STABLE } from "./retry";
+
+const half = (): number => 0.5;
+
+describe("Retry", () => {
+  it("tries at once after a good connection, then spreads out", () => {
+    const retry = new Retry(half);
+    expect(retry.afterLoss(STABLE)).toBe(50);
+    expect(retry.afterLoss(0)).toBe(500);
+    expect(retry.afterLoss(0)).toBe(875);
+    expect(retry.afterLoss(STABLE)).toBe(50);
+  });
+
+  it("opens the breaker at the fifth failure within a minute, and closes it at WELCOME", () => {
+    const retry = new Retry(half);
+    for (const at of [0, 1, 2, 3]) retry.afterFailure(at);
+    expect(retry.breakerOpen).toBe(false);
+    expect(retry.afterFailure(4)).toBe(20_000);
+    expect(retry.afterFailure(200_000)).toBe(20_000);
+    retry.welcomed();
+    expect(retry.breakerOpen).toBe(false);
+    expect(retry.afterFailure(200_001)).toBeLessThanOrEqual(10_000);
+  });
+
+  it("does not open it for failures that are far apart", () => {
+    const retry = new Retry(half);
+    for (let at = 0; at < 10; at += 1) retry.afterFailure(at * 20_000);
+    expect(retry.breakerOpen).toBe(false);
+  });
+
+  it("never gives up and never hurries: every delay is within its bounds", () => {
+    fc.assert(
+      fc.property(fc.array(fc.record({ random: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), lived: fc.option(fc.nat({ max: 60_000 })) })), (losses) => {
+        let random = 0;
+        const retry = new Retry(() => random);
+        losses.forEach((loss, index) => {
+          random = loss.random;
+          const delay = loss.lived === null ? retry.afterFailure(index * 5_000) : retry.afterLoss(loss.lived);
+          expect(delay).toBeGreaterThanOrEqual(0);
+          expect(delay).toBeLessThanOrEqual(retry.breakerOpen ? 25_000 : 10_000);
+        });
+      }),
+    );
+  });
+});

@@ -1,0 +1,64 @@
+// A model of the runtime's end of `kterm.v1` without sockets: what it would answer to each frame. Tests cut the line
+// between it and the machine wherever they like.
+
+import type { ClientFrame, ServerFrame, TerminalInfo } from "../src/terminal/kterm";
+
+export class ModelPod {
+  output: number[] = [];
+  /** What reached the shell. */
+  typed: number[] = [];
+  epoch = "a1";
+  role: "control" | "view" = "control";
+  /** Oldest byte of output that is still kept. */
+  tail = 0;
+  #seen = new Map<string, number>();
+  #client = "";
+
+  info(): TerminalInfo {
+    return { id: 1, title: "bash", cwd: "/", alive: true, cols: 80, rows: 24, head: this.output.length, tail: this.tail, in_off: this.#seen.get(this.#client) ?? 0 };
+  }
+
+  restart(epoch: string): void {
+    this.epoch = epoch;
+    this.output = [];
+    this.tail = 0;
+    this.#seen = new Map();
+  }
+
+  answer(frame: ClientFrame): ServerFrame[] {
+    switch (frame.kind) {
+      case "hello": {
+        this.#client = frame.hello.client_id;
+        const welcome = { epoch: this.epoch, conn_id: 1, role: this.role, limits: { max_frame: 65536, window: 262144, terminals: 16, clients: 16 }, terms: [this.info()] };
+        const have = frame.hello.epoch === this.epoch ? frame.hello.terms[0]?.have_off : undefined;
+        return [{ kind: "welcome", welcome }, ...this.outputFrom(have)];
+      }
+      case "input": {
+        const seen = this.#seen.get(this.#client) ?? 0;
+        if (frame.offset > seen) throw new Error(`input gap: ${frame.offset} after ${seen}`);
+        const fresh = frame.bytes.subarray(seen - frame.offset);
+        this.typed.push(...fresh);
+        this.#seen.set(this.#client, seen + fresh.length);
+        return [{ kind: "inputAck", terminal: 1, offset: seen + fresh.length }];
+      }
+      case "ping":
+        return [{ kind: "pong", micros: frame.micros, head: this.output.length }];
+      default:
+        return [];
+    }
+  }
+
+  print(bytes: Uint8Array): ServerFrame {
+    const offset = this.output.length;
+    this.output.push(...bytes);
+    return { kind: "output", terminal: 1, offset, bytes };
+  }
+
+  outputFrom(have: number | undefined): ServerFrame[] {
+    const known = have !== undefined && have >= this.tail;
+    const from = known ? have : this.tail;
+    const frames: ServerFrame[] = known ? [] : [{ kind: "snapshot", terminal: 1, offset: from, cols: 80, rows: 24, overrun: have !== undefined, bytes: new Uint8Array() }];
+    if (from < this.output.length) frames.push({ kind: "output", terminal: 1, offset: from, bytes: Uint8Array.from(this.output.slice(from)) });
+    return frames;
+  }
+}
