@@ -1,0 +1,286 @@
+//! A fake of the few API server routes that the gateway uses, with rights that tests can change. It decides nothing
+//! that the real one decides: what that one validates is tested end to end.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::{get, post};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tokio::sync::broadcast;
+
+/// The seed and the public key of the first test vector of RFC 8032.
+const PKCS8: &str = "302e020100300506032b6570042204209d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
+pub(crate) const PUBLIC_KEY: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+
+/// A right: user, verb, resource (`sessions` or `sessions/terminal`), namespace, name; `*` fits every name.
+pub(crate) type Right = (&'static str, &'static str, &'static str, &'static str, &'static str);
+
+/// The fake's state.
+#[derive(Clone)]
+pub(crate) struct Kubernetes(Arc<Inner>);
+
+struct Inner {
+    rights: Mutex<BTreeSet<Right>>,
+    sessions: Mutex<Vec<Value>>,
+    changes: broadcast::Sender<String>,
+    reviews: AtomicU64,
+    version: AtomicU64,
+    away: std::sync::atomic::AtomicBool,
+}
+
+impl Kubernetes {
+    /// Starts it on a free port.
+    pub(crate) async fn start() -> (Self, SocketAddr) {
+        let fake = Self(Arc::new(Inner {
+            rights: Mutex::default(),
+            sessions: Mutex::default(),
+            changes: broadcast::channel(64).0,
+            reviews: AtomicU64::new(0),
+            version: AtomicU64::new(10),
+            away: false.into(),
+        }));
+        let sessions = "/apis/fabrica.dev/v1alpha1/namespaces/{namespace}/sessions";
+        let router = axum::Router::new()
+            .route("/apis/authentication.k8s.io/v1/tokenreviews", post(review_token))
+            .route("/apis/authorization.k8s.io/v1/subjectaccessreviews", post(review_access))
+            .route("/api/v1/namespaces", get(namespaces))
+            .route("/api/v1/namespaces/fabrica-system/secrets/fabrica-trust", get(secret))
+            .route("/apis/fabrica.dev/v1alpha1/sessions", get(list))
+            .route(sessions, post(create))
+            .route(&format!("{sessions}/{{name}}"), get(read).patch(patch).delete(delete))
+            .with_state(fake.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        (fake, address)
+    }
+
+    pub(crate) fn grant(&self, right: Right) {
+        self.0.rights.lock().unwrap().insert(right);
+    }
+
+    pub(crate) fn revoke_all(&self) {
+        self.0.rights.lock().unwrap().clear();
+    }
+
+    /// Makes every review fail, as if the API server were away.
+    pub(crate) fn set_away(&self, away: bool) {
+        self.0.away.store(away, Ordering::SeqCst);
+    }
+
+    /// How many access reviews were asked.
+    pub(crate) fn reviews(&self) -> u64 {
+        self.0.reviews.load(Ordering::SeqCst)
+    }
+
+    /// Adds or replaces a Session and tells the watches.
+    pub(crate) fn put(&self, namespace: &str, name: &str, spec: Value, status: Value) -> Value {
+        let mut sessions = self.0.sessions.lock().unwrap();
+        sessions.retain(|session| !is(session, namespace, name));
+        let version = self.0.version.fetch_add(1, Ordering::SeqCst).to_string();
+        let session = json!({
+            "apiVersion": "fabrica.dev/v1alpha1",
+            "kind": "Session",
+            "metadata": {
+                "namespace": namespace, "name": name, "uid": format!("uid-{name}"), "generation": 1,
+                "resourceVersion": version, "creationTimestamp": "2026-01-01T00:00:00Z",
+            },
+            "spec": spec,
+            "status": status,
+        });
+        sessions.push(session.clone());
+        self.tell("MODIFIED", &session);
+        session
+    }
+
+    /// Takes a Session out and tells the watches.
+    pub(crate) fn remove(&self, namespace: &str, name: &str) -> Option<Value> {
+        let mut sessions = self.0.sessions.lock().unwrap();
+        let position = sessions.iter().position(|session| is(session, namespace, name))?;
+        let session = sessions.remove(position);
+        self.tell("DELETED", &session);
+        Some(session)
+    }
+
+    fn find(&self, namespace: &str, name: &str) -> Option<Value> {
+        let sessions = self.0.sessions.lock().unwrap();
+        sessions.iter().find(|session| is(session, namespace, name)).cloned()
+    }
+
+    fn tell(&self, kind: &str, session: &Value) {
+        let _ = self.0.changes.send(format!("{}\n", json!({"type": kind, "object": session})));
+    }
+
+    fn is_away(&self) -> bool {
+        self.0.away.load(Ordering::SeqCst)
+    }
+}
+
+fn is(session: &Value, namespace: &str, name: &str) -> bool {
+    session["metadata"]["namespace"] == namespace && session["metadata"]["name"] == name
+}
+
+fn failure(code: u16, reason: &str, message: &str) -> Response {
+    let status = json!({
+        "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message,
+    });
+    (StatusCode::from_u16(code).unwrap(), Json(status)).into_response()
+}
+
+async fn review_token(State(fake): State<Kubernetes>, Json(review): Json<Value>) -> Response {
+    if fake.is_away() {
+        return failure(500, "InternalError", "away");
+    }
+    let user =
+        review["spec"]["token"].as_str().unwrap_or("").strip_suffix("-token").map(str::to_owned);
+    let status = match user {
+        Some(user) => {
+            json!({"authenticated": true, "user": {"username": user, "groups": ["people"]}})
+        }
+        None => json!({"authenticated": false}),
+    };
+    Json(json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {}, "status": status})).into_response()
+}
+
+async fn review_access(State(fake): State<Kubernetes>, Json(review): Json<Value>) -> Response {
+    if fake.is_away() {
+        return failure(500, "InternalError", "away");
+    }
+    fake.0.reviews.fetch_add(1, Ordering::SeqCst);
+    let spec = &review["spec"];
+    let attributes = &spec["resourceAttributes"];
+    let text = |name: &str| attributes[name].as_str().unwrap_or("").to_owned();
+    let resource = match attributes["subresource"].as_str() {
+        Some(subresource) => format!("{}/{subresource}", text("resource")),
+        None => text("resource"),
+    };
+    let rights = fake.0.rights.lock().unwrap();
+    let allowed = rights.iter().any(|(user, verb, kind, namespace, name)| {
+        *user == spec["user"]
+            && *verb == text("verb")
+            && *kind == resource
+            && *namespace == text("namespace")
+            && (*name == "*" || *name == text("name"))
+    });
+    let status = json!({"allowed": allowed});
+    Json(json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": {}, "status": status})).into_response()
+}
+
+async fn namespaces() -> Json<Value> {
+    let names = ["default", "demo", "other"].map(|name| json!({"metadata": {"name": name}}));
+    Json(
+        json!({"apiVersion": "meta.k8s.io/v1", "kind": "PartialObjectMetadataList", "metadata": {}, "items": names}),
+    )
+}
+
+async fn secret() -> Json<Value> {
+    let pkcs8: Vec<u8> = (0..PKCS8.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&PKCS8[at..at + 2], 16).unwrap())
+        .collect();
+    let keys = json!({"keys": [{
+        "kid": "one", "pkcs8": STANDARD.encode(pkcs8), "x": PUBLIC_KEY,
+        "createdAt": "2026-01-01T00:00:00Z", "activeAt": "2026-01-01T00:00:00Z",
+    }]});
+    Json(json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "fabrica-trust"},
+        "data": {"keys.json": STANDARD.encode(keys.to_string()), "cookie.key": STANDARD.encode([7_u8; 64])},
+    }))
+}
+
+#[derive(serde::Deserialize)]
+struct ListQuery {
+    watch: Option<bool>,
+}
+
+async fn list(State(fake): State<Kubernetes>, Query(query): Query<ListQuery>) -> Response {
+    if query.watch != Some(true) {
+        let items = fake.0.sessions.lock().unwrap().clone();
+        let list = json!({"apiVersion": "fabrica.dev/v1alpha1", "kind": "SessionList", "metadata": {"resourceVersion": "1"}, "items": items});
+        return Json(list).into_response();
+    }
+    let changes = fake.0.changes.subscribe();
+    // What changed between the list and this watch.
+    let known: Vec<Bytes> = fake
+        .0
+        .sessions
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|session| Bytes::from(format!("{}\n", json!({"type": "MODIFIED", "object": session}))))
+        .collect();
+    let later = futures::stream::unfold(changes, |mut changes| async move {
+        Some((Bytes::from(changes.recv().await.ok()?), changes))
+    });
+    let lines = futures::StreamExt::chain(futures::stream::iter(known), later);
+    Body::from_stream(futures::StreamExt::map(lines, Ok::<_, std::convert::Infallible>))
+        .into_response()
+}
+
+async fn create(
+    State(fake): State<Kubernetes>,
+    Path(namespace): Path<String>,
+    Query(query): Query<std::collections::BTreeMap<String, String>>,
+    Json(session): Json<Value>,
+) -> Response {
+    assert_eq!(query["fieldValidation"], "Strict");
+    let name = session["metadata"]["name"].as_str().unwrap_or("session-abcde").to_owned();
+    if let Some(field) = session["spec"].as_object().unwrap().keys().find(|field| *field == "foo") {
+        let message = format!(
+            "Session in version \"v1alpha1\" cannot be handled as a Session: strict decoding error: unknown field \"spec.{field}\""
+        );
+        return failure(400, "BadRequest", &message);
+    }
+    if fake.find(&namespace, &name).is_some() {
+        return failure(
+            409,
+            "AlreadyExists",
+            &format!("sessions.fabrica.dev \"{name}\" already exists"),
+        );
+    }
+    let created = fake.put(&namespace, &name, session["spec"].clone(), json!({}));
+    (StatusCode::CREATED, Json(created)).into_response()
+}
+
+async fn read(
+    State(fake): State<Kubernetes>,
+    Path((namespace, name)): Path<(String, String)>,
+) -> Response {
+    match fake.find(&namespace, &name) {
+        Some(session) => Json(session).into_response(),
+        None => failure(404, "NotFound", "not found"),
+    }
+}
+
+async fn patch(
+    State(fake): State<Kubernetes>,
+    Path((namespace, name)): Path<(String, String)>,
+    Json(patch): Json<Value>,
+) -> Response {
+    let Some(mut session) = fake.find(&namespace, &name) else {
+        return failure(404, "NotFound", "not found");
+    };
+    for (field, value) in patch["spec"].as_object().unwrap() {
+        session["spec"][field] = value.clone();
+    }
+    Json(fake.put(&namespace, &name, session["spec"].clone(), session["status"].clone()))
+        .into_response()
+}
+
+async fn delete(
+    State(fake): State<Kubernetes>,
+    Path((namespace, name)): Path<(String, String)>,
+) -> Response {
+    match fake.remove(&namespace, &name) {
+        Some(session) => Json(session).into_response(),
+        None => failure(404, "NotFound", "not found"),
+    }
+}

@@ -1,0 +1,86 @@
+//! Changes as server-sent events: what the subscriber may see, and only that.
+
+use crate::common::World;
+use futures::StreamExt;
+use reqwest::Response;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// How long an event may take: a decision is remembered for ten seconds.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// Reads events from a stream.
+struct Events {
+    response: futures::stream::BoxStream<'static, Vec<u8>>,
+    text: String,
+}
+
+impl Events {
+    async fn open(world: &World, user: &str) -> Self {
+        let request = world.request(user, reqwest::Method::GET, "/api/v1/namespaces/demo/events");
+        let response: Response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        let response = response.bytes_stream().map(|bytes| bytes.unwrap().to_vec()).boxed();
+        Self { response, text: String::new() }
+    }
+
+    /// The next event: its name and data. None at the end of the stream.
+    async fn next(&mut self) -> Option<(String, Value)> {
+        loop {
+            if let Some((event, rest)) = self.text.split_once("\n\n") {
+                let line = |name: &str| {
+                    event
+                        .lines()
+                        .find_map(|line| line.strip_prefix(name))
+                        .map(|text| text.trim().to_owned())
+                };
+                let found = line("event:").zip(line("data:"));
+                self.text = rest.to_owned();
+                if let Some((name, data)) = found {
+                    return Some((name, serde_json::from_str(&data).unwrap()));
+                }
+                continue;
+            }
+            let more = tokio::time::timeout(PATIENCE, self.response.next()).await.unwrap()?;
+            self.text.push_str(std::str::from_utf8(&more).unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_snapshot_then_changes() {
+    let world = World::start(&[]).await;
+    world.grant_all();
+    world.put("a", json!({}), json!({})).await;
+    world.kubernetes.grant(("guest", "get", "sessions", "demo", "b"));
+    world.kubernetes.put("demo", "b", json!({}), json!({}));
+    world.put("b", json!({}), json!({})).await;
+    let mut all = Events::open(&world, "dana").await;
+    let mut some = Events::open(&world, "guest").await;
+    let (name, snapshot) = all.next().await.unwrap();
+    assert_eq!((name.as_str(), snapshot["items"].as_array().unwrap().len()), ("snapshot", 2));
+    let (_, snapshot) = some.next().await.unwrap();
+    assert_eq!(snapshot["items"][0]["name"], "b");
+    world.kubernetes.put("demo", "a", json!({}), json!({"phase": "Running", "conditions": []}));
+    world.kubernetes.put("other", "x", json!({}), json!({}));
+    world.kubernetes.remove("demo", "b");
+    let (name, session) = all.next().await.unwrap();
+    assert_eq!((name.as_str(), &session["status"]["phase"]), ("session", &json!("Running")));
+    let gone = ("deleted".to_owned(), json!({"namespace": "demo", "name": "b", "uid": "uid-b"}));
+    assert_eq!(all.next().await.unwrap(), gone);
+    assert_eq!(some.next().await.unwrap(), gone);
+    world.stop.cancel();
+    assert_eq!(all.next().await, None);
+    world.task.await.unwrap();
+}
+
+#[tokio::test]
+async fn what_was_revoked_disappears_at_the_next_look() {
+    let world = World::start(&["--recheck-seconds", "1"]).await;
+    world.grant_all();
+    world.put("a", json!({}), json!({})).await;
+    let mut events = Events::open(&world, "dana").await;
+    assert_eq!(events.next().await.unwrap().1["items"].as_array().unwrap().len(), 1);
+    world.kubernetes.revoke_all();
+    assert_eq!(events.next().await.unwrap(), ("snapshot".to_owned(), json!({"items": []})));
+}

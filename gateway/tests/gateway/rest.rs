@@ -1,0 +1,232 @@
+//! Login, rights, lists and writes over REST.
+
+use crate::common::World;
+use reqwest::Method;
+use serde_json::json;
+
+#[tokio::test]
+async fn a_login_is_a_cookie_that_needs_our_origin_to_change_something() {
+    let world = World::start(&[]).await;
+    world.grant_all();
+    let cookie = world.login("dana").await;
+    let (status, me) = world
+        .answer(world.client.get(format!("{}/api/v1/me", world.url)).header("cookie", &cookie))
+        .await;
+    assert_eq!((status, &me["username"]), (200, &json!("dana")));
+    assert_eq!(me["namespaces"], json!([{"name": "demo", "createSessions": true}]));
+    assert_eq!(me["defaultNamespace"], "demo");
+    let create = || {
+        let url = format!("{}/api/v1/namespaces/demo/sessions", world.url);
+        world.client.post(url).header("cookie", &cookie).json(&json!({"spec": {}}))
+    };
+    assert_eq!(world.answer(create()).await.0, 403);
+    assert_eq!(world.answer(create().header("origin", "http://evil.example")).await.0, 403);
+    let (status, created) = world.answer(create().header("origin", &world.url)).await;
+    assert_eq!((status, &created["spec"]["owner"]), (201, &json!("dana")));
+}
+
+#[tokio::test]
+async fn logout_forgets_and_strangers_are_told_to_log_in() {
+    let world = World::start(&[]).await;
+    let answer = world.client.post(format!("{}/api/v1/logout", world.url)).send().await.unwrap();
+    assert_eq!(answer.status(), 204);
+    assert!(answer.headers()["set-cookie"].to_str().unwrap().contains("Max-Age=0"));
+    for path in
+        ["/api/v1/me", "/api/v1/sessions", "/api/v1/events", "/api/v1/namespaces/demo/sessions/a"]
+    {
+        let (status, problem) =
+            world.answer(world.client.get(format!("{}{path}", world.url))).await;
+        assert_eq!((status, &problem["status"]), (401, &json!(401)), "{path}");
+    }
+    assert_eq!(
+        world
+            .answer(world.client.get(format!("{}/api/v1/me", world.url)).bearer_auth("wrong"))
+            .await
+            .0,
+        401
+    );
+}
+
+#[tokio::test]
+async fn failed_logins_are_limited_and_successes_are_not() {
+    let world = World::start(&[]).await;
+    let attempt = |token: String| {
+        let body = json!({"token": token});
+        world.answer(world.client.post(format!("{}/api/v1/login", world.url)).json(&body))
+    };
+    for _ in 0..20 {
+        world.login("dana").await;
+    }
+    for number in 0..10 {
+        assert_eq!(attempt(format!("wrong{number}")).await.0, 401);
+    }
+    let body = json!({"token": "wrong"});
+    let answer =
+        world.client.post(format!("{}/api/v1/login", world.url)).json(&body).send().await.unwrap();
+    assert_eq!(answer.status(), 429);
+    assert!(answer.headers().contains_key("retry-after"));
+}
+
+#[tokio::test]
+async fn what_one_may_not_know_does_not_exist() {
+    let world = World::start(&[]).await;
+    world.grant_all();
+    world.put("a", json!({}), json!({})).await;
+    world.kubernetes.grant(("viewer", "get", "sessions", "demo", "a"));
+    let path = "/api/v1/namespaces/demo/sessions/a";
+    assert_eq!(world.get("viewer", path).await.0, 200);
+    assert_eq!(world.answer(world.request("viewer", Method::DELETE, path)).await.0, 403);
+    assert_eq!(world.answer(world.request("stranger", Method::DELETE, path)).await.0, 404);
+    assert_eq!(world.get("stranger", path).await.0, 404);
+    assert_eq!(world.get("stranger", "/api/v1/namespaces/demo/sessions").await.0, 404);
+    let (status, list) = world.get("stranger", "/api/v1/sessions").await;
+    assert_eq!((status, &list["items"]), (200, &json!([])));
+    let (_, list) = world.get("viewer", "/api/v1/namespaces/demo/sessions").await;
+    assert_eq!(list["items"][0]["name"], "a");
+    let body = json!({"spec": {}});
+    let create =
+        |user| world.request(user, Method::POST, "/api/v1/namespaces/demo/sessions").json(&body);
+    assert_eq!(world.answer(create("stranger")).await.0, 404);
+}
+
+#[tokio::test]
+async fn decisions_are_remembered() {
+    let world = World::start(&[]).await;
+    world.grant_all();
+    world.put("a", json!({}), json!({})).await;
+    let path = "/api/v1/namespaces/demo/sessions/a";
+    world.get("dana", path).await;
+    let before = world.kubernetes.reviews();
+    for _ in 0..10 {
+        assert_eq!(world.get("dana", path).await.0, 200);
+    }
+    assert_eq!(world.kubernetes.reviews(), before);
+    world.kubernetes.set_away(true);
+    assert_eq!(world.get("dana", path).await.0, 200);
+    let (status, problem) = world.get("dana", "/api/v1/namespaces/demo/sessions/b").await;
+    assert_eq!((status, problem["title"].as_str()), (503, Some("Service Unavailable")));
+}
+
+#[tokio::test]
+async fn with_owner_access_only_the_owner_sees_a_session() {
+    let world = World::start(&["--access", "Owner"]).await;
+    world.grant_all();
+    for verb in ["get", "list", "delete"] {
+        world.kubernetes.grant(("eve", verb, "sessions", "demo", "*"));
+    }
+    world.put("a", json!({"owner": "dana"}), json!({})).await;
+    assert_eq!(world.get("dana", "/api/v1/namespaces/demo/sessions/a").await.0, 200);
+    assert_eq!(world.get("eve", "/api/v1/namespaces/demo/sessions/a").await.0, 404);
+    let (status, list) = world.get("eve", "/api/v1/namespaces/demo/sessions").await;
+    assert_eq!((status, &list["items"]), (200, &json!([])));
+    let delete = world.request("eve", Method::DELETE, "/api/v1/namespaces/demo/sessions/a");
+    assert_eq!(world.answer(delete).await.0, 404);
+}
+
+#[tokio::test]
+async fn lists_are_filtered_and_paged() {
+    let world = World::start(&[]).await;
+    world.grant_all();
+    for name in ["a", "b", "c"] {
+        let phase = if name == "b" { "Stopped" } else { "Running" };
+        world.put(name, json!({}), json!({"phase": phase, "conditions": []})).await;
+    }
+    let names = |list: &serde_json::Value| -> Vec<String> {
+        list["items"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let (_, page) = world.get("dana", "/api/v1/sessions?phase=Running&limit=1").await;
+    assert_eq!(names(&page), ["a"]);
+    let next = format!(
+        "/api/v1/sessions?phase=Running&limit=1&continue={}",
+        page["continue"].as_str().unwrap()
+    );
+    let (_, page) = world.get("dana", &next).await;
+    assert_eq!((names(&page), page.get("continue")), (vec!["c".to_owned()], None));
+    for wrong in ["limit=0", "limit=501", "phase=Odd", "mode=Chat", "continue=%25", "unknown=1"] {
+        let (status, _) = world.get("dana", &format!("/api/v1/sessions?{wrong}")).await;
+        assert_eq!(status, 400, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_created_stopped_resumed_and_deleted() {
+    let world = World::start(&[]).await;
+    world.grant_all();
+    let post =
+        |path: &str, body: serde_json::Value| world.request("dana", Method::POST, path).json(&body);
+    let sessions = "/api/v1/namespaces/demo/sessions";
+    let (status, created) = world
+        .answer(post(sessions, json!({"name": "a", "spec": {"workspace": {"size": "1Gi"}}})))
+        .await;
+    assert_eq!((status, &created["uid"]), (201, &json!("uid-a")));
+    assert_eq!(world.answer(post(sessions, json!({"name": "a", "spec": {}}))).await.0, 409);
+    let (_, stopped) = world.answer(post(&format!("{sessions}/a/suspend"), json!({}))).await;
+    assert_eq!(stopped["spec"]["operatingMode"], "Suspended");
+    let (_, resumed) = world.answer(post(&format!("{sessions}/a/resume"), json!({}))).await;
+    assert_eq!(resumed["spec"]["operatingMode"], "Running");
+    assert!(resumed["spec"]["wakeTime"].is_string());
+    assert_eq!(
+        world.answer(world.request("dana", Method::DELETE, &format!("{sessions}/a"))).await.0,
+        204
+    );
+    assert_eq!(world.get("dana", &format!("{sessions}/a")).await.0, 404);
+}
+
+#[tokio::test]
+async fn wrong_bodies_name_their_fields() {
+    let world = World::start(&[]).await;
+    world.grant_all();
+    let sessions = "/api/v1/namespaces/demo/sessions";
+    let cases = [
+        (json!({"name": "a", "spec": {}, "extra": 1}), 422, "extra"),
+        (json!({"name": "a.b", "spec": {}}), 422, "name"),
+        (json!({"name": "a", "spec": {"foo": 1}}), 422, "spec.foo"),
+        (json!({"name": "a", "spec": {"owner": "eve"}}), 422, "spec.owner"),
+        (json!({"name": "a"}), 422, "spec"),
+    ];
+    for (body, expected, field) in cases {
+        let (status, problem) =
+            world.answer(world.request("dana", Method::POST, sessions).json(&body)).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (expected, &json!(field)), "{body}");
+    }
+    let broken = world
+        .request("dana", Method::POST, sessions)
+        .header("content-type", "application/json")
+        .body("{");
+    assert_eq!(world.answer(broken).await.0, 400);
+    let large = world
+        .request("dana", Method::POST, sessions)
+        .json(&json!({"spec": {"image": "x".repeat(300_000)}}));
+    assert_eq!(world.answer(large).await.0, 413);
+    for path in
+        ["/api/v1/namespaces/..%2f..%2fsecrets/sessions/a", "/api/v1/namespaces/demo/sessions/a.b"]
+    {
+        assert_eq!(world.get("dana", path).await.0, 404, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_security_headers() {
+    let world = World::start(&[]).await;
+    for path in ["/", "/health", "/openapi.json", "/api/v1/none"] {
+        let answer = world.client.get(format!("{}{path}", world.url)).send().await.unwrap();
+        let policy = answer.headers()["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("frame-ancestors 'none'"), "{path}");
+        assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "{path}");
+    }
+    let metrics = world
+        .client
+        .get(format!("http://{}/metrics", world.admin))
+        .send()
+        .await
+        .unwrap()
+        .text()
+        .await
+        .unwrap();
+    assert!(metrics.contains("fabrica_gateway_requests_total"), "{metrics}");
+}
