@@ -53,7 +53,7 @@ async fn a_snapshot_then_changes() {
     world.grant_all();
     world.put("a", json!({}), json!({})).await;
     world.kubernetes.grant(("guest", "get", "sessions", "demo", "b"));
-    world.kubernetes.put("demo", "b", json!({}), json!({}));
+    world.kubernetes.put("demo", "b", &json!({}), &json!({}));
     world.put("b", json!({}), json!({})).await;
     let mut all = Events::open(&world, "dana").await;
     let mut some = Events::open(&world, "guest").await;
@@ -61,8 +61,8 @@ async fn a_snapshot_then_changes() {
     assert_eq!((name.as_str(), snapshot["items"].as_array().unwrap().len()), ("snapshot", 2));
     let (_, snapshot) = some.next().await.unwrap();
     assert_eq!(snapshot["items"][0]["name"], "b");
-    world.kubernetes.put("demo", "a", json!({}), json!({"phase": "Running", "conditions": []}));
-    world.kubernetes.put("other", "x", json!({}), json!({}));
+    world.kubernetes.put("demo", "a", &json!({}), &json!({"phase": "Running", "conditions": []}));
+    world.kubernetes.put("other", "x", &json!({}), &json!({}));
     world.kubernetes.remove("demo", "b");
     let (name, session) = all.next().await.unwrap();
     assert_eq!((name.as_str(), &session["status"]["phase"]), ("session", &json!("Running")));

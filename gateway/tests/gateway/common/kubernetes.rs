@@ -82,7 +82,7 @@ impl Kubernetes {
     }
 
     /// Adds or replaces a Session and tells the watches.
-    pub(crate) fn put(&self, namespace: &str, name: &str, spec: Value, status: Value) -> Value {
+    pub(crate) fn put(&self, namespace: &str, name: &str, spec: &Value, status: &Value) -> Value {
         let mut sessions = self.0.sessions.lock().unwrap();
         sessions.retain(|session| !is(session, namespace, name));
         let version = self.0.version.fetch_add(1, Ordering::SeqCst).to_string();
@@ -246,7 +246,7 @@ async fn create(
             &format!("sessions.fabrica.dev \"{name}\" already exists"),
         );
     }
-    let created = fake.put(&namespace, &name, session["spec"].clone(), json!({}));
+    let created = fake.put(&namespace, &name, &session["spec"], &json!({}));
     (StatusCode::CREATED, Json(created)).into_response()
 }
 
@@ -271,8 +271,7 @@ async fn patch(
     for (field, value) in patch["spec"].as_object().unwrap() {
         session["spec"][field] = value.clone();
     }
-    Json(fake.put(&namespace, &name, session["spec"].clone(), session["status"].clone()))
-        .into_response()
+    Json(fake.put(&namespace, &name, &session["spec"], &session["status"])).into_response()
 }
 
 async fn delete(

@@ -106,7 +106,7 @@ impl World {
 
     /// Puts a Session there and waits until the gateway lists it to `dana`, who must be able to get it.
     pub(crate) async fn put(&self, name: &str, spec: Value, status: Value) {
-        let session = self.kubernetes.put("demo", name, spec, status);
+        let session = self.kubernetes.put("demo", name, &spec, &status);
         let version = session["metadata"]["resourceVersion"].clone();
         until(async || {
             let (_, list) = self.get("dana", "/api/v1/sessions").await;

@@ -75,12 +75,12 @@ async fn terminal(
     upgrade: WebSocketUpgrade,
 ) -> Response {
     let Some(claims) = pod.check(&headers) else { return StatusCode::UNAUTHORIZED.into_response() };
-    let (closer, closed) = oneshot::channel();
+    let (closer, asked) = oneshot::channel();
     pod.0.closers.lock().unwrap().insert(claims.jti, closer);
-    upgrade.protocols(["kterm.v1"]).on_upgrade(|socket| echo(socket, closed))
+    upgrade.protocols(["kterm.v1"]).on_upgrade(|socket| echo(socket, asked))
 }
 
-async fn echo(mut socket: WebSocket, mut closed: oneshot::Receiver<u16>) {
+async fn echo(mut socket: WebSocket, mut asked: oneshot::Receiver<u16>) {
     // Sent at once: it may arrive together with the 101.
     socket.send(Message::Binary("welcome".into())).await.unwrap();
     loop {
@@ -90,7 +90,7 @@ async fn echo(mut socket: WebSocket, mut closed: oneshot::Receiver<u16>) {
                 Some(Ok(_)) => {}
                 _ => return,
             },
-            Ok(code) = &mut closed => {
+            Ok(code) = &mut asked => {
                 let frame = CloseFrame { code, reason: "".into() };
                 socket.send(Message::Close(Some(frame))).await.unwrap();
                 return;
