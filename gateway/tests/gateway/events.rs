@@ -35,7 +35,8 @@ impl Events {
                         .map(|text| text.trim().to_owned())
                 };
                 let found = line("event:").zip(line("data:"));
-                self.text = rest.to_owned();
+                let rest = rest.to_owned();
+                self.text = rest;
                 if let Some((name, data)) = found {
                     return Some((name, serde_json::from_str(&data).unwrap()));
                 }
