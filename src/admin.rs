@@ -19,7 +19,11 @@ pub trait Health: Send + Sync + 'static {
 }
 
 /// Serves until told to stop.
-pub async fn serve<H: Health>(address: SocketAddr, health: Arc<H>, stop: CancellationToken) -> std::io::Result<()> {
+pub async fn serve<H: Health>(
+    address: SocketAddr,
+    health: Arc<H>,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
     let router = Router::new()
         .route("/livez", get(|| async { "ok" }))
         .route("/readyz", get(ready::<H>))

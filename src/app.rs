@@ -24,16 +24,22 @@ const SHUTDOWN: Duration = Duration::from_secs(20);
 /// Runs until told to stop, or until something that must run has ended.
 pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     let client = kube::Client::try_default().await.context("find the cluster")?;
-    let (keeper, keys, changed) = Keeper::new(client.clone(), &config.namespace, config.trust.clone());
+    let (keeper, keys, changed) =
+        Keeper::new(client.clone(), &config.namespace, config.trust.clone());
     let runtimes = RuntimeClient::new(keys.clone()).context("make the HTTP client")?;
-    let context = Arc::new(session::Context::new(client.clone(), config.session.clone(), keys, runtimes));
+    let context =
+        Arc::new(session::Context::new(client.clone(), config.session.clone(), keys, runtimes));
     let state = Arc::new(State { context: context.clone(), ready: AtomicBool::new(false) });
 
     let mut tasks = JoinSet::new();
     let (address, health, ending) = (config.admin_address, state.clone(), stop.clone());
-    tasks.spawn(async move { admin::serve(address, health, ending).await.context("the admin port") });
+    tasks.spawn(
+        async move { admin::serve(address, health, ending).await.context("the admin port") },
+    );
     let main = async {
-        await_api(&client, &stop).await?;
+        if !await_api(&client, &stop).await {
+            return Ok(());
+        }
         state.ready.store(true, Ordering::Relaxed);
         let mut candidate = Candidate::new(client, &config.namespace, &config.identity);
         if config.leader_elect && !candidate.acquire(&stop).await {
@@ -67,31 +73,38 @@ async fn lead(
     keeper.step(chrono::Utc::now()).await.context("the signing keys")?;
     let controller = tokio::spawn(session::run(context, config.concurrency, changed, stop.clone()));
     let held = async {
-        if config.leader_elect { candidate.keep(stop).await } else { stop.cancelled().await; Ok(()) }
+        if config.leader_elect {
+            candidate.keep(stop).await
+        } else {
+            stop.cancelled().await;
+            Ok(())
+        }
     };
     tokio::select! {
         lost = held => lost.context("leadership")?,
         () = keeper.run(stop) => {}
     }
-    tokio::time::timeout(SHUTDOWN, controller).await.context("reconciles did not end in time")??;
+    tokio::time::timeout(SHUTDOWN, controller)
+        .await
+        .context("reconciles did not end in time")??;
     if config.leader_elect {
         candidate.release().await;
     }
     Ok(())
 }
 
-/// Waits until the API server knows Sessions: a chart may install the CRD after us.
-async fn await_api(client: &kube::Client, stop: &CancellationToken) -> anyhow::Result<()> {
+/// Waits until the API server knows Sessions, for a chart may install the CRD after us; `false` when told to stop first.
+async fn await_api(client: &kube::Client, stop: &CancellationToken) -> bool {
     /// Between two looks.
     const PERIOD: Duration = Duration::from_secs(2);
     let sessions: Api<Session> = Api::all(client.clone());
     loop {
         match sessions.list(&ListParams::default().limit(1)).await {
-            Ok(_) => return Ok(()),
+            Ok(_) => return true,
             Err(error) => tracing::warn!(error = %error, "Sessions cannot be listed yet"),
         }
         tokio::select! {
-            () = stop.cancelled() => bail!("stopped before the API was there"),
+            () = stop.cancelled() => return false,
             () = tokio::time::sleep(PERIOD) => {}
         }
     }
@@ -107,7 +120,8 @@ struct State {
 
 impl Health for State {
     fn not_ready(&self) -> Option<&'static str> {
-        (!self.ready.load(Ordering::Relaxed)).then_some("the CRD sessions.fabrica.dev is not there yet")
+        (!self.ready.load(Ordering::Relaxed))
+            .then_some("the CRD sessions.fabrica.dev is not there yet")
     }
 
     fn metrics(&self) -> Result<String, std::fmt::Error> {

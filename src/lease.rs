@@ -112,12 +112,16 @@ impl Candidate {
         };
         let spec = lease.spec.clone().unwrap_or_default();
         let unchanged = self.observe(&lease);
-        let duration =
-            spec.lease_duration_seconds.map_or(DURATION, |seconds| Duration::from_secs(seconds.unsigned_abs().into()));
+        let duration = spec
+            .lease_duration_seconds
+            .map_or(DURATION, |seconds| Duration::from_secs(seconds.unsigned_abs().into()));
         match decide(spec.holder_identity.as_deref(), &self.me, unchanged, duration) {
             Decision::Wait => Ok(Some(spec.holder_identity.unwrap_or_default())),
             Decision::Acquire | Decision::Renew => {
-                let written = self.api.replace(NAME, &PostParams::default(), &self.record(Some(&lease))).await;
+                let written = self
+                    .api
+                    .replace(NAME, &PostParams::default(), &self.record(Some(&lease)))
+                    .await;
                 settle(written).map(|won| (!won).then(|| "another".to_owned()))
             }
         }
@@ -159,7 +163,11 @@ impl Candidate {
 }
 
 fn expired(renewed: Instant, why: &str) -> Result<(), LeaseError> {
-    if renewed.elapsed() < RENEW_DEADLINE { Ok(()) } else { Err(LeaseError::Expired(why.to_owned())) }
+    if renewed.elapsed() < RENEW_DEADLINE {
+        Ok(())
+    } else {
+        Err(LeaseError::Expired(why.to_owned()))
+    }
 }
 
 /// A conflict is no error: somebody else was quicker.

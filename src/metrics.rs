@@ -69,15 +69,39 @@ impl Default for Metrics {
 impl Metrics {
     fn register(&mut self) {
         let registry = &mut self.registry;
-        registry.register("reconciles", "Reconciles of Sessions, by result", self.reconciles.clone());
-        registry.register("reconcile_duration_seconds", "Time of a reconcile", self.durations.clone());
+        registry.register(
+            "reconciles",
+            "Reconciles of Sessions, by result",
+            self.reconciles.clone(),
+        );
+        registry.register(
+            "reconcile_duration_seconds",
+            "Time of a reconcile",
+            self.durations.clone(),
+        );
         registry.register("leader", "1 while this process leads", self.leader.clone());
-        registry.register("backoff_objects", "Objects whose last reconcile failed", self.waiting.clone());
+        registry.register(
+            "backoff_objects",
+            "Objects whose last reconcile failed",
+            self.waiting.clone(),
+        );
         registry.register("sessions", "Sessions by phase", self.phases.clone());
-        registry.register("terminal_clients", "Clients connected to all runtimes", self.clients.clone());
+        registry.register(
+            "terminal_clients",
+            "Clients connected to all runtimes",
+            self.clients.clone(),
+        );
         registry.register("terminals", "Terminals open in all runtimes", self.terminals.clone());
-        registry.register("oom_kills", "Processes killed for lack of memory in live pods", self.out_of_memory.clone());
-        registry.register("client_reconnects", "Clients that came back to live pods", self.reconnects.clone());
+        registry.register(
+            "oom_kills",
+            "Processes killed for lack of memory in live pods",
+            self.out_of_memory.clone(),
+        );
+        registry.register(
+            "client_reconnects",
+            "Clients that came back to live pods",
+            self.reconnects.clone(),
+        );
     }
 
     /// One reconcile ended.
@@ -102,7 +126,11 @@ impl Metrics {
     }
 
     /// The page that Prometheus reads.
-    pub fn render(&self, phases: &[(&'static str, i64)], waiting: usize) -> Result<String, fmt::Error> {
+    pub fn render(
+        &self,
+        phases: &[(&'static str, i64)],
+        waiting: usize,
+    ) -> Result<String, fmt::Error> {
         for (phase, count) in phases {
             self.phases.get_or_create(&PhaseLabel { phase }).set(*count);
         }

@@ -26,7 +26,11 @@ pub struct Retry {
 
 impl Retry {
     /// Runs one attempt and remembers how it ended.
-    pub async fn attempt<T, E>(&self, uid: &str, attempt: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    pub async fn attempt<T, E>(
+        &self,
+        uid: &str,
+        attempt: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, E> {
         let outcome = attempt.await;
         let mut entries = self.lock();
         if outcome.is_ok() {
@@ -46,7 +50,9 @@ impl Retry {
     /// How long to wait before the next attempt.
     pub fn remaining(&self, uid: &str) -> Duration {
         let now = Instant::now();
-        self.lock().get(uid).map_or(BASE, |entry| entry.until.saturating_duration_since(now).max(BASE))
+        self.lock()
+            .get(uid)
+            .map_or(BASE, |entry| entry.until.saturating_duration_since(now).max(BASE))
     }
 
     /// Forgets an object that is gone.
@@ -84,7 +90,11 @@ mod tests {
         fail(&retry).await;
         assert_eq!(retry.remaining("one"), Duration::from_secs(1));
         fail(&retry).await;
-        assert_eq!(retry.remaining("one"), Duration::from_secs(1), "an early call counts for nothing");
+        assert_eq!(
+            retry.remaining("one"),
+            Duration::from_secs(1),
+            "an early call counts for nothing"
+        );
         tokio::time::advance(Duration::from_secs(1)).await;
         fail(&retry).await;
         assert_eq!(retry.remaining("one"), Duration::from_secs(2));

@@ -43,7 +43,11 @@ pub struct RuntimeClient {
 impl RuntimeClient {
     /// A client that signs with these keys.
     pub fn new(keys: Keys) -> Result<Self, reqwest::Error> {
-        let http = reqwest::Client::builder().timeout(TIMEOUT).connect_timeout(TIMEOUT).no_proxy().build()?;
+        let http = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .connect_timeout(TIMEOUT)
+            .no_proxy()
+            .build()?;
         Ok(Self { http, keys })
     }
 
@@ -63,7 +67,14 @@ impl RuntimeClient {
 
     async fn get(&self, address: &str, uid: &str, path: &str) -> Result<Vec<u8>, RuntimeError> {
         let now = Utc::now();
-        let claims = Claims::new("fabrica-operator", uid, "fabrica-operator", Role::Operator, "operator", now);
+        let claims = Claims::new(
+            "fabrica-operator",
+            uid,
+            "fabrica-operator",
+            Role::Operator,
+            "operator",
+            now,
+        );
         let token = self.keys.current().signer(now)?.sign(&claims)?;
         let host = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
         let mut answer = self

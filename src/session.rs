@@ -20,6 +20,7 @@ use fabrica_crds::{Session, names};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::Store;
@@ -51,6 +52,9 @@ pub enum ReconcileError {
     Report(#[source] kube::Error),
 }
 
+/// A Session as the watch hands it out: one that cannot be read must not hide the others.
+type Guarded = DeserializeGuard<Session>;
+
 /// What every pass shares.
 pub struct Context {
     pub client: kube::Client,
@@ -60,7 +64,7 @@ pub struct Context {
     pub metrics: Metrics,
     pub retry: Retry,
     recorder: Recorder,
-    store: std::sync::OnceLock<Store<Session>>,
+    store: std::sync::OnceLock<Store<Guarded>>,
 }
 
 impl std::fmt::Debug for Context {
@@ -71,7 +75,12 @@ impl std::fmt::Debug for Context {
 
 impl Context {
     /// A context without any state yet.
-    pub fn new(client: kube::Client, defaults: SessionDefaults, keys: Keys, runtimes: RuntimeClient) -> Self {
+    pub fn new(
+        client: kube::Client,
+        defaults: SessionDefaults,
+        keys: Keys,
+        runtimes: RuntimeClient,
+    ) -> Self {
         let reporter = Reporter { controller: "fabrica-operator".to_owned(), instance: None };
         Self {
             recorder: Recorder::new(client.clone(), reporter),
@@ -97,7 +106,8 @@ impl Context {
         let sessions = self.store.get().map(Store::state).unwrap_or_default();
         let count = |wanted| {
             let found = sessions.iter().filter(|session| {
-                session.status.as_ref().and_then(|status| status.phase) == Some(wanted)
+                let status = session.0.as_ref().ok().and_then(|session| session.status.as_ref());
+                status.and_then(|status| status.phase) == Some(wanted)
             });
             i64::try_from(found.count()).unwrap_or(i64::MAX)
         };
@@ -125,18 +135,24 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let client = context.client.clone();
-    let ours = watcher::Config::default().labels(&format!("{}={}", names::MANAGED_BY, names::MANAGER));
-    let controller = Controller::new(Api::<Session>::all(client.clone()), watcher::Config::default())
-        .with_config(Config::default().concurrency(concurrency))
-        .owns(Api::<Pod>::all(client.clone()), ours.clone())
-        .owns(Api::<PersistentVolumeClaim>::all(client.clone()), ours.clone())
-        .owns(Api::<NetworkPolicy>::all(client), ours)
-        .reconcile_all_on(changes(keys_changed))
-        .graceful_shutdown_on(stop.cancelled_owned());
+    let ours =
+        watcher::Config::default().labels(&format!("{}={}", names::MANAGED_BY, names::MANAGER));
+    let controller =
+        Controller::new(Api::<Guarded>::all(client.clone()), watcher::Config::default())
+            .with_config(Config::default().concurrency(concurrency))
+            .owns(Api::<Pod>::all(client.clone()), ours.clone())
+            .owns(Api::<PersistentVolumeClaim>::all(client.clone()), ours.clone())
+            .owns(Api::<NetworkPolicy>::all(client), ours)
+            .reconcile_all_on(changes(keys_changed))
+            .graceful_shutdown_on(stop.cancelled_owned());
     // Set once: a process leads at most once.
     let _ = context.store.set(controller.store());
     controller
-        .run(attempt, |session, _, context| Action::requeue(context.retry.remaining(&uid(&session))), context)
+        .run(
+            guarded,
+            |session, _, context| Action::requeue(context.retry.remaining(&uid(&*session))),
+            context,
+        )
         .for_each(|outcome| {
             if let Err(error) = outcome {
                 tracing::debug!(error = %error, "a pass ended early");
@@ -146,9 +162,21 @@ pub async fn run(
         .await;
 }
 
+/// A pass over an object that can be read. One that cannot is told, and looked at again when it changes.
+async fn guarded(session: Arc<Guarded>, context: Arc<Context>) -> Result<Action, ReconcileError> {
+    match &session.0 {
+        Ok(session) => attempt(Arc::new(session.clone()), context).await,
+        Err(invalid) => {
+            let (namespace, name) = (session.namespace().unwrap_or_default(), session.name_any());
+            tracing::warn!(namespace, name, error = invalid.error, "a Session cannot be read");
+            Ok(Action::await_change())
+        }
+    }
+}
+
 /// A pass with its span, its metrics and its back-off.
 async fn attempt(session: Arc<Session>, context: Arc<Context>) -> Result<Action, ReconcileError> {
-    let (uid, started) = (uid(&session), Instant::now());
+    let (uid, started) = (uid(&*session), Instant::now());
     let span = tracing::info_span!(
         "session",
         namespace = session.namespace().unwrap_or_default(),
@@ -160,8 +188,10 @@ async fn attempt(session: Arc<Session>, context: Arc<Context>) -> Result<Action,
         context.metrics.report(&uid, None);
         return Ok(Action::await_change());
     }
-    let outcome =
-        context.retry.attempt(&uid, reconcile(session, context.clone()).instrument(span.clone())).await;
+    let outcome = context
+        .retry
+        .attempt(&uid, reconcile(session, context.clone()).instrument(span.clone()))
+        .await;
     context.metrics.reconciled(outcome.is_ok(), started.elapsed());
     if let Err(error) = &outcome {
         let _entered = span.entered();
@@ -170,7 +200,7 @@ async fn attempt(session: Arc<Session>, context: Arc<Context>) -> Result<Action,
     outcome
 }
 
-fn uid(session: &Session) -> String {
+fn uid(session: &impl ResourceExt) -> String {
     session.uid().unwrap_or_default()
 }
 
@@ -194,12 +224,14 @@ fn changes(receiver: watch::Receiver<()>) -> impl futures::Stream<Item = ()> + S
 
 /// Whether an object is controlled by this Session.
 fn is_ours(session: &Session, metadata: &kube::api::ObjectMeta) -> bool {
-    metadata
-        .owner_references
-        .iter()
-        .flatten()
-        .any(|owner| owner.controller == Some(true) && Some(&owner.uid) == session.metadata.uid.as_ref())
+    metadata.owner_references.iter().flatten().any(|owner| {
+        owner.controller == Some(true) && Some(&owner.uid) == session.metadata.uid.as_ref()
+    })
 }
 
 /// Between two looks at a Session that nothing is expected of.
 const QUIET: Duration = Duration::from_secs(3600);
+
+#[cfg(test)]
+#[path = "session/call_tests.rs"]
+mod tests;

@@ -38,7 +38,9 @@ pub enum TrustError {
     Read(#[source] kube::Error),
     #[error("write the Secret")]
     Write(#[source] kube::Error),
-    #[error("the Secret's {KEYS} is not what the operator wrote; delete the Secret to have new keys made")]
+    #[error(
+        "the Secret's {KEYS} is not what the operator wrote; delete the Secret to have new keys made"
+    )]
     Parse(#[source] serde_json::Error),
     #[error("the Secret has no {KEYS}; delete it to have new keys made")]
     Missing,
@@ -72,10 +74,15 @@ pub struct Keeper {
 
 impl Keeper {
     /// A keeper, the keys it keeps, and a signal that they changed.
-    pub fn new(client: kube::Client, namespace: &str, config: TrustConfig) -> (Self, Keys, watch::Receiver<()>) {
+    pub fn new(
+        client: kube::Client,
+        namespace: &str,
+        config: TrustConfig,
+    ) -> (Self, Keys, watch::Receiver<()>) {
         let keys = Keys::default();
         let (changed, receiver) = watch::channel(());
-        let keeper = Self { api: Api::namespaced(client, namespace), config, keys: keys.clone(), changed };
+        let keeper =
+            Self { api: Api::namespaced(client, namespace), config, keys: keys.clone(), changed };
         (keeper, keys, receiver)
     }
 
@@ -114,7 +121,10 @@ impl Keeper {
         let secret = Secret {
             metadata: ObjectMeta {
                 name: Some(self.config.secret.clone()),
-                labels: Some(BTreeMap::from([(names::MANAGED_BY.to_owned(), names::MANAGER.to_owned())])),
+                labels: Some(BTreeMap::from([(
+                    names::MANAGED_BY.to_owned(),
+                    names::MANAGER.to_owned(),
+                )])),
                 ..ObjectMeta::default()
             },
             data: Some(BTreeMap::from([
@@ -128,8 +138,13 @@ impl Keeper {
         Ok(document)
     }
 
-    async fn renew(&self, mut secret: Secret, now: DateTime<Utc>) -> Result<KeyDocument, TrustError> {
-        let data = secret.data.as_ref().and_then(|data| data.get(KEYS)).ok_or(TrustError::Missing)?;
+    async fn renew(
+        &self,
+        mut secret: Secret,
+        now: DateTime<Utc>,
+    ) -> Result<KeyDocument, TrustError> {
+        let data =
+            secret.data.as_ref().and_then(|data| data.get(KEYS)).ok_or(TrustError::Missing)?;
         let document: KeyDocument = serde_json::from_slice(&data.0).map_err(TrustError::Parse)?;
         let wish = secret.annotations().get(names::ROTATE).cloned();
         let asked = wish.is_some() && secret.annotations().get(ROTATED) != wish.as_ref();
@@ -170,7 +185,8 @@ fn rotate(
 fn generate(created_at: DateTime<Utc>, active_at: DateTime<Utc>) -> Result<SigningKey, TrustError> {
     /// Enough of the public key to tell keys apart.
     const ID_BYTES: usize = 8;
-    let document = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| TrustError::Generate)?;
+    let document =
+        Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_| TrustError::Generate)?;
     let pair = Ed25519KeyPair::from_pkcs8(document.as_ref()).map_err(|_| TrustError::Generate)?;
     let public = pair.public_key().as_ref();
     Ok(SigningKey {
@@ -206,7 +222,8 @@ mod tests {
     #[test]
     fn a_key_that_was_made_signs_what_pods_believe() {
         let document = KeyDocument { keys: vec![generate(at(0), at(0)).unwrap()] };
-        let claims = Claims::new("fabrica-operator", "uid", "operator", Role::Operator, "one", at(1));
+        let claims =
+            Claims::new("fabrica-operator", "uid", "operator", Role::Operator, "one", at(1));
         let token = document.signer(at(1)).unwrap().sign(&claims).unwrap();
         let keys = PublicKeys::parse(&document.public_annotation()).unwrap();
         assert_eq!(keys.verify(&token, "uid", at(1)).unwrap(), claims);

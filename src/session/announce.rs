@@ -7,7 +7,8 @@ use kube::runtime::events::{Event, EventType};
 use super::Context;
 
 /// Reasons that nobody need worry about.
-const NORMAL: [&str; 7] = ["Ready", "Starting", "Pending", "Suspended", "IdleTimeout", "ShutdownTime", "VolumePending"];
+const NORMAL: [&str; 7] =
+    ["Ready", "Starting", "Pending", "Suspended", "IdleTimeout", "ShutdownTime", "VolumePending"];
 
 /// Tells when `Ready` has another reason than before. An Event that cannot be written is told in the log alone.
 pub(super) async fn announce(context: &Context, before: &Session, status: &SessionStatus) {

@@ -27,13 +27,20 @@ pub(super) async fn apply(
     let session = &observed.session;
     let namespace = session.namespace().unwrap_or_default();
     let name = session.name_any();
-    let mut outcome =
-        write(&api::<NetworkPolicy>(context, &namespace), "NetworkPolicy", &names::network_policy(&name), &policy).await?;
+    let mut outcome = write(
+        &api::<NetworkPolicy>(context, &namespace),
+        "NetworkPolicy",
+        &names::network_policy(&name),
+        &policy,
+    )
+    .await?;
     if outcome == Outcome::Done {
         let claims = api::<PersistentVolumeClaim>(context, &namespace);
-        outcome = write(&claims, "PersistentVolumeClaim", &names::volume_claim(&name), &claim).await?;
+        outcome =
+            write(&claims, "PersistentVolumeClaim", &names::volume_claim(&name), &claim).await?;
     }
-    if outcome == Outcome::Done {
+    // A pod that should go goes, whatever became of the rest.
+    if outcome == Outcome::Done || matches!(pod, Step::Delete(_)) {
         outcome = write(&api::<Pod>(context, &namespace), "Pod", &names::pod(&name), &pod).await?;
     }
     let state = std::marker::PhantomData;
@@ -47,12 +54,22 @@ where
     Api::namespaced(context.client.clone(), namespace)
 }
 
-async fn write<K>(api: &Api<K>, kind: &'static str, name: &str, step: &Step<K>) -> Result<Outcome, ReconcileError>
+async fn write<K>(
+    api: &Api<K>,
+    kind: &'static str,
+    name: &str,
+    step: &Step<K>,
+) -> Result<Outcome, ReconcileError>
 where
-    K: kube::Resource<DynamicType = ()> + Clone + std::fmt::Debug + serde::Serialize + serde::de::DeserializeOwned,
+    K: kube::Resource<DynamicType = ()>
+        + Clone
+        + std::fmt::Debug
+        + serde::Serialize
+        + serde::de::DeserializeOwned,
 {
     let written = match step {
         Step::Keep => return Ok(Outcome::Done),
+        Step::Wait(name) => return Ok(Outcome::Waiting(name.clone())),
         Step::Conflict(name) => return Ok(Outcome::Conflict(name.clone())),
         Step::Apply(object) => {
             let parameters = PatchParams::apply(MANAGER).force();
@@ -75,7 +92,7 @@ where
 fn settle(kind: &'static str, written: Result<(), kube::Error>) -> Result<Outcome, ReconcileError> {
     match written {
         Ok(()) => Ok(Outcome::Done),
-        Err(kube::Error::Api(status)) if matches!(status.code, 403 | 422) => {
+        Err(kube::Error::Api(status)) if matches!(status.code, 400 | 403 | 422) => {
             Ok(Outcome::Refused(status.message.clone()))
         }
         // It is there, or gone, or another one by now: the next pass sees it.

@@ -90,7 +90,8 @@ pub(super) mod tests {
             image: "registry.example/terminal:1".to_owned(),
             runtime_image: "registry.example/runtime:1".to_owned(),
             image_pull_policy: "IfNotPresent".to_owned(),
-            resources: serde_json::from_str(r#"{"limits": {"cpu": "2", "memory": "2Gi"}}"#).unwrap(),
+            resources: serde_json::from_str(r#"{"limits": {"cpu": "2", "memory": "2Gi"}}"#)
+                .unwrap(),
             egress: vec![Egress { cidr: "10.1.0.0/16".to_owned(), ports: vec![5432] }],
             install_dependencies: true,
             pending_deadline: Duration::from_secs(600),

@@ -42,11 +42,19 @@ pub(super) fn explain(observed: &Observed, outcome: &Outcome) -> Cause {
             return cause(Stage::Failed, "NameConflict", message);
         }
         Outcome::Refused(words) => return refused(words),
-        Outcome::Done => {}
+        // A pod that already runs can be used however its volume is going.
+        Outcome::Waiting(name) if observed.pod.as_ref().is_none_or(|pod| !is_ready(pod)) => {
+            let message = format!("{name} of a former Session with this name is still going.");
+            return cause(Stage::Pending, "Pending", message);
+        }
+        Outcome::Done | Outcome::Waiting(_) => {}
     }
     let Some(pod) = &observed.pod else {
         return cause(Stage::Pending, "Pending", "The pod is being made.");
     };
+    if let Some(lost) = lost(pod, &observed.events) {
+        return lost;
+    }
     if pod.metadata.deletion_timestamp.is_some() {
         return cause(Stage::Pending, "Pending", "The former pod is still ending.");
     }
@@ -64,17 +72,30 @@ fn refused(words: &str) -> Cause {
         let message = format!("The namespace's quota is used up: {words}");
         return cause(Stage::Pending, "QuotaExceeded", message);
     }
-    cause(Stage::Failed, "Rejected", format!("The API server refused a part of the Session: {words}"))
+    cause(
+        Stage::Failed,
+        "Rejected",
+        format!("The API server refused a part of the Session: {words}"),
+    )
 }
 
+/// A pod on a node that does not answer, also while it waits for its end to be confirmed.
+fn lost(pod: &Pod, events: &[CoreEvent]) -> Option<Cause> {
+    let status = pod.status.as_ref()?;
+    if status.reason.as_deref() != Some("NodeLost") && !unreachable(pod) && !silent(pod, events) {
+        return None;
+    }
+    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default();
+    let message = format!(
+        "Node {node} does not answer. The Session starts elsewhere when the node is given up."
+    );
+    Some(cause(Stage::Failed, "NodeLost", message))
+}
+
+/// A pod that will not run again, but makes room for another.
 fn ended(pod: &Pod) -> Option<Cause> {
     let status = pod.status.as_ref()?;
     let text = status.message.clone().unwrap_or_default();
-    if status.reason.as_deref() == Some("NodeLost") || unreachable(pod) {
-        let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default();
-        let message = format!("Node {node} does not answer. The Session starts elsewhere when the node is given up.");
-        return Some(cause(Stage::Failed, "NodeLost", message));
-    }
     if !has_ended(pod) {
         return None;
     }
@@ -82,21 +103,39 @@ fn ended(pod: &Pod) -> Option<Cause> {
         let message = format!("The node put the pod out: {text} A new one follows.");
         return Some(cause(Stage::Failed, "Evicted", message));
     }
-    let message = format!("The pod ended: {} {text} A new one follows.", status.reason.as_deref().unwrap_or("without a reason."));
+    let message = format!(
+        "The pod ended: {} {text} A new one follows.",
+        status.reason.as_deref().unwrap_or("without a reason.")
+    );
     Some(cause(Stage::Failed, "ContainerCrashed", message))
 }
 
 /// The node controller says so when a kubelet has gone silent.
 fn unreachable(pod: &Pod) -> bool {
-    condition(pod, "DisruptionTarget")
-        .is_some_and(|found| found.status == "True" && found.reason.as_deref() == Some("DeletionByTaintManager"))
-        || condition(pod, "Ready").is_some_and(|found| found.status == "Unknown")
+    condition(pod, "DisruptionTarget").is_some_and(|found| {
+        found.status == "True" && found.reason.as_deref() == Some("DeletionByTaintManager")
+    }) || condition(pod, "Ready").is_some_and(|found| found.status == "Unknown")
+}
+
+/// Before it gives the node up, it only calls the pod not ready, although the last word of the kubelet was that it is.
+fn silent(pod: &Pod, events: &[CoreEvent]) -> bool {
+    let container_ready =
+        condition(pod, "ContainersReady").is_some_and(|found| found.status == "True");
+    !is_ready(pod)
+        && container_ready
+        && newest(events.iter())
+            .is_some_and(|event| event.reason.as_deref() == Some("NodeNotReady"))
 }
 
 fn containers(pod: &Pod) -> Option<Cause> {
     let status = pod.status.as_ref()?;
-    let init = status.init_container_statuses.iter().flatten().find(|container| container.name == INIT_CONTAINER);
-    let main = status.container_statuses.iter().flatten().find(|container| container.name == CONTAINER);
+    let init = status
+        .init_container_statuses
+        .iter()
+        .flatten()
+        .find(|container| container.name == INIT_CONTAINER);
+    let main =
+        status.container_statuses.iter().flatten().find(|container| container.name == CONTAINER);
     init.and_then(|container| waiting(container).or_else(|| init_crash(container)))
         .or_else(|| main.and_then(|container| waiting(container).or_else(|| crash(container))))
 }
@@ -107,9 +146,15 @@ fn waiting(container: &ContainerStatus) -> Option<Cause> {
     let words = waiting.message.clone().unwrap_or_default();
     let image = &container.image;
     match waiting.reason.as_deref()? {
-        "ErrImagePull" | "ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull" | "ImageInspectError"
+        "ErrImagePull"
+        | "ImagePullBackOff"
+        | "InvalidImageName"
+        | "ErrImageNeverPull"
+        | "ImageInspectError"
         | "RegistryUnavailable" => {
-            let message = format!("The image {image} cannot be pulled. Check its name and imagePullSecrets. {words}");
+            let message = format!(
+                "The image {image} cannot be pulled. Check its name and imagePullSecrets. {words}"
+            );
             Some(cause(Stage::Pending, "ImagePullFailed", message))
         }
         "CreateContainerConfigError" => Some(configuration(&words)),
@@ -125,11 +170,23 @@ fn waiting(container: &ContainerStatus) -> Option<Cause> {
 fn configuration(words: &str) -> Cause {
     if words.contains("couldn't find key") {
         let reason = if words.contains("ConfigMap") { "ConfigMissing" } else { "SecretKeyMissing" };
-        return cause(Stage::Pending, reason, format!("A key that the Session refers to is missing: {words}. Add it; the Session then starts by itself."));
+        return cause(
+            Stage::Pending,
+            reason,
+            format!(
+                "A key that the Session refers to is missing: {words}. Add it; the Session then starts by itself."
+            ),
+        );
     }
     let reason = if words.starts_with("configmap") { "ConfigMissing" } else { "SecretMissing" };
     if words.contains("not found") {
-        return cause(Stage::Pending, reason, format!("Something that the Session refers to is missing: {words}. Create it; the Session then starts by itself."));
+        return cause(
+            Stage::Pending,
+            reason,
+            format!(
+                "Something that the Session refers to is missing: {words}. Create it; the Session then starts by itself."
+            ),
+        );
     }
     cause(Stage::Failed, "ContainerCrashed", format!("The container cannot be configured: {words}"))
 }
@@ -163,10 +220,20 @@ fn crash(container: &ContainerStatus) -> Option<Cause> {
     Some(cause(Stage::Failed, "ContainerCrashed", message))
 }
 
-fn failure(container: &ContainerStatus) -> Option<&k8s_openapi::api::core::v1::ContainerStateTerminated> {
-    let of = |state: &'_ Option<ContainerState>| state.as_ref().is_some_and(|state| state.terminated.is_some());
+fn failure(
+    container: &ContainerStatus,
+) -> Option<&k8s_openapi::api::core::v1::ContainerStateTerminated> {
+    let of = |state: &'_ Option<ContainerState>| {
+        state.as_ref().is_some_and(|state| state.terminated.is_some())
+    };
     let state = if of(&container.state) { &container.state } else { &container.last_state };
-    state.as_ref()?.terminated.as_ref().filter(|terminated| terminated.exit_code != 0)
+    // An end without an error is one all the same when the kubelet has to pause before the next start.
+    let looping = container
+        .state
+        .as_ref()
+        .and_then(|state| state.waiting.as_ref())
+        .is_some_and(|waiting| waiting.reason.as_deref() == Some("CrashLoopBackOff"));
+    state.as_ref()?.terminated.as_ref().filter(|terminated| looping || terminated.exit_code != 0)
 }
 
 /// The runtime's reasons, which are fixed: anything else is a crash.
@@ -181,8 +248,13 @@ fn unschedulable(pod: &Pod, events: &[CoreEvent]) -> Option<Cause> {
     let scheduled = condition(pod, "PodScheduled").filter(|found| found.status == "False")?;
     let words = scheduled.message.clone().unwrap_or_default();
     if words.contains("PersistentVolumeClaim") {
-        return volume(events)
-            .or_else(|| Some(cause(Stage::Pending, "VolumePending", format!("The volume is not there yet: {words}"))));
+        return volume(events).or_else(|| {
+            Some(cause(
+                Stage::Pending,
+                "VolumePending",
+                format!("The volume is not there yet: {words}"),
+            ))
+        });
     }
     let message = format!("No node takes the pod: {words}");
     Some(cause(Stage::Pending, "Unschedulable", message))
@@ -191,7 +263,10 @@ fn unschedulable(pod: &Pod, events: &[CoreEvent]) -> Option<Cause> {
 /// Trouble with volumes is told by events only.
 fn volume(events: &[CoreEvent]) -> Option<Cause> {
     let event = newest(events.iter().filter(|event| {
-        matches!(event.reason.as_deref(), Some("ProvisioningFailed" | "FailedMount" | "FailedAttachVolume" | "FailedBinding"))
+        matches!(
+            event.reason.as_deref(),
+            Some("ProvisioningFailed" | "FailedMount" | "FailedAttachVolume" | "FailedBinding")
+        )
     }))?;
     let words = event.message.clone().unwrap_or_default();
     Some(cause(Stage::Pending, "VolumePending", format!("The volume cannot be had yet: {words}")))
@@ -207,8 +282,11 @@ fn progress(observed: &Observed, pod: &Pod) -> Cause {
             .map_or_else(|| "The runtime starts.".to_owned(), |event| event.text.clone());
         return cause(Stage::Starting, "Starting", step);
     }
-    let event = newest(observed.events.iter().filter(|event| event.type_.as_deref() == Some("Normal")));
-    let message = event.and_then(|event| event.message.clone()).unwrap_or_else(|| "The pod waits for the node.".to_owned());
+    let event =
+        newest(observed.events.iter().filter(|event| event.type_.as_deref() == Some("Normal")));
+    let message = event
+        .and_then(|event| event.message.clone())
+        .unwrap_or_else(|| "The pod waits for the node.".to_owned());
     cause(Stage::Pending, "Pending", message)
 }
 

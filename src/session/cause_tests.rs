@@ -32,11 +32,31 @@ fn termination(reason: &str, message: &str) -> String {
 #[rstest]
 #[case::pull(waiting("ImagePullBackOff", "no such host"), "ImagePullFailed", "img:1")]
 #[case::bad_name(waiting("InvalidImageName", "invalid"), "ImagePullFailed", "img:1")]
-#[case::secret(waiting("CreateContainerConfigError", "secret \"keys\" not found"), "SecretMissing", "keys")]
-#[case::secret_key(waiting("CreateContainerConfigError", "couldn't find key wanted in Secret demo/keys"), "SecretKeyMissing", "wanted")]
-#[case::config(waiting("CreateContainerConfigError", "configmap \"tools\" not found"), "ConfigMissing", "tools")]
-#[case::config_key(waiting("CreateContainerConfigError", "couldn't find key v in ConfigMap demo/tools"), "ConfigMissing", "tools")]
-#[case::cannot_start(waiting("RunContainerError", "exec format error"), "ContainerCrashed", "exec format")]
+#[case::secret(
+    waiting("CreateContainerConfigError", "secret \"keys\" not found"),
+    "SecretMissing",
+    "keys"
+)]
+#[case::secret_key(
+    waiting("CreateContainerConfigError", "couldn't find key wanted in Secret demo/keys"),
+    "SecretKeyMissing",
+    "wanted"
+)]
+#[case::config(
+    waiting("CreateContainerConfigError", "configmap \"tools\" not found"),
+    "ConfigMissing",
+    "tools"
+)]
+#[case::config_key(
+    waiting("CreateContainerConfigError", "couldn't find key v in ConfigMap demo/tools"),
+    "ConfigMissing",
+    "tools"
+)]
+#[case::cannot_start(
+    waiting("RunContainerError", "exec format error"),
+    "ContainerCrashed",
+    "exec format"
+)]
 #[case::clone(crashed("Error", 1, &termination("CloneFailed", "git: not found")), "CloneFailed", "git: not found")]
 #[case::no_git(crashed("Error", 1, &termination("GitMissing", "no git")), "GitMissing", "no git")]
 #[case::crash(crashed("Error", 137, ""), "ContainerCrashed", "137")]
@@ -44,11 +64,16 @@ fn termination(reason: &str, message: &str) -> String {
 #[case::evicted(json!({"phase": "Failed", "reason": "Evicted", "message": "low on disk"}), "Evicted", "low on disk")]
 #[case::node_lost(json!({"phase": "Running", "reason": "NodeLost"}), "NodeLost", "node-a")]
 #[case::node_silent(json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "Unknown"}]}), "NodeLost", "node-a")]
+#[case::ends_without_an_error(crashed("Completed", 0, ""), "ContainerCrashed", "exit code 0")]
 #[case::no_room(json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available"}]}), "Unschedulable", "0/1 nodes")]
 #[case::unbound(json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "pod has unbound immediate PersistentVolumeClaims"}]}), "VolumePending", "unbound")]
 #[case::ready(json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}), "Ready", "terminal")]
 #[case::just_made(json!({"phase": "Pending"}), "Pending", "waits")]
-fn one_reason_and_one_sentence(#[case] status: Value, #[case] reason: &str, #[case] mentions: &str) {
+fn one_reason_and_one_sentence(
+    #[case] status: Value,
+    #[case] reason: &str,
+    #[case] mentions: &str,
+) {
     let found = explain(&observed(Some(status), json!([])), &Outcome::Done);
     assert_eq!(found.reason, reason, "{found:?}");
     assert!(found.message.contains(mentions), "{found:?}");
@@ -73,12 +98,36 @@ fn a_volume_that_cannot_be_made_is_told_by_its_event() {
 }
 
 #[rstest]
-#[case::quota("pods \"one\" is forbidden: exceeded quota: small, requested: pods=1", "QuotaExceeded")]
+#[case::quota(
+    "pods \"one\" is forbidden: exceeded quota: small, requested: pods=1",
+    "QuotaExceeded"
+)]
 #[case::security("pods \"one\" is forbidden: violates PodSecurity \"restricted\"", "Rejected")]
 fn what_the_api_server_refuses(#[case] words: &str, #[case] reason: &str) {
     let found = explain(&observed(None, json!([])), &Outcome::Refused(words.to_owned()));
     assert_eq!(found.reason, reason);
     assert!(found.message.contains(words));
+}
+
+#[test]
+fn a_node_that_went_silent_is_told_before_and_after_it_is_given_up() {
+    let status = json!({"phase": "Running", "conditions": [
+        {"type": "Ready", "status": "False"}, {"type": "ContainersReady", "status": "True"}]});
+    let events = json!([{"metadata": {}, "involvedObject": {}, "reason": "NodeNotReady", "type": "Warning",
+        "message": "Node is not ready"}]);
+    assert_eq!(explain(&observed(Some(status), events), &Outcome::Done).reason, "NodeLost");
+    let status = json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "False"},
+        {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByTaintManager"}]});
+    let mut given_up = observed(Some(status), json!([]));
+    given_up.pod.as_mut().unwrap().metadata.deletion_timestamp =
+        Some(fabrica_crds::time::to_kubernetes(Utc::now()));
+    assert_eq!(explain(&given_up, &Outcome::Done).reason, "NodeLost");
+}
+
+#[test]
+fn what_is_left_of_a_former_session_is_waited_for() {
+    let found = explain(&observed(None, json!([])), &Outcome::Waiting("one-session".to_owned()));
+    assert_eq!((found.stage, found.reason), (Stage::Pending, "Pending"));
 }
 
 #[test]

@@ -28,7 +28,10 @@ pub(super) struct Observed {
 }
 
 /// Looks at a Session's children.
-pub(super) async fn observe(context: &Context, session: &Session) -> Result<Observed, ReconcileError> {
+pub(super) async fn observe(
+    context: &Context,
+    session: &Session,
+) -> Result<Observed, ReconcileError> {
     let namespace = session.namespace().unwrap_or_default();
     let name = session.name_any();
     let pods: Api<Pod> = Api::namespaced(context.client.clone(), &namespace);
@@ -52,7 +55,10 @@ pub(super) async fn observe(context: &Context, session: &Session) -> Result<Obse
         Some(pod) => ask(context, session, pod).await,
         None => None,
     };
-    context.metrics.report(&session.uid().unwrap_or_default(), runtime.as_ref().and_then(|view| view.idle.as_ref()));
+    context.metrics.report(
+        &session.uid().unwrap_or_default(),
+        runtime.as_ref().and_then(|view| view.idle.as_ref()),
+    );
     let events = match ours {
         Some(pod) if !is_ready(pod) => events(context, &namespace, pod, claim.as_ref()).await?,
         _ => Vec::new(),
@@ -103,7 +109,10 @@ pub(super) fn is_ready(pod: &Pod) -> bool {
 }
 
 /// A condition of a pod.
-pub(super) fn condition<'a>(pod: &'a Pod, kind: &str) -> Option<&'a k8s_openapi::api::core::v1::PodCondition> {
+pub(super) fn condition<'a>(
+    pod: &'a Pod,
+    kind: &str,
+) -> Option<&'a k8s_openapi::api::core::v1::PodCondition> {
     pod.status.as_ref()?.conditions.iter().flatten().find(|condition| condition.type_ == kind)
 }
 

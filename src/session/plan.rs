@@ -64,6 +64,8 @@ pub(super) enum Step<K> {
     Annotate(String),
     /// Delete the one with this UID.
     Delete(String),
+    /// A former Session's child of this name is still going.
+    Wait(String),
     /// Somebody else's object has its name.
     Conflict(String),
 }
@@ -74,6 +76,7 @@ pub(super) enum Outcome {
     Done,
     /// The API server said no, in these words: a condition, not an error.
     Refused(String),
+    Waiting(String),
     Conflict(String),
 }
 
@@ -105,11 +108,11 @@ pub(super) fn plan(
     let idle = observed.runtime.as_ref().and_then(|view| view.idle.as_ref());
     let intent = intent(&session.spec, &status, idle, now);
     let wanted = build::pod(session, defaults, keys);
-    let restart_required = observed
-        .pod
-        .as_ref()
-        .filter(|pod| is_ours(session, &pod.metadata))
-        .is_some_and(|pod| pod.annotations().get(names::TEMPLATE_HASH) != wanted.annotations().get(names::TEMPLATE_HASH));
+    let restart_required =
+        observed.pod.as_ref().filter(|pod| is_ours(session, &pod.metadata)).is_some_and(|pod| {
+            pod.annotations().get(names::TEMPLATE_HASH)
+                != wanted.annotations().get(names::TEMPLATE_HASH)
+        });
     Plan {
         intent,
         policy: policy_step(observed, defaults),
@@ -174,7 +177,8 @@ fn is_idle(
 
 /// What stopped it, by the status of the last pass.
 fn stopped_by(status: &SessionStatus) -> Option<StopReason> {
-    let condition = condition::find(&status.conditions, "Suspended").filter(|found| found.status == "True")?;
+    let condition =
+        condition::find(&status.conditions, "Suspended").filter(|found| found.status == "True")?;
     [StopReason::Suspended, StopReason::IdleTimeout, StopReason::ShutdownTime]
         .into_iter()
         .find(|reason| reason.as_str() == condition.reason)
@@ -183,8 +187,14 @@ fn stopped_by(status: &SessionStatus) -> Option<StopReason> {
 fn policy_step(observed: &Observed, defaults: &SessionDefaults) -> Step<NetworkPolicy> {
     let wanted = build::network_policy(&observed.session, defaults);
     match &observed.policy {
-        Some(found) if !is_ours(&observed.session, &found.metadata) => Step::Conflict(found.name_any()),
-        Some(found) if same_template(&found.metadata, &wanted.metadata) => Step::Keep,
+        Some(found) if !is_ours(&observed.session, &found.metadata) => {
+            strange(&observed.session, &found.metadata)
+        }
+        Some(found)
+            if found.spec == wanted.spec && same_template(&found.metadata, &wanted.metadata) =>
+        {
+            Step::Keep
+        }
         _ => Step::Apply(Box::new(wanted)),
     }
 }
@@ -193,8 +203,11 @@ fn claim_step(observed: &Observed) -> Step<PersistentVolumeClaim> {
     let session = &observed.session;
     let Some(wanted) = build::volume_claim(session) else { return Step::Keep };
     let Some(found) = &observed.claim else { return Step::Apply(Box::new(wanted)) };
+    if found.metadata.deletion_timestamp.is_some() {
+        return Step::Wait(found.name_any());
+    }
     if !is_ours(session, &found.metadata) && !is_retained(session, &found.metadata) {
-        return Step::Conflict(found.name_any());
+        return strange(session, &found.metadata);
     }
     let owned = found.metadata.owner_references.as_ref().is_some_and(|owners| !owners.is_empty());
     let should_be_owned = wanted.metadata.owner_references.is_some();
@@ -202,6 +215,22 @@ fn claim_step(observed: &Observed) -> Step<PersistentVolumeClaim> {
         Step::Keep
     } else {
         Step::Apply(Box::new(wanted))
+    }
+}
+
+/// An object of our child's name that is not ours: one that is going, or that goes with a former Session of this
+/// name, is waited for; another stays where it is.
+fn strange<K>(session: &fabrica_crds::Session, metadata: &ObjectMeta) -> Step<K> {
+    let name = metadata.name.clone().unwrap_or_default();
+    let former = metadata.owner_references.iter().flatten().any(|owner| {
+        owner.controller == Some(true)
+            && owner.kind == "Session"
+            && Some(&owner.name) == session.metadata.name.as_ref()
+    });
+    if former || metadata.deletion_timestamp.is_some() {
+        Step::Wait(name)
+    } else {
+        Step::Conflict(name)
     }
 }
 
@@ -215,7 +244,11 @@ fn is_retained(session: &fabrica_crds::Session, metadata: &ObjectMeta) -> bool {
 
 fn same_template(found: &ObjectMeta, wanted: &ObjectMeta) -> bool {
     let hash = |metadata: &ObjectMeta| {
-        metadata.annotations.as_ref().and_then(|annotations| annotations.get(names::TEMPLATE_HASH)).cloned()
+        metadata
+            .annotations
+            .as_ref()
+            .and_then(|annotations| annotations.get(names::TEMPLATE_HASH))
+            .cloned()
     };
     hash(found) == hash(wanted)
 }
@@ -223,7 +256,7 @@ fn same_template(found: &ObjectMeta, wanted: &ObjectMeta) -> bool {
 fn run_step(observed: &Observed, wanted: Pod, now: DateTime<Utc>) -> Step<Pod> {
     let Some(pod) = &observed.pod else { return Step::Create(Box::new(wanted)) };
     if !is_ours(&observed.session, &pod.metadata) {
-        return Step::Conflict(pod.name_any());
+        return strange(&observed.session, &pod.metadata);
     }
     if pod.metadata.deletion_timestamp.is_some() {
         return Step::Keep;
@@ -236,14 +269,19 @@ fn run_step(observed: &Observed, wanted: Pod, now: DateTime<Utc>) -> Step<Pod> {
         };
     }
     match wanted.annotations().get(ANNOTATION) {
-        Some(keys) if pod.annotations().get(ANNOTATION) != Some(keys) => Step::Annotate(keys.clone()),
+        Some(keys) if pod.annotations().get(ANNOTATION) != Some(keys) => {
+            Step::Annotate(keys.clone())
+        }
         _ => Step::Keep,
     }
 }
 
 fn stop_step(observed: &Observed) -> Step<Pod> {
     match &observed.pod {
-        Some(pod) if is_ours(&observed.session, &pod.metadata) && pod.metadata.deletion_timestamp.is_none() => {
+        Some(pod)
+            if is_ours(&observed.session, &pod.metadata)
+                && pod.metadata.deletion_timestamp.is_none() =>
+        {
             Step::Delete(pod.uid().unwrap_or_default())
         }
         _ => Step::Keep,

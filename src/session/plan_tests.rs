@@ -32,8 +32,10 @@ fn idle(last: i64, busy: bool, visible: u32) -> Idle {
 }
 
 fn stopped(reason: &str, when: i64) -> SessionStatus {
-    serde_json::from_value(json!({"stoppedAt": text(when), "conditions": [{"type": "Suspended", "status": "True",
-        "reason": reason, "message": "", "lastTransitionTime": text(when)}]}))
+    serde_json::from_value(
+        json!({"stoppedAt": text(when), "conditions": [{"type": "Suspended", "status": "True",
+        "reason": reason, "message": "", "lastTransitionTime": text(when)}]}),
+    )
     .unwrap()
 }
 
@@ -113,6 +115,27 @@ fn a_foreign_pod_is_a_conflict_and_stays() {
 }
 
 #[test]
+fn children_of_a_former_session_of_this_name_are_waited_for() {
+    let mut pod = live_pod(&minimal());
+    pod.owner_references_mut()[0].uid = "former".to_owned();
+    assert!(matches!(planned(&observed(minimal(), Some(pod))).pod, Step::Wait(_)));
+    let mut policy = build::network_policy(&minimal(), &defaults());
+    policy.owner_references_mut()[0].uid = "former".to_owned();
+    let plan = planned(&Observed { policy: Some(policy), ..observed(minimal(), None) });
+    assert!(matches!(plan.policy, Step::Wait(_)));
+}
+
+#[test]
+fn a_policy_that_somebody_changed_is_put_right() {
+    let mut policy = build::network_policy(&minimal(), &defaults());
+    let with =
+        |policy| planned(&Observed { policy: Some(policy), ..observed(minimal(), None) }).policy;
+    assert_eq!(with(policy.clone()), Step::Keep);
+    policy.spec.as_mut().unwrap().egress = None;
+    assert!(matches!(with(policy), Step::Apply(_)));
+}
+
+#[test]
 fn a_suspended_session_loses_its_pod_and_keeps_its_volume() {
     let asleep = session(json!({"operatingMode": "Suspended", "workspace": {"size": "1Gi"}}));
     let plan = planned(&observed(asleep.clone(), Some(live_pod(&minimal()))));
@@ -123,8 +146,10 @@ fn a_suspended_session_loses_its_pod_and_keeps_its_volume() {
 #[test]
 fn a_pod_that_ended_is_replaced_after_a_while() {
     let mut pod = live_pod(&minimal());
-    let ended = |when: i64| json!({"phase": "Failed", "reason": "Evicted",
-        "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": text(when)}]});
+    let ended = |when: i64| {
+        json!({"phase": "Failed", "reason": "Evicted",
+        "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": text(when)}]})
+    };
     pod.status = serde_json::from_value(ended(995)).unwrap();
     assert_eq!(planned(&observed(minimal(), Some(pod.clone()))).pod, Step::Keep);
     pod.status = serde_json::from_value(ended(990)).unwrap();

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, DurationRound, Utc};
+use fabrica_crds::SessionStatus;
 use fabrica_crds::condition::{Finding, Truth, find, merge};
 use fabrica_crds::session::{Message, MessageType, Phase, messages};
 use fabrica_crds::time::{from_kubernetes, to_kubernetes};
-use fabrica_crds::SessionStatus;
 use fabrica_protocol::runtime::{Event, EventType, WorkspaceState};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
@@ -35,36 +35,52 @@ pub(super) fn report(
         Intent::Run => running(observed, plan, defaults, now),
     };
     let is_ready = ready.truth == Truth::True;
+    let mut messages = told(observed, &before.messages);
+    if phase == Phase::Failed
+        && find(&before.conditions, "Ready").is_none_or(|found| found.reason != ready.reason)
+    {
+        push_cause(&mut messages, &ready.message, now);
+    }
     let was_ready = find(&before.conditions, "Ready").is_some_and(|found| found.status == "True");
-    let was_stopped = find(&before.conditions, "Suspended").is_some_and(|found| found.status == "True");
+    let was_stopped =
+        find(&before.conditions, "Suspended").is_some_and(|found| found.status == "True");
     let stops = matches!(plan.intent, Intent::Stop(_));
     let pod = observed.pod.as_ref().filter(|pod| super::is_ours(session, &pod.metadata));
-    let findings = vec![
-        workspace_ready(observed, &ready, &before),
-        ready,
-        suspended,
-        restart_required(plan),
-    ];
+    let findings =
+        vec![workspace_ready(observed, &ready, &before), ready, suspended, restart_required(plan)];
     SessionStatus {
         phase: Some(phase),
         conditions: merge(&before.conditions, findings, generation, now),
         observed_generation: session.metadata.generation,
         pod_name: pod.map(ResourceExt::name_any),
         pod_ip: pod.and_then(|pod| pod.status.as_ref()?.pod_ip.clone()),
-        started_at: if is_ready && !was_ready { Some(to_kubernetes(now)) } else { before.started_at.clone() },
-        stopped_at: if stops && !was_stopped { Some(to_kubernetes(now)) } else { before.stopped_at.clone() },
+        started_at: if is_ready && !was_ready {
+            Some(to_kubernetes(now))
+        } else {
+            before.started_at.clone()
+        },
+        stopped_at: if stops && !was_stopped {
+            Some(to_kubernetes(now))
+        } else {
+            before.stopped_at.clone()
+        },
         last_activity_at: last_activity(observed, &before),
-        messages: told(observed, &before.messages),
+        messages,
     }
 }
 
 fn stopped(reason: StopReason) -> (Phase, Finding, Finding) {
     let message = match reason {
-        StopReason::Suspended => "Stopped by spec.operatingMode. Set it to Running to go on; the volume is kept.",
-        StopReason::IdleTimeout => "Stopped after spec.idleTimeoutSeconds without activity. Set spec.wakeTime to go on; the volume is kept.",
+        StopReason::Suspended => {
+            "Stopped by spec.operatingMode. Set it to Running to go on; the volume is kept."
+        }
+        StopReason::IdleTimeout => {
+            "Stopped after spec.idleTimeoutSeconds without activity. Set spec.wakeTime to go on; the volume is kept."
+        }
         StopReason::ShutdownTime => "Stopped at spec.shutdownTime. Set spec.wakeTime to go on.",
     };
-    let finding = |kind, truth| Finding { kind, truth, reason: reason.as_str(), message: message.to_owned() };
+    let finding =
+        |kind, truth| Finding { kind, truth, reason: reason.as_str(), message: message.to_owned() };
     (Phase::Stopped, finding("Ready", Truth::False), finding("Suspended", Truth::True))
 }
 
@@ -77,9 +93,11 @@ fn running(
     let Cause { mut stage, mut reason, mut message } = explain(observed, &plan.outcome);
     if stage == Stage::Pending && is_overdue(observed, defaults, now) {
         stage = Stage::Failed;
+        message =
+            format!("Not started within {} s: {message}", defaults.pending_deadline.as_secs());
+        // A cause that has a name of its own keeps it: that is what one looks for.
         if reason == "Pending" {
             reason = "PendingDeadlineExceeded";
-            message = format!("The pod did not start within {} s. {message}", defaults.pending_deadline.as_secs());
         }
     }
     let phase = match stage {
@@ -98,21 +116,27 @@ fn running(
     (phase, ready, suspended)
 }
 
-/// Pending for longer than the deadline, counted from the last moment it was not: the pod's, or the Session's, birth.
+/// Pending for longer than the deadline, counted from the last moment there was no reason to be: the pod's birth, the
+/// last time it was ready, the end of a stop.
 fn is_overdue(observed: &Observed, defaults: &SessionDefaults, now: DateTime<Utc>) -> bool {
     let session = &observed.session;
-    let woken = session.spec.wake_time.as_ref().map(from_kubernetes).filter(|time| *time <= now);
-    let transition = session
-        .status
+    let since = |kind| {
+        let found = session.status.as_ref().and_then(|status| find(&status.conditions, kind))?;
+        (found.status == "False").then(|| from_kubernetes(&found.last_transition_time))
+    };
+    // No pass has yet seen it run, or it was stopped until now.
+    let (Some(not_ready), Some(not_stopped)) = (since("Ready"), since("Suspended")) else {
+        return false;
+    };
+    let born = observed
+        .pod
         .as_ref()
-        .and_then(|status| find(&status.conditions, "Ready"))
-        .filter(|ready| ready.status == "False")
-        .map(|ready| from_kubernetes(&ready.last_transition_time));
-    let stopped = session.status.as_ref().and_then(|status| status.stopped_at.as_ref()).map(from_kubernetes);
-    let born = observed.pod.as_ref().and_then(|pod| pod.metadata.creation_timestamp.as_ref()).map(from_kubernetes);
-    let since = born.or_else(|| [transition, stopped, woken].into_iter().flatten().max());
-    let deadline = chrono::Duration::from_std(defaults.pending_deadline).unwrap_or(chrono::Duration::MAX);
-    since.is_some_and(|since| now - since > deadline)
+        .and_then(|pod| pod.metadata.creation_timestamp.as_ref())
+        .map(from_kubernetes);
+    let since = born.into_iter().chain([not_ready, not_stopped]).fold(not_ready, DateTime::max);
+    let deadline =
+        chrono::Duration::from_std(defaults.pending_deadline).unwrap_or(chrono::Duration::MAX);
+    now - since > deadline
 }
 
 fn workspace_ready(observed: &Observed, ready: &Finding, before: &SessionStatus) -> Finding {
@@ -128,7 +152,9 @@ fn workspace_ready(observed: &Observed, ready: &Finding, before: &SessionStatus)
     let runtime = observed.runtime.as_ref().and_then(|view| view.idle.as_ref());
     match runtime.map(|idle| &idle.workspace) {
         Some(workspace) => match workspace.state {
-            WorkspaceState::Ready => finding(Truth::True, "Cloned", "The repository is in /workspace/repo."),
+            WorkspaceState::Ready => {
+                finding(Truth::True, "Cloned", "The repository is in /workspace/repo.")
+            }
             WorkspaceState::Failed => {
                 let message = workspace.message.as_deref().unwrap_or("A start step failed.");
                 finding(Truth::False, "DependenciesFailed", message)
@@ -140,14 +166,18 @@ fn workspace_ready(observed: &Observed, ready: &Finding, before: &SessionStatus)
         None if matches!(ready.reason, "CloneFailed" | "GitMissing" | "SecretKeyMissing") => {
             finding(Truth::False, ready.reason, &ready.message)
         }
-        None => kept(before).unwrap_or_else(|| finding(Truth::Unknown, "Pending", "The repository is being prepared.")),
+        None => kept(before).unwrap_or_else(|| {
+            finding(Truth::Unknown, "Pending", "The repository is being prepared.")
+        }),
     }
 }
 
 /// A runtime that cannot be reached for a moment changes nothing about the repository.
 fn kept(before: &SessionStatus) -> Option<Finding> {
     let found = find(&before.conditions, "WorkspaceReady")?;
-    let reason = ["Cloned", "DependenciesFailed", "Pending"].into_iter().find(|reason| *reason == found.reason)?;
+    let reason = ["Cloned", "DependenciesFailed", "Pending"]
+        .into_iter()
+        .find(|reason| *reason == found.reason)?;
     let truth = match found.status.as_str() {
         "True" => Truth::True,
         "False" => Truth::False,
@@ -158,15 +188,27 @@ fn kept(before: &SessionStatus) -> Option<Finding> {
 
 fn restart_required(plan: &Plan<Applied>) -> Finding {
     let (reason, message) = if plan.restart_required {
-        ("TemplateChanged", "The spec, or the chart, has changed; it applies at the next start. Suspend and resume, or delete the pod, to have it now.")
+        (
+            "TemplateChanged",
+            "The spec, or the chart, has changed; it applies at the next start. Suspend and resume, or delete the pod, to have it now.",
+        )
     } else {
         ("UpToDate", "The pod is as the spec says.")
     };
-    Finding { kind: "RestartRequired", truth: plan.restart_required.into(), reason, message: message.to_owned() }
+    Finding {
+        kind: "RestartRequired",
+        truth: plan.restart_required.into(),
+        reason,
+        message: message.to_owned(),
+    }
 }
 
 fn last_activity(observed: &Observed, before: &SessionStatus) -> Option<Time> {
-    let told = observed.runtime.as_ref().and_then(|view| view.idle.as_ref()).map(|idle| idle.last_activity_at);
+    let told = observed
+        .runtime
+        .as_ref()
+        .and_then(|view| view.idle.as_ref())
+        .map(|idle| idle.last_activity_at);
     let grain = told.and_then(|time| time.duration_trunc(ACTIVITY_GRAIN).ok());
     let old = before.last_activity_at.as_ref().map(from_kubernetes);
     grain.into_iter().chain(old).max().map(to_kubernetes)
@@ -188,6 +230,15 @@ fn told(observed: &Observed, before: &[Message]) -> Vec<Message> {
     }
     drop_old_progress(&mut all);
     all.split_off(all.len().saturating_sub(messages::KEPT))
+}
+
+/// What went wrong stands among the steps that led to it.
+fn push_cause(all: &mut Vec<Message>, text: &str, now: DateTime<Utc>) {
+    let seq = all.last().map_or(0, |last| last.seq + 1).max(now.timestamp_millis());
+    let text = text.chars().take(messages::TEXT).collect();
+    all.push(Message { seq, time: to_kubernetes(now), kind: MessageType::Failed, text });
+    drop_old_progress(all);
+    all.drain(..all.len().saturating_sub(messages::KEPT));
 }
 
 /// How far a step was is of no interest once something newer is known.
@@ -231,7 +282,9 @@ pub(super) fn next_look(
     };
     let clock = [&spec.wake_time, &spec.shutdown_time];
     let next = clock.into_iter().flatten().map(from_kubernetes).filter(|time| *time > now).min();
-    let until = next.and_then(|time| (time - now).to_std().ok()).map(|wait| wait + Duration::from_millis(100));
+    let until = next
+        .and_then(|time| (time - now).to_std().ok())
+        .map(|wait| wait + Duration::from_millis(100));
     until.map_or(regular, |until| until.min(regular))
 }
 

@@ -33,7 +33,14 @@ fn ready_pod(born: i64, ready: &str) -> k8s_openapi::api::core::v1::Pod {
 }
 
 fn event(second: i64, kind: EventType, text: &str) -> Event {
-    Event { seq: 1, time: at(second), step: "clone".to_owned(), kind, text: text.to_owned(), duration_ms: None }
+    Event {
+        seq: 1,
+        time: at(second),
+        step: "clone".to_owned(),
+        kind,
+        text: text.to_owned(),
+        duration_ms: None,
+    }
 }
 
 #[test]
@@ -53,7 +60,10 @@ fn a_second_pass_over_the_same_says_the_same() {
     let mut observed = Observed {
         session: session(json!({})),
         pod: Some(ready_pod(0, "True")),
-        runtime: Some(RuntimeView { events: vec![event(3, EventType::Finished, "done")], idle: None }),
+        runtime: Some(RuntimeView {
+            events: vec![event(3, EventType::Finished, "done")],
+            idle: None,
+        }),
         ..Observed::default()
     };
     let first = report(&observed, &applied(Intent::Run), &defaults(), at(5));
@@ -63,17 +73,39 @@ fn a_second_pass_over_the_same_says_the_same() {
 
 #[test]
 fn pending_past_the_deadline_is_failed_and_names_the_cause() {
-    let observed = Observed {
+    let mut observed = Observed {
         session: session(json!({})),
         pod: Some(ready_pod(0, "False")),
         ..Observed::default()
     };
+    observed.session.status = Some(report(&observed, &applied(Intent::Run), &defaults(), at(0)));
     let early = report(&observed, &applied(Intent::Run), &defaults(), at(600));
     assert_eq!(early.phase, Some(Phase::Pending));
     let late = report(&observed, &applied(Intent::Run), &defaults(), at(601));
     assert_eq!(late.phase, Some(Phase::Failed));
     let ready = find(&late.conditions, "Ready").unwrap();
     assert_eq!(ready.reason, "PendingDeadlineExceeded");
+    assert_eq!(late.messages.last().unwrap().text, ready.message);
+    observed.session.status = Some(late.clone());
+    assert_eq!(
+        report(&observed, &applied(Intent::Run), &defaults(), at(700)),
+        late,
+        "the cause is told once"
+    );
+}
+
+#[test]
+fn the_deadline_counts_from_the_end_of_a_stop() {
+    let mut observed = Observed { session: session(json!({})), ..Observed::default() };
+    let phase_at = |observed: &Observed, when| {
+        report(observed, &applied(Intent::Run), &defaults(), at(when)).phase
+    };
+    let stop = applied(Intent::Stop(StopReason::Suspended));
+    observed.session.status = Some(report(&observed, &stop, &defaults(), at(0)));
+    assert_eq!(phase_at(&observed, 5000), Some(Phase::Pending));
+    observed.session.status = Some(report(&observed, &applied(Intent::Run), &defaults(), at(5000)));
+    assert_eq!(phase_at(&observed, 5600), Some(Phase::Pending));
+    assert_eq!(phase_at(&observed, 5601), Some(Phase::Failed));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Writes what is generated from the API's types: manifests, the chart's templates, the reference.
 //! `crdgen --check` writes nothing and fails when a file is stale.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -91,7 +92,8 @@ fn reference(crd: &CustomResourceDefinition) -> String {
     };
     for part in ["spec", "status"] {
         if let Some(props) = root.properties.as_ref().and_then(|properties| properties.get(part)) {
-            page += &format!(
+            let _ = write!(
+                page,
                 "\n## {part}\n\n{}\n\n| field | type | meaning |\n|---|---|---|\n",
                 text(props)
             );
@@ -108,7 +110,7 @@ const DEPTH: usize = 2;
 fn rows(page: &mut String, prefix: &str, props: &JSONSchemaProps) {
     for (name, field) in props.properties.iter().flatten() {
         let path = format!("{prefix}{name}");
-        *page += &format!("| `{path}` | {} | {} |\n", kind(field), text(field));
+        let _ = write!(page, "| `{path}` | {} | {} |\n", kind(field), text(field));
         if path.matches('.').count() < DEPTH
             && !path.starts_with("resources")
             && !path.starts_with("conditions")
@@ -125,7 +127,7 @@ fn rules(page: &mut String, props: &JSONSchemaProps) {
     if !sentences.is_empty() {
         *page += "\nThe API server refuses:\n\n";
         for sentence in sentences {
-            *page += &format!("- {sentence}\n");
+            let _ = writeln!(page, "- {sentence}");
         }
     }
 }

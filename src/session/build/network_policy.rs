@@ -30,7 +30,10 @@ const NOT_PUBLIC: [&str; 9] = [
 const NOT_PUBLIC_V6: [&str; 4] = ["::/96", "fc00::/7", "fe80::/10", "ff00::/8"];
 
 /// The policy of a Session's pod.
-pub(in crate::session) fn network_policy(session: &Session, defaults: &SessionDefaults) -> NetworkPolicy {
+pub(in crate::session) fn network_policy(
+    session: &Session,
+    defaults: &SessionDefaults,
+) -> NetworkPolicy {
     let spec = NetworkPolicySpec {
         pod_selector: Some(LabelSelector {
             match_labels: Some(BTreeMap::from([(
@@ -49,7 +52,8 @@ pub(in crate::session) fn network_policy(session: &Session, defaults: &SessionDe
         ),
     };
     let mut metadata = super::metadata(session, names::network_policy(&session.name_any()));
-    metadata.annotations = Some(BTreeMap::from([(names::TEMPLATE_HASH.to_owned(), super::hash(&spec))]));
+    metadata.annotations =
+        Some(BTreeMap::from([(names::TEMPLATE_HASH.to_owned(), super::hash(&spec))]));
     NetworkPolicy { metadata, spec: Some(spec) }
 }
 
@@ -63,7 +67,10 @@ fn ingress(defaults: &SessionDefaults) -> NetworkPolicyIngressRule {
         ..LabelSelector::default()
     };
     let ours = LabelSelector {
-        match_labels: Some(BTreeMap::from([("app.kubernetes.io/name".to_owned(), "fabrica".to_owned())])),
+        match_labels: Some(BTreeMap::from([(
+            "app.kubernetes.io/name".to_owned(),
+            "fabrica".to_owned(),
+        )])),
         match_expressions: Some(vec![LabelSelectorRequirement {
             key: "app.kubernetes.io/component".to_owned(),
             operator: "In".to_owned(),
@@ -106,7 +113,10 @@ fn extra(egress: &Egress) -> NetworkPolicyEgressRule {
 fn block(cidr: &str, except: &[&str]) -> NetworkPolicyPeer {
     let except: Vec<_> = except.iter().map(|range| (*range).to_owned()).collect();
     NetworkPolicyPeer {
-        ip_block: Some(IPBlock { cidr: cidr.to_owned(), except: (!except.is_empty()).then_some(except) }),
+        ip_block: Some(IPBlock {
+            cidr: cidr.to_owned(),
+            except: (!except.is_empty()).then_some(except),
+        }),
         ..NetworkPolicyPeer::default()
     }
 }

@@ -6,9 +6,9 @@ use fabrica_protocol::runtime::PORT;
 use fabrica_protocol::trust::{ANNOTATION, KeyDocument};
 use k8s_openapi::api::core::v1::{
     Capabilities, ConfigMapKeySelector, Container, ContainerPort, DownwardAPIVolumeFile,
-    DownwardAPIVolumeSource, EmptyDirVolumeSource, EnvFromSource, EnvVar, EnvVarSource, HTTPGetAction,
-    LocalObjectReference, ObjectFieldSelector, PersistentVolumeClaimVolumeSource, Pod,
-    PodSecurityContext, PodSpec, Probe, SeccompProfile, SecretEnvSource, SecretKeySelector,
+    DownwardAPIVolumeSource, EmptyDirVolumeSource, EnvFromSource, EnvVar, EnvVarSource,
+    HTTPGetAction, LocalObjectReference, ObjectFieldSelector, PersistentVolumeClaimVolumeSource,
+    Pod, PodSecurityContext, PodSpec, Probe, SeccompProfile, SecretEnvSource, SecretKeySelector,
     SecurityContext, Volume, VolumeMount,
 };
 use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
@@ -32,7 +32,11 @@ pub(in crate::session) const CONTAINER: &str = "session";
 pub(in crate::session) const INIT_CONTAINER: &str = "runtime";
 
 /// The pod of a Session.
-pub(in crate::session) fn pod(session: &Session, defaults: &SessionDefaults, keys: &KeyDocument) -> Pod {
+pub(in crate::session) fn pod(
+    session: &Session,
+    defaults: &SessionDefaults,
+    keys: &KeyDocument,
+) -> Pod {
     let spec = pod_spec(session, defaults);
     let template = session.spec.pod_template.clone().unwrap_or_default();
     let mut metadata = super::metadata(session, names::pod(&session.name_any()));
@@ -65,11 +69,17 @@ fn pod_spec(session: &Session, defaults: &SessionDefaults) -> PodSpec {
             run_as_group: Some(USER),
             fs_group: Some(USER),
             fs_group_change_policy: Some("OnRootMismatch".to_owned()),
-            seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".to_owned(), localhost_profile: None }),
+            seccomp_profile: Some(SeccompProfile {
+                type_: "RuntimeDefault".to_owned(),
+                localhost_profile: None,
+            }),
             ..PodSecurityContext::default()
         }),
         image_pull_secrets: spec.image_pull_secrets.as_ref().map(|secrets| {
-            secrets.iter().map(|secret| LocalObjectReference { name: secret.name.clone() }).collect()
+            secrets
+                .iter()
+                .map(|secret| LocalObjectReference { name: secret.name.clone() })
+                .collect()
         }),
         node_selector: template.node_selector,
         tolerations: template.tolerations,
@@ -219,10 +229,12 @@ fn source(source: &VariableSource) -> EnvVarSource {
             key: reference.key.clone(),
             optional: None,
         }),
-        config_map_key_ref: source.config_map_key_ref.as_ref().map(|reference| ConfigMapKeySelector {
-            name: reference.name.clone(),
-            key: reference.key.clone(),
-            optional: None,
+        config_map_key_ref: source.config_map_key_ref.as_ref().map(|reference| {
+            ConfigMapKeySelector {
+                name: reference.name.clone(),
+                key: reference.key.clone(),
+                optional: None,
+            }
         }),
         ..EnvVarSource::default()
     }
@@ -230,7 +242,11 @@ fn source(source: &VariableSource) -> EnvVarSource {
 
 /// Secrets reach the runtime's own environment, which its children cannot read. A missing one is told by the kubelet.
 fn secrets(session: &Session) -> Vec<EnvFromSource> {
-    let repository = session.spec.repository.as_ref().and_then(|repository: &Repository| repository.secret_ref.as_ref());
+    let repository = session
+        .spec
+        .repository
+        .as_ref()
+        .and_then(|repository: &Repository| repository.secret_ref.as_ref());
     let credentials = session.spec.credentials_ref.as_ref();
     [(repository, "FABRICA_REPOSITORY_"), (credentials, "FABRICA_CREDENTIAL_")]
         .into_iter()

@@ -1,0 +1,145 @@
+//! The calls of a Session's first passes, in order, and the silence after them.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use http::{Method, Request, Response, StatusCode};
+use kube::client::Body;
+use serde_json::{Value, json};
+
+use super::build::tests::{defaults, minimal};
+use super::*;
+
+const POD: &str = "/api/v1/namespaces/demo/pods/one-session";
+const POLICY: &str = "/apis/networking.k8s.io/v1/namespaces/demo/networkpolicies/one-session";
+const STATUS: &str = "/apis/fabrica.dev/v1alpha1/namespaces/demo/sessions/one/status";
+const PODS: &str = "/api/v1/namespaces/demo/pods";
+const POD_EVENTS: &str = "/api/v1/namespaces/demo/events";
+const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/demo/events";
+
+/// What an API server keeps, and what it was asked.
+#[derive(Default)]
+struct Server {
+    objects: Mutex<BTreeMap<String, Value>>,
+    calls: Mutex<Vec<String>>,
+}
+
+impl Server {
+    fn calls(&self) -> Vec<String> {
+        std::mem::take(&mut *self.calls.lock().unwrap())
+    }
+
+    fn get(&self, path: &str) -> Value {
+        self.objects.lock().unwrap()[path].clone()
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path().to_owned();
+        self.calls.lock().unwrap().push(format!("{} {path}", parts.method));
+        let mut body: Value =
+            serde_json::from_slice(&body.collect_bytes().await.unwrap()).unwrap_or_default();
+        if path == STATUS {
+            body["spec"] = json!({});
+        }
+        let mut objects = self.objects.lock().unwrap();
+        let found = match parts.method {
+            Method::GET if path == POD_EVENTS => Some(json!({"metadata": {}, "items": []})),
+            Method::GET => objects.get(&path).cloned(),
+            Method::POST => {
+                let name = body["metadata"]["name"].as_str().unwrap_or_default();
+                objects.insert(format!("{path}/{name}"), body.clone());
+                Some(body)
+            }
+            _ => {
+                objects.insert(path, body.clone());
+                Some(body)
+            }
+        };
+        let (code, found) = found
+            .map_or((StatusCode::NOT_FOUND, json!({"code": 404, "reason": "NotFound"})), |found| {
+                (StatusCode::OK, found)
+            });
+        Response::builder().status(code).body(Body::from(found.to_string().into_bytes())).unwrap()
+    }
+}
+
+/// A context whose client speaks to this server.
+fn context(server: Arc<Server>) -> Arc<Context> {
+    let (service, mut handle) = tower_test::mock::pair::<Request<Body>, Response<Body>>();
+    tokio::spawn(async move {
+        while let Some((request, respond)) = handle.next_request().await {
+            respond.send_response(server.answer(request).await);
+        }
+    });
+    let client = kube::Client::new(service, "demo");
+    let keys = Keys::default();
+    Arc::new(Context::new(client, defaults(), keys.clone(), RuntimeClient::new(keys).unwrap()))
+}
+
+/// The Session with the status that was last written.
+fn session(server: &Server) -> Arc<Session> {
+    let mut session = minimal();
+    let written = server.objects.lock().unwrap().get(STATUS).cloned();
+    session.status =
+        written.and_then(|object| serde_json::from_value(object["status"].clone()).unwrap());
+    Arc::new(session)
+}
+
+#[tokio::test]
+async fn a_session_is_made_once_and_then_left_alone() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let server = Arc::new(Server::default());
+    let context = context(server.clone());
+
+    reconcile(session(&server), context.clone()).await.unwrap();
+    assert_eq!(
+        server.calls(),
+        [
+            format!("GET {POD}"),
+            format!("GET {POLICY}"),
+            // The policy stands before the pod it guards.
+            format!("PATCH {POLICY}"),
+            format!("POST {PODS}"),
+            format!("PATCH {STATUS}"),
+            format!("POST {EVENTS}"),
+        ]
+    );
+
+    let mut pod = server.get(POD);
+    pod["status"] = json!({"podIP": "10.0.0.9", "phase": "Running",
+        "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}]});
+    server.objects.lock().unwrap().insert(POD.to_owned(), pod);
+    reconcile(session(&server), context.clone()).await.unwrap();
+    assert_eq!(
+        server.calls(),
+        [
+            format!("GET {POD}"),
+            format!("GET {POLICY}"),
+            format!("PATCH {STATUS}"),
+            format!("POST {EVENTS}")
+        ]
+    );
+    assert_eq!(session(&server).status.as_ref().unwrap().phase, Some(Phase::Running));
+
+    for _ in 0..3 {
+        reconcile(session(&server), context.clone()).await.unwrap();
+        assert_eq!(
+            server.calls(),
+            [format!("GET {POD}"), format!("GET {POLICY}")],
+            "a quiet object is only looked at"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_object_that_cannot_be_read_is_told_and_left() {
+    let server = Arc::new(Server::default());
+    let broken: Guarded = serde_json::from_value(json!({
+        "apiVersion": "fabrica.dev/v1alpha1", "kind": "Session", "metadata": {"name": "one", "namespace": "demo"},
+        "spec": {"mode": "Unheard"},
+    }))
+    .unwrap();
+    guarded(Arc::new(broken), context(server.clone())).await.unwrap();
+    assert!(server.calls().is_empty());
+}
