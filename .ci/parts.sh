@@ -37,19 +37,12 @@ part_licences() {
   "$(tool_path cargo-deny)" --offline --log-level error check --hide-inclusion-graph bans licenses sources
 }
 
-# Modules form no circles.
-part_modules() {
-  local package
-  build_tool cargo-modules
-  for package in fabrica-crds fabrica-protocol fabrica-operator fabrica-gateway fabrica-runtime; do
-    "$(tool_path cargo-modules)" dependencies --acyclic --lib --package "$package" --no-externs --no-fns --no-traits \
-      --no-types --layout none >/dev/null
-  done
-}
+part_modules() { "$CI_FOLDER/circles" src crds/src gateway/src gateway/protocol/src images/runtime/src; }
 
 check_all() {
   run_part scripts part_scripts
   run_part lengths "$CI_FOLDER/lengths"
+  run_part modules part_modules
   run_part web part_web
   run_part format part_format
   run_part lints part_lints
@@ -57,5 +50,4 @@ check_all() {
   run_part generated part_generated
   run_part chart part_chart
   run_part licences part_licences
-  run_part modules part_modules
 }

@@ -12,7 +12,6 @@ tool_source() {
     helm) echo helm.sh/helm/v3/cmd/helm@v3.22.0 ;;
     local-path-provisioner) echo github.com/rancher/local-path-provisioner@v0.0.30 ;;
     cargo-deny) echo cargo-deny@0.20.2 ;;
-    cargo-modules) echo cargo-modules@0.27.0 ;;
     *) fail "no such tool: $1" ;;
   esac
 }
