@@ -16,7 +16,19 @@ app.kubernetes.io/component: {{ .component }}
 
 {{/* A full image name. Call with root and image. */}}
 {{- define "fabrica.image" -}}
-{{ .root.Values.image.registry }}/{{ .image.repository }}:{{ .image.tag | default .root.Chart.AppVersion }}
+{{- $name := printf "%s/%s" .root.Values.image.registry .image.repository }}
+{{- if .image.digest }}{{ $name }}@{{ .image.digest }}
+{{- else }}{{ $name }}:{{ .image.tag | default .root.Chart.AppVersion }}
+{{- end }}
+{{- end }}
+
+{{/* Replicas on different nodes, where there are several. Call with root and component. */}}
+{{- define "fabrica.spread" -}}
+- maxSkew: 1
+  topologyKey: kubernetes.io/hostname
+  whenUnsatisfiable: ScheduleAnyway
+  labelSelector:
+    matchLabels: {{- include "fabrica.selector" . | nindent 6 }}
 {{- end }}
 
 {{/* What every pod of ours is allowed: nothing. */}}
