@@ -10,7 +10,7 @@ use tokio::time::Instant;
 /// The delay after a first failure; it doubles with each one after it.
 const BASE: Duration = Duration::from_secs(1);
 /// The longest delay: what is broken for long is looked at every five minutes.
-const CAP: Duration = Duration::from_secs(300);
+const CAP: Duration = Duration::from_mins(5);
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {

@@ -165,7 +165,7 @@ pub async fn run(
 /// A pass over an object that can be read. One that cannot is told, and looked at again when it changes.
 async fn guarded(session: Arc<Guarded>, context: Arc<Context>) -> Result<Action, ReconcileError> {
     match &session.0 {
-        Ok(session) => attempt(Arc::new(session.clone()), context).await,
+        Ok(session) => Box::pin(attempt(Arc::new(session.clone()), context)).await,
         Err(invalid) => {
             let (namespace, name) = (session.namespace().unwrap_or_default(), session.name_any());
             tracing::warn!(namespace, name, error = invalid.error, "a Session cannot be read");
@@ -190,7 +190,7 @@ async fn attempt(session: Arc<Session>, context: Arc<Context>) -> Result<Action,
     }
     let outcome = context
         .retry
-        .attempt(&uid, reconcile(session, context.clone()).instrument(span.clone()))
+        .attempt(&uid, Box::pin(reconcile(session, context.clone())).instrument(span.clone()))
         .await;
     context.metrics.reconciled(outcome.is_ok(), started.elapsed());
     if let Err(error) = &outcome {
@@ -230,7 +230,7 @@ fn is_ours(session: &Session, metadata: &kube::api::ObjectMeta) -> bool {
 }
 
 /// Between two looks at a Session that nothing is expected of.
-const QUIET: Duration = Duration::from_secs(3600);
+const QUIET: Duration = Duration::from_hours(1);
 
 #[cfg(test)]
 #[path = "session/call_tests.rs"]

@@ -1,6 +1,12 @@
 //! Every rule of the schema, both ways, by the same CEL that the API server evaluates; the end-to-end suite proves the
 //! rest on a real one.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::needless_pass_by_value,
+    reason = "tests: calls read like manifests"
+)]
+
 use fabrica_crds::Session;
 use rstest::rstest;
 use serde_json::{Value, json};

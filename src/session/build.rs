@@ -75,6 +75,7 @@ pub(super) mod tests {
         session(example["spec"].clone())
     }
 
+    #[expect(clippy::needless_pass_by_value, reason = "calls read like manifests")]
     pub(in crate::session) fn session(spec: serde_json::Value) -> Session {
         serde_json::from_value(serde_json::json!({
             "apiVersion": "fabrica.dev/v1alpha1", "kind": "Session", "spec": spec,
@@ -94,7 +95,7 @@ pub(super) mod tests {
                 .unwrap(),
             egress: vec![Egress { cidr: "10.1.0.0/16".to_owned(), ports: vec![5432] }],
             install_dependencies: true,
-            pending_deadline: Duration::from_secs(600),
+            pending_deadline: Duration::from_mins(10),
         }
     }
 

@@ -92,7 +92,7 @@ async fn a_session_is_made_once_and_then_left_alone() {
     let server = Arc::new(Server::default());
     let context = context(server.clone());
 
-    reconcile(session(&server), context.clone()).await.unwrap();
+    Box::pin(reconcile(session(&server), context.clone())).await.unwrap();
     assert_eq!(
         server.calls(),
         [
@@ -110,7 +110,7 @@ async fn a_session_is_made_once_and_then_left_alone() {
     pod["status"] = json!({"podIP": "10.0.0.9", "phase": "Running",
         "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:00Z"}]});
     server.objects.lock().unwrap().insert(POD.to_owned(), pod);
-    reconcile(session(&server), context.clone()).await.unwrap();
+    Box::pin(reconcile(session(&server), context.clone())).await.unwrap();
     assert_eq!(
         server.calls(),
         [
@@ -123,7 +123,7 @@ async fn a_session_is_made_once_and_then_left_alone() {
     assert_eq!(session(&server).status.as_ref().unwrap().phase, Some(Phase::Running));
 
     for _ in 0..3 {
-        reconcile(session(&server), context.clone()).await.unwrap();
+        Box::pin(reconcile(session(&server), context.clone())).await.unwrap();
         assert_eq!(
             server.calls(),
             [format!("GET {POD}"), format!("GET {POLICY}")],
@@ -140,6 +140,6 @@ async fn an_object_that_cannot_be_read_is_told_and_left() {
         "spec": {"mode": "Unheard"},
     }))
     .unwrap();
-    guarded(Arc::new(broken), context(server.clone())).await.unwrap();
+    Box::pin(guarded(Arc::new(broken), context(server.clone()))).await.unwrap();
     assert!(server.calls().is_empty());
 }

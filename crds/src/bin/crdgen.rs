@@ -110,7 +110,7 @@ const DEPTH: usize = 2;
 fn rows(page: &mut String, prefix: &str, props: &JSONSchemaProps) {
     for (name, field) in props.properties.iter().flatten() {
         let path = format!("{prefix}{name}");
-        let _ = write!(page, "| `{path}` | {} | {} |\n", kind(field), text(field));
+        let _ = writeln!(page, "| `{path}` | {} | {} |", kind(field), text(field));
         if path.matches('.').count() < DEPTH
             && !path.starts_with("resources")
             && !path.starts_with("conditions")
