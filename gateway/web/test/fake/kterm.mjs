@@ -1,8 +1,7 @@
-// A stand-in for a session's runtime: kterm.v1 with one terminal whose "shell" answers a handful of words. It is for
+// A stand-in for a session's runtime: kterm.v1 over a bash that `script` gives a terminal of fixed size. It is for
 // working on the page without a cluster; the real runtime is tested end to end.
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
+import { spawn } from "node:child_process";
 
 function frame(type, terminal, size) {
   const bytes = Buffer.alloc(4 + size);
@@ -23,11 +22,23 @@ export class FakeTerminal {
     this.output = Buffer.alloc(0);
     this.inputs = new Map();
     this.sockets = new Set();
-    this.line = "";
     this.alive = true;
+    this.code = 0;
     this.cols = 80;
     this.rows = 24;
-    this.print(this.prompt);
+  }
+
+  /** The shell starts when somebody first looks. */
+  start() {
+    if (this.shell !== undefined) return;
+    const env = { PATH: process.env.PATH, HOME: "/tmp", TERM: "xterm-256color", PS1: this.prompt, LANG: "C.UTF-8" };
+    this.shell = spawn("script", ["--quiet", "--flush", "--return", "--command", "stty cols 80 rows 24; exec bash --norc", "/dev/null"], { env, cwd: "/tmp" });
+    this.shell.stdout.on("data", (bytes) => this.print(bytes));
+    this.shell.on("close", (code) => {
+      this.alive = false;
+      this.code = code ?? 0;
+      for (const socket of this.sockets) this.sendExit(socket);
+    });
   }
 
   info(clientId) {
@@ -35,8 +46,7 @@ export class FakeTerminal {
     return { id, key, title: "bash", cwd: "/workspace/repo", alive, cols, rows, head: this.output.length, tail: 0, in_off: this.inputs.get(clientId) ?? 0 };
   }
 
-  print(text) {
-    const bytes = Buffer.from(encoder.encode(text));
+  print(bytes) {
     const at = this.output.length;
     this.output = Buffer.concat([this.output, bytes]);
     for (const socket of this.sockets) this.send(socket, at);
@@ -52,6 +62,7 @@ export class FakeTerminal {
   }
 
   attach(socket, have) {
+    this.start();
     if (have === undefined) {
       const head = frame(0x82, this.id, 13);
       head.writeUInt16LE(this.cols, 12);
@@ -66,6 +77,7 @@ export class FakeTerminal {
   sendExit(socket) {
     const exit = frame(0x85, this.id, 13);
     exit.writeBigUInt64LE(BigInt(this.output.length), 4);
+    exit.writeInt32LE(this.code, 12);
     socket.send(exit);
   }
 
@@ -76,37 +88,7 @@ export class FakeTerminal {
     const ack = frame(0x83, this.id, 8);
     ack.writeBigUInt64LE(BigInt(this.inputs.get(clientId)), 4);
     socket.send(ack);
-    for (const char of decoder.decode(fresh)) this.key(char);
-  }
-
-  key(char) {
-    if (char === "\r") {
-      this.print("\r\n");
-      const line = this.line;
-      this.line = "";
-      this.run(line.trim());
-    } else if (char === "\x7f") {
-      if (this.line !== "") this.print("\b \b");
-      this.line = this.line.slice(0, -1);
-    } else if (char >= " ") {
-      this.line += char;
-      this.print(char);
-    }
-  }
-
-  run(line) {
-    if (line === "exit") {
-      this.print("exit\r\n");
-      this.alive = false;
-      for (const socket of this.sockets) this.sendExit(socket);
-      return;
-    }
-    if (line === "ls") this.print("\x1b[34mcrds\x1b[0m  \x1b[34msrc\x1b[0m  Cargo.toml  README.md\r\n");
-    else if (line === "colors") for (let n = 0; n < 16; n += 1) this.print(`\x1b[38;5;${n}m${String(n).padStart(3)} ${"█".repeat(8)} the quick brown fox\x1b[0m\r\n`);
-    else if (line === "flood") for (let n = 0; n < 20_000; n += 1) this.print(`line ${n}\r\n`);
-    else if (line.startsWith("echo ")) this.print(`${line.slice(5)}\r\n`);
-    else if (line !== "") this.print(`bash: ${line}: command not found\r\n`);
-    this.print(this.prompt);
+    this.shell.stdin.write(fresh);
   }
 }
 

@@ -31,18 +31,21 @@ async function handle(request, response) {
   const path = url.pathname.slice("/api/v1".length);
   if (path === "/login") return login(await body(request), response);
   if (path === "/logout") return void response.writeHead(204, { "set-cookie": "fake=; Path=/; Max-Age=0" }).end();
-  if (!request.headers.cookie?.includes("fake=1")) return problem(response, 401, "Log in first.");
+  if (!knows(request)) return problem(response, 401, "Log in first.");
   if (path === "/me") return answer(response, 200, { username: "system:serviceaccount:demo:ada", groups: [], expiresAt: "2030-01-01T00:00:00Z", defaultNamespace: "demo", namespaces: [{ name: "demo", createSessions: true }, { name: "team-b", createSessions: true }] });
   if (path === "/sessions") return answer(response, 200, { items: visible() });
   if (path === "/events") return events(response);
   const [, namespace, name, rest = ""] = /^\/namespaces\/([^/]+)\/sessions(?:\/([^/]+))?(\/.*)?$/.exec(path) ?? [];
   if (namespace === undefined) return problem(response, 404, "There is no such address.");
+  if (name === undefined && request.method === "GET") return answer(response, 200, { items: visible().filter((session) => session.namespace === namespace) });
   if (name === undefined) return create(namespace, await body(request), response);
   const found = sessions.get(namespace, name);
   if (found === undefined) return problem(response, 404, "There is no such session.");
   if (rest.startsWith("/files")) return file(request, decodeURIComponent(rest.slice("/files/".length)), response);
   return act(request.method, rest, found.session, response);
 }
+
+const knows = ({ headers }) => headers.cookie?.includes("fake=1") === true || headers.authorization !== undefined;
 
 const visible = () => (empty ? [] : [...sessions.all.values()].map(({ session }) => session));
 
@@ -63,7 +66,7 @@ function act(method, rest, session, response) {
 }
 
 function login({ token }, response) {
-  if (token === "wrong") return problem(response, 401, "The API server does not accept this token.");
+  if (token === "wrong" || token === "not-a-token") return problem(response, 401, "The API server does not accept this token.");
   response.writeHead(200, { "content-type": "application/json", "set-cookie": "fake=1; Path=/; HttpOnly; SameSite=Strict" }).end('{"username":"ada","expiresAt":"2030-01-01T00:00:00Z"}');
 }
 
@@ -137,7 +140,7 @@ server.on("upgrade", (request, socket, head) => {
   const found = sessions.get(namespace, name);
   sockets.handleUpgrade(request, socket, head, (client) => {
     if (found === undefined) return client.close(4404, "no such session");
-    if (!request.headers.cookie?.includes("fake=1")) return client.close(4401, "not logged in");
+    if (!knows(request)) return client.close(4401, "not logged in");
     if (found.session.status?.phase !== "Running") return client.close(4503, "ra=1000 not ready");
     serveTerminal(client, found.pod);
   });

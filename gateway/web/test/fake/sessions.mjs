@@ -18,7 +18,7 @@ export class Sessions extends EventEmitter {
   key = (namespace, name) => `${namespace}/${name}`;
 
   add(namespace, name, spec, status, minutes = 0) {
-    const prompt = `\x1b[32mdeveloper@${name}\x1b[0m:\x1b[34m/workspace/repo\x1b[0m$ `;
+    const prompt = `\\[\x1b[32m\\]developer@${name}\\[\x1b[0m\\]:\\[\x1b[34m\\]/workspace/repo\\[\x1b[0m\\]$ `;
     const session = { namespace, name, uid: randomUUID(), createdAt: ago(minutes), generation: 1, resourceVersion: "0", spec, status };
     const pod = { epoch: randomUUID().replaceAll("-", "").slice(0, 16), role: "control", connections: 0, prompt, terminals: new Map([[1, new FakeTerminal(1, prompt)]]) };
     this.all.set(this.key(namespace, name), { session, pod });

@@ -1,0 +1,3 @@
+import { removeOurs } from "./api";
+
+export default removeOurs;

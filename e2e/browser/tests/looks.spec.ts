@@ -1,0 +1,110 @@
+import AxeBuilder from "@axe-core/playwright";
+import { expect, test, type Page } from "@playwright/test";
+import { createSession, namespace, untilReady } from "../support/api";
+import { uniqueName } from "../support/environment";
+import { Terminal } from "../support/terminal";
+
+const name = uniqueName("looks");
+
+test.beforeAll(async () => {
+  await createSession(name, { workspace: { size: "1Gi" } });
+  await untilReady(name);
+});
+
+/** Every page and layer, by how one comes to it. */
+const PAGES: [string, (page: Page) => Promise<void>][] = [
+  ["the list", async (page) => {
+    await page.goto("/sessions");
+    await expect(page.getByRole("link", { name, exact: true })).toBeVisible();
+  }],
+  ["the empty list", async (page) => {
+    await page.route("**/api/v1/sessions?*", (route) => route.fulfill({ json: { items: [] } }));
+    await page.route("**/api/v1/events", (route) => route.abort());
+    await page.goto("/sessions");
+    await expect(page.getByRole("heading", { name: "No sessions yet" })).toBeVisible();
+  }],
+  ["the create dialog", async (page) => {
+    await page.goto("/sessions?new");
+    await page.getByRole("textbox", { name: "Name", exact: true }).fill("Not.Good");
+    await page.getByLabel("Branch").fill("x");
+    await page.getByText("More", { exact: true }).click();
+    await expect(page.getByRole("alert").first()).toBeVisible();
+  }],
+  ["a menu", async (page) => {
+    await page.goto("/sessions");
+    await page.getByRole("button", { name: `Actions for ${name}` }).click();
+    await expect(page.getByRole("menu")).toBeVisible();
+  }],
+  ["the delete dialog", async (page) => {
+    await page.goto("/sessions");
+    await page.getByRole("button", { name: `Actions for ${name}` }).click();
+    await page.getByRole("menuitem", { name: "Delete…" }).click();
+    await expect(page.getByRole("dialog")).toBeVisible();
+  }],
+  ["the palette", async (page) => {
+    await page.goto("/sessions");
+    await page.getByRole("link", { name, exact: true }).waitFor();
+    await page.keyboard.press("Control+k");
+    await expect(page.getByRole("option").first()).toBeVisible();
+  }],
+  ["a terminal with its files", async (page) => {
+    await page.goto(`/ns/${await namespace()}/sessions/${name}`);
+    await new Terminal(page).connected();
+    await page.getByRole("button", { name: "Files", exact: true }).click();
+    await expect(page.getByRole("complementary", { name: "Files" })).toBeVisible();
+  }],
+  ["a session that is not there", async (page) => {
+    await page.goto(`/ns/${await namespace()}/sessions/not-there`);
+    await expect(page.getByRole("heading", { name: /There is no session/ })).toBeVisible();
+  }],
+];
+
+for (const theme of ["dark", "light"] as const) {
+  test.describe(`in the ${theme} theme`, () => {
+    // Animations end at once, so that colours are what they will be.
+    test.use({ colorScheme: theme, contextOptions: { reducedMotion: "reduce" } });
+
+    for (const [what, go] of PAGES) {
+      test(`${what} has no accessibility errors and fits 360 px`, async ({ page }) => {
+        await go(page);
+        await expectNoViolations(page);
+        await page.setViewportSize({ width: 360, height: 740 });
+        await expectNoViolations(page);
+        await expectNoSidewaysScroll(page);
+      });
+    }
+
+    test.describe("without a login", () => {
+      test.use({ storageState: { cookies: [], origins: [] } });
+      test("the login page has no accessibility errors and fits 360 px", async ({ page }) => {
+        await page.goto("/login");
+        await page.getByRole("button", { name: "Log in" }).click();
+        await expectNoViolations(page);
+        await page.setViewportSize({ width: 360, height: 740 });
+        await expectNoSidewaysScroll(page);
+      });
+    });
+  });
+}
+
+async function expectNoViolations(page: Page): Promise<void> {
+  // A menu floats above the page and belongs to its button, not to a landmark.
+  const menuIsOpen = (await page.getByRole("menu").count()) > 0;
+  const { violations } = await new AxeBuilder({ page }).disableRules(menuIsOpen ? ["region"] : []).analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`)).toEqual([]);
+}
+
+async function expectNoSidewaysScroll(page: Page): Promise<void> {
+  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  expect(wide).toBe(0);
+}
+
+test("the theme can be chosen and is kept", async ({ page }) => {
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.goto("/sessions");
+  await expect(page.locator("html")).toHaveAttribute("data-theme", "light");
+  await page.getByRole("button", { name: "User menu" }).click();
+  await page.getByRole("menuitemradio", { name: "Dark" }).click();
+  await page.reload();
+  await expect(page.locator("html")).toHaveAttribute("data-theme", "dark");
+});

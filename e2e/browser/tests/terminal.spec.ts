@@ -1,0 +1,134 @@
+import { expect, test, type Page } from "@playwright/test";
+import { createSession, namespace, untilReady } from "../support/api";
+import { CHROMIUM_FLAGS, environment, uniqueName } from "../support/environment";
+import { Line } from "../support/line";
+import { READABLE, Terminal } from "../support/terminal";
+
+test.use({ launchOptions: { executablePath: "/usr/bin/chromium", args: [...CHROMIUM_FLAGS, ...READABLE] } });
+
+const name = uniqueName("terminal");
+
+test.beforeAll(async () => {
+  await createSession(name, { workspace: { size: "1Gi" } });
+  await untilReady(name);
+});
+
+async function open(page: Page, base = ""): Promise<Terminal> {
+  await page.goto(`${base}/ns/${await namespace()}/sessions/${name}`);
+  const terminal = new Terminal(page);
+  await terminal.connected();
+  return terminal;
+}
+
+test("a shell works, and a reload finds it as it was", async ({ page }) => {
+  const terminal = await open(page);
+  await terminal.run("KEPT=here; echo answer-$((40 + 2))", "answer-42");
+  await page.reload();
+  await terminal.connected();
+  await expect(terminal.screen).toContainText("answer-42");
+  await terminal.run("echo still-$KEPT", "still-here");
+});
+
+test("keys typed while the line is cut arrive once, and output of that time is not lost", async ({ page, context }) => {
+  const line = await Line.open();
+  try {
+    const terminal = await open(page, line.url);
+    await terminal.run("echo first-$((1 + 1))", "first-2");
+    await page.keyboard.type("for i in $(seq 5); do sleep 0.3; echo tick-$i; done");
+    await page.keyboard.press("Enter");
+    await expect(terminal.screen).toContainText("tick-1");
+    line.cut();
+    await context.setOffline(true);
+    await page.keyboard.type("echo typed-$((2 + 2))");
+    await expect(page.locator("header [data-connection]")).toContainText(/Offline, \d+ keys waiting/);
+    line.mend();
+    await context.setOffline(false);
+    await terminal.connected();
+    await page.keyboard.press("Enter");
+    await expect(terminal.screen).toContainText("typed-4");
+    const lines = (await terminal.text()).split("\n");
+    expect(lines.filter((each) => /^tick-\d$/.test(each))).toEqual([1, 2, 3, 4, 5].map((tick) => `tick-${tick}`));
+    expect(lines.filter((each) => each === "typed-4")).toHaveLength(1);
+  } finally {
+    line.close();
+  }
+});
+
+test("a cut line comes back by itself, without an event to help", async ({ page }) => {
+  const line = await Line.open();
+  try {
+    const terminal = await open(page, line.url);
+    line.cut();
+    await expect(page.locator("header [data-connection]")).toContainText(/Reconnecting \(attempt \d+/);
+    line.mend();
+    await terminal.connected();
+    await terminal.run("echo back-$((3 + 3))", "back-6");
+  } finally {
+    line.close();
+  }
+});
+
+test("a login that ends is asked for in place, and the shell goes on", async ({ page, context }) => {
+  const line = await Line.open();
+  try {
+    const terminal = await open(page, line.url);
+    await terminal.run("echo before-$((4 + 4))", "before-8");
+    await context.clearCookies();
+    line.cut();
+    line.mend();
+    const dialog = page.getByRole("dialog", { name: "Log in again" });
+    await dialog.getByLabel("Kubernetes token").fill(environment().token);
+    await page.keyboard.press("Enter");
+    await expect(dialog).toBeHidden();
+    await terminal.connected();
+    await expect(terminal.screen).toContainText("before-8");
+    await terminal.run("echo after-$((5 + 5))", "after-10");
+  } finally {
+    line.close();
+  }
+});
+
+test("a paste arrives whole, and a selection can be copied", async ({ page }) => {
+  const terminal = await open(page);
+  await page.evaluate(() => navigator.clipboard.writeText(`echo ${"p".repeat(900)} | tr -d '\\n' | wc -c`));
+  await page.locator(".xterm-helper-textarea").focus();
+  await page.keyboard.press("Control+Shift+V");
+  await page.keyboard.press("Enter");
+  await expect(terminal.screen).toContainText("900");
+  await terminal.run("clear; echo copy-$((6 + 6))", "copy-12");
+  // The emulator takes the mouse itself, so the word is pressed by its place.
+  const word = await terminal.screen.getByText("copy-12", { exact: true }).first().boundingBox();
+  await page.mouse.dblclick((word?.x ?? 0) + 8, (word?.y ?? 0) + 8);
+  await page.keyboard.press("Control+Shift+C");
+  await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toContain("12");
+});
+
+test("a file is uploaded by drop, listed, and downloaded", async ({ page }) => {
+  const terminal = await open(page);
+  const files = await page.evaluateHandle(() => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File(["dropped here\n"], "dropped file.txt", { type: "text/plain" }));
+    return transfer;
+  });
+  const area = page.getByRole("region", { name: /Terminal/ });
+  await area.dispatchEvent("dragover", { dataTransfer: files });
+  await expect(page.getByText("Drop to upload")).toBeVisible();
+  await area.dispatchEvent("drop", { dataTransfer: files });
+  await expect(page.getByText("Uploaded to /workspace/dropped file.txt", { exact: true })).toBeVisible();
+  await terminal.run("cat '/workspace/dropped file.txt'", "dropped here");
+  await page.getByRole("button", { name: "Files", exact: true }).click();
+  const download = page.waitForEvent("download");
+  await page.getByRole("complementary", { name: "Files" }).getByRole("link", { name: /dropped file\.txt/ }).click();
+  expect((await download).suggestedFilename()).toBe("dropped file.txt");
+});
+
+test("after exit the code is shown and a new shell is one key away", async ({ page }) => {
+  const terminal = await open(page);
+  await page.locator(".xterm-helper-textarea").focus();
+  await page.keyboard.type("exit 3");
+  await page.keyboard.press("Enter");
+  await expect(page.getByText("The shell ended with code 3.")).toBeVisible();
+  await page.getByRole("button", { name: "New shell" }).press("Enter");
+  await expect(page.getByText("The shell ended with code 3.")).toBeHidden();
+  await terminal.run("echo anew-$((7 + 7))", "anew-14");
+});
