@@ -11,6 +11,7 @@ use kube::api::{Api, PostParams};
 use crate::cache::ExpiringTable;
 use crate::flags::AccessMode;
 use crate::identity::Identity;
+use crate::kubernetes::{ApiError, answer};
 use crate::metrics::Metrics;
 use crate::names::SessionKey;
 
@@ -24,7 +25,7 @@ const CAPACITY: usize = 16_384;
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
     #[error("ask the API server what somebody may do")]
-    Ask(#[source] kube::Error),
+    Ask(#[source] ApiError),
 }
 
 /// A verb of RBAC.
@@ -115,7 +116,8 @@ impl Access {
             return Ok(allowed);
         }
         let review = review(identity, &key.1);
-        let answer = self.api.create(&PostParams::default(), &review).await.map_err(|error| {
+        let parameters = PostParams::default();
+        let answer = answer(self.api.create(&parameters, &review)).await.map_err(|error| {
             self.metrics.decision("failed");
             AccessError::Ask(error)
         })?;

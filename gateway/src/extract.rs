@@ -1,5 +1,7 @@
 //! Request bodies: JSON, of a bounded size, with errors that name the field.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
@@ -9,6 +11,9 @@ use crate::problem::{FieldError, Problem};
 
 /// The largest JSON body: a Session is far smaller, and etcd takes no more than 1.5 MiB.
 const BODY_BYTES: usize = 256 * 1024;
+
+/// How long a JSON body may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Reads a JSON body. Fields that nobody knows are refused by their name.
 pub async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Problem> {
@@ -20,7 +25,12 @@ pub async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> 
         let detail = "Send the body as JSON, with Content-Type: application/json.";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
-    let bytes = match Limited::new(body, BODY_BYTES).collect().await {
+    let reading = Limited::new(body, BODY_BYTES).collect();
+    let Ok(read) = tokio::time::timeout(BODY_TIMEOUT, reading).await else {
+        let detail = "The body did not arrive in time.";
+        return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail));
+    };
+    let bytes = match read {
         Ok(collected) => collected.to_bytes(),
         Err(error) if error.is::<LengthLimitError>() => {
             let detail = format!("The body is larger than {BODY_BYTES} bytes.");

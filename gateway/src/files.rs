@@ -130,7 +130,7 @@ async fn transfer(
         assertion.map_err(|_| Problem::unavailable("The gateway has no signing key yet."))?;
     let request = forwarded(&parts, &path, body)?;
     // An upload takes as long as it takes; the sockets' own time-outs notice a peer that is gone.
-    let limit = (parts.method == Method::GET).then_some(ANSWER_TIMEOUT);
+    let limit = (parts.method != Method::PUT).then_some(ANSWER_TIMEOUT);
     let answer = app.pods.send(&pod, &assertion, request, limit).await.map_err(|error| {
         tracing::info!(error = %crate::chain(&error), session = %key, "a file could not be transferred");
         Problem::new(StatusCode::GATEWAY_TIMEOUT, "The session's pod does not answer; try again in a moment.")
@@ -175,12 +175,13 @@ fn path_in_pod(path: &str) -> Result<String, Problem> {
 }
 
 fn forwarded(parts: &Parts, path: &str, body: Body) -> Result<http::Request<Body>, Problem> {
-    let mut request =
-        http::Request::new(if parts.method == Method::GET { Body::empty() } else { body });
-    *request.method_mut() = parts.method.clone();
+    let uploads = parts.method == Method::PUT;
+    let mut request = http::Request::new(if uploads { body } else { Body::empty() });
+    // A HEAD is asked as a GET, whose body is then not sent on.
+    *request.method_mut() = if uploads { Method::PUT } else { Method::GET };
     *request.uri_mut() =
         path.parse().map_err(|_| Problem::bad_request("The path is malformed."))?;
-    if parts.method == Method::PUT {
+    if uploads {
         copy(&UPLOAD_HEADERS, &parts.headers, request.headers_mut());
     }
     Ok(request)

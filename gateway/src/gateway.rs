@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
@@ -36,20 +37,15 @@ pub async fn run(config: Config, client: kube::Client) -> Result<(), GatewayErro
     let mut terminate = signal(SignalKind::terminate()).map_err(GatewayError::Signal)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(GatewayError::Signal)?;
     let stop = CancellationToken::new();
-    let asked = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        stop.cancel();
-    };
-    let (result, ()) = tokio::join!(serve(config, client, stop.clone()), async {
-        tokio::select! {
-            () = asked => {}
-            () = stop.cancelled() => {}
-        }
-    });
-    result
+    let serving = serve(config, client, stop.clone());
+    tokio::pin!(serving);
+    tokio::select! {
+        result = &mut serving => return result,
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    stop.cancel();
+    serving.await
 }
 
 /// Runs until `stop` is cancelled.
@@ -73,15 +69,15 @@ pub async fn serve(
         tokio::time::sleep(drain).await;
         app.stop.cancel();
     };
-    let background = background(&app);
-    tokio::pin!(background, administering);
+    let mut background = background(&app);
     let serve_all = async { tokio::join!(serving, stopping) };
+    tokio::pin!(administering);
     tokio::select! {
         _ = serve_all => {}
         () = &mut administering => {}
-        ended = &mut background => {
+        ended = background.join_next() => {
             stop.cancel();
-            return Err(GatewayError::Ended(ended));
+            return Err(GatewayError::Ended(ended.and_then(Result::ok).unwrap_or("a panic")));
         }
     }
     app.tasks.close();
@@ -92,25 +88,26 @@ pub async fn serve(
     Ok(())
 }
 
-/// The tasks that keep the gateway's knowledge current. None of them ends by itself before the gateway stops.
-async fn background(app: &App) -> &'static str {
-    let secret = app.config.trust_secret.clone();
-    let keys = trust::keep_current(
-        Arc::clone(&app.trust),
-        app.client.clone(),
-        app.config.namespace.clone(),
-        secret,
-    );
-    let sessions = store::keep_current(Arc::clone(&app.store), app.client.clone());
-    let rechecks = async {
-        recheck::run(app.clone()).await;
-        std::future::pending::<()>().await;
-    };
-    tokio::select! {
-        () = keys => "trust",
-        () = sessions => "sessions",
-        () = rechecks => "recheck",
-    }
+/// The tasks that keep the gateway's knowledge current. None of them ends before it is dropped.
+fn background(app: &App) -> JoinSet<&'static str> {
+    let mut tasks = JoinSet::new();
+    let (trust, client) = (Arc::clone(&app.trust), app.client.clone());
+    let (namespace, secret) = (app.config.namespace.clone(), app.config.trust_secret.clone());
+    tasks.spawn(async move {
+        trust::keep_current(trust, client, namespace, secret).await;
+        "the reading of keys"
+    });
+    let (store, client) = (Arc::clone(&app.store), app.client.clone());
+    tasks.spawn(async move {
+        store::keep_current(store, client).await;
+        "the watch of sessions"
+    });
+    let app = app.clone();
+    tasks.spawn(async move {
+        recheck::run(app).await;
+        "the recheck of terminals"
+    });
+    tasks
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, GatewayError> {

@@ -17,6 +17,7 @@ pub mod files;
 pub mod flags;
 pub mod gateway;
 pub mod identity;
+pub mod kubernetes;
 pub mod metrics;
 pub mod names;
 pub mod namespaces;

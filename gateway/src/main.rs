@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::Parser;
 use fabrica_gateway::config::Config;
 use fabrica_gateway::flags::{Command, Flags};
-use fabrica_gateway::{gateway, openapi, router};
+use fabrica_gateway::{gateway, kubernetes, openapi, router};
 use tracing_subscriber::EnvFilter;
 
 fn main() -> anyhow::Result<()> {
@@ -27,6 +27,6 @@ fn main() -> anyhow::Result<()> {
 
 #[tokio::main]
 async fn serve(config: Config) -> anyhow::Result<()> {
-    let client = kube::Client::try_default().await.context("find the Kubernetes API server")?;
+    let client = kubernetes::client().await.context("find the Kubernetes API server")?;
     gateway::run(config, client).await.context("run the gateway")
 }

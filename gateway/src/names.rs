@@ -46,11 +46,12 @@ pub fn check_new_name(field: &str, name: &str) -> Result<(), Problem> {
         "generateName" => (name.trim_end_matches('-'), SESSION_NAME_LENGTH - 5),
         _ => (name, SESSION_NAME_LENGTH),
     };
-    if name.len() <= longest && is_label(text, longest) {
+    let letter_first = name.starts_with(|first: char| first.is_ascii_lowercase());
+    if letter_first && name.len() <= longest && is_label(text, longest) {
         return Ok(());
     }
     let message = format!(
-        "use lower-case letters, digits and dashes, begin and end with a letter or digit, and at most {longest} characters"
+        "use lower-case letters, digits and dashes, begin with a letter, end with a letter or digit, and use at most {longest} characters"
     );
     Err(Problem::invalid(field, message))
 }
@@ -85,7 +86,8 @@ mod tests {
     #[case("ü", false)]
     fn knows_labels(#[case] text: &str, #[case] valid: bool) {
         assert_eq!(SessionKey::checked("demo", text).is_ok(), valid);
-        assert_eq!(check_new_name("name", text).is_ok(), valid);
+        let new = valid && text.starts_with(|first: char| first.is_ascii_lowercase());
+        assert_eq!(check_new_name("name", text).is_ok(), new);
     }
 
     #[test]

@@ -13,6 +13,7 @@ use crate::access::{Question, Verb};
 use crate::app::App;
 use crate::cache::ExpiringTable;
 use crate::identity::Identity;
+use crate::kubernetes::answer;
 use crate::problem::Problem;
 
 /// How long one identity's list holds.
@@ -71,8 +72,7 @@ pub async fn usable(app: &App, identity: &Identity) -> Result<Vec<UsableNamespac
     }
     let api: Api<Namespace> = Api::all(app.client.clone());
     let parameters = ListParams::default().limit(NAMESPACE_LIMIT);
-    let list =
-        api.list_metadata(&parameters).await.map_err(|error| Problem::from_kubernetes(&error))?;
+    let list = answer(api.list_metadata(&parameters)).await?;
     let active = list.items.into_iter().filter(|item| item.metadata.deletion_timestamp.is_none());
     let names = active.filter_map(|item| item.metadata.name);
     let (everywhere, list_everywhere) = rights(app, identity, String::new()).await?;

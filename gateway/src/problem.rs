@@ -106,13 +106,9 @@ impl Problem {
         Self { retry_after_seconds: Some(seconds), ..self }
     }
 
-    /// The answer to what the API server said to the gateway's own request.
-    pub fn from_kubernetes(error: &kube::Error) -> Self {
-        if let kube::Error::Api(status) = error {
-            return from_status(status);
-        }
-        tracing::warn!(%error, "the Kubernetes API server does not answer");
-        Self::unavailable("The Kubernetes API server does not answer; try again in a moment.")
+    /// What the API server said to the gateway's own request.
+    pub fn from_status(status: &Status) -> Self {
+        from_status(status)
     }
 }
 
@@ -182,13 +178,23 @@ fn with_causes(status: &Status) -> Problem {
     let errors: Vec<FieldError> = causes
         .iter()
         .take(FIELD_LIMIT)
-        .map(|cause| FieldError { field: cause.field.clone(), message: cause.message.clone() })
+        .map(|cause| FieldError { field: cause.field.clone(), message: plain(&cause.message) })
         .collect();
     let detail = match errors.first() {
         Some(first) => format!("{}: {}", first.field, first.message),
         None => status.message.clone(),
     };
     Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(errors)
+}
+
+/// The API server begins many a sentence with `Invalid value: "object": `, which tells nobody anything.
+fn plain(message: &str) -> String {
+    let Some(rest) = message.strip_prefix("Invalid value: ") else { return message.to_owned() };
+    let sentence = match rest.strip_prefix('"') {
+        Some(quoted) => quoted.split_once("\": ").map(|(_, sentence)| sentence),
+        None => rest.split_once(": ").map(|(_, sentence)| sentence),
+    };
+    sentence.unwrap_or(message).to_owned()
 }
 
 /// Strict decoding names the fields in its sentence alone: `strict decoding error: unknown field "spec.x"`.
@@ -243,6 +249,19 @@ mod tests {
         })));
         assert_eq!(problem.detail, "spec.repository.url: must be http or https");
         assert_eq!(problem.errors.len(), 1);
+    }
+
+    #[rstest]
+    #[case(
+        "Invalid value: \"object\": spec.x needs spec.y: because",
+        "spec.x needs spec.y: because"
+    )]
+    #[case("Invalid value: 3: must be at least 60", "must be at least 60")]
+    #[case("Invalid value: \"a b\": must hold no spaces", "must hold no spaces")]
+    #[case("Invalid value: odd", "Invalid value: odd")]
+    #[case("Required value", "Required value")]
+    fn leaves_out_what_says_nothing(#[case] message: &str, #[case] expected: &str) {
+        assert_eq!(plain(message), expected);
     }
 
     #[rstest]

@@ -2,6 +2,7 @@
 //!
 //! Terminals need HTTP/1.1 and their plain socket, so connections are served by hyper directly.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,6 +30,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The largest head of a request, and hyper's buffer.
 const BUFFER_BYTES: usize = 32 * 1024;
+
+/// Idle time before the kernel asks whether a client is there, and between its questions.
+const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// How long to wait after a failed accept: mostly the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -74,8 +78,8 @@ async fn connection(
     router: Router,
     stop: CancellationToken,
 ) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::trace!(%error, "a connection keeps its delay");
+    if let Err(error) = tune(&stream) {
+        tracing::trace!(%error, "a socket option was refused");
     }
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ClientAddress(address));
@@ -98,4 +102,13 @@ async fn connection(
     if let Err(error) = result {
         tracing::trace!(%error, "a connection ended early");
     }
+}
+
+/// Answers leave at once, and a client that vanished is noticed.
+fn tune(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    rustix::net::sockopt::set_socket_keepalive(stream, true)?;
+    rustix::net::sockopt::set_tcp_keepidle(stream, KEEPALIVE)?;
+    rustix::net::sockopt::set_tcp_keepintvl(stream, KEEPALIVE)?;
+    Ok(())
 }

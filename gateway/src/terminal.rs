@@ -29,6 +29,7 @@ use self::registry::{Entered, LiveSocket};
 use self::tunnel::{End, Meters, Side};
 use crate::app::App;
 use crate::identity::caller::authenticate;
+use crate::kubernetes::answer;
 use crate::names::SessionKey;
 use crate::pods::{Pod, bearer};
 use crate::problem::Problem;
@@ -115,8 +116,7 @@ async fn admit(
     let pod = ready(&entry.view)?;
     let stream = dialled.ok_or_else(|| starting(&entry.view))??;
     let place = app.sockets.reserve(identity.name()).ok_or_else(|| Refusal::too_many(CROWDED))?;
-    let owner = entry.view.owner().map(str::to_owned);
-    let socket = LiveSocket::new(identity, key, pod, owner, role);
+    let socket = LiveSocket::new(identity, key, pod, role);
     let authorization = authorization(app, &socket)?;
     let pod = dial::open(stream, socket.pod.address, handshake, authorization).await?;
     Ok(Admitted { pod, entered: app.sockets.enter(Arc::new(socket), place) })
@@ -143,7 +143,7 @@ fn starting(view: &SessionView) -> Refusal {
 /// A Session that this replica does not know: it may be so new that the watch has not told yet.
 async fn unknown(app: &App, key: &SessionKey) -> Refusal {
     let sessions: Api<fabrica_crds::Session> = Api::namespaced(app.client.clone(), &key.namespace);
-    match sessions.get_opt(&key.name).await {
+    match answer(sessions.get_opt(&key.name)).await {
         Ok(None) => Refusal::not_found(),
         Ok(Some(_)) => Refusal::not_ready(STARTING, "the session is new"),
         Err(_) => Refusal::not_ready(STARTING, "the session cannot be looked up now"),

@@ -11,6 +11,8 @@ use fabrica_protocol::trust::{COOKIE_KEY, KEYS, KeyDocument};
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
 
+use crate::kubernetes::{ApiError, answer};
+
 /// The issuer in our assertions.
 pub const ISSUER: &str = "fabrica-gateway";
 
@@ -24,7 +26,7 @@ const FIRST_PERIOD: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     #[error("get the trust Secret")]
-    Get(#[source] kube::Error),
+    Get(#[source] ApiError),
     #[error("the trust Secret has no {0}")]
     Missing(&'static str),
     #[error("read {KEYS} of the trust Secret")]
@@ -108,7 +110,7 @@ pub async fn keep_current(
 ) {
     let api: Api<Secret> = Api::namespaced(client, &namespace);
     loop {
-        let secret = api.get(&name).await.map_err(TrustError::Get);
+        let secret = answer(api.get(&name)).await.map_err(TrustError::Get);
         if let Err(error) = secret.and_then(|secret| trust.read(&secret)) {
             tracing::warn!(error = %crate::chain(&error), secret = name, "the keys could not be read; the operator makes them");
         }

@@ -1,5 +1,6 @@
 //! Bearer tokens: reviewed by the API server, remembered for a few seconds.
 
+use std::hash::{BuildHasher, RandomState};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,9 +13,13 @@ use serde::Deserialize;
 
 use super::{Identity, User};
 use crate::cache::ExpiringTable;
+use crate::kubernetes::{ApiError, answer};
 
 /// How long a review holds: as long as any other decision.
 const LIFETIME: Duration = Duration::from_secs(10);
+
+/// How long a token that was good counts as no guess: its next review is not limited.
+const GOOD_LIFETIME: Duration = Duration::from_hours(1);
 
 /// Tokens remembered at a time.
 const CAPACITY: usize = 1024;
@@ -29,13 +34,15 @@ const LOGIN_HOURS: i64 = 12;
 #[derive(Debug, thiserror::Error)]
 pub enum ReviewError {
     #[error("ask the API server to review a token")]
-    Ask(#[source] kube::Error),
+    Ask(#[source] ApiError),
 }
 
 /// Asks the API server whose token it is.
 pub struct TokenReviews {
     api: Api<TokenReview>,
     known: Mutex<ExpiringTable<String, Option<Identity>>>,
+    good: Mutex<ExpiringTable<u64, ()>>,
+    hasher: RandomState,
 }
 
 impl std::fmt::Debug for TokenReviews {
@@ -47,13 +54,24 @@ impl std::fmt::Debug for TokenReviews {
 impl TokenReviews {
     /// Reviews through this client.
     pub fn new(client: kube::Client) -> Self {
-        Self { api: Api::all(client), known: Mutex::new(ExpiringTable::new(LIFETIME, CAPACITY)) }
+        Self {
+            api: Api::all(client),
+            known: Mutex::new(ExpiringTable::new(LIFETIME, CAPACITY)),
+            good: Mutex::new(ExpiringTable::new(GOOD_LIFETIME, CAPACITY)),
+            hasher: RandomState::new(),
+        }
     }
 
     /// What is remembered of a token: nothing, or whether it is somebody's.
     pub fn remembered(&self, token: &str) -> Option<Option<Identity>> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(&token.to_owned(), Instant::now())
+    }
+
+    /// Whether this token was good not long ago. It says nothing of now.
+    pub fn was_good(&self, token: &str) -> bool {
+        let good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
+        good.get(&self.hasher.hash_one(token), Instant::now()).is_some()
     }
 
     /// The identity behind a token; none when the API server does not accept it.
@@ -67,8 +85,9 @@ impl TokenReviews {
         }
         let spec = TokenReviewSpec { token: Some(token.to_owned()), audiences: None };
         let review = TokenReview { spec, ..TokenReview::default() };
+        let parameters = PostParams::default();
         let answer =
-            self.api.create(&PostParams::default(), &review).await.map_err(ReviewError::Ask)?;
+            answer(self.api.create(&parameters, &review)).await.map_err(ReviewError::Ask)?;
         let identity = answer
             .status
             .filter(|status| status.authenticated == Some(true))
@@ -76,6 +95,10 @@ impl TokenReviews {
             .map(User::from)
             .filter(|user| !user.name.is_empty())
             .map(|user| Identity::new(user, expiry(token, now)));
+        if identity.is_some() {
+            let mut good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
+            good.insert(self.hasher.hash_one(token), (), Instant::now());
+        }
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.insert(token.to_owned(), identity.clone(), Instant::now());
         Ok(identity)
@@ -84,6 +107,7 @@ impl TokenReviews {
 
 /// A login never outlives its token, nor twelve hours.
 fn expiry(token: &str, now: DateTime<Utc>) -> DateTime<Utc> {
+    let now = DateTime::from_timestamp(now.timestamp(), 0).unwrap_or(now);
     let longest = now + TimeDelta::hours(LOGIN_HOURS);
     token_expiry(token).map_or(longest, |expiry| expiry.min(longest))
 }

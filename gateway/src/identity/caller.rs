@@ -78,22 +78,26 @@ pub async fn authenticate(app: &App, parts: &Parts, guarded: bool) -> Result<Ide
     Ok(identity)
 }
 
-/// Reviews a token, unless this address has failed too often.
+/// Reviews a token, unless this address has failed too often. Who once sent a good token is not kept out by others
+/// behind the same address.
 pub async fn by_token(app: &App, token: &str, address: IpAddr) -> Result<Identity, Refused> {
     if let Some(known) = app.reviews.remembered(token) {
-        return known.filter(|identity| Utc::now() < identity.expires).ok_or(Refused::NotLoggedIn);
+        let held = known.filter(|identity| Utc::now() < identity.expires);
+        return held.ok_or(Refused::NotLoggedIn);
     }
-    let attempt = app.logins().attempt(address, Instant::now());
-    attempt.map_err(|wait| Refused::TooMany { seconds: wait.as_secs() + 1 })?;
-    match app.reviews.review(token, Utc::now()).await {
-        Ok(Some(identity)) => {
-            app.logins().succeeded(address, Instant::now());
-            Ok(identity)
-        }
-        Ok(None) => Err(Refused::NotLoggedIn),
+    let limited = !app.reviews.was_good(token);
+    if limited {
+        let attempt = app.logins().attempt(address, Instant::now());
+        attempt.map_err(|wait| Refused::TooMany { seconds: wait.as_secs() + 1 })?;
+    }
+    let reviewed = app.reviews.review(token, Utc::now()).await;
+    if limited && !matches!(reviewed, Ok(None)) {
+        app.logins().succeeded(address, Instant::now());
+    }
+    match reviewed {
+        Ok(identity) => identity.ok_or(Refused::NotLoggedIn),
         Err(error) => {
-            app.logins().succeeded(address, Instant::now());
-            tracing::warn!(error = %crate::chain(&error), "a token could not be reviewed");
+            tracing::warn!(error = crate::chain(&error), "a token could not be reviewed");
             Err(Refused::Unavailable)
         }
     }

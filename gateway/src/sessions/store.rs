@@ -7,7 +7,9 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use fabrica_crds::Session;
 use futures::StreamExt;
-use kube::api::Api;
+use kube::Resource;
+use kube::api::{Api, ObjectMeta};
+use kube::core::DeserializeGuard;
 use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, watcher as watch_sessions};
 use tokio::sync::{broadcast, watch};
@@ -17,6 +19,9 @@ use crate::names::SessionKey;
 
 /// Changes a slow subscriber may lag behind before it gets a new snapshot instead.
 const CHANGE_QUEUE: usize = 256;
+
+/// How long one watch may last: a dead one is noticed soon after.
+const WATCH_SECONDS: u32 = 60;
 
 /// One Session and, once somebody asked for it, its JSON.
 #[derive(Debug)]
@@ -120,8 +125,10 @@ impl SessionStore {
 
 /// Watches the Sessions of all namespaces, for ever.
 pub async fn keep_current(store: Arc<SessionStore>, client: kube::Client) {
-    let api: Api<Session> = Api::all(client);
-    let mut events = pin!(watch_sessions(api, watcher::Config::default()).default_backoff());
+    // Guarded: one Session that this version cannot read must not hide all others.
+    let api: Api<DeserializeGuard<Session>> = Api::all(client);
+    let config = watcher::Config::default().timeout(WATCH_SECONDS);
+    let mut events = pin!(watch_sessions(api, config).default_backoff());
     let mut listed = BTreeSet::new();
     while let Some(event) = events.next().await {
         match event {
@@ -131,11 +138,15 @@ pub async fn keep_current(store: Arc<SessionStore>, client: kube::Client) {
     }
 }
 
-fn handle(store: &SessionStore, listed: &mut BTreeSet<SessionKey>, event: Event<Session>) {
+fn handle(
+    store: &SessionStore,
+    listed: &mut BTreeSet<SessionKey>,
+    event: Event<DeserializeGuard<Session>>,
+) {
     match event {
         Event::Init => listed.clear(),
         Event::InitApply(session) => {
-            let view = SessionView::from(session);
+            let Some(view) = readable(session) else { return };
             let key = view.key();
             let unchanged = store
                 .get(&key)
@@ -146,20 +157,40 @@ fn handle(store: &SessionStore, listed: &mut BTreeSet<SessionKey>, event: Event<
             listed.insert(key);
         }
         Event::InitDone => store.retain(listed),
-        Event::Apply(session) => store.apply(session.into()),
-        Event::Delete(session) => store.remove(&SessionView::from(session).key()),
+        Event::Apply(session) => {
+            if let Some(view) = readable(session) {
+                store.apply(view);
+            }
+        }
+        Event::Delete(session) => store.remove(&key(session.meta())),
     }
+}
+
+fn readable(session: DeserializeGuard<Session>) -> Option<SessionView> {
+    match session.0 {
+        Ok(session) => Some(session.into()),
+        Err(invalid) => {
+            let session = key(&invalid.metadata);
+            tracing::warn!(%session, error = invalid.error, "a session cannot be read");
+            None
+        }
+    }
+}
+
+fn key(metadata: &ObjectMeta) -> SessionKey {
+    let namespace = metadata.namespace.clone().unwrap_or_default();
+    SessionKey { namespace, name: metadata.name.clone().unwrap_or_default() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn session(name: &str, version: &str) -> Session {
+    fn session(name: &str, version: &str) -> DeserializeGuard<Session> {
         let mut session = Session::new(name, fabrica_crds::SessionSpec::default());
         session.metadata.namespace = Some("demo".to_owned());
         session.metadata.resource_version = Some(version.to_owned());
-        session
+        DeserializeGuard(Ok(session))
     }
 
     fn seen(changes: &mut broadcast::Receiver<Change>) -> Vec<String> {

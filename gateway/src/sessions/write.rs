@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::extract::read_json;
 use crate::identity::Identity;
 use crate::identity::caller::Caller;
+use crate::kubernetes::answer;
 use crate::names::{SessionKey, check_namespace, check_new_name};
 use crate::openapi::SpecSchema;
 use crate::problem::Problem;
@@ -145,8 +146,7 @@ pub async fn delete_session(
     let view = permitted(&app, &identity, Verb::Delete, &key).await?;
     let preconditions = Preconditions { uid: Some(view.uid.clone()), resource_version: None };
     let parameters = DeleteParams::background().preconditions(preconditions);
-    let deleted = sessions(&app, &key).delete(&key.name, &parameters).await;
-    deleted.map_err(|error| Problem::from_kubernetes(&error))?;
+    answer(sessions(&app, &key).delete(&key.name, &parameters)).await?;
     tracing::info!(user = identity.name(), session = %key, uid = view.uid, "deleted a session");
     Ok(StatusCode::NO_CONTENT)
 }
@@ -216,10 +216,7 @@ async fn permitted(
     {
         return Err(Problem::not_found("This session"));
     }
-    let session = sessions(app, key)
-        .get(&key.name)
-        .await
-        .map_err(|error| Problem::from_kubernetes(&error))?;
+    let session = answer(sessions(app, key).get(&key.name)).await?;
     let view = SessionView::from(session);
     if !app.access.admits_owner(identity, view.owner()) {
         return Err(Problem::not_found("This session"));
@@ -258,8 +255,8 @@ async fn change(
     let parameters =
         PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     let parameters = parameters.validation_strict();
-    let changed = sessions(app, key).patch(&key.name, &parameters, &Patch::Merge(patch)).await;
-    Ok(Json(changed.map_err(|error| Problem::from_kubernetes(&error))?.into()))
+    let patch = Patch::Merge(patch);
+    Ok(Json(answer(sessions(app, key).patch(&key.name, &parameters, &patch)).await?.into()))
 }
 
 fn manifest(body: CreateSession, namespace: &str, username: &str) -> Result<Value, Problem> {
@@ -304,7 +301,7 @@ async fn create_strictly(app: &App, namespace: &str, object: &Value) -> Result<S
             .header(header::CONTENT_TYPE, "application/json")
             .body(body)
             .map_err(|error| Problem::bad_request(error.to_string()))?;
-    app.client.request(request).await.map_err(|error| Problem::from_kubernetes(&error))
+    Ok(answer(app.client.request(request)).await?)
 }
 
 fn sessions(app: &App, key: &SessionKey) -> Api<Session> {

@@ -33,15 +33,12 @@ enum Verdict {
     End(u16),
 }
 
-/// Checks all live sockets at every interval, until the gateway stops.
+/// Checks all live sockets at every interval, for ever.
 pub async fn run(app: App) {
     let mut ticks = tokio::time::interval(app.config.recheck);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
-        tokio::select! {
-            () = app.stop.cancelled() => return,
-            _ = ticks.tick() => {}
-        }
+        ticks.tick().await;
         let sockets = stream::iter(app.sockets.all());
         sockets.for_each_concurrent(CONCURRENCY, |socket| check(&app, socket)).await;
     }
@@ -132,7 +129,7 @@ mod tests {
         let identity = Identity::new(user, Utc::now() + TimeDelta::hours(1));
         let key = SessionKey { namespace: "demo".into(), name: "a".into() };
         let pod = Pod { address: ([127, 0, 0, 1], 3000).into(), uid: "1".into() };
-        LiveSocket::new(identity, key, pod, None, role)
+        LiveSocket::new(identity, key, pod, role)
     }
 
     #[rstest]

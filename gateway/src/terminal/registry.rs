@@ -27,8 +27,6 @@ pub struct LiveSocket {
     pub identity: Identity,
     pub key: SessionKey,
     pub pod: Pod,
-    /// Who owns the Session; that never changes.
-    pub owner: Option<String>,
     pub role: Role,
     /// Cancelled to cut the tunnel.
     pub cut: CancellationToken,
@@ -38,16 +36,10 @@ pub struct LiveSocket {
 
 impl LiveSocket {
     /// A socket whose access was confirmed just now.
-    pub fn new(
-        identity: Identity,
-        key: SessionKey,
-        pod: Pod,
-        owner: Option<String>,
-        role: Role,
-    ) -> Self {
+    pub fn new(identity: Identity, key: SessionKey, pod: Pod, role: Role) -> Self {
         let cut = CancellationToken::new();
         let confirmed = Mutex::new(Instant::now());
-        Self { id: Uuid::new_v4(), identity, key, pod, owner, role, cut, confirmed }
+        Self { id: Uuid::new_v4(), identity, key, pod, role, cut, confirmed }
     }
 
     /// Notes that access was confirmed.

@@ -4,5 +4,6 @@
 mod common;
 mod events;
 mod files;
+mod memory;
 mod rest;
 mod terminal;

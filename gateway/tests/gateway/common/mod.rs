@@ -141,6 +141,6 @@ pub(crate) fn running(ip: impl std::fmt::Display) -> Value {
     json!({"phase": "Running", "podIP": ip.to_string(), "conditions": []})
 }
 
-async fn free_address() -> SocketAddr {
+pub(crate) async fn free_address() -> SocketAddr {
     tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }
