@@ -11,11 +11,14 @@ export class ModelPod {
   role: "control" | "view" = "control";
   /** Oldest byte of output that is still kept. */
   tail = 0;
+  key: string | undefined;
+  /** Whether a snapshot carries the output that is there, or only says where it begins. */
+  inSnapshot = false;
   #seen = new Map<string, number>();
   #client = "";
 
   info(): TerminalInfo {
-    return { id: 1, title: "bash", cwd: "/", alive: true, cols: 80, rows: 24, head: this.output.length, tail: this.tail, in_off: this.#seen.get(this.#client) ?? 0 };
+    return { id: 1, title: "bash", cwd: "/", alive: true, cols: 80, rows: 24, head: this.output.length, tail: this.tail, in_off: this.#seen.get(this.#client) ?? 0, ...(this.key !== undefined && { key: this.key }) };
   }
 
   restart(epoch: string): void {
@@ -57,8 +60,14 @@ export class ModelPod {
   outputFrom(have: number | undefined): ServerFrame[] {
     const known = have !== undefined && have >= this.tail;
     const from = known ? have : this.tail;
-    const frames: ServerFrame[] = known ? [] : [{ kind: "snapshot", terminal: 1, offset: from, cols: 80, rows: 24, overrun: have !== undefined, bytes: new Uint8Array() }];
-    if (from < this.output.length) frames.push({ kind: "output", terminal: 1, offset: from, bytes: Uint8Array.from(this.output.slice(from)) });
+    const kept = Uint8Array.from(this.output.slice(from));
+    if (!known && this.inSnapshot) return [snapshot(this.output.length, have !== undefined, kept)];
+    const frames: ServerFrame[] = known ? [] : [snapshot(from, have !== undefined, new Uint8Array())];
+    if (kept.length > 0) frames.push({ kind: "output", terminal: 1, offset: from, bytes: kept });
     return frames;
   }
+}
+
+function snapshot(offset: number, overrun: boolean, bytes: Uint8Array): ServerFrame {
+  return { kind: "snapshot", terminal: 1, offset, cols: 80, rows: 24, overrun, bytes };
 }

@@ -8,7 +8,6 @@ const repository = (part: Partial<Draft>): Draft => draft({ url: "https://git.ex
 const BAD: [string, Draft, DraftField][] = [
   ["a dotted name", draft({ name: "a.b" }), "name"],
   ["a name of 53 characters", draft({ name: "a".repeat(53) }), "name"],
-  ["a name that begins with a digit", draft({ name: "1a" }), "name"],
   ["a name that ends with a hyphen", draft({ name: "a-" }), "name"],
   ["another scheme", draft({ url: "ssh://git.example.com/a" }), "url"],
   ["no host", draft({ url: "https:///a" }), "url"],

@@ -75,9 +75,9 @@ const characters = (text: string): number => [...text].length;
 const RULES: Rule[] = [
   {
     field: "name",
-    broken: ({ name }) => name !== "" && (name.length > 52 || !/^[a-z]([-a-z0-9]*[a-z0-9])?$/.test(name)),
+    broken: ({ name }) => name !== "" && (name.length > 52 || !/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name)),
     message:
-      "metadata.name must be at most 52 characters of a-z, 0-9 and '-', beginning with a letter, without dots: names of its pod and volume are made from it",
+      "metadata.name must be at most 52 characters of a-z, 0-9 and '-', without dots: names of its pod and volume are made from it",
   },
   { field: "url", broken: ({ url, branch }) => url === "" && branch !== "", message: "repository.url must be set when there is a branch" },
   {

@@ -264,6 +264,14 @@ describe("input", () => {
     expect(rig.take()).toEqual([{ do: "notice", text: expect.stringContaining("64 KiB") as string }]);
   });
 
+  it("drops the emulator's answers to what a snapshot replays", () => {
+    const rig = new Rig();
+    rig.pod.print(new TextEncoder().encode("\x1b[c"));
+    rig.pod.inSnapshot = true;
+    rig.send({ type: "start" }).open().type("\x1b[?1;2c", true);
+    expect(rig.pod.typed).toEqual([]);
+  });
+
   it("drops the emulator's answers to a replay, and passes later ones", () => {
     const rig = new Rig().print("\x1b[c").send({ type: "start" }).open().type("\x1b[?1;2c", true);
     expect(rig.pod.typed).toEqual([]);
@@ -281,15 +289,61 @@ describe("input", () => {
 });
 
 describe("shells", () => {
+  const ended = (): Rig => live().send({ type: "frame", frame: { kind: "exit", terminal: 1, offset: 0, code: 3, signal: 0 } });
+  const frames = (rig: Rig): string[] => rig.take().flatMap((effect) => (effect.do === "send" ? [effect.frame.kind] : []));
+
   it("shows the end of one and moves to a new one, however often the reply is lost", () => {
-    const rig = live().send({ type: "frame", frame: { kind: "exit", terminal: 1, offset: 0, code: 3, signal: 0 } });
+    const rig = ended();
     expect(rig.machine.status().exit).toEqual({ code: 3, signal: 0 });
     rig.send({ type: "openShell", key: "0f" }).cut().tick().take();
     rig.open();
     expect(rig.take()).toContainEqual({ do: "send", frame: { kind: "open", key: "0f", request: size } });
     rig.send({ type: "frame", frame: { kind: "terms", terms: [{ ...rig.pod.info(), id: 2, key: "f" }] } });
-    expect(rig.take().map((effect) => (effect.do === "send" ? effect.frame.kind : effect.do))).toEqual(["attach", "close"]);
+    expect(frames(rig)).toEqual(["detach", "attach"]);
     expect(rig.machine.status()).toMatchObject({ exit: undefined, opening: false });
+  });
+
+  it("does not take a new shell of the same number for the old one", () => {
+    const rig = live().print("old shell").deliver();
+    rig.cut().type("typed for the old one");
+    rig.pod.key = "0f";
+    rig.tick().open();
+    expect(frames(rig)).toContain("attach");
+    expect(rig.pod.typed).toEqual([]);
+    // What was on its way for the old offsets is not shown as the new shell's.
+    rig.send({ type: "frame", frame: { kind: "output", terminal: 1, offset: 9, bytes: new Uint8Array([120]) } });
+    expect(text(rig.screen)).toBe("old shell");
+  });
+
+  it("follows when another window opens a shell in the place of one that ended", () => {
+    const rig = ended();
+    rig.take();
+    rig.send({ type: "frame", frame: { kind: "terms", terms: [{ ...rig.pod.info(), key: "0f" }] } });
+    expect(frames(rig)).toEqual(["attach"]);
+    expect(rig.machine.status().exit).toBeUndefined();
+  });
+});
+
+describe("size", () => {
+  const resized = (owner: number): Event => ({ type: "frame", frame: { kind: "resized", terminal: 1, offset: 0, owner, cols: 120, rows: 40 } });
+
+  it("shows the grid of the window that owns it, until somebody types here", () => {
+    const rig = live();
+    rig.take();
+    expect(rig.send(resized(7)).take()).toEqual([{ do: "adopt", size: { cols: 120, rows: 40 } }]);
+    rig.type("x");
+    expect(rig.take().slice(0, 2)).toEqual([
+      { do: "adopt", size },
+      { do: "send", frame: { kind: "resize", terminal: 1, ...size } },
+    ]);
+  });
+
+  it("sends a new size once it has settled", () => {
+    const rig = live().parseAll().tick();
+    rig.take();
+    for (const cols of [90, 95, 100]) rig.send({ type: "resize", size: { cols, rows: 30 } });
+    rig.tick();
+    expect(rig.take()).toEqual([{ do: "send", frame: { kind: "resize", terminal: 1, cols: 100, rows: 30 } }]);
   });
 });
 

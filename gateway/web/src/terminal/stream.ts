@@ -33,6 +33,8 @@ export class TerminalStream {
   #viewOnly = false;
 
   #terminal = 1;
+  /** Names the shell behind the number: a number is used again when its shell has ended. */
+  #key: string | undefined;
   /** Output written to the screen, and how much of it the screen has parsed. */
   #have: number | undefined;
   #parsed = 0;
@@ -116,10 +118,7 @@ export class TerminalStream {
       case "output":
         return this.#output(frame.offset, frame.bytes);
       case "snapshot":
-        this.#generation += 1;
-        this.#have = this.#parsed = this.#ackSent = frame.offset;
-        this.emit({ do: "reset" });
-        return this.#write(frame.bytes, frame.offset);
+        return this.#snapshot(frame);
       case "inputAck":
         this.#input.ack(frame.offset);
         return this.#pump();
@@ -186,14 +185,13 @@ export class TerminalStream {
   #resume(terms: TerminalInfo[]): void {
     const current = terms.find((term) => term.id === this.#terminal);
     const alive = terms.filter((term) => term.alive).at(-1);
-    if (this.#have === undefined && current?.alive !== true && alive !== undefined) {
-      if (current !== undefined) this.#send({ kind: "detach", terminal: current.id });
-      return this.#attach(alive);
-    }
+    if (this.#have === undefined && current?.alive !== true && alive !== undefined) return this.#attach(alive);
     if (current === undefined) {
       this.#exit ??= { code: 0, signal: 0 };
       return;
     }
+    if (this.#have !== undefined && current.key !== this.#key) return this.#attach(current);
+    this.#key = current.key;
     const lost = this.#input.resume(current.in_off ?? 0);
     if (lost > 0) this.#notice(`${keys(lost)} could not be delivered and were discarded.`);
     this.#replayUntil = current.head;
@@ -202,8 +200,11 @@ export class TerminalStream {
     this.#pump();
   }
 
+  /** From nothing: what the page had or owed belonged to another shell. */
   #attach(term: TerminalInfo): void {
+    if (term.id !== this.#terminal) this.#send({ kind: "detach", terminal: this.#terminal });
     this.#terminal = term.id;
+    this.#key = term.key;
     this.#have = undefined;
     this.#generation += 1;
     this.#exit = undefined;
@@ -219,9 +220,21 @@ export class TerminalStream {
 
   // --- output -----------------------------------------------------------------------------------------------------
 
+  #snapshot({ offset, bytes, ...size }: { offset: number; bytes: Uint8Array } & Size): void {
+    this.#generation += 1;
+    this.#have = offset;
+    this.#parsed = this.#ackSent = Math.max(0, offset - bytes.length);
+    this.#replayUntil = Math.max(this.#replayUntil, offset);
+    this.emit({ do: "reset" });
+    this.#resizedElsewhere(size, undefined);
+    this.#write(bytes, offset);
+  }
+
   #output(offset: number, bytes: Uint8Array): void {
-    const have = (this.#have ??= offset);
+    const have = this.#have;
     const end = offset + bytes.length;
+    // What comes before the snapshot that was asked for belongs to what was there before.
+    if (have === undefined) return;
     // A gap cannot happen on one socket; asking again is cheaper than trusting that.
     if (offset > have) return this.#sendAttach();
     if (end <= have) return;
@@ -239,13 +252,13 @@ export class TerminalStream {
     this.#send({ kind: "ack", terminal: this.#terminal, offset: this.#parsed });
   }
 
+  /** A shell has been opened: by this page, or by another one in place of a shell that ended. */
   #terms(terms: TerminalInfo[]): void {
-    const opened = this.#openKey === undefined ? undefined : terms.find((term) => sameKey(term.key, this.#openKey));
+    const asked = this.#openKey;
+    const opened = terms.find((term) => sameKey(term.key, asked)) ?? terms.find((term) => term.id === this.#terminal && term.key !== this.#key);
     if (opened === undefined) return;
     this.#openKey = undefined;
-    const ended = this.#terminal;
     this.#attach(opened);
-    this.#send({ kind: "close", terminal: ended, signal: 0 });
   }
 
   #error(reference: number, code: number, text: string): void {
@@ -272,7 +285,7 @@ export class TerminalStream {
   }
 
   /** Another window owns the size: show its grid until somebody types here. */
-  #resizedElsewhere({ cols, rows }: Size, owner: number): void {
+  #resizedElsewhere({ cols, rows }: Size, owner: number | undefined): void {
     if (owner === this.#connection || (cols === this.#size.cols && rows === this.#size.rows)) return;
     this.#foreignSize = true;
     this.#sentSize = undefined;
