@@ -29,7 +29,7 @@ pub(super) struct Cause {
 }
 
 fn cause(stage: Stage, reason: &'static str, message: impl Into<String>) -> Cause {
-    Cause { stage, reason, message: message.into() }
+    Cause { stage, reason, message: message.into().trim().to_owned() }
 }
 
 /// Explains what stands. The first cause that applies is the one to mend first.

@@ -14,7 +14,7 @@ use kube::ResourceExt;
 use super::QUIET;
 use super::cause::{Cause, Stage, explain};
 use super::observe::Observed;
-use super::plan::{Applied, Intent, Plan, StopReason};
+use super::plan::{Applied, Intent, Outcome, Plan, StopReason};
 use crate::config::SessionDefaults;
 
 /// Activity is told to the minute, so that somebody who types costs one write a minute.
@@ -46,8 +46,8 @@ pub(super) fn report(
         find(&before.conditions, "Suspended").is_some_and(|found| found.status == "True");
     let stops = matches!(plan.intent, Intent::Stop(_));
     let pod = observed.pod.as_ref().filter(|pod| super::is_ours(session, &pod.metadata));
-    let findings =
-        vec![workspace_ready(observed, &ready, &before), ready, suspended, restart_required(plan)];
+    let workspace = workspace_ready(observed, &ready, &before);
+    let findings = vec![ready, workspace, suspended, restart_required(plan)];
     SessionStatus {
         phase: Some(phase),
         conditions: merge(&before.conditions, findings, generation, now),
@@ -91,7 +91,7 @@ fn running(
     now: DateTime<Utc>,
 ) -> (Phase, Finding, Finding) {
     let Cause { mut stage, mut reason, mut message } = explain(observed, &plan.outcome);
-    if stage == Stage::Pending && is_overdue(observed, defaults, now) {
+    if stage == Stage::Pending && is_overdue(observed, &plan.outcome, defaults, now) {
         stage = Stage::Failed;
         message =
             format!("Not started within {} s: {message}", defaults.pending_deadline.as_secs());
@@ -116,9 +116,14 @@ fn running(
     (phase, ready, suspended)
 }
 
-/// Pending for longer than the deadline, counted from the last moment there was no reason to be: the pod's birth, the
-/// last time it was ready, the end of a stop.
-fn is_overdue(observed: &Observed, defaults: &SessionDefaults, now: DateTime<Utc>) -> bool {
+/// Pending for longer than the deadline, counted from the last moment there was no reason to be: the pod's birth or
+/// the end of its former one, the last time it was ready, the end of a stop.
+fn is_overdue(
+    observed: &Observed,
+    outcome: &Outcome,
+    defaults: &SessionDefaults,
+    now: DateTime<Utc>,
+) -> bool {
     let session = &observed.session;
     let since = |kind| {
         let found = session.status.as_ref().and_then(|status| find(&status.conditions, kind))?;
@@ -128,12 +133,14 @@ fn is_overdue(observed: &Observed, defaults: &SessionDefaults, now: DateTime<Utc
     let (Some(not_ready), Some(not_stopped)) = (since("Ready"), since("Suspended")) else {
         return false;
     };
-    let born = observed
-        .pod
-        .as_ref()
-        .and_then(|pod| pod.metadata.creation_timestamp.as_ref())
-        .map(from_kubernetes);
-    let since = born.into_iter().chain([not_ready, not_stopped]).fold(not_ready, DateTime::max);
+    // This very pass made the pod.
+    if observed.pod.is_none() && *outcome == Outcome::Done {
+        return false;
+    }
+    let metadata = observed.pod.as_ref().map(|pod| &pod.metadata);
+    let times = metadata.map(|found| [&found.creation_timestamp, &found.deletion_timestamp]);
+    let times = times.into_iter().flatten().flatten().map(from_kubernetes);
+    let since = times.chain([not_stopped]).fold(not_ready, DateTime::max);
     let deadline =
         chrono::Duration::from_std(defaults.pending_deadline).unwrap_or(chrono::Duration::MAX);
     now - since > deadline

@@ -1,5 +1,5 @@
 use super::super::build::tests::{defaults, session};
-use super::super::plan::{Outcome, Step};
+use super::super::plan::Step;
 use super::*;
 use crate::runtime_client::RuntimeView;
 use fabrica_crds::session::CONDITIONS;
@@ -97,9 +97,10 @@ fn pending_past_the_deadline_is_failed_and_names_the_cause() {
 #[test]
 fn the_deadline_counts_from_the_end_of_a_stop() {
     let mut observed = Observed { session: session(json!({})), ..Observed::default() };
-    let phase_at = |observed: &Observed, when| {
-        report(observed, &applied(Intent::Run), &defaults(), at(when)).phase
-    };
+    let refused =
+        || Plan { outcome: Outcome::Refused("exceeded quota".to_owned()), ..applied(Intent::Run) };
+    let phase_at =
+        |observed: &Observed, when| report(observed, &refused(), &defaults(), at(when)).phase;
     let stop = applied(Intent::Stop(StopReason::Suspended));
     observed.session.status = Some(report(&observed, &stop, &defaults(), at(0)));
     assert_eq!(phase_at(&observed, 5000), Some(Phase::Pending));
@@ -146,4 +147,19 @@ fn the_next_look_is_never_later_than_the_clock_asks() {
     let plan = applied(Intent::Stop(StopReason::IdleTimeout));
     let status = report(&observed, &plan, &defaults(), at(0));
     assert_eq!(next_look(&observed, &plan, &status, at(0)), Duration::from_millis(70_100));
+}
+
+#[test]
+fn a_pod_that_was_deleted_by_hand_long_after_its_start_is_not_overdue() {
+    let mut observed = Observed { session: session(json!({})), ..Observed::default() };
+    observed.session.status = Some(report(&observed, &applied(Intent::Run), &defaults(), at(0)));
+    let phase_at = |observed: &Observed, when| {
+        report(observed, &applied(Intent::Run), &defaults(), at(when)).phase
+    };
+    assert_eq!(phase_at(&observed, 5000), Some(Phase::Pending), "no pod: this pass makes one");
+    let mut pod = ready_pod(0, "False");
+    pod.metadata.deletion_timestamp = Some(to_kubernetes(at(5000)));
+    observed.pod = Some(pod);
+    assert_eq!(phase_at(&observed, 5001), Some(Phase::Pending));
+    assert_eq!(phase_at(&observed, 5601), Some(Phase::Failed));
 }
