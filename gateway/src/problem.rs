@@ -150,7 +150,7 @@ fn from_status(status: &Status) -> Problem {
         StatusCode::FORBIDDEN => refused_by_policy(status),
         StatusCode::UNAUTHORIZED => {
             tracing::error!(
-                message = status.message,
+                reason = status.message,
                 "the API server refuses the gateway's own token"
             );
             Problem::unavailable("The gateway is not allowed to ask the Kubernetes API server.")
@@ -160,7 +160,7 @@ fn from_status(status: &Status) -> Problem {
             Problem::too_many("The Kubernetes API server is busy; try again in a moment.", 2)
         }
         _ => {
-            tracing::warn!(code = status.code, message = status.message, "the API server failed");
+            tracing::warn!(code = status.code, reason = status.message, "the API server failed");
             Problem::unavailable("The Kubernetes API server failed; try again in a moment.")
         }
     }
@@ -168,7 +168,7 @@ fn from_status(status: &Status) -> Problem {
 
 /// Quotas, admission policies and a terminating namespace all come as 403 with their own sentence.
 fn refused_by_policy(status: &Status) -> Problem {
-    tracing::info!(message = status.message, "the API server refused a write");
+    tracing::info!(reason = status.message, "the API server refused a write");
     Problem::forbidden(status.message.clone())
 }
 
