@@ -30,6 +30,7 @@ part_generated() {
 part_chart() {
   build_tool helm
   "$(tool_path helm)" lint --strict charts/fabrica
+  PATH=$(dirname "$(tool_path helm)"):$PATH cargo test --locked -p fabrica-e2e --test chart
 }
 
 part_licences() {
