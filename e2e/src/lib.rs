@@ -6,6 +6,7 @@
 pub mod cluster;
 pub mod gateway;
 pub mod git_server;
+pub mod helm;
 pub mod session;
 pub mod terminal;
 
