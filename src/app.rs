@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow};
 use fabrica_crds::Session;
 use kube::Api;
 use kube::api::ListParams;
@@ -51,11 +51,15 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         context.metrics.leads(false);
         outcome
     };
+    let mut main = std::pin::pin!(main);
     let outcome = tokio::select! {
-        outcome = main => outcome,
-        Some(ended) = tasks.join_next() => ended.context("the admin port")?.and_then(|()| {
-            if stop.is_cancelled() { Ok(()) } else { bail!("the admin port ended") }
-        }),
+        outcome = &mut main => outcome,
+        Some(ended) = tasks.join_next() => match ended.context("the admin port")? {
+            // It ends when told to; the rest has still to drain and to give the Lease up.
+            Ok(()) if stop.is_cancelled() => main.await,
+            Ok(()) => Err(anyhow!("the admin port ended")),
+            Err(error) => Err(error),
+        },
     };
     stop.cancel();
     outcome
