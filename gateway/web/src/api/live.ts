@@ -12,12 +12,19 @@ export const SESSIONS = ["sessions"] as const;
 const SHORTEST = 500;
 const LONGEST = 10_000;
 
+/** Changes that come within this time become one. */
+const GATHER = 40;
+
+type Change = (all: Session[]) => Session[];
+
 export type StreamState = "connecting" | "live" | "down";
 
 export class LiveSessions {
   #state: StreamState = "connecting";
   #stop = new AbortController();
   #wake: () => void = () => undefined;
+  readonly #changes: Change[] = [];
+  #flushing: ReturnType<typeof setTimeout> | undefined;
   readonly #listeners = new Set<() => void>();
 
   constructor(private readonly queries: QueryClient) {}
@@ -76,21 +83,42 @@ export class LiveSessions {
   }
 
   #apply({ event, data }: StreamEvent): void {
-    if (event === "snapshot") {
-      this.queries.setQueryData<Session[]>(SESSIONS, (JSON.parse(data) as { items: Session[] }).items);
-    } else if (event === "session") {
-      const changed = JSON.parse(data) as Session;
-      this.queries.setQueryData<Session[]>(SESSIONS, (all) => upsert(all ?? [], changed));
-    } else if (event === "deleted") {
-      const { uid } = JSON.parse(data) as { uid: string };
-      this.queries.setQueryData<Session[]>(SESSIONS, (all) => all?.filter((session) => session.uid !== uid));
-    }
+    const change = changeOf(event, data);
+    if (change === undefined) return;
+    this.#changes.push(change);
+    if (this.#flushing === undefined) this.#flushing = setTimeout(() => this.#flush(), GATHER);
+  }
+
+  /** A thousand changes a second are a few new lists, not a thousand. */
+  #flush(): void {
+    const changes = this.#changes.splice(0);
+    this.#flushing = undefined;
+    this.queries.setQueryData<Session[]>(SESSIONS, (all) => changes.reduce((list, change) => change(list), all ?? []));
   }
 
   #set(state: StreamState): void {
     if (this.#state === state) return;
     this.#state = state;
     this.#listeners.forEach((listener) => listener());
+  }
+}
+
+function changeOf(event: string, data: string): Change | undefined {
+  switch (event) {
+    case "snapshot": {
+      const { items } = JSON.parse(data) as { items: Session[] };
+      return () => items;
+    }
+    case "session": {
+      const changed = JSON.parse(data) as Session;
+      return (all) => upsert(all, changed);
+    }
+    case "deleted": {
+      const { uid } = JSON.parse(data) as { uid: string };
+      return (all) => all.filter((session) => session.uid !== uid);
+    }
+    default:
+      return undefined;
   }
 }
 

@@ -80,7 +80,13 @@ function NamespaceSwitcher({ words }: { words: string }) {
       trigger={
         <button type="button" className={entry(false)} title={`Namespace: ${label}`} aria-label={`Namespace: ${label}`}>
           <Icon of={Boxes} />
-          <span className={`${words} w-full min-w-0 truncate text-center lg:flex-1 lg:text-left`}>{label}</span>
+          <span className={`${words} w-full min-w-0 truncate text-center lg:flex-1 lg:text-left`}>
+            {namespace ?? (
+              <>
+                All<span className="hidden lg:inline"> namespaces</span>
+              </>
+            )}
+          </span>
         </button>
       }
     >

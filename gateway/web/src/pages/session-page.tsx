@@ -59,7 +59,7 @@ function Workplace({ session }: { session: Session }) {
           <div className="relative min-h-0 flex-1 overflow-hidden bg-terminal" role="region" aria-label="Terminal. Control Shift Up leaves it.">
             <div ref={place} className="absolute inset-0 pt-2 pl-3" />
             {!status.established && (
-              <div className="absolute inset-0 bg-terminal">
+              <div className="absolute inset-0 z-10 bg-terminal">
                 <StartProgress session={session} starting={starting} onStart={start} />
               </div>
             )}

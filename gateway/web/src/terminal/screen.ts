@@ -61,10 +61,13 @@ export class TerminalScreen implements Screen {
     this.#observer = new ResizeObserver(() => this.#fitNow());
     this.#observer.observe(options.place);
     // Cells are measured with the real font, which may come after the first paint.
-    void document.fonts.load('13px "JetBrains Mono Variable"').then(() => {
-      this.#terminal.options.fontFamily = '"JetBrains Mono Variable", ui-monospace, "SF Mono", Menlo, monospace';
-      this.#fitNow();
-    });
+    document.fonts.load('13px "JetBrains Mono Variable"').then(
+      () => {
+        this.#terminal.options.fontFamily = '"JetBrains Mono Variable", ui-monospace, "SF Mono", Menlo, monospace';
+        this.#fitNow();
+      },
+      () => undefined, // The next font of the list does as well.
+    );
   }
 
   get size(): Size {

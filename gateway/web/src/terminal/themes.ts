@@ -4,6 +4,7 @@ import type { Theme } from "../layout/theme";
 export const TERMINAL_THEMES: Record<Theme, ITheme> = {
   dark: {
     background: "#0b0c0f",
+    overviewRulerBorder: "#00000000",
     foreground: "#dfe2e8",
     cursor: "#a3abff",
     cursorAccent: "#0b0c0f",
@@ -27,6 +28,7 @@ export const TERMINAL_THEMES: Record<Theme, ITheme> = {
   },
   light: {
     background: "#ffffff",
+    overviewRulerBorder: "#00000000",
     foreground: "#1f2329",
     cursor: "#4a54c9",
     cursorAccent: "#ffffff",
