@@ -65,7 +65,7 @@ impl Namespace {
 pub fn condition<'a>(session: &'a Session, kind: &str) -> Option<(&'a str, &'a str)> {
     let status = session.status.as_ref()?;
     let found = status.conditions.iter().find(|condition| condition.type_ == kind)?;
-    (found.observed_generation == session.meta().generation)
+    (found.observed_generation == session.metadata.generation)
         .then_some((found.status.as_str(), found.reason.as_str()))
 }
 
