@@ -89,3 +89,10 @@ take_lock() {
     flock 9
   }
 }
+
+# One build of images or release at a time in a clone.
+take_build_lock() {
+  mkdir -p "$BUILD"
+  exec 7>"$BUILD/lock"
+  flock 7
+}
