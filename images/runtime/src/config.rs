@@ -1,0 +1,196 @@
+//! The environment, read once and never again. What shells get is decided here.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use fabrica_protocol::runtime::PORT;
+
+use crate::terminal::socket::Timing;
+
+/// Credentials that shells get under their own names.
+const CREDENTIALS: [&str; 4] = ["GITHUB_TOKEN", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"];
+
+/// Between the upgrade and HELLO.
+const HELLO_MILLISECONDS: u64 = 5_000;
+/// Between our pings: shorter than the time-outs of common proxies.
+const PING_MILLISECONDS: u64 = 20_000;
+/// A silent client counts as gone after this; browsers slow the timers of hidden pages down to one a minute.
+const SILENCE_MILLISECONDS: u64 = 120_000;
+
+/// Variables of ours are never passed on.
+const OURS: &str = "FABRICA_";
+
+/// What the operator said.
+#[derive(Clone)]
+pub struct Config {
+    /// The Session's UID: the audience of every assertion.
+    pub session_id: String,
+    pub repository: Option<Repository>,
+    pub git_user: Option<GitUser>,
+    pub install_dependencies: bool,
+    /// Where the volume is.
+    pub workspace: PathBuf,
+    pub address: SocketAddr,
+    /// The file with the public keys.
+    pub trust_keys: PathBuf,
+    /// Where the kubelet looks for last words.
+    pub termination_log: PathBuf,
+    /// How long sockets may take, wait and be silent.
+    pub timing: Timing,
+    /// What shells and start steps see.
+    pub shell: BTreeMap<OsString, OsString>,
+}
+
+/// The repository to clone.
+#[derive(Clone)]
+pub struct Repository {
+    pub url: String,
+    /// Unset: the default one.
+    pub branch: Option<String>,
+    pub login: Login,
+}
+
+/// How to log in at the repository's host.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Login {
+    /// No Secret was named.
+    None,
+    Basic { username: String, password: String },
+    /// The Secret of this name holds neither `token` nor `username` and `password`.
+    Incomplete { secret: String },
+}
+
+/// Whose name commits carry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GitUser {
+    pub name: String,
+    pub email: String,
+}
+
+impl Config {
+    /// Reads an environment.
+    pub fn from_environment(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
+        let all: BTreeMap<OsString, OsString> = variables.into_iter().collect();
+        let text = |name: &str| {
+            all.get(&OsString::from(name)).map(|value| value.to_string_lossy().into_owned()).filter(|value| !value.is_empty())
+        };
+        let workspace = text("FABRICA_WORKSPACE").map_or_else(|| PathBuf::from("/workspace"), PathBuf::from);
+        let milliseconds = |name: &str, default: u64| {
+            Duration::from_millis(text(name).and_then(|value| value.parse().ok()).unwrap_or(default))
+        };
+        Self {
+            session_id: text("SESSION_ID").unwrap_or_default(),
+            repository: text("REPO_URL").map(|url| Repository {
+                url,
+                branch: text("BRANCH"),
+                login: login(&text),
+            }),
+            git_user: text("GIT_USER_NAME").zip(text("GIT_USER_EMAIL")).map(|(name, email)| GitUser { name, email }),
+            install_dependencies: text("FABRICA_INSTALL_DEPENDENCIES").is_none_or(|value| value != "false"),
+            address: text("FABRICA_ADDRESS")
+                .and_then(|value| value.parse().ok())
+                .unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], PORT))),
+            trust_keys: text("FABRICA_TRUST_KEYS").map_or_else(|| "/run/fabrica/trust/keys".into(), PathBuf::from),
+            termination_log: text("FABRICA_TERMINATION_LOG").map_or_else(|| "/dev/termination-log".into(), PathBuf::from),
+            timing: Timing {
+                hello: milliseconds("FABRICA_HELLO_MILLISECONDS", HELLO_MILLISECONDS),
+                ping: milliseconds("FABRICA_PING_MILLISECONDS", PING_MILLISECONDS),
+                silence: milliseconds("FABRICA_SILENCE_MILLISECONDS", SILENCE_MILLISECONDS),
+            },
+            shell: shell_environment(&all),
+            workspace,
+        }
+    }
+}
+
+fn login(text: &impl Fn(&str) -> Option<String>) -> Login {
+    let Some(secret) = text("FABRICA_REPOSITORY_SECRET") else { return Login::None };
+    if let Some(token) = text("FABRICA_REPOSITORY_token") {
+        // Forges take a token as the password of any user; this name is the one that all of them accept.
+        return Login::Basic { username: "x-access-token".to_owned(), password: token };
+    }
+    match (text("FABRICA_REPOSITORY_username"), text("FABRICA_REPOSITORY_password")) {
+        (Some(username), Some(password)) => Login::Basic { username, password },
+        _ => Login::Incomplete { secret },
+    }
+}
+
+/// Everything but our own variables, with the credentials under their names.
+fn shell_environment(all: &BTreeMap<OsString, OsString>) -> BTreeMap<OsString, OsString> {
+    let mut shell: BTreeMap<_, _> = all
+        .iter()
+        .filter(|(name, _)| !name.to_string_lossy().starts_with(OURS))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    for name in CREDENTIALS {
+        if let Some(value) = all.get(&OsString::from(format!("FABRICA_CREDENTIAL_{name}"))) {
+            shell.insert(name.into(), value.clone());
+        }
+    }
+    shell.insert("TERM".into(), "xterm-256color".into());
+    shell.insert("COLORTERM".into(), "truecolor".into());
+    shell.entry("LANG".into()).or_insert_with(|| "C.UTF-8".into());
+    shell.entry("PATH".into()).or_insert_with(|| "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into());
+    shell
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Config").field("session_id", &self.session_id).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Repository {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Repository").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Login")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Config {
+        Config::from_environment(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())))
+    }
+
+    #[test]
+    fn shells_see_credentials_and_nothing_of_ours() {
+        let config = read(&[
+            ("SESSION_ID", "uid"),
+            ("FABRICA_CREDENTIAL_OPENAI_API_KEY", "sk"),
+            ("FABRICA_CREDENTIAL_OTHER", "hidden"),
+            ("FABRICA_REPOSITORY_token", "hidden"),
+            ("COLOUR", "green"),
+        ]);
+        let shell = |name: &str| config.shell.get(&OsString::from(name)).map(|value| value.to_string_lossy().into_owned());
+        assert_eq!(shell("OPENAI_API_KEY").as_deref(), Some("sk"));
+        assert_eq!(shell("COLOUR").as_deref(), Some("green"));
+        assert_eq!(shell("SESSION_ID").as_deref(), Some("uid"));
+        assert!(config.shell.values().all(|value| value != "hidden"));
+        assert!(config.shell.keys().all(|name| !name.to_string_lossy().starts_with(OURS)));
+    }
+
+    #[test]
+    fn a_login_is_a_token_or_a_pair_or_incomplete() {
+        let login = |more: &[(&str, &str)]| {
+            let mut all = vec![("REPO_URL", "https://h/x"), ("FABRICA_REPOSITORY_SECRET", "login")];
+            all.extend(more);
+            read(&all).repository.unwrap().login
+        };
+        assert!(matches!(login(&[("FABRICA_REPOSITORY_token", "t")]), Login::Basic { password, .. } if password == "t"));
+        let pair = [("FABRICA_REPOSITORY_username", "u"), ("FABRICA_REPOSITORY_password", "p")];
+        assert!(matches!(login(&pair), Login::Basic { username, .. } if username == "u"));
+        assert!(matches!(login(&[]), Login::Incomplete { secret } if secret == "login"));
+        assert!(read(&[("REPO_URL", "https://h/x")]).repository.unwrap().login == Login::None);
+    }
+}

@@ -1,0 +1,163 @@
+//! One function a door.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, body};
+use fabrica_protocol::assertion::{Claims, Role};
+use fabrica_protocol::runtime::Idle;
+use futures::{Stream, stream};
+use serde::Deserialize;
+
+use super::Problem;
+use crate::serve::Pod;
+use super::upgrade::terminal;
+use crate::files;
+
+/// The largest JSON body.
+const BODY_BYTES: usize = 4 * 1024;
+
+pub(super) type Shared = State<Arc<Pod>>;
+
+/// All doors.
+pub fn router(pod: Arc<Pod>) -> Router {
+    Router::new()
+        .route("/healthz", get(health))
+        .route("/v1/events", get(events))
+        .route("/v1/idle", get(idle))
+        .route("/v1/terminal", get(terminal))
+        .route("/v1/connections/{jti}/close", post(close_connection))
+        .route("/v1/files/", get(list_root))
+        .route("/v1/files/{*path}", get(download).put(upload))
+        .with_state(pod)
+}
+
+/// Open to the kubelet: says one bit.
+async fn health(State(pod): Shared) -> (StatusCode, &'static str) {
+    if pod.is_ready() { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "starting") }
+}
+
+#[derive(Debug, Deserialize)]
+struct EventsQuery {
+    #[serde(default)]
+    after: u64,
+    /// Whether the answer stays open for what is still to come (default true).
+    #[serde(default = "yes")]
+    follow: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+async fn events(State(pod): Shared, headers: HeaderMap, Query(query): Query<EventsQuery>) -> Result<Response, Problem> {
+    allow(&pod, &headers, &[Role::Operator])?;
+    let answer = Response::builder().header(header::CONTENT_TYPE, "application/x-ndjson");
+    let body = if query.follow {
+        Body::from_stream(follow(pod, query.after))
+    } else {
+        Body::from(lines(&pod, query.after).1)
+    };
+    answer.body(body).map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+}
+
+/// Events after a number as lines, and the last number.
+fn lines(pod: &Pod, after: u64) -> (u64, Vec<u8>) {
+    let events = pod.journal.after(after);
+    let last = events.last().map_or(after, |event| event.seq);
+    let mut text = Vec::new();
+    for event in events {
+        text.extend(serde_json::to_vec(&event).unwrap_or_default());
+        text.push(b'\n');
+    }
+    (last, text)
+}
+
+fn follow(pod: Arc<Pod>, after: u64) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> {
+    let newest = pod.journal.watch();
+    stream::unfold((pod, newest, after), |(pod, mut newest, after)| async move {
+        loop {
+            newest.mark_unchanged();
+            let (last, text) = lines(&pod, after);
+            if !text.is_empty() {
+                return Some((Ok(Bytes::from(text)), (pod, newest, last)));
+            }
+            tokio::select! {
+                changed = newest.changed() => changed.ok()?,
+                () = pod.stop.cancelled() => return None,
+            }
+        }
+    })
+}
+
+async fn idle(State(pod): Shared, headers: HeaderMap) -> Result<Json<Idle>, Problem> {
+    allow(&pod, &headers, &[Role::Operator])?;
+    Ok(Json(pod.activity.report(&pod.shells)))
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CloseRequest {
+    code: u16,
+}
+
+async fn close_connection(
+    State(pod): Shared,
+    headers: HeaderMap,
+    Path(jti): Path<String>,
+    request: Request,
+) -> Result<StatusCode, Problem> {
+    allow(&pod, &headers, &[Role::Operator])?;
+    let bytes = body::to_bytes(request.into_body(), BODY_BYTES)
+        .await
+        .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"))?;
+    let asked: CloseRequest = serde_json::from_slice(&bytes)
+        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body must be {{\"code\": <close code>}}: {error}")))?;
+    if pod.shells.shared.state().close_connection(&jti, asked.code, "access has ended") {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    Err(Problem::new(StatusCode::NOT_FOUND, "there is no such connection"))
+}
+
+async fn list_root(State(pod): Shared, headers: HeaderMap) -> Result<Response, Problem> {
+    allow(&pod, &headers, &[Role::View, Role::Control])?;
+    files::read(&pod.config.workspace, "").await
+}
+
+async fn download(State(pod): Shared, headers: HeaderMap, Path(path): Path<String>) -> Result<Response, Problem> {
+    allow(&pod, &headers, &[Role::View, Role::Control])?;
+    files::read(&pod.config.workspace, &path).await
+}
+
+async fn upload(
+    State(pod): Shared,
+    headers: HeaderMap,
+    Path(path): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    allow(&pod, &headers, &[Role::Control])?;
+    pod.activity.touch();
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.parse().ok());
+    files::write(&pod.config.workspace, &path, length, request.into_body()).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn allow(pod: &Pod, headers: &HeaderMap, roles: &[Role]) -> Result<Claims, Problem> {
+    let claims = pod.gate.check(authorization(headers))?;
+    if roles.contains(&claims.role) {
+        return Ok(claims);
+    }
+    Err(Problem::new(StatusCode::FORBIDDEN, "your role does not allow this"))
+}
+
+pub(super) fn authorization(headers: &HeaderMap) -> Option<&str> {
+    headers.get(header::AUTHORIZATION)?.to_str().ok()
+}

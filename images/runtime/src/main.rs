@@ -1,0 +1,68 @@
+//! The runtime's commands.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use fabrica_runtime::{config::Config, credential, serve};
+use tracing_subscriber::EnvFilter;
+
+#[derive(Debug, Parser)]
+#[command(version, about = "PID 1 of Fabrica's pods")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Takes the start steps and serves until told to stop.
+    Serve,
+    /// Copies this program into a folder, for images that do not hold it.
+    Install { folder: PathBuf },
+    /// Git's credential helper: asks the running runtime.
+    Credential { operation: String },
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Serve => return serving(),
+        Command::Install { folder } => install(&folder),
+        Command::Credential { operation } => credential::ask(&operation),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("fabrica-runtime: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serving() -> ExitCode {
+    let filter = EnvFilter::try_from_env("FABRICA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().json().with_env_filter(filter).init();
+    // Processes of the same user could otherwise read our environment and memory. First of all.
+    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
+        tracing::error!(%error, "the runtime cannot hide its memory");
+        return ExitCode::FAILURE;
+    }
+    let config = Config::from_environment(std::env::vars_os());
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "the event loop cannot be made");
+            return ExitCode::FAILURE;
+        }
+    };
+    let code = runtime.block_on(serve::run(config));
+    // Threads that still read or write a file must not hold the pod up.
+    runtime.shutdown_background();
+    code
+}
+
+fn install(folder: &std::path::Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    std::fs::copy(std::env::current_exe()?, folder.join("fabrica-runtime"))?;
+    Ok(())
+}

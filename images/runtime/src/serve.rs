@@ -1,0 +1,174 @@
+//! The life of the runtime: doors first, then the start steps, then the first terminal, until somebody says stop.
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::serve::ListenerExt;
+use chrono::Utc;
+use fabrica_protocol::kterm::close;
+use fabrica_protocol::runtime::{EventType, TERMINATION_BYTES};
+use rustix::process::Signal;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::idle::{self, Activity};
+use crate::journal::Journal;
+use crate::start;
+use crate::terminal::pty::Shell;
+use crate::terminal::shells::Shells;
+use crate::trust::Gate;
+use crate::{children, http};
+
+/// Shells get this long to end before they are killed. All in all the runtime ends in under 5 s.
+const SHELLS: Duration = Duration::from_secs(2);
+/// Connections get this long to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Everything the doors share.
+#[derive(Debug)]
+pub struct Pod {
+    pub config: Config,
+    pub gate: Gate,
+    pub journal: Arc<Journal>,
+    pub activity: Activity,
+    pub shells: Shells,
+    pub stop: CancellationToken,
+    /// Sockets, which outlive the request that opened them.
+    pub sockets: TaskTracker,
+    pub started: Instant,
+    ready: AtomicBool,
+}
+
+impl Pod {
+    /// A pod whose start steps are still to come.
+    pub fn new(config: Config) -> Self {
+        let shell = Shell::find(shell_environment(&config));
+        Self {
+            gate: Gate::new(config.trust_keys.clone(), config.session_id.clone()),
+            journal: Arc::default(),
+            activity: Activity::default(),
+            shells: Shells::new(epoch(), shell, config.workspace.clone(), Utc::now()),
+            stop: CancellationToken::new(),
+            sockets: TaskTracker::new(),
+            started: Instant::now(),
+            ready: AtomicBool::new(false),
+            config,
+        }
+    }
+
+    /// Whether a terminal can be used.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+}
+
+/// What shells see besides the configured environment: how git asks for the repository's login.
+fn shell_environment(config: &Config) -> std::collections::BTreeMap<std::ffi::OsString, std::ffi::OsString> {
+    let mut environment = config.shell.clone();
+    let git = config.repository.as_ref().map(crate::credential::git_environment).unwrap_or_default();
+    // People may be asked for a password; programs of the start steps may not.
+    let git = git.into_iter().filter(|(name, _)| name != "GIT_TERMINAL_PROMPT");
+    environment.extend(git.map(|(name, value)| (name.into(), value.into())));
+    environment
+}
+
+/// A number that another process does not have: browsers keep 53 bits of it exactly.
+fn epoch() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id()) >> 11
+}
+
+/// Runs to the end.
+pub async fn run(config: Config) -> ExitCode {
+    let listener = match TcpListener::bind(config.address).await {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, address = %config.address, "the runtime cannot listen");
+            return ExitCode::FAILURE;
+        }
+    };
+    let pod = Arc::new(Pod::new(config));
+    let reaping = tokio::spawn(children::reap(pod.stop.clone()));
+    let memory = tokio::spawn(idle::watch_memory(pod.journal.clone(), pod.stop.clone()));
+    let doors = tokio::spawn(doors(listener, pod.clone()));
+    let code = tokio::select! {
+        code = live(&pod) => code,
+        () = told_to_stop() => ExitCode::SUCCESS,
+    };
+    farewell(&pod).await;
+    pod.stop.cancel();
+    let _ = tokio::time::timeout(GOODBYE, async { tokio::join!(doors, reaping, memory) }).await;
+    code
+}
+
+/// Serves the doors until told to stop.
+pub async fn doors(listener: TcpListener, pod: Arc<Pod>) {
+    // Keys come one by one: waiting to fill a packet would cost each of them.
+    let listener = listener.tap_io(|stream| {
+        let _ = stream.set_nodelay(true);
+    });
+    let stop = pod.stop.clone();
+    let served = axum::serve(listener, http::router(pod)).with_graceful_shutdown(stop.cancelled_owned()).await;
+    if let Err(error) = served {
+        tracing::error!(%error, "the doors closed");
+    }
+}
+
+/// The start steps and then, as long as nothing ends it, the Session.
+async fn live(pod: &Arc<Pod>) -> ExitCode {
+    if let Err(error) = start::run(&pod.config, &pod.journal, &pod.activity).await {
+        let text = serde_json::to_string(&error.termination()).unwrap_or_default();
+        let cut = text.floor_char_boundary(TERMINATION_BYTES);
+        if let Err(problem) = std::fs::write(&pod.config.termination_log, &text[..cut]) {
+            tracing::warn!(error = %problem, "the termination message cannot be written");
+        }
+        return ExitCode::FAILURE;
+    }
+    open_first(pod);
+    std::future::pending().await
+}
+
+/// Opens terminal 1, so that whoever comes first finds a prompt.
+pub fn open_first(pod: &Pod) {
+    let step = pod.journal.begin("terminal", "Opening the first terminal.");
+    match pod.shells.open_first() {
+        Ok(_) => {
+            step.finish("A terminal can be used.");
+            pod.ready.store(true, Ordering::Relaxed);
+        }
+        Err(error) => {
+            step.fail(crate::chain(&error));
+            pod.journal.tell("terminal", EventType::Notice, "The image needs bash or sh.");
+        }
+    }
+}
+
+async fn told_to_stop() {
+    let kinds = [SignalKind::terminate(), SignalKind::interrupt(), SignalKind::hangup()];
+    let [Ok(mut terminate), Ok(mut interrupt), Ok(mut hangup)] = kinds.map(signal) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+        _ = hangup.recv() => {}
+    }
+}
+
+/// Ends the shells: politely, then not. Clients are told first, so that they come back to the next life.
+async fn farewell(pod: &Pod) {
+    pod.shells.shared.state().close_all(close::GOING_AWAY, "the Session stops");
+    pod.shells.signal(Signal::HUP);
+    pod.shells.signal(Signal::CONT);
+    pod.sockets.close();
+    let ended = async { tokio::join!(pod.shells.ended(), pod.sockets.wait()) };
+    if tokio::time::timeout(SHELLS, ended).await.is_err() {
+        pod.shells.signal(Signal::KILL);
+    }
+}

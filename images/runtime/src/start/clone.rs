@@ -1,0 +1,119 @@
+//! The repository, on its branch.
+
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::StartError;
+use super::command::{self, CommandError, Ended};
+use crate::config::{Config, Repository};
+use crate::credential::{git_environment, redact};
+use crate::journal::{Journal, Step};
+
+/// The longest a clone may take: a large history over a slow line.
+const CLONE_LIMIT: Duration = Duration::from_secs(1800);
+/// The longest any other git command may take.
+const GIT_LIMIT: Duration = Duration::from_secs(120);
+/// How far a clone is, is told this often.
+const PROGRESS: Duration = Duration::from_secs(1);
+/// What git says when the branch is not there.
+const NO_BRANCH: &str = "Remote branch";
+
+pub(super) async fn run(config: &Config, repository: &Repository, journal: &Journal) -> Result<(), StartError> {
+    let step = journal.begin("clone", &format!("Cloning {}.", repository.url));
+    let folder = config.workspace.join("repo");
+    if folder.join(".git").exists() {
+        step.finish("The repository is here from an earlier start and is left as it is.");
+        return Ok(());
+    }
+    let work = Work { config, repository, step: &step, environment: git_environment(repository) };
+    match work.clone(&folder).await {
+        Ok(()) => {
+            step.finish("The repository is in /workspace/repo.");
+            Ok(())
+        }
+        Err(error) => {
+            // What is half there would pass for a clone at the next start.
+            let _ = std::fs::remove_dir_all(&folder);
+            step.fail(&error.message);
+            Err(error)
+        }
+    }
+}
+
+struct Work<'a> {
+    config: &'a Config,
+    repository: &'a Repository,
+    step: &'a Step<'a>,
+    environment: Vec<(String, String)>,
+}
+
+impl Work<'_> {
+    async fn clone(&self, folder: &Path) -> Result<(), StartError> {
+        let target = folder.to_string_lossy();
+        let base = ["git", "clone", "--progress", "--depth", "1", "--no-tags"];
+        let Some(branch) = &self.repository.branch else {
+            let words = [&base[..], &["--", &self.repository.url, &target]].concat();
+            return self.succeed(&words, CLONE_LIMIT).await.map(|_| ());
+        };
+        let words = [&base[..], &["--branch", branch, "--", &self.repository.url, &target]].concat();
+        let ended = self.git(&words, CLONE_LIMIT).await?;
+        if ended.success {
+            return Ok(());
+        }
+        if !ended.words.contains(NO_BRANCH) {
+            return Err(self.failed(&ended.words));
+        }
+        let words = [&base[..], &["--", &self.repository.url, &target]].concat();
+        self.succeed(&words, CLONE_LIMIT).await?;
+        self.create_branch(folder, branch).await
+    }
+
+    /// A branch that the remote does not have begins at its default one, or empty when there is no commit yet.
+    async fn create_branch(&self, folder: &Path, branch: &str) -> Result<(), StartError> {
+        let target = folder.to_string_lossy();
+        let has_commits = self.git(&["git", "-C", &target, "rev-parse", "--verify", "-q", "HEAD"], GIT_LIMIT).await?.success;
+        if has_commits {
+            self.succeed(&["git", "-C", &target, "checkout", "-q", "-b", branch], GIT_LIMIT).await?;
+            self.step.notice(format!("The remote has no branch {branch}: it was created here from the default one."));
+        } else {
+            let reference = format!("refs/heads/{branch}");
+            self.succeed(&["git", "-C", &target, "symbolic-ref", "HEAD", &reference], GIT_LIMIT).await?;
+            self.step.notice(format!("The repository has no commit yet: the branch {branch} begins with the first one."));
+        }
+        Ok(())
+    }
+
+    async fn succeed(&self, words: &[&str], limit: Duration) -> Result<Ended, StartError> {
+        let ended = self.git(words, limit).await?;
+        if ended.success { Ok(ended) } else { Err(self.failed(&ended.words)) }
+    }
+
+    async fn git(&self, words: &[&str], limit: Duration) -> Result<Ended, StartError> {
+        let mut last = None::<Instant>;
+        let told = |line: &str| {
+            if line.contains('%') && last.is_none_or(|last| last.elapsed() >= PROGRESS) {
+                last = Some(Instant::now());
+                self.step.progress(redact(line, &self.repository.login));
+            }
+        };
+        command::run(self.config, &self.config.workspace, words, &self.environment, limit, told)
+            .await
+            .map_err(|error| match error {
+                CommandError::Missing(_) => StartError {
+                    step: "clone",
+                    reason: "GitMissing",
+                    message: "The image has no git, which is needed to clone the repository. Take an image with git, or leave spec.repository out.".to_owned(),
+                },
+                other => self.failed(&other.to_string()),
+            })
+    }
+
+    /// Git's own words, without the lines that only tell how far it was.
+    fn failed(&self, words: &str) -> StartError {
+        let text: Vec<&str> = words.lines().filter(|line| !line.contains('%') && !line.starts_with("Cloning into")).collect();
+        let message = format!("The repository {} cannot be cloned: {}", self.repository.url, text.join(" "));
+        StartError { step: "clone", reason: "CloneFailed", message: redact(&message, &self.repository.login) }
+    }
+}

@@ -1,0 +1,159 @@
+//! The terminals of a Session with the processes behind them.
+
+use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use fabrica_protocol::kterm::{ErrorCode, OpenRequest};
+use rustix::process::{Pid, Signal, kill_process_group};
+use tokio::io::unix::AsyncFd;
+use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
+
+use super::pty::{self, Pty, PtyError, Shell};
+use super::pump::Pump;
+use super::state::{Exit, Opening, Size, State};
+
+/// The longest title of a terminal, in characters.
+const TITLE_CHARACTERS: usize = 100;
+
+/// The state, as every task holds it. Never locked across an await.
+#[derive(Debug, Clone)]
+pub struct Shared(Arc<Mutex<State>>);
+
+impl Shared {
+    /// The state. One thread serves the runtime, so nobody waits here.
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A program and our end of its terminal.
+#[derive(Debug)]
+struct Running {
+    master: Arc<OwnedFd>,
+    pid: Pid,
+}
+
+/// Opens terminals, and knows what runs in them.
+#[derive(Debug, Clone)]
+pub struct Shells {
+    pub shared: Shared,
+    shell: Arc<Shell>,
+    home: Arc<Path>,
+    running: Arc<Mutex<BTreeMap<u16, Running>>>,
+    pumps: TaskTracker,
+}
+
+impl Shells {
+    /// Without a terminal yet. `home` is where they begin.
+    pub fn new(epoch: u64, shell: Shell, home: PathBuf, now: DateTime<Utc>) -> Self {
+        Self {
+            shared: Shared(Arc::new(Mutex::new(State::new(epoch, now)))),
+            shell: Arc::new(shell),
+            home: home.into(),
+            running: Arc::default(),
+            pumps: TaskTracker::new(),
+        }
+    }
+
+    /// Opens the terminal that is there before anybody asks.
+    pub fn open_first(&self) -> Result<u16, PtyError> {
+        let Opening::New(id) = self.shared.state().opening(None) else { return Ok(1) };
+        self.start(id, None, self.shell.title(), &self.directory(), Size::default())?;
+        Ok(id)
+    }
+
+    /// Opens one for a client, or tells it why not. A repeated key finds the terminal it made.
+    pub fn open(&self, connection: u32, key: u128, request: &OpenRequest) {
+        let opening = self.shared.state().opening(Some(key));
+        let id = match opening {
+            Opening::New(id) => id,
+            Opening::Exists(_) => return self.shared.state().tell_terms(connection),
+            Opening::Full => {
+                let text = "A session has at most 16 terminals; close one first.";
+                return self.shared.state().open_failed(connection, ErrorCode::TooManyTerminals, text);
+            }
+        };
+        let cwd = request.cwd.as_ref().map_or_else(|| self.directory(), PathBuf::from);
+        let title = request.title.clone().unwrap_or_else(|| self.shell.title());
+        let title = title.chars().filter(|character| !character.is_control()).take(TITLE_CHARACTERS).collect();
+        let size = Size::new(request.cols, request.rows).unwrap_or_default();
+        if let Err(error) = self.start(id, Some(key), title, &cwd, size) {
+            let text = format!("The shell could not be started in {}: {}", cwd.display(), crate::chain(&error));
+            self.shared.state().open_failed(connection, ErrorCode::CannotOpen, &text);
+        }
+    }
+
+    /// Programs that run.
+    pub fn alive(&self) -> usize {
+        self.running().len()
+    }
+
+    /// Whether a terminal's foreground is something else than its shell.
+    pub fn is_busy(&self) -> bool {
+        self.running().values().any(|running| {
+            rustix::termios::tcgetpgrp(&running.master).is_ok_and(|foreground| foreground != running.pid)
+        })
+    }
+
+    /// Sends a signal to every shell and to what runs in its foreground.
+    pub fn signal(&self, signal: Signal) {
+        for running in self.running().values() {
+            let foreground = rustix::termios::tcgetpgrp(&running.master);
+            for group in foreground.into_iter().chain([running.pid]) {
+                // A group that is gone has nothing left to end.
+                let _ = kill_process_group(group, signal);
+            }
+        }
+    }
+
+    /// Waits until every program has ended.
+    pub async fn ended(&self) {
+        self.pumps.close();
+        self.pumps.wait().await;
+    }
+
+    fn start(&self, id: u16, key: Option<u128>, title: String, cwd: &Path, size: Size) -> Result<(), PtyError> {
+        let Pty { master, pid, mut child, owned } = pty::open(&self.shell, cwd, size)?;
+        let watched = register(Arc::clone(&master)).map_err(PtyError::Open)?;
+        let cwd = cwd.display().to_string();
+        let wake = self.shared.state().opened(id, key, title, cwd, size);
+        self.running().insert(id, Running { master, pid });
+        let (sender, ended) = oneshot::channel();
+        self.pumps.spawn(async move {
+            let status = child.wait().await.unwrap_or_default();
+            drop(owned);
+            let signal = status.signal().and_then(|signal| u8::try_from(signal).ok()).unwrap_or(0);
+            // The pump listens until it hears this.
+            let _ = sender.send(Exit { code: status.code().unwrap_or(0), signal });
+        });
+        let pump = Pump { id, master: watched, pid, ended, wake, shared: self.shared.clone() };
+        let running = Arc::clone(&self.running);
+        self.pumps.spawn(async move {
+            pump.run().await;
+            running.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        });
+        tracing::info!(terminal = id, "a terminal was opened");
+        Ok(())
+    }
+
+    /// The repository when it is there, else the workspace.
+    fn directory(&self) -> PathBuf {
+        let repository = self.home.join("repo");
+        if repository.is_dir() { repository } else { self.home.to_path_buf() }
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<u16, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[expect(unsafe_code, reason = "tokio asks its caller to promise that the descriptor stays the same")]
+fn register(master: Arc<OwnedFd>) -> std::io::Result<AsyncFd<Arc<OwnedFd>>> {
+    // SAFETY: the descriptor stays open, and means the same file, for as long as the AsyncFd holds its Arc.
+    unsafe { AsyncFd::register(master) }.map_err(Into::into)
+}

@@ -1,0 +1,298 @@
+//! All terminals and all clients of the Session: what the edges ask and tell. No I/O, and time is an argument.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use fabrica_protocol::kterm::{Limits, MAX_FRAME, TerminalInfo, Terminals, close};
+use tokio::sync::Notify;
+
+use super::client::{Client, WINDOW_BYTES};
+use super::input::Input;
+use super::ring::Ring;
+
+/// Terminals a Session may have: a node has 4,096 PTYs for all of its pods.
+pub const MAX_TERMINALS: usize = 16;
+
+/// Sockets a Session may have.
+pub const MAX_CLIENTS: usize = 16;
+
+/// When a client that found no place should ask again.
+const RETRY_HINT: &str = "too many connections; ra=5000";
+
+/// A size in cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    pub cols: u16,
+    pub rows: u16,
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self { cols: 80, rows: 24 }
+    }
+}
+
+impl Size {
+    /// A client's size; 0 says that it has none.
+    pub const fn new(cols: u16, rows: u16) -> Option<Self> {
+        if cols == 0 || rows == 0 { None } else { Some(Self { cols, rows }) }
+    }
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Exit {
+    pub code: i32,
+    pub signal: u8,
+}
+
+/// One PTY and its history.
+#[derive(Debug)]
+pub struct Terminal {
+    pub ring: Ring,
+    pub input: Input,
+    pub size: Size,
+    /// The connection whose size it has.
+    pub owner: u32,
+    /// Set when the last byte of output is in the ring.
+    pub exit: Option<Exit>,
+    /// A size that the PTY does not have yet.
+    pub resize_due: Option<Size>,
+    /// A signal for the program.
+    pub signal_due: Option<u8>,
+    /// Wakes the task that owns the PTY.
+    pub wake: Arc<Notify>,
+    pub(super) key: Option<u128>,
+    pub(super) title: String,
+    pub(super) cwd: String,
+}
+
+/// What the Session's sockets have done so far.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Counters {
+    pub reconnects: u64,
+    pub bytes_in: u64,
+    pub bytes_out: u64,
+}
+
+/// The whole state.
+#[derive(Debug)]
+pub struct State {
+    pub(super) epoch: u64,
+    pub terminals: BTreeMap<u16, Terminal>,
+    pub clients: BTreeMap<u32, Client>,
+    pub counters: Counters,
+    /// The last key that a person pressed.
+    pub last_input: DateTime<Utc>,
+    next_terminal: u16,
+    next_client: u32,
+}
+
+/// Which terminal a request to open one means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// One of this key is there.
+    Exists(u16),
+    /// A new one has this id.
+    New(u16),
+    /// There are too many.
+    Full,
+}
+
+impl State {
+    /// A Session without terminals. The epoch tells this process from its predecessors.
+    pub fn new(epoch: u64, now: DateTime<Utc>) -> Self {
+        Self {
+            epoch,
+            terminals: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            counters: Counters::default(),
+            last_input: now,
+            next_terminal: 1,
+            next_client: 1,
+        }
+    }
+
+    /// Takes in a client; `Err` holds the code and reason of a refusal.
+    pub fn join(&mut self, connection: &str, control: bool, wake: Arc<Notify>) -> Result<u32, (u16, &'static str)> {
+        if self.clients.len() >= MAX_CLIENTS {
+            return Err((close::TOO_MANY, RETRY_HINT));
+        }
+        let id = self.next_client;
+        self.next_client = self.next_client.wrapping_add(1).max(1);
+        self.clients.insert(id, Client::new(connection, control, wake));
+        Ok(id)
+    }
+
+    /// Forgets a client. Terminals that waited for it go on.
+    pub fn leave(&mut self, connection: u32) {
+        if let Some(client) = self.clients.remove(&connection) {
+            for terminal in client.attachments.keys().filter_map(|id| self.terminals.get(id)) {
+                terminal.wake.notify_one();
+            }
+        }
+    }
+
+    /// Closes the socket that came with this assertion. Says whether there was one.
+    pub fn close_connection(&mut self, connection: &str, code: u16, reason: &str) -> bool {
+        let mut found = false;
+        for client in self.clients.values_mut().filter(|client| client.connection == connection) {
+            client.close(code, reason);
+            found = true;
+        }
+        found
+    }
+
+    /// Closes every socket.
+    pub fn close_all(&mut self, code: u16, reason: &str) {
+        for client in self.clients.values_mut() {
+            client.close(code, reason);
+        }
+    }
+
+    /// Finds or reserves the terminal for an idempotency key. Ended ones make room, oldest first.
+    pub fn opening(&mut self, key: Option<u128>) -> Opening {
+        let existing = self.terminals.iter().find(|(_, terminal)| key.is_some() && terminal.key == key);
+        if let Some((id, _)) = existing {
+            return Opening::Exists(*id);
+        }
+        if self.terminals.len() >= MAX_TERMINALS {
+            let ended = self.terminals.iter().find(|(_, terminal)| terminal.exit.is_some());
+            let Some(id) = ended.map(|(id, _)| *id) else { return Opening::Full };
+            self.remove(id);
+        }
+        while self.next_terminal == 0 || self.terminals.contains_key(&self.next_terminal) {
+            self.next_terminal = self.next_terminal.wrapping_add(1);
+        }
+        let id = self.next_terminal;
+        self.next_terminal = self.next_terminal.wrapping_add(1);
+        Opening::New(id)
+    }
+
+    /// Adds a terminal whose program runs, and tells everybody.
+    pub fn opened(&mut self, id: u16, key: Option<u128>, title: String, cwd: String, size: Size) -> Arc<Notify> {
+        let wake = Arc::new(Notify::new());
+        let terminal = Terminal {
+            ring: Ring::default(),
+            input: Input::default(),
+            size,
+            owner: 0,
+            exit: None,
+            resize_due: None,
+            signal_due: None,
+            wake: Arc::clone(&wake),
+            key,
+            title,
+            cwd,
+        };
+        self.terminals.insert(id, terminal);
+        self.announce();
+        wake
+    }
+
+    /// Drops an ended terminal, and tells everybody.
+    pub fn remove(&mut self, id: u16) {
+        self.terminals.remove(&id);
+        for client in self.clients.values_mut() {
+            client.attachments.remove(&id);
+        }
+        self.announce();
+    }
+
+    /// Whether the PTY should be read: unless every client that may hold it back is behind by its whole window.
+    pub fn wants_output(&self, id: u16) -> bool {
+        let Some(terminal) = self.terminals.get(&id) else { return true };
+        let mut holders = self.clients.values().filter(|client| client.control).filter_map(|client| {
+            let attachment = client.attachments.get(&id).filter(|attachment| !attachment.view)?;
+            Some(terminal.ring.head() - attachment.acked.min(terminal.ring.head()) >= client.window)
+        });
+        // Without anybody attached, output goes to the ring alone.
+        holders.next().is_none_or(|behind| !behind || holders.any(|behind| !behind))
+    }
+
+    /// Counts output that was read into the ring, and wakes those who watch.
+    pub fn produced(&mut self, id: u16, count: usize) {
+        if let Some(terminal) = self.terminals.get_mut(&id) {
+            terminal.ring.commit(count);
+        }
+        self.wake_attached(id);
+    }
+
+    /// Counts input that the program has read.
+    pub fn consumed(&mut self, id: u16, count: usize) {
+        self.counters.bytes_in += count as u64;
+        if let Some(terminal) = self.terminals.get_mut(&id) {
+            terminal.input.written(count);
+        }
+        self.wake_attached(id);
+    }
+
+    /// The program ended, and all of its output is in the ring.
+    pub fn ended(&mut self, id: u16, exit: Exit) {
+        if let Some(terminal) = self.terminals.get_mut(&id) {
+            terminal.exit = Some(exit);
+            terminal.input.discard();
+        }
+        self.wake_attached(id);
+    }
+
+    /// Whether to read more from a client: not while what it typed, or what it asked, waits.
+    pub fn may_read(&self, connection: u32) -> bool {
+        let Some(client) = self.clients.get(&connection) else { return false };
+        let full = client.blocked_on.and_then(|id| self.terminals.get(&id)).is_some_and(|terminal| terminal.input.is_full());
+        !full && client.may_read()
+    }
+
+    pub(super) fn list(&self, client: Option<&str>) -> Terminals {
+        let terms = self.terminals.iter().map(|(id, terminal)| terminal.info(*id, client)).collect();
+        Terminals { terms }
+    }
+
+    pub(super) fn limits() -> Limits {
+        Limits {
+            max_frame: MAX_FRAME as u64,
+            window: WINDOW_BYTES,
+            terminals: MAX_TERMINALS.try_into().unwrap_or(u16::MAX),
+            clients: MAX_CLIENTS.try_into().unwrap_or(u16::MAX),
+        }
+    }
+
+    /// Tells one client the list of terminals.
+    pub fn tell_terms(&mut self, connection: u32) {
+        if let Some(client) = self.clients.get_mut(&connection) {
+            client.terms_due = true;
+        }
+    }
+
+    /// Tells every client the list of terminals.
+    pub(super) fn announce(&mut self) {
+        for client in self.clients.values_mut().filter(|client| client.is_greeted()) {
+            client.terms_due = true;
+            client.wake.notify_one();
+        }
+    }
+
+    pub(super) fn wake_attached(&self, id: u16) {
+        for client in self.clients.values().filter(|client| client.attachments.contains_key(&id)) {
+            client.wake.notify_one();
+        }
+    }
+}
+
+impl Terminal {
+    fn info(&self, id: u16, client: Option<&str>) -> TerminalInfo {
+        TerminalInfo {
+            id,
+            key: self.key.map(|key| format!("{key:032x}")),
+            title: self.title.clone(),
+            cwd: self.cwd.clone(),
+            alive: self.exit.is_none(),
+            cols: self.size.cols,
+            rows: self.size.rows,
+            head: self.ring.head(),
+            tail: self.ring.tail(),
+            in_off: client.map(|client| self.input.offsets(client).0),
+        }
+    }
+}
