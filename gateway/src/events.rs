@@ -28,6 +28,9 @@ use crate::sessions::store::{Change, Entry};
 /// How often a comment is sent, so that proxies keep the stream open.
 const PING: Duration = Duration::from_secs(15);
 
+/// How soon rights are looked at again after they could not be decided.
+const UNDECIDED_PAUSE: Duration = Duration::from_secs(3);
+
 /// How soon a browser reconnects.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -84,7 +87,7 @@ async fn subscribe(
     // The first snapshot decides whether there is a stream at all.
     let first = subscription.snapshot().await?;
     if let Some(namespace) =
-        subscription.namespace.as_deref().filter(|_| subscription.known.is_empty())
+        subscription.namespace.as_deref().filter(|_| subscription.shows_nothing())
     {
         may_see_namespace(&subscription.app, &subscription.identity, namespace).await?;
     }
@@ -103,8 +106,8 @@ struct Subscription {
     namespace: Option<String>,
     changes: broadcast::Receiver<Change>,
     first: Option<Event>,
-    /// What the subscriber has been shown.
-    known: BTreeSet<SessionKey>,
+    /// What the subscriber has been shown. None after rights could not be decided: then a snapshot is due.
+    known: Option<BTreeSet<SessionKey>>,
     /// When rights are looked at again: what was granted appears, what was taken away goes.
     rechecks: Interval,
     open: Gauge,
@@ -131,7 +134,7 @@ impl Subscription {
             namespace,
             changes,
             first: None,
-            known: BTreeSet::new(),
+            known: None,
             rechecks,
             open,
             _place: place,
@@ -150,6 +153,7 @@ impl Subscription {
                 () = stop.cancelled() => return None,
                 () = tokio::time::sleep(left) => return None,
                 _ = self.rechecks.tick() => None,
+                () = tokio::time::sleep(UNDECIDED_PAUSE), if self.known.is_none() => None,
                 change = self.changes.recv() => Some(change),
             };
             let event = match change {
@@ -161,10 +165,13 @@ impl Subscription {
             match event {
                 Ok(Some(event)) => return Some(event),
                 Ok(None) => {}
-                // Undecided: nothing is shown, and the next recheck begins anew from a snapshot.
-                Err(_) => self.known.clear(),
+                Err(_) => self.known = None,
             }
         }
+    }
+
+    fn shows_nothing(&self) -> bool {
+        self.known.as_ref().is_none_or(BTreeSet::is_empty)
     }
 
     async fn snapshot(&mut self) -> Result<Event, Problem> {
@@ -178,7 +185,7 @@ impl Subscription {
     async fn recheck(&mut self) -> Result<Option<Event>, Problem> {
         let entries = self.visible().await?;
         let keys: BTreeSet<SessionKey> = entries.iter().map(|entry| entry.view.key()).collect();
-        Ok((keys != self.known).then(|| self.show(&entries)))
+        Ok((Some(keys) != self.known).then(|| self.show(&entries)))
     }
 
     async fn visible(&self) -> Result<Vec<Arc<Entry>>, Problem> {
@@ -187,7 +194,7 @@ impl Subscription {
     }
 
     fn show(&mut self, entries: &[Arc<Entry>]) -> Event {
-        self.known = entries.iter().map(|entry| entry.view.key()).collect();
+        self.known = Some(entries.iter().map(|entry| entry.view.key()).collect());
         self.app.metrics.snapshot();
         let items: Vec<&str> = entries.iter().map(|entry| entry.json()).collect();
         Event::default().event("snapshot").data(format!("{{\"items\":[{}]}}", items.join(",")))
@@ -203,16 +210,18 @@ impl Subscription {
         if elsewhere {
             return Ok(None);
         }
+        // Taken out: should the decision fail, a snapshot is due.
+        let Some(mut known) = self.known.take() else { return Ok(None) };
         let key = entry.view.key();
         if present && is_visible(&self.app, &self.identity, &entry).await? {
-            self.known.insert(key);
+            known.insert(key);
+            self.known = Some(known);
             return Ok(Some(Event::default().event("session").data(entry.json())));
         }
         let view = &entry.view;
         let gone = json!({"namespace": view.namespace, "name": view.name, "uid": view.uid});
-        Ok(self
-            .known
-            .remove(&key)
-            .then(|| Event::default().event("deleted").data(gone.to_string())))
+        let shown = known.remove(&key);
+        self.known = Some(known);
+        Ok(shown.then(|| Event::default().event("deleted").data(gone.to_string())))
     }
 }
