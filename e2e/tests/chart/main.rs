@@ -118,19 +118,16 @@ fn values_that_contradict_each_other_are_refused() {
 /// Asserts that a value is refused with words that name it.
 #[track_caller]
 fn refused(value: &str, words: &str) {
-    let output = helm(&[
-        "template",
-        RELEASE,
-        chart().as_str(),
-        "--kube-version",
-        KUBERNETES,
-        "--set",
-        value,
-    ])
-    .unwrap();
-    let message = text(&output.stderr);
-    assert!(!output.status.success(), "{value} was taken");
-    assert!(message.contains(words), "{value}: {words:?} is not in: {message}");
+    let chart = chart();
+    let arguments = ["template", RELEASE, &chart, "--kube-version", KUBERNETES, "--set", value];
+    match helm(&arguments) {
+        Ok(output) => {
+            let message = text(&output.stderr);
+            assert!(!output.status.success(), "{value} was taken");
+            assert!(message.contains(words), "{value}: {words:?} is not in: {message}");
+        }
+        Err(error) => panic!("{error:#}"),
+    }
 }
 
 /// All objects of the chart, as text.
