@@ -26,8 +26,9 @@ const NOT_PUBLIC: [&str; 9] = [
     "198.18.0.0/15",
     "224.0.0.0/3",
 ];
-/// The same for IPv6.
-const NOT_PUBLIC_V6: [&str; 4] = ["::/96", "fc00::/7", "fe80::/10", "ff00::/8"];
+/// The same for IPv6, with the translated ranges (NAT64): they lead to the IPv4 ranges above.
+const NOT_PUBLIC_V6: [&str; 6] =
+    ["::/96", "64:ff9b::/96", "64:ff9b:1::/48", "fc00::/7", "fe80::/10", "ff00::/8"];
 
 /// The policy of a Session's pod.
 pub(in crate::session) fn network_policy(
