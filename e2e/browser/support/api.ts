@@ -50,8 +50,12 @@ export async function untilReady(name: string): Promise<void> {
   }
 }
 
+export async function removeSession(name: string): Promise<void> {
+  await call("DELETE", `/namespaces/${await namespace()}/sessions/${name}`).catch(() => undefined);
+}
+
 export async function removeOurs(): Promise<void> {
   const { items } = await call<{ items: Session[] }>("GET", `/namespaces/${await namespace()}/sessions?limit=500`);
   const ours = items.filter(({ name }) => name.startsWith(PREFIX));
-  await Promise.all(ours.map((session) => call("DELETE", `/namespaces/${session.namespace}/sessions/${session.name}`).catch(() => undefined)));
+  await Promise.all(ours.map(({ name }) => removeSession(name)));
 }

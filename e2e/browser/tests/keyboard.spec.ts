@@ -39,7 +39,9 @@ test("create, use and delete a session without a mouse", async ({ page }) => {
   await page.keyboard.press("Control+Shift+ArrowUp");
   await tabTo(page, /^Session menu$/);
   await page.keyboard.press("Enter");
+  await expect(page.getByRole("menuitem").first()).toBeFocused();
   await page.keyboard.press("End");
+  await expect(page.getByRole("menuitem", { name: "Delete…" })).toBeFocused();
   await page.keyboard.press("Enter");
   await expect(page.getByRole("dialog", { name: `Delete ${name}?` })).toBeVisible();
   await tabTo(page, /Delete session/);

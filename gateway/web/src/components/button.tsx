@@ -33,7 +33,7 @@ export function IconButton({ label, className = "", children, ...rest }: IconPro
       type="button"
       aria-label={label}
       title={label}
-      className={`inline-flex size-7 pointer-coarse:size-11 shrink-0 items-center justify-center rounded-md text-soft transition-colors hover:bg-hover hover:text-ink disabled:opacity-50 ${className}`}
+      className={`inline-flex size-7 pointer-coarse:size-11 shrink-0 items-center justify-center rounded-md text-soft transition-colors hover:bg-hover hover:text-ink focus-visible:-outline-offset-2 disabled:opacity-50 ${className}`}
       {...rest}
     >
       {children}

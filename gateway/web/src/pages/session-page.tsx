@@ -125,7 +125,7 @@ function Bar({ session, back, filesOpen, onFiles, children }: BarProps) {
   const note = remark(session);
   return (
     <header className="flex h-8 pointer-coarse:h-11 shrink-0 items-center gap-2 border-b border-line bg-surface pr-1 pl-1">
-      <Link ref={back} to="/sessions" aria-label="All sessions" title="All sessions" className="inline-flex size-7 pointer-coarse:size-11 shrink-0 items-center justify-center rounded-md text-soft hover:bg-hover hover:text-ink">
+      <Link ref={back} to="/sessions" aria-label="All sessions" title="All sessions" className="inline-flex size-7 pointer-coarse:size-11 shrink-0 items-center justify-center rounded-md text-soft hover:bg-hover hover:text-ink focus-visible:-outline-offset-2">
         <ArrowLeft className="size-4" aria-hidden />
       </Link>
       <h1 className="min-w-0 shrink truncate text-sm font-semibold">

@@ -1,5 +1,5 @@
 import { Copy, Ellipsis, FileCode, GitBranch, Pause, Play, Trash2 } from "lucide-react";
-import type { ReactNode } from "react";
+import { memo, type ReactNode } from "react";
 import { Link } from "react-router";
 import { useAct } from "../api/sessions";
 import type { Session } from "../api/types";
@@ -14,7 +14,14 @@ import { headline, remark, stateOf } from "../session/state";
 
 export type RowAction = "delete" | "yaml";
 
-export function SessionRow({ session, withNamespace, onAct }: { session: Session; withNamespace: boolean; onAct: (action: RowAction) => void }) {
+interface RowProps {
+  session: Session;
+  withNamespace: boolean;
+  onAct: (session: Session, action: RowAction) => void;
+}
+
+/** Drawn again only when its own session has changed: a busy cluster changes a few of many. */
+export const SessionRow = memo(function SessionRow({ session, withNamespace, onAct }: RowProps) {
   const why = headline(session) ?? remark(session);
   const state = stateOf(session);
   return (
@@ -40,7 +47,7 @@ export function SessionRow({ session, withNamespace, onAct }: { session: Session
       <RowMenu session={session} onAct={onAct} />
     </li>
   );
-}
+});
 
 function Facts({ session }: { session: Session }) {
   const { repository, workspace } = session.spec;
@@ -73,7 +80,7 @@ function shortUrl(url: string): string {
   return url.replace(/^https?:\/\//, "").replace(/\.git$/, "");
 }
 
-function RowMenu({ session, onAct }: { session: Session; onAct: (action: RowAction) => void }) {
+function RowMenu({ session, onAct }: Pick<RowProps, "session" | "onAct">) {
   return (
     <div className="relative">
       <Menu
@@ -83,7 +90,7 @@ function RowMenu({ session, onAct }: { session: Session; onAct: (action: RowActi
           </IconButton>
         }
       >
-        <SessionMenuItems session={session} onAct={onAct} />
+        <SessionMenuItems session={session} onAct={(action) => onAct(session, action)} />
       </Menu>
     </div>
   );

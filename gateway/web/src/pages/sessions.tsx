@@ -1,5 +1,5 @@
 import { Plus, SquareTerminal, WifiOff } from "lucide-react";
-import { useEffect, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { useSearchParams } from "react-router";
 import { useStreamState } from "../api/live";
 import { useSessions } from "../api/sessions";
@@ -12,7 +12,7 @@ import { exampleManifest } from "../session/manifest";
 import { FILTERS, STATE_WORDS, stateOf } from "../session/state";
 import { CreateDialog } from "./create-dialog";
 import { SessionActions } from "./session-actions";
-import { SessionRow } from "./session-row";
+import { SessionRow, type RowAction } from "./session-row";
 
 export function SessionsPage() {
   const { me, live } = useAuth();
@@ -79,12 +79,13 @@ function byName(one: Session, other: Session): number {
 }
 
 function List({ sessions, withNamespace }: { sessions: Session[]; withNamespace: boolean }) {
-  const [acting, setActing] = useState<{ session: Session; on: "delete" | "yaml" }>();
+  const [acting, setActing] = useState<{ session: Session; on: RowAction }>();
+  const act = useCallback((session: Session, on: RowAction) => setActing({ session, on }), []);
   return (
     <>
       <ul aria-label="Sessions" className="divide-y divide-line rounded-xl border border-line bg-surface">
         {sessions.map((session) => (
-          <SessionRow key={session.uid} session={session} withNamespace={withNamespace} onAct={(on) => setActing({ session, on })} />
+          <SessionRow key={session.uid} session={session} withNamespace={withNamespace} onAct={act} />
         ))}
       </ul>
       {acting !== undefined && <SessionActions session={acting.session} action={acting.on} onClose={() => setActing(undefined)} />}
