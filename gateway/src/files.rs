@@ -61,6 +61,8 @@ pub enum FileKind {
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Directory {
     pub entries: Vec<FileEntry>,
+    /// Whether it holds more than is listed.
+    pub truncated: bool,
 }
 
 /// Downloads a file below /workspace, or lists a directory.
@@ -194,7 +196,7 @@ fn answered(
 ) -> Result<Response, Problem> {
     let (parts, body) = answer.into_parts();
     let status = parts.status;
-    if matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+    if status == StatusCode::UNAUTHORIZED {
         tracing::warn!(%status, "a pod does not accept the gateway's assertion");
         return Err(Problem::unavailable(
             "The session does not know the gateway's key yet; try again in a moment.",
