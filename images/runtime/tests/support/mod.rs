@@ -1,5 +1,5 @@
 //! A real runtime in a folder of its own, on a port of its own, and a client that shares no code with its sockets.
-#![allow(dead_code, reason = "each test file uses its share of this")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its share of this")]
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -244,14 +244,16 @@ impl Client {
 
     /// Reads output, and acknowledges it, until it holds this text.
     pub async fn read_until(&mut self, text: &str) -> String {
-        let mut seen = Vec::new();
+        let mut seen: Vec<u8> = Vec::new();
         loop {
             if let ServerFrame::Output { terminal, offset, bytes } = self.next().await {
                 seen.extend_from_slice(&bytes);
                 self.send(&ClientFrame::Ack { terminal, offset: offset + bytes.len() as u64 }).await;
-                let all = String::from_utf8_lossy(&seen);
-                if all.contains(text) {
-                    return all.into_owned();
+                // Only what is new, with what a frame's border may have cut.
+                let new = seen.len() - bytes.len();
+                let recent = String::from_utf8_lossy(&seen[new.saturating_sub(text.len())..]);
+                if recent.contains(text) {
+                    return String::from_utf8_lossy(&seen).into_owned();
                 }
             }
         }

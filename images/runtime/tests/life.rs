@@ -1,0 +1,125 @@
+//! The life of a runtime: who may come in, start steps, files, and its end.
+
+mod support;
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use chrono::Utc;
+use fabrica_protocol::assertion::{Claims, Role};
+use fabrica_protocol::runtime::{EventType, Termination, WorkspaceState};
+use rustix::process::{Pid, Signal, kill_process};
+use support::{PATIENCE, Runtime, UID, assertion_named, eventually, sign};
+use tokio::time::Instant;
+
+#[tokio::test]
+async fn only_the_right_assertion_opens_a_door() {
+    let runtime = Runtime::start(&[]).await;
+    let past = Utc::now() - chrono::Duration::seconds(120);
+    let claims = |audience: &str, when| Claims::new("fabrica-gateway", audience, "ada", Role::Control, "x", when);
+    for refused in [sign(&claims("uid-2", Utc::now())), sign(&claims(UID, past)), "rubbish".to_owned()] {
+        assert!(runtime.connect_with(&refused).await.is_err());
+        let answer = reqwest::Client::new().get(runtime.url("/v1/files/")).bearer_auth(refused).send().await.unwrap();
+        assert_eq!(answer.status(), 401);
+    }
+    let once = assertion_named(Role::Control, "once");
+    let mut client = runtime.connect_with(&once).await.unwrap();
+    assert!(runtime.connect_with(&once).await.is_err(), "an assertion opens one socket");
+    let close = reqwest::Client::new()
+        .post(runtime.url("/v1/connections/once/close"))
+        .bearer_auth(support::assertion(Role::Operator))
+        .body("{\"code\":4403}");
+    assert_eq!(close.send().await.unwrap().status(), 204);
+    assert_eq!(client.closed().await.0, 4403);
+    assert_eq!(runtime.get("/v1/idle", Role::Control).await.status(), 403);
+    std::fs::write(runtime.folder.path().join("keys"), "{\"keys\":[]}").unwrap();
+    assert_eq!(runtime.get("/v1/idle", Role::Operator).await.status(), 401, "a withdrawn key is believed no longer");
+}
+
+#[tokio::test]
+async fn files_stay_in_the_workspace() {
+    let runtime = Runtime::start(&[]).await;
+    let put = runtime.put("/v1/files/folder/a.txt", "content", Role::Control).await;
+    assert!(put.status().is_success());
+    assert_eq!(runtime.get("/v1/files/folder/a.txt", Role::View).await.text().await.unwrap(), "content");
+    let listing = runtime.get("/v1/files/folder", Role::View).await.text().await.unwrap();
+    assert!(listing.contains("\"a.txt\""), "{listing}");
+    assert_eq!(runtime.put("/v1/files/b", "x", Role::View).await.status(), 403);
+    std::os::unix::fs::symlink("/etc", runtime.workspace().join("out")).unwrap();
+    assert_eq!(runtime.get("/v1/files/out/passwd", Role::View).await.status(), 403);
+    assert_eq!(runtime.put("/v1/files/out/x", "x", Role::Control).await.status().as_u16() / 100, 4);
+    let up = runtime.get("/v1/files/..%2f..%2fkeys", Role::View).await;
+    assert_eq!(up.status().as_u16() / 100, 4);
+    assert_eq!(runtime.get("/v1/files/none", Role::View).await.status(), 404);
+}
+
+fn git(folder: &Path, words: &[&str]) {
+    let identity = ["-c", "user.name=Test", "-c", "user.email=test@fabrica.test"];
+    let output = Command::new("git").current_dir(folder).args(identity).args(words).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn repository(commits: bool) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    git(folder.path(), &["init", "-q", "-b", "main"]);
+    if commits {
+        std::fs::write(folder.path().join("README"), "hello").unwrap();
+        git(folder.path(), &["add", "."]);
+        git(folder.path(), &["commit", "-q", "-m", "first"]);
+    }
+    let url = format!("file://{}", folder.path().display());
+    (folder, url)
+}
+
+#[tokio::test]
+async fn a_repository_is_cloned_and_a_missing_branch_is_made() {
+    let (_source, url) = repository(true);
+    let runtime = Runtime::start(&[("REPO_URL", &url), ("BRANCH", "topic")]).await;
+    assert_eq!(std::fs::read_to_string(runtime.workspace().join("repo/README")).unwrap(), "hello");
+    let head = std::fs::read_to_string(runtime.workspace().join("repo/.git/HEAD")).unwrap();
+    assert_eq!(head.trim(), "ref: refs/heads/topic");
+    assert!(runtime.said("clone", EventType::Notice).await.contains("topic"));
+    assert_eq!(runtime.idle().await.workspace.state, WorkspaceState::Ready);
+}
+
+#[tokio::test]
+async fn a_repository_without_commits_is_cloned() {
+    let (_source, url) = repository(false);
+    let runtime = Runtime::start(&[("REPO_URL", &url), ("BRANCH", "topic")]).await;
+    let head = std::fs::read_to_string(runtime.workspace().join("repo/.git/HEAD")).unwrap();
+    assert_eq!(head.trim(), "ref: refs/heads/topic");
+    assert!(runtime.said("clone", EventType::Notice).await.contains("no commit"));
+}
+
+async fn fails(variables: &[(&str, &str)]) -> Termination {
+    let mut runtime = Runtime::begin(variables).await;
+    let status = tokio::time::timeout(PATIENCE, runtime.process.wait()).await.unwrap().unwrap();
+    assert_eq!(status.code(), Some(1));
+    serde_json::from_str(&std::fs::read_to_string(runtime.folder.path().join("termination")).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn what_cannot_start_says_why() {
+    let clone = fails(&[("REPO_URL", "http://127.0.0.1:9/none.git")]).await;
+    assert_eq!((clone.step.as_str(), clone.reason.as_str()), ("clone", "CloneFailed"));
+    assert!(clone.message.contains("127.0.0.1"), "{}", clone.message);
+    let key = fails(&[("REPO_URL", "http://127.0.0.1:9/none.git"), ("FABRICA_REPOSITORY_SECRET", "login")]).await;
+    assert_eq!(key.reason, "SecretKeyMissing");
+    assert!(key.message.contains("login"));
+}
+
+#[tokio::test]
+async fn orphans_are_reaped_and_the_end_is_quick() {
+    let mut runtime = Runtime::start(&[]).await;
+    let mut client = runtime.attach(Role::Control).await;
+    let pid = runtime.process.id().unwrap();
+    client.type_text(0, "(sleep 0.2 &); trap '' HUP TERM; sleep 1000\n").await;
+    eventually("a job runs in the foreground", async || runtime.idle().await.busy).await;
+    let started = Instant::now();
+    kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), Signal::TERM).unwrap();
+    assert_eq!(client.closed().await.0, 1001);
+    let status = tokio::time::timeout(Duration::from_secs(5), runtime.process.wait()).await.unwrap().unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
