@@ -30,7 +30,10 @@ fn lock() -> MutexGuard<'static, Option<HashSet<u32>>> {
 }
 
 /// Starts a child that the caller waits for. The lock is held meanwhile, so that a child which ends at once is known.
-pub fn spawn<T, E>(start: impl FnOnce() -> Result<T, E>, pid: impl FnOnce(&T) -> Option<u32>) -> Result<(T, Owned), E> {
+pub fn spawn<T, E>(
+    start: impl FnOnce() -> Result<T, E>,
+    pid: impl FnOnce(&T) -> Option<u32>,
+) -> Result<(T, Owned), E> {
     let mut owned = lock();
     let child = start()?;
     let pid = pid(&child).unwrap_or_default();

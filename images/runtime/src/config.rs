@@ -11,7 +11,8 @@ use fabrica_protocol::runtime::PORT;
 use crate::terminal::socket::Timing;
 
 /// Credentials that shells get under their own names.
-const CREDENTIALS: [&str; 4] = ["GITHUB_TOKEN", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"];
+const CREDENTIALS: [&str; 4] =
+    ["GITHUB_TOKEN", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"];
 
 /// Between the upgrade and HELLO.
 const HELLO_MILLISECONDS: u64 = 5_000;
@@ -58,9 +59,14 @@ pub struct Repository {
 pub enum Login {
     /// No Secret was named.
     None,
-    Basic { username: String, password: String },
+    Basic {
+        username: String,
+        password: String,
+    },
     /// The Secret of this name holds neither `token` nor `username` and `password`.
-    Incomplete { secret: String },
+    Incomplete {
+        secret: String,
+    },
 }
 
 /// Whose name commits carry.
@@ -75,11 +81,16 @@ impl Config {
     pub fn from_environment(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let all: BTreeMap<OsString, OsString> = variables.into_iter().collect();
         let text = |name: &str| {
-            all.get(&OsString::from(name)).map(|value| value.to_string_lossy().into_owned()).filter(|value| !value.is_empty())
+            all.get(&OsString::from(name))
+                .map(|value| value.to_string_lossy().into_owned())
+                .filter(|value| !value.is_empty())
         };
-        let workspace = text("FABRICA_WORKSPACE").map_or_else(|| PathBuf::from("/workspace"), PathBuf::from);
+        let workspace =
+            text("FABRICA_WORKSPACE").map_or_else(|| PathBuf::from("/workspace"), PathBuf::from);
         let milliseconds = |name: &str, default: u64| {
-            Duration::from_millis(text(name).and_then(|value| value.parse().ok()).unwrap_or(default))
+            Duration::from_millis(
+                text(name).and_then(|value| value.parse().ok()).unwrap_or(default),
+            )
         };
         Self {
             session_id: text("SESSION_ID").unwrap_or_default(),
@@ -88,13 +99,18 @@ impl Config {
                 branch: text("BRANCH"),
                 login: login(&text),
             }),
-            git_user: text("GIT_USER_NAME").zip(text("GIT_USER_EMAIL")).map(|(name, email)| GitUser { name, email }),
-            install_dependencies: text("FABRICA_INSTALL_DEPENDENCIES").is_none_or(|value| value != "false"),
+            git_user: text("GIT_USER_NAME")
+                .zip(text("GIT_USER_EMAIL"))
+                .map(|(name, email)| GitUser { name, email }),
+            install_dependencies: text("FABRICA_INSTALL_DEPENDENCIES")
+                .is_none_or(|value| value != "false"),
             address: text("FABRICA_ADDRESS")
                 .and_then(|value| value.parse().ok())
                 .unwrap_or_else(|| SocketAddr::from(([0, 0, 0, 0], PORT))),
-            trust_keys: text("FABRICA_TRUST_KEYS").map_or_else(|| "/run/fabrica/trust/keys".into(), PathBuf::from),
-            termination_log: text("FABRICA_TERMINATION_LOG").map_or_else(|| "/dev/termination-log".into(), PathBuf::from),
+            trust_keys: text("FABRICA_TRUST_KEYS")
+                .map_or_else(|| "/run/fabrica/trust/keys".into(), PathBuf::from),
+            termination_log: text("FABRICA_TERMINATION_LOG")
+                .map_or_else(|| "/dev/termination-log".into(), PathBuf::from),
             timing: Timing {
                 hello: milliseconds("FABRICA_HELLO_MILLISECONDS", HELLO_MILLISECONDS),
                 ping: milliseconds("FABRICA_PING_MILLISECONDS", PING_MILLISECONDS),
@@ -133,13 +149,18 @@ fn shell_environment(all: &BTreeMap<OsString, OsString>) -> BTreeMap<OsString, O
     shell.insert("TERM".into(), "xterm-256color".into());
     shell.insert("COLORTERM".into(), "truecolor".into());
     shell.entry("LANG".into()).or_insert_with(|| "C.UTF-8".into());
-    shell.entry("PATH".into()).or_insert_with(|| "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into());
+    shell
+        .entry("PATH".into())
+        .or_insert_with(|| "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".into());
     shell
 }
 
 impl std::fmt::Debug for Config {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Config").field("session_id", &self.session_id).finish_non_exhaustive()
+        formatter
+            .debug_struct("Config")
+            .field("session_id", &self.session_id)
+            .finish_non_exhaustive()
     }
 }
 
@@ -160,7 +181,9 @@ mod tests {
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Config {
-        Config::from_environment(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())))
+        Config::from_environment(
+            variables.iter().map(|(name, value)| ((*name).into(), (*value).into())),
+        )
     }
 
     #[test]
@@ -172,7 +195,12 @@ mod tests {
             ("FABRICA_REPOSITORY_token", "hidden"),
             ("COLOUR", "green"),
         ]);
-        let shell = |name: &str| config.shell.get(&OsString::from(name)).map(|value| value.to_string_lossy().into_owned());
+        let shell = |name: &str| {
+            config
+                .shell
+                .get(&OsString::from(name))
+                .map(|value| value.to_string_lossy().into_owned())
+        };
         assert_eq!(shell("OPENAI_API_KEY").as_deref(), Some("sk"));
         assert_eq!(shell("COLOUR").as_deref(), Some("green"));
         assert_eq!(shell("SESSION_ID").as_deref(), Some("uid"));
@@ -187,7 +215,9 @@ mod tests {
             all.extend(more);
             read(&all).repository.unwrap().login
         };
-        assert!(matches!(login(&[("FABRICA_REPOSITORY_token", "t")]), Login::Basic { password, .. } if password == "t"));
+        assert!(
+            matches!(login(&[("FABRICA_REPOSITORY_token", "t")]), Login::Basic { password, .. } if password == "t")
+        );
         let pair = [("FABRICA_REPOSITORY_username", "u"), ("FABRICA_REPOSITORY_password", "p")];
         assert!(matches!(login(&pair), Login::Basic { username, .. } if username == "u"));
         assert!(matches!(login(&[]), Login::Incomplete { secret } if secret == "login"));

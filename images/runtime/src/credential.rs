@@ -27,7 +27,9 @@ fn socket() -> PathBuf {
 
 /// Configuration for git, as variables: which helper to ask.
 pub fn git_environment(repository: &Repository) -> Vec<(String, String)> {
-    let (Ok(program), Some(host)) = (std::env::current_exe(), host_of(&repository.url)) else { return Vec::new() };
+    let (Ok(program), Some(host)) = (std::env::current_exe(), host_of(&repository.url)) else {
+        return Vec::new();
+    };
     let helper = format!("!'{}' credential", program.display());
     vec![
         ("GIT_CONFIG_COUNT".to_owned(), "1".to_owned()),
@@ -107,14 +109,23 @@ mod tests {
 
     #[test]
     fn a_question_names_its_host() {
-        assert_eq!(asked_host("protocol=https\nhost=h.test:8443\n\n").as_deref(), Some("https://h.test:8443"));
-        assert_eq!(host_of("https://h.test:8443/team/x.git").as_deref(), Some("https://h.test:8443"));
+        assert_eq!(
+            asked_host("protocol=https\nhost=h.test:8443\n\n").as_deref(),
+            Some("https://h.test:8443")
+        );
+        assert_eq!(
+            host_of("https://h.test:8443/team/x.git").as_deref(),
+            Some("https://h.test:8443")
+        );
         assert_eq!(asked_host("host=h"), None);
     }
 
     #[test]
     fn a_password_is_cut_out() {
         let login = Login::Basic { username: "u".to_owned(), password: "s3cret".to_owned() };
-        assert_eq!(redact("fatal: s3cret at https://u:s3cret@h", &login), "fatal: *** at https://u:***@h");
+        assert_eq!(
+            redact("fatal: s3cret at https://u:s3cret@h", &login),
+            "fatal: *** at https://u:***@h"
+        );
     }
 }

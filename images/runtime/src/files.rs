@@ -6,13 +6,16 @@
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
 
+use axum::Json;
 use axum::body::Body;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::Json;
 use chrono::{DateTime, Utc};
 use futures::StreamExt;
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, ResolveFlags, fstatvfs, mkdirat, openat, openat2, renameat, unlinkat};
+use rustix::fs::{
+    AtFlags, CWD, Mode, OFlags, ResolveFlags, fstatvfs, mkdirat, openat, openat2, renameat,
+    unlinkat,
+};
 use rustix::io::Errno;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
@@ -35,7 +38,10 @@ pub async fn read(root: &Path, path: &str) -> Result<Response, Problem> {
         return list(&file, path);
     }
     if !data.is_file() {
-        return Err(Problem::new(StatusCode::BAD_REQUEST, format!("{path} is neither a file nor a folder")));
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            format!("{path} is neither a file nor a folder"),
+        ));
     }
     let name = path.rsplit('/').next().unwrap_or_default().replace(['"', '\\', '\r', '\n'], "_");
     Response::builder()
@@ -48,7 +54,8 @@ pub async fn read(root: &Path, path: &str) -> Result<Response, Problem> {
 
 fn list(folder: &std::fs::File, path: &str) -> Result<Response, Problem> {
     // Through the open folder, so that the path is not walked a second time.
-    let entries = std::fs::read_dir(format!("/proc/self/fd/{}", folder.as_raw_fd())).map_err(|error| failed(path, &error))?;
+    let entries = std::fs::read_dir(format!("/proc/self/fd/{}", folder.as_raw_fd()))
+        .map_err(|error| failed(path, &error))?;
     let mut all: Vec<_> = entries.flatten().take(ENTRIES + 1).collect();
     let truncated = all.len() > ENTRIES;
     all.truncate(ENTRIES);
@@ -70,18 +77,27 @@ fn list(folder: &std::fs::File, path: &str) -> Result<Response, Problem> {
 }
 
 /// Writes a file as a whole: until the last byte is there, the old one stays.
-pub async fn write(root: &Path, path: &str, length: Option<u64>, body: Body) -> Result<(), Problem> {
+pub async fn write(
+    root: &Path,
+    path: &str,
+    length: Option<u64>,
+    body: Body,
+) -> Result<(), Problem> {
     let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let name = parts.pop().filter(|name| *name != "." && *name != "..");
     let Some(name) = name else {
-        return Err(Problem::new(StatusCode::BAD_REQUEST, "the path must end with the file's name"));
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "the path must end with the file's name",
+        ));
     };
     let folder = make_folders(root, path, &parts)?;
     check_space(&folder, length)?;
     let partial = format!("{PARTIAL}{:016x}", rand_name());
     let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP | Mode::ROTH;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = openat(&folder, partial.as_str(), flags, mode).map_err(|error| refused(path, error))?;
+    let file =
+        openat(&folder, partial.as_str(), flags, mode).map_err(|error| refused(path, error))?;
     let written = copy(tokio::fs::File::from_std(file.into()), body, path).await;
     let done = written.and_then(|()| {
         renameat(&folder, partial.as_str(), &folder, name).map_err(|error| refused(path, error))
@@ -96,7 +112,9 @@ pub async fn write(root: &Path, path: &str, length: Option<u64>, body: Body) -> 
 async fn copy(mut file: tokio::fs::File, body: Body, path: &str) -> Result<(), Problem> {
     let mut stream = body.into_data_stream();
     while let Some(chunk) = stream.next().await {
-        let chunk = chunk.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "the upload broke off; nothing was kept"))?;
+        let chunk = chunk.map_err(|_| {
+            Problem::new(StatusCode::BAD_REQUEST, "the upload broke off; nothing was kept")
+        })?;
         file.write_all(&chunk).await.map_err(|error| failed(path, &error))?;
     }
     file.flush().await.map_err(|error| failed(path, &error))
@@ -105,7 +123,10 @@ async fn copy(mut file: tokio::fs::File, body: Body, path: &str) -> Result<(), P
 /// The folder of a path, made where it is missing, one part at a time and never through a link.
 fn make_folders(root: &Path, path: &str, parts: &[&str]) -> Result<OwnedFd, Problem> {
     if parts.len() > DEPTH {
-        return Err(Problem::new(StatusCode::BAD_REQUEST, format!("a path may have {DEPTH} parts")));
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            format!("a path may have {DEPTH} parts"),
+        ));
     }
     let mut folder = open_inside(root, "", OFlags::RDONLY | OFlags::DIRECTORY)?;
     for part in parts {
@@ -113,7 +134,8 @@ fn make_folders(root: &Path, path: &str, parts: &[&str]) -> Result<OwnedFd, Prob
             Ok(()) | Err(Errno::EXIST) => {}
             Err(error) => return Err(refused(path, error)),
         }
-        folder = beneath(folder.as_fd(), part, OFlags::RDONLY | OFlags::DIRECTORY).map_err(|error| refused(path, error))?;
+        folder = beneath(folder.as_fd(), part, OFlags::RDONLY | OFlags::DIRECTORY)
+            .map_err(|error| refused(path, error))?;
     }
     Ok(folder)
 }
@@ -123,14 +145,17 @@ fn check_space(folder: &OwnedFd, length: Option<u64>) -> Result<(), Problem> {
     let (Some(length), Ok(space)) = (length, fstatvfs(folder)) else { return Ok(()) };
     let free = space.f_bavail.saturating_mul(space.f_frsize);
     if length > free {
-        return Err(no_space(format!("the upload has {length} bytes; {free} are free in the workspace")));
+        return Err(no_space(format!(
+            "the upload has {length} bytes; {free} are free in the workspace"
+        )));
     }
     Ok(())
 }
 
 fn open_inside(root: &Path, path: &str, flags: OFlags) -> Result<OwnedFd, Problem> {
-    let top = openat(CWD, root, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
-        .map_err(|error| refused("the workspace", error))?;
+    let top =
+        openat(CWD, root, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(|error| refused("the workspace", error))?;
     let path = path.trim_matches('/');
     if path.is_empty() {
         return Ok(top);
@@ -138,7 +163,11 @@ fn open_inside(root: &Path, path: &str, flags: OFlags) -> Result<OwnedFd, Proble
     beneath(top.as_fd(), path, flags).map_err(|error| refused(path, error))
 }
 
-fn beneath(folder: std::os::fd::BorrowedFd<'_>, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
+fn beneath(
+    folder: std::os::fd::BorrowedFd<'_>,
+    path: &str,
+    flags: OFlags,
+) -> Result<OwnedFd, Errno> {
     let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     openat2(folder, path, flags | OFlags::CLOEXEC, Mode::empty(), inside)
 }
@@ -146,13 +175,18 @@ fn beneath(folder: std::os::fd::BorrowedFd<'_>, path: &str, flags: OFlags) -> Re
 fn refused(path: &str, error: Errno) -> Problem {
     match error {
         Errno::NOENT => Problem::new(StatusCode::NOT_FOUND, format!("{path} does not exist")),
-        Errno::XDEV | Errno::LOOP => {
-            Problem::new(StatusCode::FORBIDDEN, format!("{path} leads through a link or out of the workspace; use the file's own path"))
+        Errno::XDEV | Errno::LOOP => Problem::new(
+            StatusCode::FORBIDDEN,
+            format!("{path} leads through a link or out of the workspace; use the file's own path"),
+        ),
+        Errno::NOTDIR => {
+            Problem::new(StatusCode::CONFLICT, format!("a part of {path} is a file, not a folder"))
         }
-        Errno::NOTDIR => Problem::new(StatusCode::CONFLICT, format!("a part of {path} is a file, not a folder")),
         Errno::ISDIR => Problem::new(StatusCode::CONFLICT, format!("{path} is a folder")),
         Errno::NOSPC | Errno::DQUOT => no_space("the workspace is full".to_owned()),
-        Errno::ACCESS | Errno::PERM => Problem::new(StatusCode::FORBIDDEN, format!("{path}: permission denied")),
+        Errno::ACCESS | Errno::PERM => {
+            Problem::new(StatusCode::FORBIDDEN, format!("{path}: permission denied"))
+        }
         error => Problem::new(StatusCode::BAD_REQUEST, format!("{path}: {error}")),
     }
 }

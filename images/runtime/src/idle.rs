@@ -54,7 +54,8 @@ impl Activity {
     pub fn report(&self, shells: &Shells) -> Idle {
         let busy = shells.is_busy();
         let state = shells.shared.state();
-        let visible = state.clients.values().filter(|client| client.is_greeted() && client.visible).count();
+        let visible =
+            state.clients.values().filter(|client| client.is_greeted() && client.visible).count();
         self.last.fetch_max(milliseconds(state.last_input), Ordering::Relaxed);
         if busy || visible > 0 {
             self.touch();

@@ -56,7 +56,14 @@ impl Journal {
         if events.len() == KEPT {
             events.pop_front();
         }
-        events.push_back(Event { seq, time: Utc::now(), step: step.to_owned(), kind, text, duration_ms });
+        events.push_back(Event {
+            seq,
+            time: Utc::now(),
+            step: step.to_owned(),
+            kind,
+            text,
+            duration_ms,
+        });
         self.newest.send_replace(seq);
     }
 

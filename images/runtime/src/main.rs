@@ -43,7 +43,9 @@ fn serving() -> ExitCode {
     let filter = EnvFilter::try_from_env("FABRICA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().json().with_env_filter(filter).init();
     // Processes of the same user could otherwise read our environment and memory. First of all.
-    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
+    if let Err(error) =
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+    {
         tracing::error!(%error, "the runtime cannot hide its memory");
         return ExitCode::FAILURE;
     }

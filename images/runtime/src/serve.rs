@@ -1,8 +1,8 @@
 //! The life of the runtime: doors first, then the start steps, then the first terminal, until somebody says stop.
 
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::serve::ListenerExt;
@@ -69,9 +69,12 @@ impl Pod {
 }
 
 /// What shells see besides the configured environment: how git asks for the repository's login.
-fn shell_environment(config: &Config) -> std::collections::BTreeMap<std::ffi::OsString, std::ffi::OsString> {
+fn shell_environment(
+    config: &Config,
+) -> std::collections::BTreeMap<std::ffi::OsString, std::ffi::OsString> {
     let mut environment = config.shell.clone();
-    let git = config.repository.as_ref().map(crate::credential::git_environment).unwrap_or_default();
+    let git =
+        config.repository.as_ref().map(crate::credential::git_environment).unwrap_or_default();
     // People may be asked for a password; programs of the start steps may not.
     let git = git.into_iter().filter(|(name, _)| name != "GIT_TERMINAL_PROMPT");
     environment.extend(git.map(|(name, value)| (name.into(), value.into())));
@@ -114,7 +117,9 @@ pub async fn doors(listener: TcpListener, pod: Arc<Pod>) {
         let _ = stream.set_nodelay(true);
     });
     let stop = pod.stop.clone();
-    let served = axum::serve(listener, http::router(pod)).with_graceful_shutdown(stop.cancelled_owned()).await;
+    let served = axum::serve(listener, http::router(pod))
+        .with_graceful_shutdown(stop.cancelled_owned())
+        .await;
     if let Err(error) = served {
         tracing::error!(%error, "the doors closed");
     }

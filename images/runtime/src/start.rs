@@ -26,12 +26,20 @@ pub struct StartError {
 impl StartError {
     /// As the kubelet's termination message.
     pub fn termination(&self) -> Termination {
-        Termination { step: self.step.to_owned(), reason: self.reason.to_owned(), message: self.message.clone() }
+        Termination {
+            step: self.step.to_owned(),
+            reason: self.reason.to_owned(),
+            message: self.message.clone(),
+        }
     }
 }
 
 /// Takes the steps.
-pub async fn run(config: &Config, journal: &Journal, activity: &Activity) -> Result<(), StartError> {
+pub async fn run(
+    config: &Config,
+    journal: &Journal,
+    activity: &Activity,
+) -> Result<(), StartError> {
     identity::run(config, journal).await?;
     let Some(repository) = &config.repository else { return Ok(()) };
     let state = |state| Workspace { state, reason: None, message: None };

@@ -49,7 +49,9 @@ impl Gate {
 
     /// The claims of an `Authorization` header.
     pub fn check(&self, authorization: Option<&str>) -> Result<Claims, TrustError> {
-        let token = authorization.and_then(|value| value.strip_prefix("Bearer ")).ok_or(TrustError::Missing)?;
+        let token = authorization
+            .and_then(|value| value.strip_prefix("Bearer "))
+            .ok_or(TrustError::Missing)?;
         Ok(self.keys()?.verify(token, &self.audience, Utc::now())?)
     }
 
@@ -67,7 +69,9 @@ impl Gate {
 
     /// The present keys: a rotation changes the file under a running pod.
     fn keys(&self) -> Result<Arc<PublicKeys>, TrustError> {
-        let modified = std::fs::metadata(&self.file).and_then(|data| data.modified()).map_err(TrustError::Read)?;
+        let modified = std::fs::metadata(&self.file)
+            .and_then(|data| data.modified())
+            .map_err(TrustError::Read)?;
         let mut known = guard(&self.keys);
         if known.modified != Some(modified) {
             let text = std::fs::read_to_string(&self.file).map_err(TrustError::Read)?;

@@ -1,5 +1,11 @@
 //! The life of a runtime: who may come in, start steps, files, and its end.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends at what it did not expect"
+)]
+
 mod support;
 
 use std::path::Path;
@@ -17,10 +23,19 @@ use tokio::time::Instant;
 async fn only_the_right_assertion_opens_a_door() {
     let runtime = Runtime::start(&[]).await;
     let past = Utc::now() - chrono::Duration::seconds(120);
-    let claims = |audience: &str, when| Claims::new("fabrica-gateway", audience, "ada", Role::Control, "x", when);
-    for refused in [sign(&claims("uid-2", Utc::now())), sign(&claims(UID, past)), "rubbish".to_owned()] {
+    let claims = |audience: &str, when| {
+        Claims::new("fabrica-gateway", audience, "ada", Role::Control, "x", when)
+    };
+    for refused in
+        [sign(&claims("uid-2", Utc::now())), sign(&claims(UID, past)), "rubbish".to_owned()]
+    {
         assert!(runtime.connect_with(&refused).await.is_err());
-        let answer = reqwest::Client::new().get(runtime.url("/v1/files/")).bearer_auth(refused).send().await.unwrap();
+        let answer = reqwest::Client::new()
+            .get(runtime.url("/v1/files/"))
+            .bearer_auth(refused)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(answer.status(), 401);
     }
     let once = assertion_named(Role::Control, "once");
@@ -34,7 +49,11 @@ async fn only_the_right_assertion_opens_a_door() {
     assert_eq!(client.closed().await.0, 4403);
     assert_eq!(runtime.get("/v1/idle", Role::Control).await.status(), 403);
     std::fs::write(runtime.folder.path().join("keys"), "{\"keys\":[]}").unwrap();
-    assert_eq!(runtime.get("/v1/idle", Role::Operator).await.status(), 401, "a withdrawn key is believed no longer");
+    assert_eq!(
+        runtime.get("/v1/idle", Role::Operator).await.status(),
+        401,
+        "a withdrawn key is believed no longer"
+    );
 }
 
 #[tokio::test]
@@ -42,7 +61,10 @@ async fn files_stay_in_the_workspace() {
     let runtime = Runtime::start(&[]).await;
     let put = runtime.put("/v1/files/folder/a.txt", "content", Role::Control).await;
     assert!(put.status().is_success());
-    assert_eq!(runtime.get("/v1/files/folder/a.txt", Role::View).await.text().await.unwrap(), "content");
+    assert_eq!(
+        runtime.get("/v1/files/folder/a.txt", Role::View).await.text().await.unwrap(),
+        "content"
+    );
     let listing = runtime.get("/v1/files/folder", Role::View).await.text().await.unwrap();
     assert!(listing.contains("\"a.txt\""), "{listing}");
     assert_eq!(runtime.put("/v1/files/b", "x", Role::View).await.status(), 403);
@@ -56,7 +78,8 @@ async fn files_stay_in_the_workspace() {
 
 fn git(folder: &Path, words: &[&str]) {
     let identity = ["-c", "user.name=Test", "-c", "user.email=test@fabrica.test"];
-    let output = Command::new("git").current_dir(folder).args(identity).args(words).output().unwrap();
+    let output =
+        Command::new("git").current_dir(folder).args(identity).args(words).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
@@ -96,7 +119,10 @@ async fn fails(variables: &[(&str, &str)]) -> Termination {
     let mut runtime = Runtime::begin(variables).await;
     let status = tokio::time::timeout(PATIENCE, runtime.process.wait()).await.unwrap().unwrap();
     assert_eq!(status.code(), Some(1));
-    serde_json::from_str(&std::fs::read_to_string(runtime.folder.path().join("termination")).unwrap()).unwrap()
+    serde_json::from_str(
+        &std::fs::read_to_string(runtime.folder.path().join("termination")).unwrap(),
+    )
+    .unwrap()
 }
 
 #[tokio::test]
@@ -104,7 +130,11 @@ async fn what_cannot_start_says_why() {
     let clone = fails(&[("REPO_URL", "http://127.0.0.1:9/none.git")]).await;
     assert_eq!((clone.step.as_str(), clone.reason.as_str()), ("clone", "CloneFailed"));
     assert!(clone.message.contains("127.0.0.1"), "{}", clone.message);
-    let key = fails(&[("REPO_URL", "http://127.0.0.1:9/none.git"), ("FABRICA_REPOSITORY_SECRET", "login")]).await;
+    let key = fails(&[
+        ("REPO_URL", "http://127.0.0.1:9/none.git"),
+        ("FABRICA_REPOSITORY_SECRET", "login"),
+    ])
+    .await;
     assert_eq!(key.reason, "SecretKeyMissing");
     assert!(key.message.contains("login"));
 }
@@ -119,7 +149,10 @@ async fn orphans_are_reaped_and_the_end_is_quick() {
     let started = Instant::now();
     kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), Signal::TERM).unwrap();
     assert_eq!(client.closed().await.0, 1001);
-    let status = tokio::time::timeout(Duration::from_secs(5), runtime.process.wait()).await.unwrap().unwrap();
+    let status = tokio::time::timeout(Duration::from_secs(5), runtime.process.wait())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(status.code(), Some(0));
     assert!(started.elapsed() < Duration::from_secs(5));
 }

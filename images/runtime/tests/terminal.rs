@@ -1,5 +1,11 @@
 //! Terminals as their users meet them: a real runtime, real sockets, real shells.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends at what it did not expect"
+)]
+
 mod support;
 
 use std::time::Duration;
@@ -15,10 +21,18 @@ use tokio_tungstenite::tungstenite::Message;
 async fn a_shell_answers_and_resizes() {
     let runtime = Runtime::start(&[]).await;
     let mut client = runtime.attach(Role::Control).await;
-    client.type_text(0, "echo $((6 * 7)); stty size; echo $TERM $MODE-${FABRICA_WORKSPACE:-none}\n").await;
+    client
+        .type_text(0, "echo $((6 * 7)); stty size; echo $TERM $MODE-${FABRICA_WORKSPACE:-none}\n")
+        .await;
     client.read_until("xterm-256color terminal-none").await;
-    client.send(&ClientFrame::Resize { terminal: 1, cols: 100, rows: 30, x_pixels: 0, y_pixels: 0 }).await;
-    client.until(|frame| matches!(frame, ServerFrame::Resized { cols: 100, rows: 30, .. }).then_some(())).await;
+    client
+        .send(&ClientFrame::Resize { terminal: 1, cols: 100, rows: 30, x_pixels: 0, y_pixels: 0 })
+        .await;
+    client
+        .until(|frame| {
+            matches!(frame, ServerFrame::Resized { cols: 100, rows: 30, .. }).then_some(())
+        })
+        .await;
     let typed = runtime.idle().await.bytes_in;
     client.type_text(typed, "stty size\n").await;
     client.read_until("30 100").await;
@@ -47,11 +61,21 @@ async fn exit_comes_after_the_last_byte_and_a_new_shell_opens_once() {
     assert!(shown.contains(&"x".repeat(20_000)) && shown.contains("END\r\n"));
     for _ in 0..2 {
         client.send(&ClientFrame::Open { key: 7, request: OpenRequest::default() }).await;
-        let terms = client.until(|frame| if let ServerFrame::Terms(terms) = frame { Some(terms.terms) } else { None }).await;
+        let terms = client
+            .until(
+                |frame| {
+                    if let ServerFrame::Terms(terms) = frame { Some(terms.terms) } else { None }
+                },
+            )
+            .await;
         assert_eq!(terms.iter().filter(|term| term.alive).count(), 1);
     }
     client.type_text(60, "x").await;
-    client.until(|frame| matches!(frame, ServerFrame::Error { code: ErrorCode::Ended, .. }).then_some(())).await;
+    client
+        .until(|frame| {
+            matches!(frame, ServerFrame::Error { code: ErrorCode::Ended, .. }).then_some(())
+        })
+        .await;
 }
 
 /// Output is cut off at a hundred random places, and every byte arrives once.
@@ -59,7 +83,12 @@ async fn exit_comes_after_the_last_byte_and_a_new_shell_opens_once() {
 async fn output_resumes_exactly() {
     let runtime = Runtime::start(&[]).await;
     let mut client = runtime.attach(Role::Control).await;
-    client.type_text(0, "stty -echo; echo; seq 1 40000 | while read n; do echo $n; done; echo DO''NE\n").await;
+    client
+        .type_text(
+            0,
+            "stty -echo; echo; seq 1 40000 | while read n; do echo $n; done; echo DO''NE\n",
+        )
+        .await;
     let (mut have, mut all, mut epoch, mut cuts) = (0, Vec::new(), None, 0);
     loop {
         match client.next().await {
@@ -68,13 +97,17 @@ async fn output_resumes_exactly() {
                 have += bytes.len() as u64;
                 all.extend_from_slice(&bytes);
                 client.send(&ClientFrame::Ack { terminal, offset: have }).await;
-                if all.ends_with(b"DONE\r\n") || String::from_utf8_lossy(&all[all.len().saturating_sub(64)..]).contains("DONE\r\n") {
+                if all.ends_with(b"DONE\r\n")
+                    || String::from_utf8_lossy(&all[all.len().saturating_sub(64)..])
+                        .contains("DONE\r\n")
+                {
                     break;
                 }
                 if cuts < 100 {
                     cuts += 1;
                     drop(client);
-                    let again = runtime.greet(Role::Control, hello("page", epoch.clone(), Some(have)));
+                    let again =
+                        runtime.greet(Role::Control, hello("page", epoch.clone(), Some(have)));
                     let (next, welcome) = again.await;
                     client = next;
                     if epoch.is_none() {
@@ -108,7 +141,8 @@ async fn input_arrives_once() {
     let mut epoch = None;
     let (mut sent, mut cuts) = (0_usize, 0);
     while sent < source.len() {
-        let (mut client, welcome) = runtime.greet(Role::Control, hello("page", epoch.take(), None)).await;
+        let (mut client, welcome) =
+            runtime.greet(Role::Control, hello("page", epoch.take(), None)).await;
         epoch = Some(welcome.epoch);
         sent = usize::try_from(welcome.terms[0].in_off.unwrap()).unwrap();
         for piece in source.as_bytes()[sent..].chunks(97).take(3) {
@@ -125,7 +159,10 @@ async fn input_arrives_once() {
     }
     let expected: String = (0..2_000).map(|number| format!("line {number}\n")).collect();
     let file = runtime.workspace().join("typed");
-    eventually("all lines are typed", async || std::fs::read_to_string(&file).is_ok_and(|text| text.len() >= expected.len())).await;
+    eventually("all lines are typed", async || {
+        std::fs::read_to_string(&file).is_ok_and(|text| text.len() >= expected.len())
+    })
+    .await;
     assert_eq!(std::fs::read_to_string(&file).unwrap(), expected);
     assert!(cuts >= 50, "only {cuts} cuts");
 }
@@ -159,7 +196,9 @@ async fn a_slow_reader_holds_the_program_back() {
     }
     assert!((200_000..=262_144).contains(&received), "{received} bytes without an acknowledgement");
     client.type_text(4, "\u{3}").await;
-    client.until(|frame| matches!(frame, ServerFrame::InputAck { offset: 5, .. }).then_some(())).await;
+    client
+        .until(|frame| matches!(frame, ServerFrame::InputAck { offset: 5, .. }).then_some(()))
+        .await;
     eventually("the foreground is the shell again", async || !runtime.idle().await.busy).await;
 }
 
@@ -168,14 +207,23 @@ async fn viewers_watch_only() {
     let runtime = Runtime::start(&[]).await;
     let mut viewer = runtime.attach(Role::View).await;
     let frames = [
-        ClientFrame::Input { terminal: 1, auto: false, offset: 0, bytes: Bytes::from_static(b"exit\n") },
+        ClientFrame::Input {
+            terminal: 1,
+            auto: false,
+            offset: 0,
+            bytes: Bytes::from_static(b"exit\n"),
+        },
         ClientFrame::Resize { terminal: 1, cols: 1, rows: 1, x_pixels: 0, y_pixels: 0 },
         ClientFrame::Open { key: 1, request: OpenRequest::default() },
         ClientFrame::Close { terminal: 1, signal: 0 },
     ];
     for frame in frames {
         viewer.send(&frame).await;
-        viewer.until(|frame| matches!(frame, ServerFrame::Error { code: ErrorCode::ReadOnly, .. }).then_some(())).await;
+        viewer
+            .until(|frame| {
+                matches!(frame, ServerFrame::Error { code: ErrorCode::ReadOnly, .. }).then_some(())
+            })
+            .await;
     }
     assert_eq!(runtime.idle().await.terminals, 1);
 }
@@ -187,7 +235,12 @@ async fn terminals_and_clients_are_limited() {
     for key in 1..=16 {
         client.send(&ClientFrame::Open { key, request: OpenRequest::default() }).await;
     }
-    client.until(|frame| matches!(frame, ServerFrame::Error { code: ErrorCode::TooManyTerminals, .. }).then_some(())).await;
+    client
+        .until(|frame| {
+            matches!(frame, ServerFrame::Error { code: ErrorCode::TooManyTerminals, .. })
+                .then_some(())
+        })
+        .await;
     assert_eq!(runtime.idle().await.terminals, 16);
     let mut others = Vec::new();
     for _ in 1..16 {
@@ -204,9 +257,19 @@ async fn a_missing_terminal_is_an_error_and_nothing_else() {
     let mut client = runtime.attach(Role::Control).await;
     let attach = Attach { have: None, epoch: 0, history: 0, cols: 80, rows: 24, view: false };
     client.send(&ClientFrame::Attach { terminal: 99, attach }).await;
-    client.until(|frame| matches!(frame, ServerFrame::Error { terminal: 99, code: ErrorCode::NoSuchTerminal, .. }).then_some(())).await;
+    client
+        .until(|frame| {
+            matches!(
+                frame,
+                ServerFrame::Error { terminal: 99, code: ErrorCode::NoSuchTerminal, .. }
+            )
+            .then_some(())
+        })
+        .await;
     client.send(&ClientFrame::Ping { visible: true, client_us: 5 }).await;
-    client.until(|frame| matches!(frame, ServerFrame::Pong { client_us: 5, .. }).then_some(())).await;
+    client
+        .until(|frame| matches!(frame, ServerFrame::Pong { client_us: 5, .. }).then_some(()))
+        .await;
 }
 
 #[tokio::test]
@@ -219,7 +282,11 @@ async fn breaches_close_with_their_codes() {
         ("unknown type", Message::binary(vec![0x7F, 0, 0, 0]), 4400),
         ("short", Message::binary(vec![0x01, 0]), 4400),
         ("malformed JSON", Message::binary(hello_with("{\"client_id\":")), 4400),
-        ("unknown field", Message::binary(hello_with("{\"client_id\":\"x\",\"admin\":true}")), 4400),
+        (
+            "unknown field",
+            Message::binary(hello_with("{\"client_id\":\"x\",\"admin\":true}")),
+            4400,
+        ),
         ("malformed id", Message::binary(hello_with("{\"client_id\":\"../x\"}")), 4400),
     ];
     let mut watcher = runtime.attach(Role::View).await;
@@ -239,7 +306,8 @@ async fn breaches_close_with_their_codes() {
 
 /// Resident memory that is nobody else's, in KiB.
 fn resident(runtime: &Runtime) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", runtime.process.id().unwrap())).unwrap();
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", runtime.process.id().unwrap())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }

@@ -25,7 +25,10 @@ impl From<TrustError> for Problem {
     fn from(error: TrustError) -> Self {
         // Why an assertion is refused is for the log: whoever forges one need not learn it.
         tracing::warn!(error = %error, "an assertion was refused");
-        Self::new(StatusCode::UNAUTHORIZED, "this needs a valid assertion of the gateway or the operator")
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "this needs a valid assertion of the gateway or the operator",
+        )
     }
 }
 

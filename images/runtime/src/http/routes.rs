@@ -15,9 +15,9 @@ use futures::{Stream, stream};
 use serde::Deserialize;
 
 use super::Problem;
-use crate::serve::Pod;
 use super::upgrade::terminal;
 use crate::files;
+use crate::serve::Pod;
 
 /// The largest JSON body.
 const BODY_BYTES: usize = 4 * 1024;
@@ -39,7 +39,11 @@ pub fn router(pod: Arc<Pod>) -> Router {
 
 /// Open to the kubelet: says one bit.
 async fn health(State(pod): Shared) -> (StatusCode, &'static str) {
-    if pod.is_ready() { (StatusCode::OK, "ok") } else { (StatusCode::SERVICE_UNAVAILABLE, "starting") }
+    if pod.is_ready() {
+        (StatusCode::OK, "ok")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "starting")
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -55,7 +59,11 @@ fn yes() -> bool {
     true
 }
 
-async fn events(State(pod): Shared, headers: HeaderMap, Query(query): Query<EventsQuery>) -> Result<Response, Problem> {
+async fn events(
+    State(pod): Shared,
+    headers: HeaderMap,
+    Query(query): Query<EventsQuery>,
+) -> Result<Response, Problem> {
     allow(&pod, &headers, &[Role::Operator])?;
     let answer = Response::builder().header(header::CONTENT_TYPE, "application/x-ndjson");
     let body = if query.follow {
@@ -63,7 +71,9 @@ async fn events(State(pod): Shared, headers: HeaderMap, Query(query): Query<Even
     } else {
         Body::from(lines(&pod, query.after).1)
     };
-    answer.body(body).map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+    answer
+        .body(body)
+        .map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
 }
 
 /// Events after a number as lines, and the last number.
@@ -78,7 +88,10 @@ fn lines(pod: &Pod, after: u64) -> (u64, Vec<u8>) {
     (last, text)
 }
 
-fn follow(pod: Arc<Pod>, after: u64) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> {
+fn follow(
+    pod: Arc<Pod>,
+    after: u64,
+) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> {
     let newest = pod.journal.watch();
     stream::unfold((pod, newest, after), |(pod, mut newest, after)| async move {
         loop {
@@ -116,8 +129,12 @@ async fn close_connection(
     let bytes = body::to_bytes(request.into_body(), BODY_BYTES)
         .await
         .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"))?;
-    let asked: CloseRequest = serde_json::from_slice(&bytes)
-        .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body must be {{\"code\": <close code>}}: {error}")))?;
+    let asked: CloseRequest = serde_json::from_slice(&bytes).map_err(|error| {
+        Problem::new(
+            StatusCode::BAD_REQUEST,
+            format!("the body must be {{\"code\": <close code>}}: {error}"),
+        )
+    })?;
     if pod.shells.shared.state().close_connection(&jti, asked.code, "access has ended") {
         return Ok(StatusCode::NO_CONTENT);
     }
@@ -129,7 +146,11 @@ async fn list_root(State(pod): Shared, headers: HeaderMap) -> Result<Response, P
     files::read(&pod.config.workspace, "").await
 }
 
-async fn download(State(pod): Shared, headers: HeaderMap, Path(path): Path<String>) -> Result<Response, Problem> {
+async fn download(
+    State(pod): Shared,
+    headers: HeaderMap,
+    Path(path): Path<String>,
+) -> Result<Response, Problem> {
     allow(&pod, &headers, &[Role::View, Role::Control])?;
     files::read(&pod.config.workspace, &path).await
 }

@@ -23,14 +23,21 @@ use crate::terminal::websocket;
 const NOT_READY: &str = "the start steps are not done yet; ra=1000";
 
 /// Checks everything that HTTP can refuse, and hands the plain socket on.
-pub(super) async fn terminal(State(pod): Shared, mut request: Request) -> Result<Response, Problem> {
+pub(super) async fn terminal(
+    State(pod): Shared,
+    mut request: Request,
+) -> Result<Response, Problem> {
     let claims = pod.gate.check_once(authorization(request.headers()))?;
     if claims.role == Role::Operator {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "the role operator opens no terminal; use control or view"));
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "the role operator opens no terminal; use control or view",
+        ));
     }
     let accept = websocket::accept(key(request.headers())?);
     let upgrade = request.extensions_mut().remove::<OnUpgrade>();
-    let upgrade = upgrade.ok_or_else(|| Problem::new(StatusCode::UPGRADE_REQUIRED, "terminals need HTTP/1.1"))?;
+    let upgrade = upgrade
+        .ok_or_else(|| Problem::new(StatusCode::UPGRADE_REQUIRED, "terminals need HTTP/1.1"))?;
     let peer = Peer { connection: claims.jti, control: claims.role == Role::Control };
     let sockets = pod.sockets.clone();
     sockets.spawn(serve(upgrade, peer, pod));
@@ -52,7 +59,8 @@ async fn serve(upgrade: OnUpgrade, peer: Peer, pod: Arc<Pod>) {
     let Ok(parts) = parts else { return tracing::error!("the connection is no plain socket") };
     let stream = parts.io.into_inner();
     if pod.is_ready() {
-        socket::serve(stream, &parts.read_buf, &peer, &pod.shells, pod.config.timing, pod.started).await;
+        socket::serve(stream, &parts.read_buf, &peer, &pod.shells, pod.config.timing, pod.started)
+            .await;
     } else {
         socket::refuse(&stream, close::NOT_READY, NOT_READY).await;
     }
@@ -60,7 +68,8 @@ async fn serve(upgrade: OnUpgrade, peer: Peer, pod: Arc<Pod>) {
 
 /// The client's key, when this is a WebSocket of our protocol.
 fn key(headers: &HeaderMap) -> Result<&str, Problem> {
-    let wanted = lists(headers, &header::UPGRADE, "websocket") && lists(headers, &header::SEC_WEBSOCKET_VERSION, "13");
+    let wanted = lists(headers, &header::UPGRADE, "websocket")
+        && lists(headers, &header::SEC_WEBSOCKET_VERSION, "13");
     if !wanted {
         return Err(Problem::new(StatusCode::UPGRADE_REQUIRED, "this is a WebSocket, version 13"));
     }

@@ -12,15 +12,19 @@ use crate::credential::{git_environment, redact};
 use crate::journal::{Journal, Step};
 
 /// The longest a clone may take: a large history over a slow line.
-const CLONE_LIMIT: Duration = Duration::from_secs(1800);
+const CLONE_LIMIT: Duration = Duration::from_mins(30);
 /// The longest any other git command may take.
-const GIT_LIMIT: Duration = Duration::from_secs(120);
+const GIT_LIMIT: Duration = Duration::from_mins(2);
 /// How far a clone is, is told this often.
 const PROGRESS: Duration = Duration::from_secs(1);
 /// What git says when the branch is not there.
 const NO_BRANCH: &str = "Remote branch";
 
-pub(super) async fn run(config: &Config, repository: &Repository, journal: &Journal) -> Result<(), StartError> {
+pub(super) async fn run(
+    config: &Config,
+    repository: &Repository,
+    journal: &Journal,
+) -> Result<(), StartError> {
     let step = journal.begin("clone", &format!("Cloning {}.", repository.url));
     let folder = config.workspace.join("repo");
     if folder.join(".git").exists() {
@@ -57,7 +61,8 @@ impl Work<'_> {
             let words = [&base[..], &["--", &self.repository.url, &target]].concat();
             return self.succeed(&words, CLONE_LIMIT).await.map(|_| ());
         };
-        let words = [&base[..], &["--branch", branch, "--", &self.repository.url, &target]].concat();
+        let words =
+            [&base[..], &["--branch", branch, "--", &self.repository.url, &target]].concat();
         let ended = self.git(&words, CLONE_LIMIT).await?;
         if ended.success {
             return Ok(());
@@ -73,14 +78,23 @@ impl Work<'_> {
     /// A branch that the remote does not have begins at its default one, or empty when there is no commit yet.
     async fn create_branch(&self, folder: &Path, branch: &str) -> Result<(), StartError> {
         let target = folder.to_string_lossy();
-        let has_commits = self.git(&["git", "-C", &target, "rev-parse", "--verify", "-q", "HEAD"], GIT_LIMIT).await?.success;
+        let has_commits = self
+            .git(&["git", "-C", &target, "rev-parse", "--verify", "-q", "HEAD"], GIT_LIMIT)
+            .await?
+            .success;
         if has_commits {
-            self.succeed(&["git", "-C", &target, "checkout", "-q", "-b", branch], GIT_LIMIT).await?;
-            self.step.notice(format!("The remote has no branch {branch}: it was created here from the default one."));
+            self.succeed(&["git", "-C", &target, "checkout", "-q", "-b", branch], GIT_LIMIT)
+                .await?;
+            self.step.notice(format!(
+                "The remote has no branch {branch}: it was created here from the default one."
+            ));
         } else {
             let reference = format!("refs/heads/{branch}");
-            self.succeed(&["git", "-C", &target, "symbolic-ref", "HEAD", &reference], GIT_LIMIT).await?;
-            self.step.notice(format!("The repository has no commit yet: the branch {branch} begins with the first one."));
+            self.succeed(&["git", "-C", &target, "symbolic-ref", "HEAD", &reference], GIT_LIMIT)
+                .await?;
+            self.step.notice(format!(
+                "The repository has no commit yet: the branch {branch} begins with the first one."
+            ));
         }
         Ok(())
     }
@@ -112,8 +126,16 @@ impl Work<'_> {
 
     /// Git's own words, without the lines that only tell how far it was.
     fn failed(&self, words: &str) -> StartError {
-        let text: Vec<&str> = words.lines().filter(|line| !line.contains('%') && !line.starts_with("Cloning into")).collect();
-        let message = format!("The repository {} cannot be cloned: {}", self.repository.url, text.join(" "));
-        StartError { step: "clone", reason: "CloneFailed", message: redact(&message, &self.repository.login) }
+        let text: Vec<&str> = words
+            .lines()
+            .filter(|line| !line.contains('%') && !line.starts_with("Cloning into"))
+            .collect();
+        let message =
+            format!("The repository {} cannot be cloned: {}", self.repository.url, text.join(" "));
+        StartError {
+            step: "clone",
+            reason: "CloneFailed",
+            message: redact(&message, &self.repository.login),
+        }
     }
 }

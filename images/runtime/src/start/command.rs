@@ -49,7 +49,8 @@ pub(super) async fn run(
     limit: Duration,
     mut told: impl FnMut(&str),
 ) -> Result<Ended, CommandError> {
-    let (program, arguments) = words.split_first().map_or(("", &[][..]), |(program, rest)| (*program, rest));
+    let (program, arguments) =
+        words.split_first().map_or(("", &[][..]), |(program, rest)| (*program, rest));
     let mut command = Command::new(program);
     command
         .args(arguments)

@@ -19,7 +19,10 @@ fn failed(reason: &'static str, message: String) -> StartError {
 
 pub(super) async fn run(config: &Config, journal: &Journal) -> Result<(), StartError> {
     let step = journal.begin("identity", "Preparing home and git identity.");
-    let home = config.shell.get(&OsString::from("HOME")).map_or_else(|| config.workspace.join("home"), PathBuf::from);
+    let home = config
+        .shell
+        .get(&OsString::from("HOME"))
+        .map_or_else(|| config.workspace.join("home"), PathBuf::from);
     if let Err(error) = std::fs::create_dir_all(&home) {
         let message = format!("The home folder cannot be made in the workspace: {error}");
         step.fail(&message);
@@ -27,7 +30,9 @@ pub(super) async fn run(config: &Config, journal: &Journal) -> Result<(), StartE
     }
     if let Some(repository) = &config.repository {
         if let Login::Incomplete { secret } = &repository.login {
-            let message = format!("The Secret {secret} holds neither the key token nor the keys username and password. Add them; the Session then starts by itself.");
+            let message = format!(
+                "The Secret {secret} holds neither the key token nor the keys username and password. Add them; the Session then starts by itself."
+            );
             step.fail(&message);
             return Err(failed("SecretKeyMissing", message));
         }

@@ -31,19 +31,33 @@ pub enum Request {
 
 impl State {
     /// Takes one frame. What it cannot do by itself is returned.
-    pub fn handle(&mut self, connection: u32, frame: ClientFrame, now: DateTime<Utc>, uptime: Duration) -> Option<Request> {
+    pub fn handle(
+        &mut self,
+        connection: u32,
+        frame: ClientFrame,
+        now: DateTime<Utc>,
+        uptime: Duration,
+    ) -> Option<Request> {
         let client = self.clients.get(&connection)?;
         let (greeted, control) = (client.is_greeted(), client.control);
         match frame {
             ClientFrame::Hello(hello) if !greeted => self.hello(connection, &hello),
-            ClientFrame::Hello(_) => self.error(connection, 0, HELLO, ErrorCode::OutOfOrder, "HELLO came twice."),
+            ClientFrame::Hello(_) => {
+                self.error(connection, 0, HELLO, ErrorCode::OutOfOrder, "HELLO came twice.")
+            }
             _ if !greeted => {
                 self.error(connection, 0, 0, ErrorCode::OutOfOrder, "Say HELLO first.");
             }
-            ClientFrame::Input { terminal, .. } if !control => self.read_only(connection, terminal, INPUT),
-            ClientFrame::Resize { terminal, .. } if !control => self.read_only(connection, terminal, RESIZE),
+            ClientFrame::Input { terminal, .. } if !control => {
+                self.read_only(connection, terminal, INPUT)
+            }
+            ClientFrame::Resize { terminal, .. } if !control => {
+                self.read_only(connection, terminal, RESIZE)
+            }
             ClientFrame::Open { .. } if !control => self.read_only(connection, 0, OPEN),
-            ClientFrame::Close { terminal, .. } if !control => self.read_only(connection, terminal, CLOSE),
+            ClientFrame::Close { terminal, .. } if !control => {
+                self.read_only(connection, terminal, CLOSE)
+            }
             ClientFrame::Input { terminal, auto, offset, bytes } => {
                 self.input(connection, terminal, auto, offset, bytes, now);
             }
@@ -55,13 +69,22 @@ impl State {
             ClientFrame::Attach { terminal, attach } => self.attach(connection, terminal, &attach),
             ClientFrame::Detach { terminal } => self.detach(connection, terminal),
             ClientFrame::Close { terminal, signal } => self.close(connection, terminal, signal),
-            ClientFrame::Ping { visible, client_us } => self.ping(connection, visible, client_us, uptime),
+            ClientFrame::Ping { visible, client_us } => {
+                self.ping(connection, visible, client_us, uptime)
+            }
         }
         None
     }
 
     /// Tells a client what went wrong with its frame.
-    pub fn error(&mut self, connection: u32, terminal: u16, reference: u32, code: ErrorCode, text: &str) {
+    pub fn error(
+        &mut self,
+        connection: u32,
+        terminal: u16,
+        reference: u32,
+        code: ErrorCode,
+        text: &str,
+    ) {
         if let Some(client) = self.clients.get_mut(&connection) {
             client.reply(&ServerFrame::Error { terminal, reference, code, text: text.to_owned() });
         }
@@ -86,7 +109,8 @@ impl State {
         let epoch = self.epoch;
         let Some(client) = self.clients.get_mut(&connection) else { return };
         let id = &hello.client_id;
-        let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        let plain =
+            id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
         if id.is_empty() || id.len() > CLIENT_ID_BYTES || !plain {
             let reason = "client_id: use 1 to 64 letters, digits, - and _";
             return client.close(close::PROTOCOL, reason);
@@ -96,7 +120,8 @@ impl State {
         }
         client.client_id.clone_from(id);
         client.visible = hello.visible;
-        client.window = hello.caps.window.unwrap_or(WINDOW_BYTES).clamp(LEAST_WINDOW_BYTES, RING_BYTES as u64);
+        client.window =
+            hello.caps.window.unwrap_or(WINDOW_BYTES).clamp(LEAST_WINDOW_BYTES, RING_BYTES as u64);
         let role = if client.control { "control" } else { "view" }.to_owned();
         self.counters.reconnects += u64::from(hello.cause.is_some());
         let welcome = Welcome {
@@ -109,18 +134,22 @@ impl State {
         if let Some(client) = self.clients.get_mut(&connection) {
             client.reply(&ServerFrame::Welcome(welcome));
         }
-        let same = hello.epoch.as_deref().and_then(|epoch| u64::from_str_radix(epoch, 16).ok()) == Some(epoch);
+        let same = hello.epoch.as_deref().and_then(|epoch| u64::from_str_radix(epoch, 16).ok())
+            == Some(epoch);
         for term in &hello.terms {
             let have = term.have_off.filter(|_| same);
             let history = u32::MAX;
-            let attach = Attach { have, epoch, history, cols: term.cols, rows: term.rows, view: false };
+            let attach =
+                Attach { have, epoch, history, cols: term.cols, rows: term.rows, view: false };
             self.attach(connection, term.id, &attach);
         }
     }
 
     /// Resumes exactly when the ring still has what the client misses, else begins afresh.
     fn attach(&mut self, connection: u32, id: u16, attach: &Attach) {
-        let Some(terminal) = self.terminals.get(&id) else { return self.missing(connection, id, ATTACH) };
+        let Some(terminal) = self.terminals.get(&id) else {
+            return self.missing(connection, id, ATTACH);
+        };
         let Some(client) = self.clients.get_mut(&connection) else { return };
         let (head, tail) = (terminal.ring.head(), terminal.ring.tail());
         let have = attach.have.filter(|_| attach.epoch == self.epoch);
@@ -159,15 +188,34 @@ impl State {
         }
     }
 
-    fn input(&mut self, connection: u32, id: u16, auto: bool, offset: u64, bytes: Bytes, now: DateTime<Utc>) {
-        let Some(terminal) = self.terminals.get_mut(&id) else { return self.missing(connection, id, INPUT) };
+    fn input(
+        &mut self,
+        connection: u32,
+        id: u16,
+        auto: bool,
+        offset: u64,
+        bytes: Bytes,
+        now: DateTime<Utc>,
+    ) {
+        let Some(terminal) = self.terminals.get_mut(&id) else {
+            return self.missing(connection, id, INPUT);
+        };
         let Some(client) = self.clients.get_mut(&connection) else { return };
         if terminal.exit.is_some() {
-            return self.error(connection, id, INPUT, ErrorCode::Ended, "The program of this terminal has ended.");
+            return self.error(
+                connection,
+                id,
+                INPUT,
+                ErrorCode::Ended,
+                "The program of this terminal has ended.",
+            );
         }
         let attachment = client.attachments.get(&id);
         // An emulator's reply to old output, or from one who only watches, would be typed into the shell.
-        let stale = auto && attachment.is_none_or(|attachment| attachment.view || attachment.acked < attachment.replay_until);
+        let stale = auto
+            && attachment.is_none_or(|attachment| {
+                attachment.view || attachment.acked < attachment.replay_until
+            });
         let taken = if stale {
             terminal.input.drop_bytes(&client.client_id, offset, bytes.len())
         } else {
@@ -185,7 +233,9 @@ impl State {
     }
 
     fn resize(&mut self, connection: u32, id: u16, size: Option<Size>) {
-        let Some(terminal) = self.terminals.get_mut(&id) else { return self.missing(connection, id, RESIZE) };
+        let Some(terminal) = self.terminals.get_mut(&id) else {
+            return self.missing(connection, id, RESIZE);
+        };
         let Some(size) = size else { return };
         terminal.owner = connection;
         if terminal.size == size {

@@ -177,7 +177,10 @@ mod tests {
     #[test]
     fn a_gap_is_refused() {
         let mut input = Input::default();
-        assert_eq!(input.push("page", 3, Bytes::from_static(b"x")), Err(Gap { offset: 3, taken: 0 }));
+        assert_eq!(
+            input.push("page", 3, Bytes::from_static(b"x")),
+            Err(Gap { offset: 3, taken: 0 })
+        );
     }
 
     #[test]

@@ -49,7 +49,10 @@ impl State {
         self.counters.bytes_out += chunk.to - chunk.from;
         let head = ServerFrame::output_head(chunk.terminal, chunk.from);
         let ring = &self.terminals.get(&chunk.terminal)?.ring;
-        Some(Outgoing { head: Bytes::copy_from_slice(&head), body: ring.slices(chunk.from, chunk.to) })
+        Some(Outgoing {
+            head: Bytes::copy_from_slice(&head),
+            body: ring.slices(chunk.from, chunk.to),
+        })
     }
 
     fn next_control(&mut self, connection: u32) -> Option<Bytes> {
@@ -106,7 +109,12 @@ fn overrun(terminal: &Terminal, attachment: &mut Attachment, window: u64) {
     }
 }
 
-fn control(id: u16, terminal: &Terminal, attachment: &mut Attachment, client: &str) -> Option<Bytes> {
+fn control(
+    id: u16,
+    terminal: &Terminal,
+    attachment: &mut Attachment,
+    client: &str,
+) -> Option<Bytes> {
     let (_, written) = terminal.input.offsets(client);
     if written > attachment.input_acked {
         attachment.input_acked = written;
@@ -120,9 +128,14 @@ fn control(id: u16, terminal: &Terminal, attachment: &mut Attachment, client: &s
     if std::mem::take(&mut attachment.resized_due) {
         let (size, owner) = (terminal.size, terminal.owner);
         let offset = terminal.ring.head();
-        return Some(ServerFrame::Resized { terminal: id, offset, cols: size.cols, rows: size.rows, owner }.encode());
+        return Some(
+            ServerFrame::Resized { terminal: id, offset, cols: size.cols, rows: size.rows, owner }
+                .encode(),
+        );
     }
-    let exit = terminal.exit.filter(|_| !attachment.exit_sent && attachment.cursor == terminal.ring.head())?;
+    let exit = terminal
+        .exit
+        .filter(|_| !attachment.exit_sent && attachment.cursor == terminal.ring.head())?;
     attachment.exit_sent = true;
     let offset = attachment.cursor;
     Some(ServerFrame::Exit { terminal: id, offset, code: exit.code, signal: exit.signal }.encode())

@@ -41,9 +41,9 @@ impl Shell {
 
 /// The first program of this name in a PATH.
 fn find(path: &OsStr, name: &str) -> Option<PathBuf> {
-    std::env::split_paths(path)
-        .map(|folder| folder.join(name))
-        .find(|candidate| rustix::fs::access(candidate, rustix::fs::Access::EXEC_OK).is_ok() && candidate.is_file())
+    std::env::split_paths(path).map(|folder| folder.join(name)).find(|candidate| {
+        rustix::fs::access(candidate, rustix::fs::Access::EXEC_OK).is_ok() && candidate.is_file()
+    })
 }
 
 /// Why a shell could not be started.

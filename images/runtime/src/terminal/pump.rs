@@ -109,7 +109,8 @@ impl Pump {
 
     /// To the shell, and to what it runs in the foreground.
     fn signal(&self, signal: Signal) {
-        for group in rustix::termios::tcgetpgrp(self.master.get_ref()).into_iter().chain([self.pid]) {
+        for group in rustix::termios::tcgetpgrp(self.master.get_ref()).into_iter().chain([self.pid])
+        {
             // A group that is gone has nothing left to end.
             let _ = kill_process_group(group, signal);
         }
@@ -148,7 +149,9 @@ impl Pump {
 
     fn write(&self) {
         let mut state = self.shared.state();
-        while let Some(front) = state.terminals.get(&self.id).and_then(|terminal| terminal.input.front()) {
+        while let Some(front) =
+            state.terminals.get(&self.id).and_then(|terminal| terminal.input.front())
+        {
             match rustix::io::write(self.master.get_ref(), front) {
                 Ok(count) => state.consumed(self.id, count),
                 Err(Errno::INTR) => {}
@@ -162,10 +165,13 @@ impl Pump {
         let waker = std::task::Waker::noop();
         let mut context = std::task::Context::from_waker(waker);
         if kind.is_readable() {
-            if let std::task::Poll::Ready(Ok(mut guard)) = self.master.poll_read_ready(&mut context) {
+            if let std::task::Poll::Ready(Ok(mut guard)) = self.master.poll_read_ready(&mut context)
+            {
                 guard.clear_ready();
             }
-        } else if let std::task::Poll::Ready(Ok(mut guard)) = self.master.poll_write_ready(&mut context) {
+        } else if let std::task::Poll::Ready(Ok(mut guard)) =
+            self.master.poll_write_ready(&mut context)
+        {
             guard.clear_ready();
         }
     }
@@ -183,7 +189,9 @@ fn interest(wishes: &Wishes) -> Option<Interest> {
 /// What the PTY is ready for, of what is wanted.
 async fn ready(master: &AsyncFd<Arc<OwnedFd>>, interest: Option<Interest>) -> Ready {
     match interest {
-        Some(interest) => master.ready(interest).await.map_or(Ready::READABLE, |guard| guard.ready()),
+        Some(interest) => {
+            master.ready(interest).await.map_or(Ready::READABLE, |guard| guard.ready())
+        }
         None => std::future::pending().await,
     }
 }

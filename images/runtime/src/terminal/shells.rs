@@ -75,15 +75,27 @@ impl Shells {
             Opening::Exists(_) => return self.shared.state().tell_terms(connection),
             Opening::Full => {
                 let text = "A session has at most 16 terminals; close one first.";
-                return self.shared.state().open_failed(connection, ErrorCode::TooManyTerminals, text);
+                return self.shared.state().open_failed(
+                    connection,
+                    ErrorCode::TooManyTerminals,
+                    text,
+                );
             }
         };
         let cwd = request.cwd.as_ref().map_or_else(|| self.directory(), PathBuf::from);
         let title = request.title.clone().unwrap_or_else(|| self.shell.title());
-        let title = title.chars().filter(|character| !character.is_control()).take(TITLE_CHARACTERS).collect();
+        let title = title
+            .chars()
+            .filter(|character| !character.is_control())
+            .take(TITLE_CHARACTERS)
+            .collect();
         let size = Size::new(request.cols, request.rows).unwrap_or_default();
         if let Err(error) = self.start(id, Some(key), title, &cwd, size) {
-            let text = format!("The shell could not be started in {}: {}", cwd.display(), crate::chain(&error));
+            let text = format!(
+                "The shell could not be started in {}: {}",
+                cwd.display(),
+                crate::chain(&error)
+            );
             self.shared.state().open_failed(connection, ErrorCode::CannotOpen, &text);
         }
     }
@@ -96,7 +108,8 @@ impl Shells {
     /// Whether a terminal's foreground is something else than its shell.
     pub fn is_busy(&self) -> bool {
         self.running().values().any(|running| {
-            rustix::termios::tcgetpgrp(&running.master).is_ok_and(|foreground| foreground != running.pid)
+            rustix::termios::tcgetpgrp(&running.master)
+                .is_ok_and(|foreground| foreground != running.pid)
         })
     }
 
@@ -117,7 +130,14 @@ impl Shells {
         self.pumps.wait().await;
     }
 
-    fn start(&self, id: u16, key: Option<u128>, title: String, cwd: &Path, size: Size) -> Result<(), PtyError> {
+    fn start(
+        &self,
+        id: u16,
+        key: Option<u128>,
+        title: String,
+        cwd: &Path,
+        size: Size,
+    ) -> Result<(), PtyError> {
         let Pty { master, pid, mut child, owned } = pty::open(&self.shell, cwd, size)?;
         let watched = register(Arc::clone(&master)).map_err(PtyError::Open)?;
         let cwd = cwd.display().to_string();
@@ -152,7 +172,10 @@ impl Shells {
     }
 }
 
-#[expect(unsafe_code, reason = "tokio asks its caller to promise that the descriptor stays the same")]
+#[expect(
+    unsafe_code,
+    reason = "tokio asks its caller to promise that the descriptor stays the same"
+)]
 fn register(master: Arc<OwnedFd>) -> std::io::Result<AsyncFd<Arc<OwnedFd>>> {
     // SAFETY: the descriptor stays open, and means the same file, for as long as the AsyncFd holds its Arc.
     unsafe { AsyncFd::register(master) }.map_err(Into::into)

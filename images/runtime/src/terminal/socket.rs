@@ -43,7 +43,14 @@ pub struct Peer {
 }
 
 /// Serves a socket until either side ends it. `early` are bytes that came with the upgrade.
-pub async fn serve(stream: TcpStream, early: &[u8], peer: &Peer, shells: &Shells, timing: Timing, started: Instant) {
+pub async fn serve(
+    stream: TcpStream,
+    early: &[u8],
+    peer: &Peer,
+    shells: &Shells,
+    timing: Timing,
+    started: Instant,
+) {
     let wake = Arc::new(Notify::new());
     let joined = shells.shared.state().join(&peer.connection, peer.control, Arc::clone(&wake));
     match joined {
@@ -130,17 +137,20 @@ impl Socket<'_> {
     fn take_messages(&mut self) -> Result<(), Closing> {
         let shells = self.shells;
         while shells.shared.state().may_read(self.id) {
-            let message = self.decoder.next().map_err(|violation| Closing {
+            let message = self.decoder.next_message().map_err(|violation| Closing {
                 code: violation.close_code(),
                 reason: violation.to_string(),
             })?;
             match message {
                 None => break,
-                Some(Message::Pong) => {}
                 // One answer at a time: whoever floods pings gets the newest only.
-                Some(Message::Ping(body)) if self.rest.is_empty() => self.rest = websocket::pong(&body),
-                Some(Message::Ping(_)) => {}
-                Some(Message::Close) => return Err(Closing { code: close::NORMAL, reason: String::new() }),
+                Some(Message::Ping(body)) if self.rest.is_empty() => {
+                    self.rest = websocket::pong(&body)
+                }
+                Some(Message::Ping(_) | Message::Pong) => {}
+                Some(Message::Close) => {
+                    return Err(Closing { code: close::NORMAL, reason: String::new() });
+                }
                 Some(Message::Binary(body)) => self.take_frame(body)?,
             }
         }
@@ -150,7 +160,8 @@ impl Socket<'_> {
     fn take_frame(&self, body: Bytes) -> Result<(), Closing> {
         let frame = ClientFrame::decode(body)
             .map_err(|error| Closing { code: error.close_code(), reason: error.to_string() })?;
-        let request = self.shells.shared.state().handle(self.id, frame, Utc::now(), self.started.elapsed());
+        let request =
+            self.shells.shared.state().handle(self.id, frame, Utc::now(), self.started.elapsed());
         match request {
             Some(Request::Open { key, request }) => self.shells.open(self.id, key, &request),
             None => {}
@@ -203,7 +214,8 @@ impl Socket<'_> {
         if let Some(closing) = &client.closing {
             return Some(closing.clone());
         }
-        let timeout = |reason: &str| Some(Closing { code: close::TIMEOUT, reason: reason.to_owned() });
+        let timeout =
+            |reason: &str| Some(Closing { code: close::TIMEOUT, reason: reason.to_owned() });
         if !client.is_greeted() && now >= self.opened + self.timing.hello {
             return timeout("HELLO did not come in time");
         }
@@ -223,7 +235,13 @@ impl Socket<'_> {
     fn deadline(&self) -> Instant {
         let silence = self.heard + self.timing.silence;
         let next = self.ping_at.min(silence);
-        let greeted = self.shells.shared.state().clients.get(&self.id).is_some_and(super::client::Client::is_greeted);
+        let greeted = self
+            .shells
+            .shared
+            .state()
+            .clients
+            .get(&self.id)
+            .is_some_and(super::client::Client::is_greeted);
         if greeted { next } else { next.min(self.opened + self.timing.hello) }
     }
 

@@ -115,7 +115,12 @@ impl State {
     }
 
     /// Takes in a client; `Err` holds the code and reason of a refusal.
-    pub fn join(&mut self, connection: &str, control: bool, wake: Arc<Notify>) -> Result<u32, (u16, &'static str)> {
+    pub fn join(
+        &mut self,
+        connection: &str,
+        control: bool,
+        wake: Arc<Notify>,
+    ) -> Result<u32, (u16, &'static str)> {
         if self.clients.len() >= MAX_CLIENTS {
             return Err((close::TOO_MANY, RETRY_HINT));
         }
@@ -153,7 +158,8 @@ impl State {
 
     /// Finds or reserves the terminal for an idempotency key. Ended ones make room, oldest first.
     pub fn opening(&mut self, key: Option<u128>) -> Opening {
-        let existing = self.terminals.iter().find(|(_, terminal)| key.is_some() && terminal.key == key);
+        let existing =
+            self.terminals.iter().find(|(_, terminal)| key.is_some() && terminal.key == key);
         if let Some((id, _)) = existing {
             return Opening::Exists(*id);
         }
@@ -171,7 +177,14 @@ impl State {
     }
 
     /// Adds a terminal whose program runs, and tells everybody.
-    pub fn opened(&mut self, id: u16, key: Option<u128>, title: String, cwd: String, size: Size) -> Arc<Notify> {
+    pub fn opened(
+        &mut self,
+        id: u16,
+        key: Option<u128>,
+        title: String,
+        cwd: String,
+        size: Size,
+    ) -> Arc<Notify> {
         let wake = Arc::new(Notify::new());
         let terminal = Terminal {
             ring: Ring::default(),
@@ -203,10 +216,15 @@ impl State {
     /// Whether the PTY should be read: unless every client that may hold it back is behind by its whole window.
     pub fn wants_output(&self, id: u16) -> bool {
         let Some(terminal) = self.terminals.get(&id) else { return true };
-        let mut holders = self.clients.values().filter(|client| client.control).filter_map(|client| {
-            let attachment = client.attachments.get(&id).filter(|attachment| !attachment.view)?;
-            Some(terminal.ring.head() - attachment.acked.min(terminal.ring.head()) >= client.window)
-        });
+        let mut holders =
+            self.clients.values().filter(|client| client.control).filter_map(|client| {
+                let attachment =
+                    client.attachments.get(&id).filter(|attachment| !attachment.view)?;
+                Some(
+                    terminal.ring.head() - attachment.acked.min(terminal.ring.head())
+                        >= client.window,
+                )
+            });
         // Without anybody attached, output goes to the ring alone.
         holders.next().is_none_or(|behind| !behind || holders.any(|behind| !behind))
     }
@@ -240,12 +258,16 @@ impl State {
     /// Whether to read more from a client: not while what it typed, or what it asked, waits.
     pub fn may_read(&self, connection: u32) -> bool {
         let Some(client) = self.clients.get(&connection) else { return false };
-        let full = client.blocked_on.and_then(|id| self.terminals.get(&id)).is_some_and(|terminal| terminal.input.is_full());
+        let full = client
+            .blocked_on
+            .and_then(|id| self.terminals.get(&id))
+            .is_some_and(|terminal| terminal.input.is_full());
         !full && client.may_read()
     }
 
     pub(super) fn list(&self, client: Option<&str>) -> Terminals {
-        let terms = self.terminals.iter().map(|(id, terminal)| terminal.info(*id, client)).collect();
+        let terms =
+            self.terminals.iter().map(|(id, terminal)| terminal.info(*id, client)).collect();
         Terminals { terms }
     }
 

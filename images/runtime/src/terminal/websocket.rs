@@ -8,7 +8,6 @@ use sha1::{Digest, Sha1};
 
 const FINAL: u8 = 0x80;
 const MASKED: u8 = 0x80;
-const CONTINUATION: u8 = 0x0;
 const TEXT: u8 = 0x1;
 const BINARY: u8 = 0x2;
 const CLOSE: u8 = 0x8;
@@ -69,7 +68,7 @@ impl Decoder {
     }
 
     /// The next complete message, if it is there.
-    pub fn next(&mut self) -> Result<Option<Message>, Violation> {
+    pub fn next_message(&mut self) -> Result<Option<Message>, Violation> {
         let Some(&[first, second]) = self.bytes.first_chunk::<2>() else { return Ok(None) };
         let opcode = first & 0x0F;
         check(first, second, opcode)?;
@@ -124,7 +123,6 @@ fn check(first: u8, second: u8, opcode: u8) -> Result<(), Violation> {
     match opcode {
         TEXT => Err(Violation::Text),
         BINARY | CLOSE | PING | PONG if plain => Ok(()),
-        CONTINUATION => Err(Violation::Protocol),
         _ => Err(Violation::Protocol),
     }
 }
@@ -217,7 +215,7 @@ mod tests {
     fn refuses(#[case] bytes: &[u8], #[case] expected: Violation) {
         let mut decoder = Decoder::default();
         decoder.buffer().extend_from_slice(bytes);
-        assert_eq!(decoder.next(), Err(expected));
+        assert_eq!(decoder.next_message(), Err(expected));
     }
 
     proptest! {
@@ -228,7 +226,7 @@ mod tests {
             let mut seen = Vec::new();
             for piece in wire.chunks(cut) {
                 decoder.buffer().extend_from_slice(piece);
-                while let Some(message) = decoder.next().unwrap() {
+                while let Some(message) = decoder.next_message().unwrap() {
                     seen.push(message);
                 }
             }
@@ -240,7 +238,7 @@ mod tests {
         fn arbitrary_bytes_are_read_or_refused(bytes: Vec<u8>) {
             let mut decoder = Decoder::default();
             decoder.buffer().extend_from_slice(&bytes);
-            while let Ok(Some(_)) = decoder.next() {}
+            while let Ok(Some(_)) = decoder.next_message() {}
         }
     }
 

@@ -9,7 +9,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::Utc;
 use fabrica_protocol::assertion::{Claims, Role, Signer};
-use fabrica_protocol::kterm::{Capabilities, ClientFrame, Hello, HelloTerminal, ServerFrame, Welcome};
+use fabrica_protocol::kterm::{
+    Capabilities, ClientFrame, Hello, HelloTerminal, ServerFrame, Welcome,
+};
 use fabrica_protocol::runtime::{Event, EventType};
 use futures::{SinkExt, StreamExt};
 use tempfile::TempDir;
@@ -28,9 +30,9 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An Ed25519 key made for tests (RFC 8032, test 1); it guards nothing.
 const PKCS8: &[u8] = &[
-    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20, 0x9d, 0x61, 0xb1,
-    0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32,
-    0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
+    0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+    0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4,
+    0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
 ];
 const KEYS: &str = r#"{"keys":[{"kid":"one","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 
@@ -112,11 +114,27 @@ impl Runtime {
 
     /// Asks with an assertion of this role.
     pub async fn get(&self, path: &str, role: Role) -> reqwest::Response {
-        reqwest::Client::new().get(self.url(path)).bearer_auth(assertion(role)).send().await.unwrap()
+        reqwest::Client::new()
+            .get(self.url(path))
+            .bearer_auth(assertion(role))
+            .send()
+            .await
+            .unwrap()
     }
 
-    pub async fn put(&self, path: &str, body: impl Into<reqwest::Body>, role: Role) -> reqwest::Response {
-        reqwest::Client::new().put(self.url(path)).bearer_auth(assertion(role)).body(body).send().await.unwrap()
+    pub async fn put(
+        &self,
+        path: &str,
+        body: impl Into<reqwest::Body>,
+        role: Role,
+    ) -> reqwest::Response {
+        reqwest::Client::new()
+            .put(self.url(path))
+            .bearer_auth(assertion(role))
+            .body(body)
+            .send()
+            .await
+            .unwrap()
     }
 
     pub async fn events(&self) -> Vec<Event> {
@@ -141,9 +159,15 @@ impl Runtime {
         self.connect_with(&assertion(role)).await.unwrap()
     }
 
-    pub async fn connect_with(&self, assertion: &str) -> Result<Client, tokio_tungstenite::tungstenite::Error> {
-        let mut request = format!("ws://127.0.0.1:{}/v1/terminal", self.port).into_client_request()?;
-        request.headers_mut().insert("authorization", format!("Bearer {assertion}").parse().unwrap());
+    pub async fn connect_with(
+        &self,
+        assertion: &str,
+    ) -> Result<Client, tokio_tungstenite::tungstenite::Error> {
+        let mut request =
+            format!("ws://127.0.0.1:{}/v1/terminal", self.port).into_client_request()?;
+        request
+            .headers_mut()
+            .insert("authorization", format!("Bearer {assertion}").parse().unwrap());
         request.headers_mut().insert("sec-websocket-protocol", "kterm.v1".parse().unwrap());
         let (socket, _) = tokio_tungstenite::connect_async(request).await?;
         Ok(Client { socket })
@@ -186,7 +210,9 @@ pub async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("waited in vain: {what}"));
+    tokio::time::timeout(PATIENCE, waiting)
+        .await
+        .unwrap_or_else(|_| panic!("waited in vain: {what}"));
 }
 
 pub struct Client {
@@ -210,7 +236,8 @@ impl Client {
     /// The next frame; `Err` holds the close frame.
     pub async fn try_next(&mut self) -> Result<ServerFrame, Option<CloseFrame>> {
         loop {
-            match tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("a frame in time") {
+            match tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("a frame in time")
+            {
                 Some(Ok(Message::Binary(bytes))) => return Ok(ServerFrame::decode(bytes).unwrap()),
                 Some(Ok(Message::Close(frame))) => return Err(frame),
                 Some(Ok(_)) => {}
@@ -248,7 +275,8 @@ impl Client {
         loop {
             if let ServerFrame::Output { terminal, offset, bytes } = self.next().await {
                 seen.extend_from_slice(&bytes);
-                self.send(&ClientFrame::Ack { terminal, offset: offset + bytes.len() as u64 }).await;
+                self.send(&ClientFrame::Ack { terminal, offset: offset + bytes.len() as u64 })
+                    .await;
                 // Only what is new, with what a frame's border may have cut.
                 let new = seen.len() - bytes.len();
                 let recent = String::from_utf8_lossy(&seen[new.saturating_sub(text.len())..]);
