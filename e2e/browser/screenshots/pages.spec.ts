@@ -1,6 +1,9 @@
 import { expect, test, type Page } from "@playwright/test";
 import { createSession, namespace, removeSession, untilReady } from "../support/api";
-import { Terminal } from "../support/terminal";
+import { CHROMIUM_FLAGS } from "../support/environment";
+import { READABLE, Terminal } from "../support/terminal";
+
+test.use({ launchOptions: { executablePath: "/usr/bin/chromium", args: [...CHROMIUM_FLAGS, ...READABLE] } });
 
 const FOLDER = "../../docs/screenshots";
 const WIDTHS = [
@@ -11,7 +14,7 @@ const WIDTHS = [
 
 /** Sessions as people have them: one that works, one that waits, one that cannot start, one that was stopped. */
 const SESSIONS: Record<string, object> = {
-  checkout: { workspace: { size: "2Gi" } },
+  checkout: { workspace: { size: "2Gi" }, git: { userName: "Demo", userEmail: "demo@example.com" } },
   scratch: {},
   "search-index": { image: "fabrica.invalid/team/search:1.4", workspace: { size: "1Gi" } },
   "legacy-migration": { workspace: { size: "1Gi" }, operatingMode: "Suspended" },
@@ -25,13 +28,11 @@ test.beforeAll(async () => {
 /** Once, so that every picture of the terminal shows the same. */
 test("work in the terminal", async ({ page }) => {
   await page.goto(`/ns/${await namespace()}/sessions/checkout`);
-  await new Terminal(page).connected();
-  await page.locator(".xterm-helper-textarea").focus();
-  const lines = ["git init -q shop && cd shop", "printf '# Checkout\\n' > README.md && git add . && git commit -qm 'Begin' && git log --oneline --color", "ls -la --color"];
-  for (const line of lines) {
-    await page.keyboard.type(line);
-    await page.keyboard.press("Enter");
-  }
+  const terminal = new Terminal(page);
+  await terminal.connected();
+  await terminal.run("git init -q --initial-branch main shop && cd shop", "/shop$");
+  await terminal.run("printf '# Shop\\n' > README.md && git add . && git commit -m 'Begin the shop'", "create mode");
+  await terminal.run("git log --oneline --decorate --color", "main) Begin");
 });
 
 test.afterAll(async () => {
@@ -55,7 +56,7 @@ const PAGES: Record<string, (page: Page) => Promise<void>> = {
   },
   failed: async (page) => {
     await page.goto(`/ns/${await namespace()}/sessions/search-index`);
-    await expect(page.getByText("fabrica.invalid/team/search:1.4").first()).toBeVisible();
+    await expect(page.getByRole("alert").filter({ hasText: "fabrica.invalid/team/search:1.4" })).toBeVisible({ timeout: 60_000 });
   },
 };
 
@@ -68,6 +69,7 @@ for (const colorScheme of ["dark", "light"] as const) {
         await go(page);
         await page.evaluate(() => document.fonts.ready);
         await page.screenshot({ path: `${FOLDER}/${name}-${width}-${colorScheme}.png` });
+        if (name === "terminal" && width === 1440 && colorScheme === "dark") await page.screenshot({ path: `${FOLDER}/terminal.png` });
       }
       await context.close();
     });

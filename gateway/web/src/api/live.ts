@@ -93,6 +93,8 @@ export class LiveSessions {
   #flush(): void {
     const changes = this.#changes.splice(0);
     this.#flushing = undefined;
+    // A list that was asked for before is older than the stream.
+    void this.queries.cancelQueries({ queryKey: SESSIONS });
     this.queries.setQueryData<Session[]>(SESSIONS, (all) => changes.reduce((list, change) => change(list), all ?? []));
   }
 

@@ -10,7 +10,7 @@ import { StateBadge } from "../components/state-badge";
 import { Time } from "../components/time";
 import { useTell } from "../components/toast";
 import { kubectlCommand } from "../session/manifest";
-import { headline, remark, stateOf } from "../session/state";
+import { headline, isStuck, remark, stateOf } from "../session/state";
 
 export type RowAction = "delete" | "yaml";
 
@@ -40,7 +40,7 @@ export const SessionRow = memo(function SessionRow({ session, withNamespace, onA
             </Link>
             {withNamespace && <span className="truncate text-xs text-faint">{session.namespace}</span>}
           </div>
-          {why !== undefined && <p className={`mt-0.5 line-clamp-3 text-sm break-words sm:line-clamp-2 ${state === "failed" ? "text-bad" : "text-soft"}`}>{why}</p>}
+          {why !== undefined && <p className={`mt-0.5 line-clamp-3 text-sm break-words sm:line-clamp-2 ${state === "failed" ? "text-bad" : isStuck(session) ? "text-busy" : "text-soft"}`}>{why}</p>}
           <Facts session={session} />
         </div>
       </div>
@@ -51,6 +51,8 @@ export const SessionRow = memo(function SessionRow({ session, withNamespace, onA
 
 function Facts({ session }: { session: Session }) {
   const { repository, workspace } = session.spec;
+  // To the minute, so it may lie before the session's own beginning; then it says nothing.
+  const used = session.status?.lastActivityAt;
   return (
     <p className="mt-0.5 flex min-w-0 flex-wrap items-center gap-x-3 gap-y-0.5 text-xs text-faint">
       {repository !== undefined && (
@@ -63,9 +65,9 @@ function Facts({ session }: { session: Session }) {
         </span>
       )}
       <span className="numbers">{workspace === undefined ? "no volume" : `${workspace.size} volume`}</span>
-      {session.status?.lastActivityAt !== undefined && session.status.lastActivityAt !== "" && (
+      {used !== undefined && used > session.createdAt && (
         <span>
-          used <Time at={session.status.lastActivityAt} />
+          used <Time at={used} />
         </span>
       )}
       <span>

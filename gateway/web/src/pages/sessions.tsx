@@ -1,5 +1,5 @@
 import { Plus, SquareTerminal, WifiOff } from "lucide-react";
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useDeferredValue, useEffect, useState } from "react";
 import { useSearchParams } from "react-router";
 import { useStreamState } from "../api/live";
 import { useSessions } from "../api/sessions";
@@ -19,7 +19,9 @@ export function SessionsPage() {
   const stream = useStreamState(live);
   const [params, setParams] = useSearchParams();
   const [namespace] = useNamespace();
-  const { data, error, refetch } = useSessions();
+  const { data: newest, error, refetch } = useSessions();
+  // A long list is drawn in slices, so that typing and scrolling go first.
+  const data = useDeferredValue(newest);
   const filter = params.get("state");
   const creating = params.has("new");
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Session } from "../api/types";
 import { keeps, losses, manifest } from "./manifest";
-import { headline, stateOf, steps, wakesOnOpen, type StateName } from "./state";
+import { headline, isStuck, stateOf, steps, wakesOnOpen, type StateName } from "./state";
 import { relative } from "./time";
 
 const condition = (type: string, status: string, reason: string, message: string) => ({ type, status, reason, message, lastTransitionTime: "2026-01-01T00:00:00Z" });
@@ -42,6 +42,11 @@ describe("a session in one word and one sentence", () => {
   it("lets a cause speak before an old step", () => {
     const status = { ...starting.status, phase: "Starting" as const, conditions: [condition("Ready", "False", "CloneFailed", "git: not found")] };
     expect(headline(session({ status }))).toBe("git: not found");
+  });
+
+  it("tells a start that is stuck from one that goes on", () => {
+    const stuck = session({ status: { phase: "Pending", conditions: [condition("Ready", "False", "ImagePullFailed", "…")] } });
+    expect([stuck, starting, ready, failed].map(isStuck)).toEqual([true, false, false, false]);
   });
 
   it("knows the step that runs", () => {

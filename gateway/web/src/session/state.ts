@@ -43,6 +43,15 @@ export function headline(session: Session): string | undefined {
   }
 }
 
+/** Reasons of a start that goes its way; every other one is a cause that keeps it from going on. */
+const GOING_ON: ReadonlySet<string> = new Set(["Starting", "Pending", "VolumePending", "Ready"]);
+
+/** Whether the start waits for somebody to put something right. */
+export function isStuck(session: Session): boolean {
+  const ready = condition(session, "Ready");
+  return stateOf(session) === "starting" && ready !== undefined && !GOING_ON.has(ready.reason);
+}
+
 /** Something a ready session should tell as well. */
 export function remark(session: Session): string | undefined {
   const restart = condition(session, "RestartRequired");
@@ -94,23 +103,3 @@ export function steps(session: Session): Step[] {
     current: running && index === messages.length - 1 && (message.type === "Started" || message.type === "Progress"),
   }));
 }
-
-/** What to do next about a session that is not ready, by the reason the operator gives. */
-export function advice(session: Session): string | undefined {
-  return ADVICE[condition(session, "Ready")?.reason ?? ""];
-}
-
-const ADVICE: Record<string, string> = {
-  ImagePullFailed: "Check the image's name and, for a private registry, spec.imagePullSecrets.",
-  Unschedulable: "Ask for less CPU or memory, or wait until a node has room.",
-  QuotaExceeded: "Delete or suspend another session, ask for less, or have the quota raised.",
-  SecretMissing: "Create the Secret in this namespace; the session goes on by itself.",
-  SecretKeyMissing: "Add the key to the Secret; the session goes on by itself.",
-  ConfigMissing: "Create the ConfigMap in this namespace; the session goes on by itself.",
-  CloneFailed: "Check the repository's address and its Secret; the session tries again by itself.",
-  GitMissing: "Use an image that has git, or leave the repository out.",
-  OOMKilled: "Ask for more memory.",
-  VolumePending: "Check the storage class and the size of the workspace.",
-  NameConflict: "Choose another name, or remove the object that has this one.",
-  Rejected: "An admission policy of the cluster refused the pod; its words are above.",
-};

@@ -1,7 +1,7 @@
 import { Check, CircleAlert, Info, LoaderCircle } from "lucide-react";
 import type { Session } from "../api/types";
 import { Button } from "../components/button";
-import { advice, headline, stateOf, steps, stopReason, type Step } from "../session/state";
+import { headline, isStuck, stateOf, steps, stopReason, type Step } from "../session/state";
 
 interface Props {
   session: Session;
@@ -14,7 +14,8 @@ export function StartProgress({ session, starting, onStart }: Props) {
   const state = stateOf(session);
   const why = headline(session);
   const lines = steps(session);
-  const lastSaysIt = lines.at(-1)?.text === why;
+  const stuck = isStuck(session);
+  const lastSaysIt = stuck || lines.at(-1)?.text === why;
   return (
     <div className="h-full overflow-y-auto px-3 py-2 font-mono text-[0.8125rem] leading-5">
       <div className="grid max-w-3xl gap-1">
@@ -22,7 +23,7 @@ export function StartProgress({ session, starting, onStart }: Props) {
         {state === "starting" && !lastSaysIt && why !== undefined && <Line step={{ text: why, type: "Progress", time: "", current: true }} />}
         {state === "ready" && <Line step={{ text: "Opening the terminal", type: "Progress", time: "", current: true }} />}
         {state === "deleting" && <p className="text-soft">{why}</p>}
-        {state === "failed" && <Failure why={why} what={advice(session)} />}
+        {(state === "failed" || stuck) && <Cause why={why} final={!stuck} />}
         {(state === "failed" || state === "starting") && <Details session={session} />}
       </div>
     </div>
@@ -60,14 +61,16 @@ function Stopped({ session, starting, onStart }: Props) {
   );
 }
 
-function Failure({ why, what }: { why: string | undefined; what: string | undefined }) {
+/** The operator's sentence names the cause and what to do about it. */
+function Cause({ why, final }: { why: string | undefined; final: boolean }) {
+  const tone = final ? "bg-bad-soft text-bad" : "bg-busy-soft text-busy";
   return (
-    <div role="alert" className="mt-2 grid max-w-2xl gap-1 rounded-lg bg-bad-soft px-3 py-2.5 font-sans text-sm">
-      <p className="flex gap-2 font-medium text-bad">
+    <div role="alert" className={`mt-2 grid max-w-2xl gap-1 rounded-lg px-3 py-2.5 font-sans text-sm ${tone}`}>
+      <p className="flex gap-2 font-medium">
         <CircleAlert className="mt-0.5 size-4 shrink-0" aria-hidden />
         <span className="min-w-0 break-words">{why}</span>
       </p>
-      {what !== undefined && <p className="pl-6 text-ink">{what}</p>}
+      <p className="pl-6 text-ink">{final ? "Once the cause is gone, the session starts by itself." : "It goes on by itself once this is put right."}</p>
     </div>
   );
 }
