@@ -47,7 +47,7 @@ fn host_of(url: &str) -> Option<String> {
 }
 
 /// Answers helpers as long as the process lives.
-pub async fn serve(repository: Repository) -> std::io::Result<()> {
+pub fn serve(repository: Repository) -> std::io::Result<()> {
     let folder = folder();
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::DirBuilder::new().mode(0o700).create(&folder)?;

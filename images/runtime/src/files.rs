@@ -21,7 +21,7 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio_util::io::ReaderStream;
 
-use crate::http::Problem;
+use crate::problem::Problem;
 
 /// Entries of a listing; a folder with more says so.
 const ENTRIES: usize = 2_000;
@@ -31,7 +31,7 @@ const DEPTH: usize = 64;
 const PARTIAL: &str = ".fabrica-upload-";
 
 /// A file's bytes, or a folder's entries.
-pub async fn read(root: &Path, path: &str) -> Result<Response, Problem> {
+pub fn read(root: &Path, path: &str) -> Result<Response, Problem> {
     let file = std::fs::File::from(open_inside(root, path, OFlags::RDONLY | OFlags::NONBLOCK)?);
     let data = file.metadata().map_err(|error| failed(path, &error))?;
     if data.is_dir() {

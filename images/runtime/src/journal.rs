@@ -29,13 +29,13 @@ impl Default for Journal {
 impl Journal {
     /// Writes one event.
     pub fn tell(&self, step: &str, kind: EventType, text: impl Into<String>) {
-        self.write(step, kind, text.into(), None);
+        self.write(step, kind, &text.into(), None);
     }
 
     /// Begins a step; what is told through it carries its duration.
     pub fn begin<'a>(&'a self, step: &'static str, text: &str) -> Step<'a> {
         self.tell(step, EventType::Started, text);
-        Step { journal: self, step, since: Instant::now() }
+        Step { journal: self, name: step, since: Instant::now() }
     }
 
     /// Events after this number.
@@ -48,7 +48,7 @@ impl Journal {
         self.newest.subscribe()
     }
 
-    fn write(&self, step: &str, kind: EventType, text: String, duration_ms: Option<u64>) {
+    fn write(&self, step: &str, kind: EventType, text: &str, duration_ms: Option<u64>) {
         let text: String = text.chars().take(TEXT).collect();
         tracing::info!(step, kind = ?kind, text, "start");
         let mut events = self.lock();
@@ -76,34 +76,34 @@ impl Journal {
 #[derive(Debug)]
 pub struct Step<'a> {
     journal: &'a Journal,
-    step: &'static str,
+    name: &'static str,
     since: Instant,
 }
 
 impl Step<'_> {
     /// How far it is.
     pub fn progress(&self, text: impl Into<String>) {
-        self.journal.tell(self.step, EventType::Progress, text);
+        self.journal.tell(self.name, EventType::Progress, text);
     }
 
     /// Something worth knowing.
     pub fn notice(&self, text: impl Into<String>) {
-        self.journal.tell(self.step, EventType::Notice, text);
+        self.journal.tell(self.name, EventType::Notice, text);
     }
 
     /// It went well.
     pub fn finish(self, text: impl Into<String>) {
-        self.end(EventType::Finished, text.into());
+        self.end(EventType::Finished, &text.into());
     }
 
     /// It did not.
     pub fn fail(self, text: impl Into<String>) {
-        self.end(EventType::Failed, text.into());
+        self.end(EventType::Failed, &text.into());
     }
 
-    fn end(self, kind: EventType, text: String) {
+    fn end(self, kind: EventType, text: &str) {
         let duration = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.journal.write(self.step, kind, text, Some(duration));
+        self.journal.write(self.name, kind, text, Some(duration));
     }
 }
 

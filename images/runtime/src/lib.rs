@@ -8,6 +8,8 @@ pub mod files;
 pub mod http;
 pub mod idle;
 pub mod journal;
+pub mod pod;
+pub mod problem;
 pub mod serve;
 pub mod start;
 pub mod terminal;

@@ -2,90 +2,23 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::serve::ListenerExt;
-use chrono::Utc;
 use fabrica_protocol::kterm::close;
 use fabrica_protocol::runtime::{EventType, TERMINATION_BYTES};
 use rustix::process::Signal;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use crate::config::Config;
-use crate::idle::{self, Activity};
-use crate::journal::Journal;
-use crate::start;
-use crate::terminal::pty::Shell;
-use crate::terminal::shells::Shells;
-use crate::trust::Gate;
-use crate::{children, http};
+use crate::pod::Pod;
+use crate::{children, http, idle, start};
 
 /// Shells get this long to end before they are killed. All in all the runtime ends in under 5 s.
 const SHELLS: Duration = Duration::from_secs(2);
 /// Connections get this long to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
-
-/// Everything the doors share.
-#[derive(Debug)]
-pub struct Pod {
-    pub config: Config,
-    pub gate: Gate,
-    pub journal: Arc<Journal>,
-    pub activity: Activity,
-    pub shells: Shells,
-    pub stop: CancellationToken,
-    /// Sockets, which outlive the request that opened them.
-    pub sockets: TaskTracker,
-    pub started: Instant,
-    ready: AtomicBool,
-}
-
-impl Pod {
-    /// A pod whose start steps are still to come.
-    pub fn new(config: Config) -> Self {
-        let shell = Shell::find(shell_environment(&config));
-        Self {
-            gate: Gate::new(config.trust_keys.clone(), config.session_id.clone()),
-            journal: Arc::default(),
-            activity: Activity::default(),
-            shells: Shells::new(epoch(), shell, config.workspace.clone(), Utc::now()),
-            stop: CancellationToken::new(),
-            sockets: TaskTracker::new(),
-            started: Instant::now(),
-            ready: AtomicBool::new(false),
-            config,
-        }
-    }
-
-    /// Whether a terminal can be used.
-    pub fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Relaxed)
-    }
-}
-
-/// What shells see besides the configured environment: how git asks for the repository's login.
-fn shell_environment(
-    config: &Config,
-) -> std::collections::BTreeMap<std::ffi::OsString, std::ffi::OsString> {
-    let mut environment = config.shell.clone();
-    let git =
-        config.repository.as_ref().map(crate::credential::git_environment).unwrap_or_default();
-    // People may be asked for a password; programs of the start steps may not.
-    let git = git.into_iter().filter(|(name, _)| name != "GIT_TERMINAL_PROMPT");
-    environment.extend(git.map(|(name, value)| (name.into(), value.into())));
-    environment
-}
-
-/// A number that another process does not have: browsers keep 53 bits of it exactly.
-fn epoch() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-    RandomState::new().hash_one(std::process::id()) >> 11
-}
 
 /// Runs to the end.
 pub async fn run(config: Config) -> ExitCode {
@@ -145,7 +78,7 @@ pub fn open_first(pod: &Pod) {
     match pod.shells.open_first() {
         Ok(_) => {
             step.finish("A terminal can be used.");
-            pod.ready.store(true, Ordering::Relaxed);
+            pod.set_ready();
         }
         Err(error) => {
             step.fail(crate::chain(&error));

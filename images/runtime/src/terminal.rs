@@ -11,6 +11,7 @@ mod outgoing;
 pub mod pty;
 mod pump;
 pub mod ring;
+pub mod shared;
 pub mod shells;
 pub mod socket;
 pub mod state;

@@ -9,20 +9,19 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, body};
-use fabrica_protocol::assertion::{Claims, Role};
+use fabrica_protocol::assertion::Role;
 use fabrica_protocol::runtime::Idle;
 use futures::{Stream, stream};
 use serde::Deserialize;
 
-use super::Problem;
+use super::caller::{Shared, allow};
 use super::upgrade::terminal;
 use crate::files;
-use crate::serve::Pod;
+use crate::pod::Pod;
+use crate::problem::Problem;
 
 /// The largest JSON body.
 const BODY_BYTES: usize = 4 * 1024;
-
-pub(super) type Shared = State<Arc<Pod>>;
 
 /// All doors.
 pub fn router(pod: Arc<Pod>) -> Router {
@@ -143,7 +142,7 @@ async fn close_connection(
 
 async fn list_root(State(pod): Shared, headers: HeaderMap) -> Result<Response, Problem> {
     allow(&pod, &headers, &[Role::View, Role::Control])?;
-    files::read(&pod.config.workspace, "").await
+    files::read(&pod.config.workspace, "")
 }
 
 async fn download(
@@ -152,7 +151,7 @@ async fn download(
     Path(path): Path<String>,
 ) -> Result<Response, Problem> {
     allow(&pod, &headers, &[Role::View, Role::Control])?;
-    files::read(&pod.config.workspace, &path).await
+    files::read(&pod.config.workspace, &path)
 }
 
 async fn upload(
@@ -169,16 +168,4 @@ async fn upload(
         .and_then(|value| value.parse().ok());
     files::write(&pod.config.workspace, &path, length, request.into_body()).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
-}
-
-fn allow(pod: &Pod, headers: &HeaderMap, roles: &[Role]) -> Result<Claims, Problem> {
-    let claims = pod.gate.check(authorization(headers))?;
-    if roles.contains(&claims.role) {
-        return Ok(claims);
-    }
-    Err(Problem::new(StatusCode::FORBIDDEN, "your role does not allow this"))
-}
-
-pub(super) fn authorization(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::AUTHORIZATION)?.to_str().ok()
 }

@@ -13,9 +13,9 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 
-use super::Problem;
-use super::routes::{Shared, authorization};
-use crate::serve::Pod;
+use super::caller::{Shared, authorization};
+use crate::pod::Pod;
+use crate::problem::Problem;
 use crate::terminal::socket::{self, Peer};
 use crate::terminal::websocket;
 

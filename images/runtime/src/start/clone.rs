@@ -17,6 +17,8 @@ const CLONE_LIMIT: Duration = Duration::from_mins(30);
 const GIT_LIMIT: Duration = Duration::from_mins(2);
 /// How far a clone is, is told this often.
 const PROGRESS: Duration = Duration::from_secs(1);
+/// Where a clone lies until it is complete, below the workspace.
+const PARTIAL: &str = ".fabrica-clone";
 /// What git says when the branch is not there.
 const NO_BRANCH: &str = "Remote branch";
 
@@ -32,14 +34,12 @@ pub(super) async fn run(
         return Ok(());
     }
     let work = Work { config, repository, step: &step, environment: git_environment(repository) };
-    match work.clone(&folder).await {
+    match work.arrive(&folder).await {
         Ok(()) => {
             step.finish("The repository is in /workspace/repo.");
             Ok(())
         }
         Err(error) => {
-            // What is half there would pass for a clone at the next start.
-            let _ = std::fs::remove_dir_all(&folder);
             step.fail(&error.message);
             Err(error)
         }
@@ -54,6 +54,22 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// Clones beside the place and moves it there as a whole: what a killed container leaves half done never passes
+    /// for a clone.
+    async fn arrive(&self, folder: &Path) -> Result<(), StartError> {
+        let partial = self.config.workspace.join(PARTIAL);
+        // Absent at the first start; a leftover that cannot be removed makes git say so.
+        let _ = std::fs::remove_dir_all(&partial);
+        let outcome = self.clone(&partial).await.and_then(|()| {
+            std::fs::rename(&partial, folder)
+                .map_err(|error| self.failed(&format!("/workspace/repo is taken: {error}")))
+        });
+        if outcome.is_err() {
+            let _ = std::fs::remove_dir_all(&partial);
+        }
+        outcome
+    }
+
     async fn clone(&self, folder: &Path) -> Result<(), StartError> {
         let target = folder.to_string_lossy();
         let base = ["git", "clone", "--progress", "--depth", "1", "--no-tags"];

@@ -36,7 +36,7 @@ pub(super) async fn run(config: &Config, journal: &Journal) -> Result<(), StartE
             step.fail(&message);
             return Err(failed("SecretKeyMissing", message));
         }
-        if let Err(error) = credential::serve(repository.clone()).await {
+        if let Err(error) = credential::serve(repository.clone()) {
             step.notice(format!("Git cannot ask for the repository's login: {error}"));
         }
     }

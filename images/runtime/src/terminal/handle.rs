@@ -43,20 +43,20 @@ impl State {
         match frame {
             ClientFrame::Hello(hello) if !greeted => self.hello(connection, &hello),
             ClientFrame::Hello(_) => {
-                self.error(connection, 0, HELLO, ErrorCode::OutOfOrder, "HELLO came twice.")
+                self.error(connection, 0, HELLO, ErrorCode::OutOfOrder, "HELLO came twice.");
             }
             _ if !greeted => {
                 self.error(connection, 0, 0, ErrorCode::OutOfOrder, "Say HELLO first.");
             }
             ClientFrame::Input { terminal, .. } if !control => {
-                self.read_only(connection, terminal, INPUT)
+                self.read_only(connection, terminal, INPUT);
             }
             ClientFrame::Resize { terminal, .. } if !control => {
-                self.read_only(connection, terminal, RESIZE)
+                self.read_only(connection, terminal, RESIZE);
             }
             ClientFrame::Open { .. } if !control => self.read_only(connection, 0, OPEN),
             ClientFrame::Close { terminal, .. } if !control => {
-                self.read_only(connection, terminal, CLOSE)
+                self.read_only(connection, terminal, CLOSE);
             }
             ClientFrame::Input { terminal, auto, offset, bytes } => {
                 self.input(connection, terminal, auto, offset, bytes, now);
@@ -70,7 +70,7 @@ impl State {
             ClientFrame::Detach { terminal } => self.detach(connection, terminal),
             ClientFrame::Close { terminal, signal } => self.close(connection, terminal, signal),
             ClientFrame::Ping { visible, client_us } => {
-                self.ping(connection, visible, client_us, uptime)
+                self.ping(connection, visible, client_us, uptime);
             }
         }
         None

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::pty;
-use super::shells::Shared;
+use super::shared::Shared;
 use super::state::{Exit, Size};
 
 /// The most that one read asks for.

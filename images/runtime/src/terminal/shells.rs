@@ -15,21 +15,11 @@ use tokio_util::task::TaskTracker;
 
 use super::pty::{self, Pty, PtyError, Shell};
 use super::pump::Pump;
+use super::shared::Shared;
 use super::state::{Exit, Opening, Size, State};
 
 /// The longest title of a terminal, in characters.
 const TITLE_CHARACTERS: usize = 100;
-
-/// The state, as every task holds it. Never locked across an await.
-#[derive(Debug, Clone)]
-pub struct Shared(Arc<Mutex<State>>);
-
-impl Shared {
-    /// The state. One thread serves the runtime, so nobody waits here.
-    pub fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// A program and our end of its terminal.
 #[derive(Debug)]
@@ -52,7 +42,7 @@ impl Shells {
     /// Without a terminal yet. `home` is where they begin.
     pub fn new(epoch: u64, shell: Shell, home: PathBuf, now: DateTime<Utc>) -> Self {
         Self {
-            shared: Shared(Arc::new(Mutex::new(State::new(epoch, now)))),
+            shared: Shared::new(State::new(epoch, now)),
             shell: Arc::new(shell),
             home: home.into(),
             running: Arc::default(),

@@ -145,7 +145,7 @@ impl Socket<'_> {
                 None => break,
                 // One answer at a time: whoever floods pings gets the newest only.
                 Some(Message::Ping(body)) if self.rest.is_empty() => {
-                    self.rest = websocket::pong(&body)
+                    self.rest = websocket::pong(&body);
                 }
                 Some(Message::Ping(_) | Message::Pong) => {}
                 Some(Message::Close) => {

@@ -1,0 +1,78 @@
+//! What every part of the running pod shares.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use chrono::Utc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::config::Config;
+use crate::idle::Activity;
+use crate::journal::Journal;
+use crate::terminal::pty::Shell;
+use crate::terminal::shells::Shells;
+use crate::trust::Gate;
+
+/// Everything the doors share.
+#[derive(Debug)]
+pub struct Pod {
+    pub config: Config,
+    pub gate: Gate,
+    pub journal: Arc<Journal>,
+    pub activity: Activity,
+    pub shells: Shells,
+    pub stop: CancellationToken,
+    /// Sockets, which outlive the request that opened them.
+    pub sockets: TaskTracker,
+    pub started: Instant,
+    ready: AtomicBool,
+}
+
+impl Pod {
+    /// A pod whose start steps are still to come.
+    pub fn new(config: Config) -> Self {
+        let shell = Shell::find(shell_environment(&config));
+        Self {
+            gate: Gate::new(config.trust_keys.clone(), config.session_id.clone()),
+            journal: Arc::default(),
+            activity: Activity::default(),
+            shells: Shells::new(epoch(), shell, config.workspace.clone(), Utc::now()),
+            stop: CancellationToken::new(),
+            sockets: TaskTracker::new(),
+            started: Instant::now(),
+            ready: AtomicBool::new(false),
+            config,
+        }
+    }
+
+    /// Whether a terminal can be used.
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed)
+    }
+
+    /// From now on a terminal can be used.
+    pub fn set_ready(&self) {
+        self.ready.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What shells see besides the configured environment: how git asks for the repository's login.
+fn shell_environment(
+    config: &Config,
+) -> std::collections::BTreeMap<std::ffi::OsString, std::ffi::OsString> {
+    let mut environment = config.shell.clone();
+    let git =
+        config.repository.as_ref().map(crate::credential::git_environment).unwrap_or_default();
+    // People may be asked for a password; programs of the start steps may not.
+    let git = git.into_iter().filter(|(name, _)| name != "GIT_TERMINAL_PROMPT");
+    environment.extend(git.map(|(name, value)| (name.into(), value.into())));
+    environment
+}
+
+/// A number that another process does not have: browsers keep 53 bits of it exactly.
+fn epoch() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(std::process::id()) >> 11
+}
