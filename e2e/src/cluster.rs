@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::{Namespace as CoreNamespace, Pod, ServiceAccount};
 use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::{Namespace as CoreNamespace, Pod, ServiceAccount};
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use kube::runtime::wait::await_condition;
 use kube::{Client, Resource};
@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 use serde_json::json;
 
 /// How long any single condition may take: a cold image start on two busy cores is the slowest.
-pub const DEADLINE: Duration = Duration::from_secs(120);
+pub const DEADLINE: Duration = Duration::from_mins(2);
 
 /// Where the chart puts the operator and the gateway.
 pub const SYSTEM_NAMESPACE: &str = "fabrica-system";
@@ -54,7 +54,8 @@ impl Cluster {
 
     /// Pods of one of our Deployments, by component label.
     pub async fn component_pods(&self, component: &str) -> Result<Vec<Pod>> {
-        let selector = format!("app.kubernetes.io/name=fabrica,app.kubernetes.io/component={component}");
+        let selector =
+            format!("app.kubernetes.io/name=fabrica,app.kubernetes.io/component={component}");
         let pods = self
             .api::<Pod>(SYSTEM_NAMESPACE)
             .list(&ListParams::default().labels(&selector))
@@ -93,7 +94,11 @@ impl Namespace {
     /// Creates an object from a manifest without its namespace.
     pub async fn create<K>(&self, manifest: serde_json::Value) -> Result<K>
     where
-        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned + serde::Serialize,
+        K: Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+            + Clone
+            + Debug
+            + DeserializeOwned
+            + serde::Serialize,
     {
         let object: K = serde_json::from_value(manifest)?;
         Ok(self.api::<K>().create(&PostParams::default(), &object).await?)
@@ -155,10 +160,14 @@ async fn describe(namespace: &Namespace) -> String {
     let pods = namespace.api::<Pod>().list(&ListParams::default()).await;
     let mut text = String::from("--- the namespace at that moment ---\n");
     for session in sessions.map(|list| list.items).unwrap_or_default() {
-        text += &format!("session {:?}: {}\n", session.metadata.name, json!(session.status));
+        text.push_str(
+            &json!({"session": session.metadata.name, "status": session.status}).to_string(),
+        );
+        text.push('\n');
     }
     for pod in pods.map(|list| list.items).unwrap_or_default() {
-        text += &format!("pod {:?}: {}\n", pod.metadata.name, json!(pod.status));
+        text.push_str(&json!({"pod": pod.metadata.name, "status": pod.status}).to_string());
+        text.push('\n');
     }
     text
 }

@@ -49,9 +49,10 @@ impl GitServer {
     async fn start_with(credentials: Option<String>) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let host = std::env::var("FABRICA_TEST_HOST").unwrap_or_else(|_| DEFAULT_HOST.to_owned());
-        let listener = tokio::net::TcpListener::bind((host.as_str(), 0))
-            .await
-            .with_context(|| format!("listen on {host}, which pods must reach (FABRICA_TEST_HOST)"))?;
+        let listener =
+            tokio::net::TcpListener::bind((host.as_str(), 0)).await.with_context(|| {
+                format!("listen on {host}, which pods must reach (FABRICA_TEST_HOST)")
+            })?;
         let address = listener.local_addr()?;
         let served = Served { folder: folder.path().to_owned(), credentials };
         let application = Router::new().fallback(serve).with_state(served);
@@ -70,7 +71,8 @@ impl GitServer {
     /// Makes a repository with these files in one commit on `main`; without files it has no commit.
     pub async fn repository(&self, name: &str, files: &[(&str, &str)]) -> Result<()> {
         let bare = self.folder.path().join(format!("{name}.git"));
-        git(self.folder.path(), &["init", "-q", "--bare", "-b", "main", &bare.to_string_lossy()]).await?;
+        git(self.folder.path(), &["init", "-q", "--bare", "-b", "main", &bare.to_string_lossy()])
+            .await?;
         if files.is_empty() {
             return Ok(());
         }
@@ -98,7 +100,11 @@ impl Drop for GitServer {
 
 async fn git(folder: &Path, arguments: &[&str]) -> Result<()> {
     let output = Command::new("git").current_dir(folder).args(arguments).output().await?;
-    ensure!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "git {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(())
 }
 
@@ -127,7 +133,8 @@ fn authorized(served: &Served, headers: &HeaderMap) -> bool {
 async fn backend(served: &Served, request: Request) -> Result<Response<Body>> {
     let (parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, BODY_LIMIT).await?;
-    let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let header =
+        |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
     let mut child = Command::new("git")
         .arg("http-backend")
         .env("GIT_PROJECT_ROOT", &served.folder)
@@ -147,11 +154,14 @@ async fn backend(served: &Served, request: Request) -> Result<Response<Body>> {
     let writing = tokio::spawn(async move { input.write_all(&body).await });
     let output = child.wait_with_output().await?;
     writing.await??;
-    cgi_answer(output.stdout.into())
+    cgi_answer(&output.stdout.into())
 }
 
-fn cgi_answer(output: Bytes) -> Result<Response<Body>> {
-    let end = output.windows(4).position(|four| four == b"\r\n\r\n").context("a CGI answer has a head")?;
+fn cgi_answer(output: &Bytes) -> Result<Response<Body>> {
+    let end = output
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .context("a CGI answer has a head")?;
     let mut answer = Response::builder();
     for line in String::from_utf8_lossy(&output[..end]).lines() {
         let Some((name, value)) = line.split_once(": ") else { continue };

@@ -28,14 +28,18 @@ impl Namespace {
 
     /// Waits until the Session is Ready for its present generation.
     pub async fn await_ready(&self, name: &str) -> Result<Session> {
-        self.await_session(name, "Ready", |session| condition(session, "Ready") == Some(("True", "Ready")))
-            .await
+        self.await_session(name, "Ready", |session| {
+            condition(session, "Ready") == Some(("True", "Ready"))
+        })
+        .await
     }
 
     /// Waits until Ready is False for this reason, and answers the sentence that says why.
     pub async fn await_reason(&self, name: &str, reason: &str) -> Result<String> {
         let session = self
-            .await_session(name, reason, |session| condition(session, "Ready") == Some(("False", reason)))
+            .await_session(name, reason, |session| {
+                condition(session, "Ready") == Some(("False", reason))
+            })
             .await?;
         Ok(message(&session, "Ready"))
     }

@@ -2,7 +2,9 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use bytes::Bytes;
-use fabrica_protocol::kterm::{ClientFrame, Hello, HelloTerminal, SUBPROTOCOL, ServerFrame, Welcome};
+use fabrica_protocol::kterm::{
+    ClientFrame, Hello, HelloTerminal, SUBPROTOCOL, ServerFrame, Welcome,
+};
 use futures::{SinkExt, StreamExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -69,11 +71,15 @@ impl Terminal {
         loop {
             match self.say_hello().await {
                 Ok(()) => return Ok(()),
-                Err(error) if started.elapsed() > DEADLINE => return Err(error.context("come back")),
+                Err(error) if started.elapsed() > DEADLINE => {
+                    return Err(error.context("come back"));
+                }
                 Err(_) => {
                     /// A page waits longer; a test wants to know soon.
                     const PAUSE: tokio::time::Duration = tokio::time::Duration::from_millis(100);
-                    tokio::time::interval_at(tokio::time::Instant::now() + PAUSE, PAUSE).tick().await;
+                    tokio::time::interval_at(tokio::time::Instant::now() + PAUSE, PAUSE)
+                        .tick()
+                        .await;
                 }
             }
         }
@@ -90,18 +96,26 @@ impl Terminal {
             ..Hello::default()
         };
         socket.send(Message::Binary(ClientFrame::Hello(hello).encode())).await?;
-        let ServerFrame::Welcome(welcome) = next_frame(&mut socket).await? else { bail!("no WELCOME") };
+        let ServerFrame::Welcome(welcome) = next_frame(&mut socket).await? else {
+            bail!("no WELCOME")
+        };
         if let Some(before) = &self.welcome {
             ensure!(before.epoch == welcome.epoch, "the runtime was restarted");
         }
-        let known = welcome.terms.iter().find(|term| term.id == self.id).and_then(|term| term.in_off).unwrap_or(0);
+        let known = welcome
+            .terms
+            .iter()
+            .find(|term| term.id == self.id)
+            .and_then(|term| term.in_off)
+            .unwrap_or(0);
         self.acknowledge_input(known);
         self.welcome = Some(welcome);
         self.socket = Some(socket);
         if !self.unacknowledged.is_empty() {
             let bytes = Bytes::from(self.unacknowledged.clone());
             let offset = self.typed - bytes.len() as u64;
-            self.send(&ClientFrame::Input { terminal: self.id, auto: false, offset, bytes }).await?;
+            self.send(&ClientFrame::Input { terminal: self.id, auto: false, offset, bytes })
+                .await?;
         }
         Ok(())
     }
@@ -146,7 +160,10 @@ impl Terminal {
         match tokio::time::timeout(DEADLINE, reading).await {
             Ok(Ok(())) => Ok(self.text()),
             Ok(Err(error)) => Err::<String, anyhow::Error>(error),
-            Err(_) => bail!("«{text}» was not shown in {DEADLINE:?}; the end of it all: {}", tail(&self.text())),
+            Err(_) => bail!(
+                "«{text}» was not shown in {DEADLINE:?}; the end of it all: {}",
+                tail(&self.text())
+            ),
         }
     }
 
@@ -178,7 +195,9 @@ impl Terminal {
                 self.acked = offset;
                 self.shown = bytes.to_vec();
             }
-            ServerFrame::InputAck { terminal, offset } if terminal == self.id => self.acknowledge_input(offset),
+            ServerFrame::InputAck { terminal, offset } if terminal == self.id => {
+                self.acknowledge_input(offset);
+            }
             ServerFrame::Error { text, .. } => bail!("the runtime says: {text}"),
             _ => {}
         }
@@ -192,7 +211,9 @@ impl Terminal {
     }
 
     fn acknowledge_input(&mut self, offset: u64) {
-        let left = usize::try_from(self.typed.saturating_sub(offset)).unwrap_or(0).min(self.unacknowledged.len());
+        let left = usize::try_from(self.typed.saturating_sub(offset))
+            .unwrap_or(0)
+            .min(self.unacknowledged.len());
         let done = self.unacknowledged.len() - left;
         self.unacknowledged.drain(..done);
     }
@@ -223,11 +244,18 @@ pub async fn open(gateway: &Gateway, path: &str, protocol: Option<&str>) -> Resu
 }
 
 /// Opens a socket with more headers.
-pub async fn open_with(gateway: &Gateway, path: &str, protocol: Option<&str>, headers: &[(&'static str, &str)]) -> Result<Socket> {
+pub async fn open_with(
+    gateway: &Gateway,
+    path: &str,
+    protocol: Option<&str>,
+    headers: &[(&'static str, &str)],
+) -> Result<Socket> {
     let url = format!("{}{path}", gateway.url.replacen("http", "ws", 1));
     let mut request = url.into_client_request()?;
     if let Some(token) = &gateway.token {
-        request.headers_mut().insert(http::header::AUTHORIZATION, format!("Bearer {token}").parse()?);
+        request
+            .headers_mut()
+            .insert(http::header::AUTHORIZATION, format!("Bearer {token}").parse()?);
     }
     if let Some(protocol) = protocol {
         request.headers_mut().insert(http::header::SEC_WEBSOCKET_PROTOCOL, protocol.parse()?);
@@ -253,8 +281,13 @@ pub async fn next_frame(socket: &mut Socket) -> Result<ServerFrame> {
 /// How the socket is closed: the code and its words.
 pub async fn closed(socket: &mut Socket) -> Result<(u16, String)> {
     loop {
-        match tokio::time::timeout(DEADLINE, socket.next()).await?.context("the socket ended without a close frame")?? {
-            Message::Close(Some(CloseFrame { code, reason })) => return Ok((code.into(), reason.to_string())),
+        match tokio::time::timeout(DEADLINE, socket.next())
+            .await?
+            .context("the socket ended without a close frame")??
+        {
+            Message::Close(Some(CloseFrame { code, reason })) => {
+                return Ok((code.into(), reason.to_string()));
+            }
             Message::Close(None) => bail!("a close frame without a code"),
             _ => {}
         }

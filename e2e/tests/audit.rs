@@ -28,7 +28,10 @@ async fn check(account: &str) -> Result<()> {
     let cluster = Cluster::connect().await?;
     let granted = granted(&cluster, account).await?;
     ensure!(!granted.is_empty(), "{account} has no rights: is the chart installed?");
-    let secrets: Vec<_> = granted.iter().filter(|(_, resource, verb)| resource == "secrets" && verb == "list").collect();
+    let secrets: Vec<_> = granted
+        .iter()
+        .filter(|(_, resource, verb)| resource == "secrets" && verb == "list")
+        .collect();
     ensure!(secrets.is_empty(), "{account} may list Secrets");
     let used = used(account).await?;
     let unused: Vec<_> = granted.difference(&used).collect();
@@ -60,8 +63,9 @@ fn rights(rule: &PolicyRule) -> Vec<Right> {
 
 /// What the account really did, by the audit log that `FABRICA_AUDIT_LOG` names.
 async fn used(account: &str) -> Result<BTreeSet<Right>> {
-    let path = std::env::var("FABRICA_AUDIT_LOG")
-        .context("FABRICA_AUDIT_LOG is not set: only the cluster of `make up` keeps an audit log")?;
+    let path = std::env::var("FABRICA_AUDIT_LOG").context(
+        "FABRICA_AUDIT_LOG is not set: only the cluster of `make up` keeps an audit log",
+    )?;
     let user = format!("system:serviceaccount:{SYSTEM_NAMESPACE}:{account}");
     let file = tokio::fs::File::open(&path).await.with_context(|| path.clone())?;
     let mut lines = BufReader::new(file).lines();
@@ -72,7 +76,12 @@ async fn used(account: &str) -> Result<BTreeSet<Right>> {
         }
         let event: Value = serde_json::from_str(&line)?;
         if event["user"]["username"] == user.as_str() {
-            seen.insert(right(&event));
+            let (group, resource, verb) = right(&event);
+            // An apply that made the object needed the right to create it, too.
+            if verb == "patch" && event["responseStatus"]["code"] == 201 {
+                seen.insert((group.clone(), resource.clone(), "create".to_owned()));
+            }
+            seen.insert((group, resource, verb));
         }
     }
     Ok(seen)

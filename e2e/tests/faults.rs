@@ -32,10 +32,15 @@ async fn the_operator_may_be_killed_at_every_step_of_a_create() {
             let name = format!("killed-{round}");
             namespace.session(&name, json!({"workspace": {"size": "64Mi"}})).await?;
             let step = tokio::time::Duration::from_millis(40 * round * round);
-            let started = wait_for(&namespace.api::<Pod>(), &format!("{name}-session"), "made", |pod| pod.is_some());
-            let _ = tokio::time::timeout(step, started).await;
+            let (pods, pod) = (namespace.api::<Pod>(), format!("{name}-session"));
+            let _ = tokio::time::timeout(step, wait_for(&pods, &pod, "made", |pod| pod.is_some()))
+                .await;
             for pod in namespace.cluster.component_pods("operator").await? {
-                namespace.cluster.api::<Pod>(SYSTEM_NAMESPACE).delete(&pod.name_any(), &at_once()).await?;
+                namespace
+                    .cluster
+                    .api::<Pod>(SYSTEM_NAMESPACE)
+                    .delete(&pod.name_any(), &at_once())
+                    .await?;
             }
             namespace.await_ready(&name).await?;
         }
@@ -54,7 +59,8 @@ async fn two_operators_make_one_pod() {
         for round in 0..3 {
             let name = format!("pair-{round}");
             namespace.session(&name, json!({})).await?;
-            let lease = namespace.cluster.api::<Lease>(SYSTEM_NAMESPACE).get("fabrica-operator").await?;
+            let lease =
+                namespace.cluster.api::<Lease>(SYSTEM_NAMESPACE).get("fabrica-operator").await?;
             let holder = lease.spec.and_then(|spec| spec.holder_identity).context("a leader")?;
             // The leader goes; its place is taken, and the Lease says by whom.
             namespace.cluster.api::<Pod>(SYSTEM_NAMESPACE).delete(&holder, &at_once()).await?;
@@ -72,7 +78,9 @@ async fn a_leader_that_loses_its_lease_steps_down() {
     let _alone = ALONE.lock().await;
     with_namespace(|namespace| async move {
         let leases = namespace.cluster.api::<Lease>(SYSTEM_NAMESPACE);
-        let stolen = Patch::Merge(json!({"spec": {"holderIdentity": "a-stranger", "leaseDurationSeconds": 15}}));
+        let stolen = Patch::Merge(
+            json!({"spec": {"holderIdentity": "a-stranger", "leaseDurationSeconds": 15}}),
+        );
         leases.patch("fabrica-operator", &PatchParams::default(), &stolen).await?;
         wait_for(&leases, "fabrica-operator", "taken back", |lease: Option<&Lease>| {
             lease
@@ -95,7 +103,11 @@ async fn a_gateway_killed_under_a_live_terminal_costs_no_byte() {
         for _ in 0..4 {
             terminal.read_some().await?;
             for pod in namespace.cluster.component_pods("gateway").await?.iter().take(1) {
-                namespace.cluster.api::<Pod>(SYSTEM_NAMESPACE).delete(&pod.name_any(), &at_once()).await?;
+                namespace
+                    .cluster
+                    .api::<Pod>(SYSTEM_NAMESPACE)
+                    .delete(&pod.name_any(), &at_once())
+                    .await?;
             }
             terminal.resume().await?;
         }
@@ -169,6 +181,33 @@ async fn keys_rotate_under_live_sockets() {
     .await;
 }
 
+/// Here and not beside the other tests, whose logins it would slow down too.
+#[tokio::test]
+async fn guessing_tokens_is_slowed_down() {
+    let _alone = ALONE.lock().await;
+    with_namespace(|_| async move {
+        /// Many more than a person types, few enough to end soon.
+        const GUESSES: usize = 200;
+        let stranger = Gateway::new(None)?;
+        for guess in 0..GUESSES {
+            let answer = stranger
+                .request(reqwest::Method::POST, "/api/v1/login")
+                .header("content-type", "application/json")
+                .header("origin", &stranger.url)
+                .body(json!({"token": format!("guess-{guess}")}).to_string())
+                .send()
+                .await?;
+            if answer.status() == 429 {
+                ensure!(answer.headers().contains_key("retry-after"));
+                return Ok(());
+            }
+            ensure!(answer.status() == 401, "{}", answer.status());
+        }
+        anyhow::bail!("{GUESSES} guesses were all answered")
+    })
+    .await;
+}
+
 /// How far the shells count: long enough to be under way while things break.
 const COUNT: usize = 40_000;
 
@@ -177,7 +216,8 @@ async fn counting(namespace: &Namespace, session: &str) -> Result<Terminal> {
     let token = namespace.user("counter", "edit").await?;
     let gateway = Gateway::new(Some(&token))?;
     let mut terminal = Terminal::connect(&gateway, &namespace.name, session).await?;
-    let command = format!("stty -echo; for i in $(seq {COUNT}); do echo \"n=$i\"; done; echo all-counted");
+    let command =
+        format!("stty -echo; for i in $(seq {COUNT}); do echo \"n=$i\"; done; echo all-counted");
     terminal.type_line(&command).await?;
     Ok(terminal)
 }
@@ -197,9 +237,9 @@ async fn scale(cluster: &Cluster, name: &str, replicas: i32) -> Result<()> {
     let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
     deployments.patch(name, &PatchParams::default(), &patch).await?;
     wait_for(&deployments, name, "scaled", |deployment: Option<&Deployment>| {
-        deployment
-            .and_then(|deployment| deployment.status.as_ref())
-            .is_some_and(|status| status.ready_replicas.unwrap_or(0) == replicas && status.replicas == Some(replicas))
+        deployment.and_then(|deployment| deployment.status.as_ref()).is_some_and(|status| {
+            status.ready_replicas.unwrap_or(0) == replicas && status.replicas == Some(replicas)
+        })
     })
     .await?;
     Ok(())
@@ -209,6 +249,10 @@ async fn scale(cluster: &Cluster, name: &str, replicas: i32) -> Result<()> {
 async fn cluster_part(action: &str, part: &str) -> Result<()> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/cluster/part");
     let output = tokio::process::Command::new(script).args([action, part]).output().await?;
-    ensure!(output.status.success(), "{action} {part}: {}", String::from_utf8_lossy(&output.stderr));
+    ensure!(
+        output.status.success(),
+        "{action} {part}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(())
 }

@@ -1,15 +1,14 @@
 //! Input that the API server refuses: each with a sentence that names the field and the fix.
 
 use anyhow::{Result, ensure};
-use fabrica_crds::Session;
 use fabrica_e2e::cluster::with_namespace;
 use fabrica_e2e::{Gateway, Namespace};
-use kube::api::{ApiResource, DynamicObject, PostParams, ValidationDirective};
 use serde_json::{Value, json};
 
 use crate::lifecycle::editor;
 
 /// What is wrong, the manifest's name and spec, and what the refusal must mention.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn refused() -> Vec<(&'static str, &'static str, Value, &'static str)> {
     let long = "x".repeat(101);
     vec![
@@ -17,20 +16,65 @@ fn refused() -> Vec<(&'static str, &'static str, Value, &'static str)> {
         ("wrong type", "bad", json!({"idleTimeoutSeconds": "soon"}), "idleTimeoutSeconds"),
         ("unknown mode", "bad", json!({"mode": "Chat"}), "mode"),
         ("ssh repository", "bad", json!({"repository": {"url": "ssh://host/x"}}), "http"),
-        ("user in the URL", "bad", json!({"repository": {"url": "https://me:pw@host/x"}}), "secretRef"),
+        (
+            "user in the URL",
+            "bad",
+            json!({"repository": {"url": "https://me:pw@host/x"}}),
+            "secretRef",
+        ),
         ("empty URL", "bad", json!({"repository": {"url": ""}}), "url"),
-        ("branch of 0 characters", "bad", json!({"repository": {"url": "https://h/x", "branch": ""}}), "branch"),
-        ("branch of 101 characters", "bad", json!({"repository": {"url": "https://h/x", "branch": long}}), "branch"),
-        ("branch git forbids", "bad", json!({"repository": {"url": "https://h/x", "branch": "a..b"}}), "branch"),
-        ("branch with a space", "bad", json!({"repository": {"url": "https://h/x", "branch": "a b"}}), "branch"),
+        (
+            "branch of 0 characters",
+            "bad",
+            json!({"repository": {"url": "https://h/x", "branch": ""}}),
+            "branch",
+        ),
+        (
+            "branch of 101 characters",
+            "bad",
+            json!({"repository": {"url": "https://h/x", "branch": long}}),
+            "branch",
+        ),
+        (
+            "branch git forbids",
+            "bad",
+            json!({"repository": {"url": "https://h/x", "branch": "a..b"}}),
+            "branch",
+        ),
+        (
+            "branch with a space",
+            "bad",
+            json!({"repository": {"url": "https://h/x", "branch": "a b"}}),
+            "branch",
+        ),
         ("dotted name", "bad.name", json!({}), "name"),
         ("Suspended without workspace", "bad", json!({"operatingMode": "Suspended"}), "workspace"),
         ("idle timeout without workspace", "bad", json!({"idleTimeoutSeconds": 600}), "workspace"),
-        ("our label prefix", "bad", json!({"podTemplate": {"labels": {"fabrica.dev/mode": "x"}}}), "fabrica.dev"),
-        ("our annotation prefix", "bad", json!({"podTemplate": {"annotations": {"fabrica.dev/trust-keys": "x"}}}), "fabrica.dev"),
-        ("two sources of a variable", "bad", json!({"env": [{"name": "A", "value": "x",
-            "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}), "value"),
-        ("reserved variable", "bad", json!({"env": [{"name": "FABRICA_X", "value": "x"}]}), "FABRICA_"),
+        (
+            "our label prefix",
+            "bad",
+            json!({"podTemplate": {"labels": {"fabrica.dev/mode": "x"}}}),
+            "fabrica.dev",
+        ),
+        (
+            "our annotation prefix",
+            "bad",
+            json!({"podTemplate": {"annotations": {"fabrica.dev/trust-keys": "x"}}}),
+            "fabrica.dev",
+        ),
+        (
+            "two sources of a variable",
+            "bad",
+            json!({"env": [{"name": "A", "value": "x",
+            "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}}]}),
+            "value",
+        ),
+        (
+            "reserved variable",
+            "bad",
+            json!({"env": [{"name": "FABRICA_X", "value": "x"}]}),
+            "FABRICA_",
+        ),
     ]
 }
 
@@ -42,7 +86,8 @@ async fn the_api_server_refuses_with_the_field() {
             ensure!(error.contains(mentions), "{what}: {error}");
         }
         let long = "n".repeat(53);
-        let error = create(&namespace, &long, json!({})).await.expect_err("a long name").to_string();
+        let error =
+            create(&namespace, &long, json!({})).await.expect_err("a long name").to_string();
         ensure!(error.contains("52"), "{error}");
         Ok(())
     })
@@ -58,7 +103,10 @@ async fn the_gateway_refuses_in_the_same_words() {
             let (status, body) = gateway.post(&path, &json!({"name": name, "spec": spec})).await?;
             ensure!(status == 400 || status == 422, "{what}: {status} {body}");
             ensure!(body.to_string().contains(mentions), "{what}: {body}");
-            ensure!(body["title"].is_string() && body["status"] == status.as_u16(), "{what}: {body}");
+            ensure!(
+                body["title"].is_string() && body["status"] == status.as_u16(),
+                "{what}: {body}"
+            );
         }
         let (status, body) = gateway.post(&path, &json!({"nmae": "x", "spec": {}})).await?;
         ensure!(status.is_client_error() && body.to_string().contains("nmae"), "{status} {body}");
@@ -108,11 +156,14 @@ async fn the_owner_is_the_requester() {
 
 /// Creates a Session as strictly as kubectl does, without our types in between.
 async fn create(namespace: &Namespace, name: &str, spec: Value) -> Result<()> {
-    let resource = ApiResource::erase::<Session>(&());
-    let sessions =
-        kube::Api::<DynamicObject>::namespaced_with(namespace.cluster.client.clone(), &namespace.name, &resource);
-    let object = DynamicObject::new(name, &resource).data(json!({"spec": spec}));
-    let strictly = PostParams { field_validation: Some(ValidationDirective::Strict), ..PostParams::default() };
-    sessions.create(&strictly, &object).await?;
+    let url = format!(
+        "/apis/fabrica.dev/v1alpha1/namespaces/{}/sessions?fieldValidation=Strict",
+        namespace.name
+    );
+    let body = json!({"apiVersion": "fabrica.dev/v1alpha1", "kind": "Session", "metadata": {"name": name}, "spec": spec});
+    let request = http::Request::post(url)
+        .header("content-type", "application/json")
+        .body(body.to_string().into_bytes())?;
+    namespace.cluster.client.request::<Value>(request).await?;
     Ok(())
 }

@@ -36,7 +36,9 @@ async fn a_pod_that_fits_no_node() {
 async fn a_quota_that_is_used_up() {
     with_namespace(|namespace| async move {
         namespace
-            .create::<ResourceQuota>(json!({"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}))
+            .create::<ResourceQuota>(
+                json!({"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}),
+            )
             .await?;
         namespace.session("quota", json!({})).await?;
         let why = namespace.await_reason("quota", "QuotaExceeded").await?;
@@ -55,7 +57,9 @@ async fn a_quota_that_is_used_up() {
 async fn a_volume_larger_than_the_quota() {
     with_namespace(|namespace| async move {
         let hard = json!({"requests.storage": "32Mi"});
-        namespace.create::<ResourceQuota>(json!({"metadata": {"name": "disk"}, "spec": {"hard": hard}})).await?;
+        namespace
+            .create::<ResourceQuota>(json!({"metadata": {"name": "disk"}, "spec": {"hard": hard}}))
+            .await?;
         namespace.session("disk", json!({"workspace": {"size": "1Gi"}})).await?;
         let why = namespace.await_reason("disk", "QuotaExceeded").await?;
         ensure!(why.contains("storage"), "{why}");
@@ -70,10 +74,14 @@ async fn a_secret_that_is_missing_and_then_made() {
         namespace.session("secret", json!({"credentialsRef": {"name": "keys"}})).await?;
         let why = namespace.await_reason("secret", "SecretMissing").await?;
         ensure!(why.contains("keys"), "{why}");
-        let secret = json!({"metadata": {"name": "keys"}, "stringData": {"OPENAI_API_KEY": "sk-visible"}});
+        let secret =
+            json!({"metadata": {"name": "keys"}, "stringData": {"OPENAI_API_KEY": "sk-visible"}});
         namespace.create::<Secret>(secret).await?;
         namespace.await_ready("secret").await?;
-        let said = open_terminal(&namespace, "secret").await?.run("echo $OPENAI_API_KEY; env | grep -c FABRICA_").await?;
+        let said = open_terminal(&namespace, "secret")
+            .await?
+            .run("echo $OPENAI_API_KEY; env | grep -c FABRICA_")
+            .await?;
         ensure!(said.contains("sk-visible") && said.contains("\n0"), "{said}");
         Ok(())
     })
@@ -136,7 +144,10 @@ async fn a_repository_without_commits_is_no_error() {
         let server = GitServer::start().await?;
         server.repository("empty", &[]).await?;
         let session = namespace
-            .ready_session("empty", json!({"repository": {"url": server.url("empty"), "branch": "start"}}))
+            .ready_session(
+                "empty",
+                json!({"repository": {"url": server.url("empty"), "branch": "start"}}),
+            )
             .await?;
         ensure!(condition(&session, "WorkspaceReady").is_some_and(|(status, _)| status == "True"));
         Ok(())
@@ -148,7 +159,9 @@ async fn a_repository_without_commits_is_no_error() {
 async fn a_shell_that_eats_all_memory_is_told() {
     with_namespace(|namespace| async move {
         let limits = json!({"memory": "64Mi", "cpu": "500m"});
-        namespace.ready_session("hungry", json!({"resources": {"limits": limits, "requests": limits}})).await?;
+        namespace
+            .ready_session("hungry", json!({"resources": {"limits": limits, "requests": limits}}))
+            .await?;
         let mut terminal = open_terminal(&namespace, "hungry").await?;
         terminal.type_line("tail /dev/zero").await?;
         namespace
@@ -174,8 +187,14 @@ async fn dependencies_are_installed_and_their_failure_leaves_the_terminal() {
         namespace.ready_session("good", json!({"repository": {"url": server.url("good")}})).await?;
         let said = open_terminal(&namespace, "good").await?.run("ls node_modules").await?;
         ensure!(said.contains('b'), "{said}");
-        let broken = namespace.ready_session("broken", json!({"repository": {"url": server.url("broken")}})).await?;
-        ensure!(condition(&broken, "WorkspaceReady") == Some(("False", "DependenciesFailed")), "{:?}", broken.status);
+        let broken = namespace
+            .ready_session("broken", json!({"repository": {"url": server.url("broken")}}))
+            .await?;
+        ensure!(
+            condition(&broken, "WorkspaceReady") == Some(("False", "DependenciesFailed")),
+            "{:?}",
+            broken.status
+        );
         Ok(())
     })
     .await;

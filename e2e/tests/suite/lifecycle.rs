@@ -25,7 +25,10 @@ async fn a_minimal_session_becomes_ready_with_labelled_children() {
         let session = namespace.ready_session("minimal", json!({})).await?;
         let status = session.status.clone().context("a status")?;
         ensure!(json!(status)["phase"] == "Running", "{status:?}");
-        ensure!(condition(&session, "WorkspaceReady").is_some() && condition(&session, "Suspended").is_some());
+        ensure!(
+            condition(&session, "WorkspaceReady").is_some()
+                && condition(&session, "Suspended").is_some()
+        );
         let selector = format!("fabrica.dev/session-id={}", uid(&session));
         let listing = ListParams::default().labels(&selector);
         let pods = namespace.api::<Pod>().list(&listing).await?;
@@ -96,7 +99,10 @@ async fn suspending_stops_the_pod_and_running_brings_the_files_back() {
                     && condition(session, "Ready").is_some_and(|(status, _)| status == "False")
             })
             .await?;
-        ensure!(json!(stopped.status)["phase"] == "Stopped" && json!(stopped.status)["stoppedAt"].is_string());
+        ensure!(
+            json!(stopped.status)["phase"] == "Stopped"
+                && json!(stopped.status)["stoppedAt"].is_string()
+        );
         namespace.patch_spec("nap", json!({"operatingMode": "Running"})).await?;
         let back = namespace.await_ready("nap").await?;
         ensure!(condition(&back, "Suspended").is_some_and(|(status, _)| status == "False"));
@@ -148,13 +154,18 @@ async fn a_changed_template_waits_for_the_next_start() {
     with_namespace(|namespace| async move {
         namespace.ready_session("later", workspace()).await?;
         let before = namespace.api::<Pod>().get("later-session").await?.uid();
-        namespace.patch_spec("later", json!({"env": [{"name": "COLOUR", "value": "green"}]})).await?;
+        namespace
+            .patch_spec("later", json!({"env": [{"name": "COLOUR", "value": "green"}]}))
+            .await?;
         namespace
             .await_session("later", "restart required", |session| {
                 condition(session, "RestartRequired").is_some_and(|(status, _)| status == "True")
             })
             .await?;
-        ensure!(namespace.api::<Pod>().get("later-session").await?.uid() == before, "a live pod was replaced");
+        ensure!(
+            namespace.api::<Pod>().get("later-session").await?.uid() == before,
+            "a live pod was replaced"
+        );
         namespace.api::<Pod>().delete("later-session", &DeleteParams::default()).await?;
         namespace
             .await_session("later", "restarted", |session| {
@@ -173,8 +184,9 @@ async fn a_changed_template_waits_for_the_next_start() {
 async fn a_foreign_pod_with_our_name_is_left_alone() {
     with_namespace(|namespace| async move {
         let session = namespace.ready_session("model", json!({})).await?;
-        let image = namespace.api::<Pod>().get("model-session").await?.spec.context("a spec")?.containers
-            [0]
+        let image =
+            namespace.api::<Pod>().get("model-session").await?.spec.context("a spec")?.containers
+                [0]
             .image
             .clone();
         drop(session);
@@ -210,10 +222,20 @@ async fn start_steps_are_told_in_status() {
         ensure!(condition(&session, "WorkspaceReady").is_some_and(|(status, _)| status == "True"));
         let told = json!(session.status)["messages"].to_string();
         ensure!(told.contains("topic"), "the new branch is not told: {told}");
-        let sequence: Vec<i64> = session.status.context("a status")?.messages.iter().map(|m| m.seq).collect();
-        ensure!(sequence.is_sorted() && sequence.iter().collect::<BTreeSet<_>>().len() == sequence.len());
-        let said = open_terminal(&namespace, "steps").await?.run("git branch --show-current; pwd; cat README.md").await?;
-        ensure!(said.contains("topic") && said.contains("/workspace/repo") && said.contains("hello"), "{said}");
+        let sequence: Vec<i64> =
+            session.status.context("a status")?.messages.iter().map(|m| m.seq).collect();
+        ensure!(
+            sequence.is_sorted()
+                && sequence.iter().collect::<BTreeSet<_>>().len() == sequence.len()
+        );
+        let said = open_terminal(&namespace, "steps")
+            .await?
+            .run("git branch --show-current; pwd; cat README.md")
+            .await?;
+        ensure!(
+            said.contains("topic") && said.contains("/workspace/repo") && said.contains("hello"),
+            "{said}"
+        );
         Ok(())
     })
     .await;
@@ -226,14 +248,20 @@ async fn a_quiet_session_causes_no_writes() {
         let settled = settle(&namespace, &session).await?;
         // Touching the pod makes the operator look again; looking must change nothing.
         for round in 0..10 {
-            let patch = Patch::Merge(json!({"metadata": {"annotations": {"fabrica-e2e/touch": round.to_string()}}}));
+            let patch = Patch::Merge(
+                json!({"metadata": {"annotations": {"fabrica-e2e/touch": round.to_string()}}}),
+            );
             namespace.api::<Pod>().patch("quiet-session", &PatchParams::default(), &patch).await?;
         }
         let marker = format!("marker-{}", uuid::Uuid::new_v4());
         namespace.session("beside", json!({})).await?;
         namespace.await_ready("beside").await.with_context(|| marker)?;
         let after = namespace.api::<Session>().get("quiet").await?;
-        ensure!(after.resource_version() == settled.resource_version(), "{:?}", message(&after, "Ready"));
+        ensure!(
+            after.resource_version() == settled.resource_version(),
+            "{:?}",
+            message(&after, "Ready")
+        );
         Ok(())
     })
     .await;
@@ -241,14 +269,16 @@ async fn a_quiet_session_causes_no_writes() {
 
 /// A Session whose last start step was written: nothing is left to tell.
 async fn settle(namespace: &Namespace, session: &Session) -> Result<Session> {
-    let last = std::sync::Mutex::new(session.resource_version());
-    eventually("two equal looks a second apart", || async {
-        let now = namespace.api::<Session>().get(&session.name_any()).await?;
-        let pause = tokio::time::Duration::from_secs(1);
-        tokio::time::timeout(pause, std::future::pending::<()>()).await.unwrap_err();
-        let again = namespace.api::<Session>().get(&session.name_any()).await?;
-        *last.lock().expect("not poisoned") = again.resource_version();
-        Ok((now.resource_version() == again.resource_version()).then_some(again))
+    /// Longer than the operator takes to look again at a Session that starts.
+    const STILL: tokio::time::Duration = tokio::time::Duration::from_secs(3);
+    let (sessions, name) = (namespace.api::<Session>(), session.name_any());
+    eventually("a Session that stays as it is", || async {
+        let now = sessions.get(&name).await?;
+        let version = now.resource_version();
+        let changes = wait_for(&sessions, &name, "changed", |session: Option<&Session>| {
+            session.is_some_and(|session| session.resource_version() != version)
+        });
+        Ok(tokio::time::timeout(STILL, changes).await.is_err().then_some(now))
     })
     .await
 }

@@ -5,7 +5,9 @@ use bytes::Bytes;
 use fabrica_e2e::cluster::with_namespace;
 use fabrica_e2e::terminal::{Terminal, closed, next_frame, open, open_with};
 use fabrica_e2e::{Gateway, Namespace};
-use fabrica_protocol::kterm::{ClientFrame, ErrorCode, MAX_FRAME, SUBPROTOCOL, ServerFrame, close};
+use fabrica_protocol::kterm::{
+    ClientFrame, ErrorCode, MAX_FRAME, OpenRequest, SUBPROTOCOL, ServerFrame, close,
+};
 use futures::SinkExt;
 use k8s_openapi::api::rbac::v1::RoleBinding;
 use kube::api::DeleteParams;
@@ -39,7 +41,8 @@ async fn a_hundred_cuts_cost_no_byte_and_no_key() {
         let gateway = Gateway::new(Some(&editor(&namespace).await?))?;
         let mut terminal = Terminal::connect(&gateway, &namespace.name, "cuts").await?;
         // Keys typed right before each cut reach the program once.
-        terminal.type_line("stty -echo; PS1=; cat > /workspace/typed").await?;
+        terminal.type_line("stty -echo; PS1=; echo cat-'reads'; cat > /workspace/typed").await?;
+        terminal.read_until("cat-reads").await?;
         for round in 0..100 {
             terminal.type_line(&format!("key-{round}")).await?;
             terminal.resume().await?;
@@ -55,9 +58,15 @@ async fn a_hundred_cuts_cost_no_byte_and_no_key() {
             terminal.resume().await?;
         }
         let text = terminal.read_until("all-counted").await?;
-        let numbers: Vec<u32> =
-            text.lines().filter_map(|line| line.trim_end().strip_prefix("n=")?.parse().ok()).collect();
-        ensure!(numbers.iter().copied().eq(1..=20_000) && terminal.gaps == 0, "{} numbers", numbers.len());
+        let numbers: Vec<u32> = text
+            .lines()
+            .filter_map(|line| line.trim_end().strip_prefix("n=")?.parse().ok())
+            .collect();
+        ensure!(
+            numbers.iter().copied().eq(1..=20_000) && terminal.gaps == 0,
+            "{} numbers",
+            numbers.len()
+        );
         Ok(())
     })
     .await;
@@ -69,21 +78,26 @@ async fn an_end_is_told_after_the_last_byte_and_a_new_shell_can_be_had() {
         namespace.ready_session("end", json!({})).await?;
         let gateway = Gateway::new(Some(&editor(&namespace).await?))?;
         let mut terminal = Terminal::connect(&gateway, &namespace.name, "end").await?;
-        terminal.type_line("stty -echo; for i in $(seq 2000); do echo line-$i; done; exit 7").await?;
+        terminal
+            .type_line("stty -echo; for i in $(seq 2000); do echo line-$i; done; exit 7")
+            .await?;
         let mut text = Vec::new();
         let code = loop {
             match next_frame(terminal.socket()?).await? {
-                ServerFrame::Output { bytes, .. } | ServerFrame::Snapshot { bytes, .. } => text.extend_from_slice(&bytes),
+                ServerFrame::Output { bytes, .. } | ServerFrame::Snapshot { bytes, .. } => {
+                    text.extend_from_slice(&bytes);
+                }
                 ServerFrame::Exit { code, .. } => break code,
                 _ => {}
             }
         };
         ensure!(code == 7 && String::from_utf8_lossy(&text).contains("line-2000"), "{code}");
-        let request = Default::default();
+        let request = OpenRequest::default();
         terminal.send(&ClientFrame::Open { key: 42, request }).await?;
         let opened = loop {
             if let ServerFrame::Terms(list) = next_frame(terminal.socket()?).await?
-                && let Some(found) = list.terms.into_iter().find(|term| term.key.is_some() && term.alive)
+                && let Some(found) =
+                    list.terms.into_iter().find(|term| term.key.is_some() && term.alive)
             {
                 break found;
             }
@@ -104,7 +118,9 @@ async fn refusals_are_close_codes() {
         let stranger = Gateway::new(None)?;
         let mut socket = open(&stranger, &path(&namespace, "none"), Some(SUBPROTOCOL)).await?;
         ensure!(closed(&mut socket).await?.0 == close::UNAUTHENTICATED);
-        namespace.session("asleep", json!({"operatingMode": "Suspended", "workspace": {"size": "64Mi"}})).await?;
+        namespace
+            .session("asleep", json!({"operatingMode": "Suspended", "workspace": {"size": "64Mi"}}))
+            .await?;
         let mut socket = open(&gateway, &path(&namespace, "asleep"), Some(SUBPROTOCOL)).await?;
         let (code, reason) = closed(&mut socket).await?;
         ensure!(code == close::NOT_READY || code == close::GONE, "{code} {reason}");
@@ -126,15 +142,29 @@ async fn a_page_of_another_origin_gets_no_socket() {
             .body(json!({"token": token}).to_string())
             .send()
             .await?;
-        let cookie = login.headers()["set-cookie"].to_str()?.split(';').next().unwrap_or_default().to_owned();
+        let cookie = login.headers()["set-cookie"]
+            .to_str()?
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .to_owned();
         let path = path(&namespace, "origin");
-        for headers in [vec![("cookie", cookie.as_str())], vec![("cookie", cookie.as_str()), ("origin", "https://evil.test")]] {
+        for headers in [
+            vec![("cookie", cookie.as_str())],
+            vec![("cookie", cookie.as_str()), ("origin", "https://evil.test")],
+        ] {
             let mut socket = open_with(&stranger, &path, Some(SUBPROTOCOL), &headers).await?;
             ensure!(closed(&mut socket).await?.0 == close::FORBIDDEN, "{headers:?}");
         }
-        let mut socket =
-            open_with(&stranger, &path, Some(SUBPROTOCOL), &[("cookie", &cookie), ("origin", &stranger.url)]).await?;
-        let hello = fabrica_protocol::kterm::Hello { client_id: "page".to_owned(), ..Default::default() };
+        let mut socket = open_with(
+            &stranger,
+            &path,
+            Some(SUBPROTOCOL),
+            &[("cookie", &cookie), ("origin", &stranger.url)],
+        )
+        .await?;
+        let hello =
+            fabrica_protocol::kterm::Hello { client_id: "page".to_owned(), ..Default::default() };
         socket.send(Message::Binary(ClientFrame::Hello(hello).encode())).await?;
         ensure!(matches!(next_frame(&mut socket).await?, ServerFrame::Welcome(_)));
         Ok(())
@@ -187,7 +217,9 @@ async fn a_client_that_never_reads_disturbs_nobody() {
         let gateway = Gateway::new(Some(&editor(&namespace).await?))?;
         let mut good = Terminal::connect(&gateway, &namespace.name, "slow").await?;
         let _never_reads = Terminal::connect(&gateway, &namespace.name, "slow").await?;
-        let said = good.run("head -c 5000000 /dev/zero | tr '\\0' x | fold -w 99 | tail -n 1; echo passed").await?;
+        let said = good
+            .run("head -c 5000000 /dev/zero | tr '\\0' x | fold -w 99 | tail -n 1; echo passed")
+            .await?;
         ensure!(said.contains("passed"), "{} bytes", said.len());
         Ok(())
     })
