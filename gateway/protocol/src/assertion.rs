@@ -147,7 +147,12 @@ impl PublicKeys {
     }
 
     /// The claims of a token that one of these keys signed for this audience, if it holds at `now`.
-    pub fn verify(&self, token: &str, audience: &str, now: DateTime<Utc>) -> Result<Claims, AssertionError> {
+    pub fn verify(
+        &self,
+        token: &str,
+        audience: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Claims, AssertionError> {
         let header = jsonwebtoken::decode_header(token).map_err(AssertionError::Verify)?;
         let key = header.kid.and_then(|id| self.keys.get(&id)).ok_or(AssertionError::UnknownKey)?;
         let mut validation = Validation::new(Algorithm::EdDSA);

@@ -58,8 +58,11 @@ impl KeyDocument {
 
     /// What pods are told: the public half of every key, as JSON.
     pub fn public_annotation(&self) -> String {
-        let keys =
-            self.keys.iter().map(|key| PublicKey { kid: key.kid.clone(), x: key.x.clone() }).collect();
+        let keys = self
+            .keys
+            .iter()
+            .map(|key| PublicKey { kid: key.kid.clone(), x: key.x.clone() })
+            .collect();
         serde_json::to_string(&PublicKeyList { keys }).unwrap_or_default()
     }
 }

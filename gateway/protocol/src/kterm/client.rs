@@ -54,17 +54,45 @@ pub struct Attach {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientFrame {
     /// Bytes typed, beginning at this offset of the client's own stream.
-    Input { terminal: u16, auto: bool, offset: u64, bytes: Bytes },
-    Resize { terminal: u16, cols: u16, rows: u16, x_pixels: u16, y_pixels: u16 },
+    Input {
+        terminal: u16,
+        auto: bool,
+        offset: u64,
+        bytes: Bytes,
+    },
+    Resize {
+        terminal: u16,
+        cols: u16,
+        rows: u16,
+        x_pixels: u16,
+        y_pixels: u16,
+    },
     /// Output parsed by the client's emulator, up to this offset.
-    Ack { terminal: u16, offset: u64 },
+    Ack {
+        terminal: u16,
+        offset: u64,
+    },
     /// A new terminal. The same key never opens two.
-    Open { key: u128, request: OpenRequest },
-    Attach { terminal: u16, attach: Attach },
-    Detach { terminal: u16 },
+    Open {
+        key: u128,
+        request: OpenRequest,
+    },
+    Attach {
+        terminal: u16,
+        attach: Attach,
+    },
+    Detach {
+        terminal: u16,
+    },
     /// Ends a terminal by a signal; 0 is SIGHUP.
-    Close { terminal: u16, signal: u8 },
-    Ping { visible: bool, client_us: u64 },
+    Close {
+        terminal: u16,
+        signal: u8,
+    },
+    Ping {
+        visible: bool,
+        client_us: u64,
+    },
     Hello(Hello),
 }
 
@@ -104,7 +132,8 @@ impl ClientFrame {
     pub fn encode(&self) -> Bytes {
         let frame = match self {
             Self::Input { terminal, auto, offset, bytes } => {
-                let mut frame = wire::head(INPUT, u8::from(*auto) * AUTO, *terminal, 8 + bytes.len());
+                let mut frame =
+                    wire::head(INPUT, u8::from(*auto) * AUTO, *terminal, 8 + bytes.len());
                 frame.put_u64_le(*offset);
                 frame.put_slice(bytes);
                 frame

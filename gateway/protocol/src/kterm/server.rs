@@ -65,18 +65,52 @@ impl ErrorCode {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ServerFrame {
     /// Output beginning at this offset.
-    Output { terminal: u16, offset: u64, bytes: Bytes },
+    Output {
+        terminal: u16,
+        offset: u64,
+        bytes: Bytes,
+    },
     /// A fresh start: reset the emulator, write these bytes, and count on from `offset`.
-    Snapshot { terminal: u16, offset: u64, cols: u16, rows: u16, reason: SnapshotReason, bytes: Bytes },
+    Snapshot {
+        terminal: u16,
+        offset: u64,
+        cols: u16,
+        rows: u16,
+        reason: SnapshotReason,
+        bytes: Bytes,
+    },
     /// Input written to the program, up to this offset of the client's stream.
-    InputAck { terminal: u16, offset: u64 },
-    Resized { terminal: u16, offset: u64, cols: u16, rows: u16, owner: u32 },
+    InputAck {
+        terminal: u16,
+        offset: u64,
+    },
+    Resized {
+        terminal: u16,
+        offset: u64,
+        cols: u16,
+        rows: u16,
+        owner: u32,
+    },
     /// The program ended. `offset` is behind its last byte, which the client has by now.
-    Exit { terminal: u16, offset: u64, code: i32, signal: u8 },
-    Pong { client_us: u64, server_us: u64, head: u64 },
+    Exit {
+        terminal: u16,
+        offset: u64,
+        code: i32,
+        signal: u8,
+    },
+    Pong {
+        client_us: u64,
+        server_us: u64,
+        head: u64,
+    },
     Terms(Terminals),
     /// `reference` is the type byte of the frame that failed.
-    Error { terminal: u16, reference: u32, code: ErrorCode, text: String },
+    Error {
+        terminal: u16,
+        reference: u32,
+        code: ErrorCode,
+        text: String,
+    },
     Welcome(Welcome),
 }
 
@@ -91,7 +125,13 @@ impl ServerFrame {
     }
 
     /// What stands before the bytes of a snapshot.
-    pub fn snapshot_head(terminal: u16, offset: u64, cols: u16, rows: u16, reason: SnapshotReason) -> Bytes {
+    pub fn snapshot_head(
+        terminal: u16,
+        offset: u64,
+        cols: u16,
+        rows: u16,
+        reason: SnapshotReason,
+    ) -> Bytes {
         let mut frame = wire::head(SNAPSHOT, 0, terminal, 13);
         frame.put_u64_le(offset);
         frame.put_u16_le(cols);
@@ -126,9 +166,12 @@ impl ServerFrame {
                 rows: reader.u16()?,
                 owner: reader.u32()?,
             },
-            EXIT => {
-                Self::Exit { terminal, offset: reader.u64()?, code: reader.i32()?, signal: reader.u8()? }
-            }
+            EXIT => Self::Exit {
+                terminal,
+                offset: reader.u64()?,
+                code: reader.i32()?,
+                signal: reader.u8()?,
+            },
             PONG => Self::Pong {
                 client_us: reader.u64()?,
                 server_us: reader.u64()?,
