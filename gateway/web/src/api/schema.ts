@@ -4,6 +4,26 @@
  */
 
 export interface paths {
+    "/api/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Streams all sessions that the caller may see: an event `snapshot` ({items}), then `session` (a Session) and
+         *     `deleted` ({namespace, name, uid}). A new snapshot replaces everything before it.
+         */
+        get: operations["events"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/login": {
         parameters: {
             query?: never;
@@ -55,6 +75,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/namespaces/{namespace}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Streams the sessions of one namespace, like the stream of all. */
+        get: operations["events_in_namespace"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/namespaces/{namespace}/sessions": {
         parameters: {
             query?: never;
@@ -86,6 +123,24 @@ export interface paths {
         post?: never;
         /** Deletes a session, its pod, and its volume unless the spec retains it. */
         delete: operations["delete_session"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/namespaces/{namespace}/sessions/{name}/files/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Downloads a file below /workspace, or lists a directory. */
+        get: operations["download"];
+        /** Uploads a file below /workspace. */
+        put: operations["upload"];
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -125,6 +180,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/namespaces/{namespace}/sessions/{name}/terminal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Opens a terminal socket, subprotocol `kterm.v1`. Refusals come as close codes: 4401 log in, 4403 not allowed,
+         *     4404 no such session, 4410 it is being deleted, 4429 too many (`ra=<ms>`), 4503 not ready (`ra=<ms>`), 4504 pod unreachable.
+         */
+        get: operations["terminal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions": {
         parameters: {
             query?: never;
@@ -134,6 +209,23 @@ export interface paths {
         };
         /** Lists the sessions of all namespaces that the caller may see. */
         get: operations["list_all"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tells that the gateway runs. */
+        get: operations["health"];
         put?: never;
         post?: never;
         delete?: never;
@@ -160,6 +252,12 @@ export interface components {
             /** @description The CRD's own spec. The owner is set to you. */
             spec: components["schemas"]["SessionSpec"];
         };
+        /** @description What a directory holds. */
+        Directory: {
+            entries: components["schemas"]["FileEntry"][];
+            /** @description Whether it holds more than is listed. */
+            truncated: boolean;
+        };
         /** @description One field that is wrong, and why. */
         FieldError: {
             /** @description The field's path in the request body, such as `spec.repository.url`. */
@@ -167,6 +265,23 @@ export interface components {
             /** @description What is wrong with it and how to put it right. */
             message: string;
         };
+        /** @description One entry of a directory. */
+        FileEntry: {
+            kind: components["schemas"]["FileKind"];
+            /** Format: date-time */
+            modified: string;
+            name: string;
+            /**
+             * Format: int64
+             * @description In bytes.
+             */
+            size: number;
+        };
+        /**
+         * @description What an entry is.
+         * @enum {string}
+         */
+        FileKind: "file" | "directory" | "symlink";
         /** @description Whose name commits carry. */
         GitIdentity: {
             userEmail: string;
@@ -355,11 +470,26 @@ export interface components {
                 url: string;
             };
             /** @description CPU and memory of the container. Unset: the chart's. */
-            resources?: components["schemas"]["io.k8s.api.core.v1.ResourceRequirements"];
-            /** @description The pod is stopped at this time. Unset: never. */
-            shutdownTime?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
-            /** @description A stopped Session runs again from this time on, if it is later than `status.stoppedAt`. */
-            wakeTime?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
+            resources?: {
+                /** @description What the Session can use at most. Above limits.memory it is killed. */
+                limits?: {
+                    [key: string]: unknown;
+                };
+                /** @description What the node sets aside for the Session. */
+                requests?: {
+                    [key: string]: unknown;
+                };
+            } | null;
+            /**
+             * Format: date-time
+             * @description The pod is stopped at this time. Unset: never.
+             */
+            shutdownTime?: string | null;
+            /**
+             * Format: date-time
+             * @description A stopped Session runs again from this time on, if it is later than `status.stoppedAt`.
+             */
+            wakeTime?: string | null;
             /** @description A volume for /workspace. Unset: the files live as long as the pod. */
             workspace?: {
                 /**
@@ -407,32 +537,6 @@ export interface components {
             createSessions: boolean;
             name: string;
         };
-        /** @description ResourceClaim references one entry in PodSpec.ResourceClaims. */
-        "io.k8s.api.core.v1.ResourceClaim": {
-            /** @description Name must match the name of one entry in pod.spec.resourceClaims of the Pod where this field is used. It makes that resource available inside a container. */
-            name: string;
-            /** @description Request is the name chosen for a request in the referenced claim. If empty, everything from the claim is made available, otherwise only the result of this request. */
-            request?: string;
-        };
-        /** @description ResourceRequirements describes the compute resource requirements. */
-        "io.k8s.api.core.v1.ResourceRequirements": {
-            /**
-             * @description Claims lists the names of resources, defined in spec.resourceClaims, that are used by this container.
-             *
-             *     This is an alpha field and requires enabling the DynamicResourceAllocation feature gate.
-             *
-             *     This field is immutable. It can only be set for containers.
-             */
-            claims?: components["schemas"]["io.k8s.api.core.v1.ResourceClaim"][];
-            /** @description Limits describes the maximum amount of compute resources allowed. More info: https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/ */
-            limits?: {
-                [key: string]: components["schemas"]["io.k8s.apimachinery.pkg.api.resource.Quantity"];
-            };
-            /** @description Requests describes the minimum amount of compute resources required. If Requests is omitted for a container, it defaults to Limits if that is explicitly specified, otherwise to an implementation-defined value. Requests cannot exceed Limits. More info: https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/ */
-            requests?: {
-                [key: string]: components["schemas"]["io.k8s.apimachinery.pkg.api.resource.Quantity"];
-            };
-        };
         /** @description The pod this Toleration is attached to tolerates any taint that matches the triple <key,value,effect> using the matching operator <operator>. */
         "io.k8s.api.core.v1.Toleration": {
             /** @description Effect indicates the taint effect to match. Empty means match all taint effects. When specified, allowed values are NoSchedule, PreferNoSchedule and NoExecute. */
@@ -449,46 +553,6 @@ export interface components {
             /** @description Value is the taint value the toleration matches to. If the operator is Exists, the value should be empty, otherwise just a regular string. */
             value?: string;
         };
-        /**
-         * @description Quantity is a fixed-point representation of a number. It provides convenient marshaling/unmarshaling in JSON and YAML, in addition to String() and AsInt64() accessors.
-         *
-         *     The serialization format is:
-         *
-         *     ``` <quantity>        ::= <signedNumber><suffix>
-         *
-         *     	(Note that <suffix> may be empty, from the "" case in <decimalSI>.)
-         *
-         *     <digit>           ::= 0 | 1 | ... | 9 <digits>          ::= <digit> | <digit><digits> <number>          ::= <digits> | <digits>.<digits> | <digits>. | .<digits> <sign>            ::= "+" | "-" <signedNumber>    ::= <number> | <sign><number> <suffix>          ::= <binarySI> | <decimalExponent> | <decimalSI> <binarySI>        ::= Ki | Mi | Gi | Ti | Pi | Ei
-         *
-         *     	(International System of units; See: http://physics.nist.gov/cuu/Units/binary.html)
-         *
-         *     <decimalSI>       ::= m | "" | k | M | G | T | P | E
-         *
-         *     	(Note that 1024 = 1Ki but 1000 = 1k; I didn't choose the capitalization.)
-         *
-         *     <decimalExponent> ::= "e" <signedNumber> | "E" <signedNumber> ```
-         *
-         *     No matter which of the three exponent forms is used, no quantity may represent a number greater than 2^63-1 in magnitude, nor may it have more than 3 decimal places. Numbers larger or more precise will be capped or rounded up. (E.g.: 0.1m will rounded up to 1m.) This may be extended in the future if we require larger or smaller quantities.
-         *
-         *     When a Quantity is parsed from a string, it will remember the type of suffix it had, and will use the same type again when it is serialized.
-         *
-         *     Before serializing, Quantity will be put in "canonical form". This means that Exponent/suffix will be adjusted up or down (with a corresponding increase or decrease in Mantissa) such that:
-         *
-         *     - No precision is lost - No fractional digits will be emitted - The exponent (or suffix) is as large as possible.
-         *
-         *     The sign will be omitted unless the number is negative.
-         *
-         *     Examples:
-         *
-         *     - 1.5 will be serialized as "1500m" - 1.5Gi will be serialized as "1536Mi"
-         *
-         *     Note that the quantity will NEVER be internally represented by a floating point number. That is the whole point of this exercise.
-         *
-         *     Non-canonical values will still parse as long as they are well formed, but will be re-emitted in their canonical form. (So always use canonical form, or don't diff.)
-         *
-         *     This format is intended to make it difficult to use these numbers without writing some sort of special handling code in the hopes that that will cause implementors to also use a fixed point implementation.
-         */
-        "io.k8s.apimachinery.pkg.api.resource.Quantity": unknown;
         /** @description Condition contains details for one aspect of the current state of this API Resource. */
         "io.k8s.apimachinery.pkg.apis.meta.v1.Condition": {
             /** @description lastTransitionTime is the last time the condition transitioned from one status to another. This should be when the underlying condition changed.  If that is not known, then using the time when the API field changed is acceptable. */
@@ -521,6 +585,53 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    events: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many streams */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     login: {
         parameters: {
             query?: never;
@@ -628,6 +739,65 @@ export interface operations {
             };
             /** @description Not logged in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    events_in_namespace: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The namespace */
+                namespace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The stream */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such namespace, or not for you */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many streams */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -924,6 +1094,170 @@ export interface operations {
             };
         };
     };
+    download: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The namespace */
+                namespace: string;
+                /** @description The session's name */
+                name: string;
+                /** @description Relative to /workspace; slashes stand as they are */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file's bytes, or the directory */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Directory"];
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such session or file, or not for you */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session is not running */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pod does not answer */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    upload: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The namespace */
+                namespace: string;
+                /** @description The session's name */
+                name: string;
+                /** @description Relative to /workspace; slashes stand as they are */
+                path: string;
+            };
+            cookie?: never;
+        };
+        /** @description The file's bytes */
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Written */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Replaced */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such session, or not for you */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Larger than the space left */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The session is not running */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The pod does not answer */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     resume_session: {
         parameters: {
             query?: never;
@@ -1064,6 +1398,47 @@ export interface operations {
             };
         };
     };
+    terminal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The namespace */
+                namespace: string;
+                /** @description The session's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The socket is open, or about to be closed with a code */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not our subprotocol */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not a WebSocket */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_all: {
         parameters: {
             query?: {
@@ -1117,6 +1492,24 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
+            };
+        };
+    };
+    health: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It runs */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };
