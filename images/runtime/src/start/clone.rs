@@ -33,7 +33,10 @@ pub(super) async fn run(
         step.finish("The repository is here from an earlier start and is left as it is.");
         return Ok(());
     }
-    let work = Work { config, repository, step: &step, environment: git_environment(repository) };
+    let mut environment = git_environment(repository);
+    // Git's words are read here, so they have to be the ones that we know.
+    environment.push(("LC_ALL".to_owned(), "C".to_owned()));
+    let work = Work { config, repository, step: &step, environment };
     match work.arrive(&folder).await {
         Ok(()) => {
             step.finish("The repository is in /workspace/repo.");
@@ -144,7 +147,7 @@ impl Work<'_> {
     fn failed(&self, words: &str) -> StartError {
         let text: Vec<&str> = words
             .lines()
-            .filter(|line| !line.contains('%') && !line.starts_with("Cloning into"))
+            .filter(|line| !line.contains("% (") && !line.starts_with("Cloning into"))
             .collect();
         let message =
             format!("The repository {} cannot be cloned: {}", self.repository.url, text.join(" "));
