@@ -1,0 +1,51 @@
+//! Measures what `docs/performance.md` states, on the real product: `make bench`.
+//!
+//! Every part works in a namespace of its own, is bounded, and cleans up. A ratio has its peer or floor in the same
+//! run, interleaved with it, so that a busy machine slows both.
+
+mod cuts;
+mod link;
+mod memory;
+mod node;
+mod start;
+mod stats;
+mod table;
+mod terminal;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Result, ensure};
+use fabrica_e2e::cluster::with_namespace;
+
+use crate::table::Table;
+
+/// The parts, in the order in which they run.
+const PARTS: [&str; 4] = ["start", "terminal", "cuts", "memory"];
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    let asked: Vec<String> = std::env::args().skip(1).collect();
+    for name in &asked {
+        ensure!(PARTS.contains(&name.as_str()), "«{name}» is none of {}", PARTS.join(", "));
+    }
+    let table = Arc::new(Table::default());
+    for part in PARTS {
+        if !asked.is_empty() && !asked.iter().any(|name| name == part) {
+            continue;
+        }
+        eprintln!("measuring: {part}");
+        let table = Arc::clone(&table);
+        with_namespace(|namespace| async move {
+            match part {
+                "start" => start::measure(&namespace, &table).await,
+                "terminal" => terminal::measure(&namespace, &table).await,
+                "cuts" => cuts::measure(&namespace, &table).await,
+                _ => Box::pin(memory::measure(&namespace, &table)).await,
+            }
+        })
+        .await;
+    }
+    table.print();
+    Ok(if table.broken() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,31 @@
+//! Samples and what is said of them.
+
+use std::time::Duration;
+
+/// The middle of the samples; zero without any.
+pub(crate) fn median(samples: &[Duration]) -> Duration {
+    let mut sorted = samples.to_vec();
+    sorted.sort_unstable();
+    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+}
+
+/// In milliseconds.
+pub(crate) fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+/// Median and spread, for the reader who doubts a figure.
+pub(crate) fn describe(samples: &[Duration]) -> String {
+    let mut sorted = samples.to_vec();
+    sorted.sort_unstable();
+    let at = |percent: usize| {
+        let place = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
+        milliseconds(sorted.get(place).copied().unwrap_or_default())
+    };
+    format!("n={}, p10 {:.2}, p50 {:.2}, p90 {:.2} ms", sorted.len(), at(10), at(50), at(90))
+}
+
+/// A number of things, for arithmetic with figures.
+pub(crate) fn count(number: usize) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+}
