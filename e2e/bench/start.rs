@@ -17,6 +17,10 @@ use crate::table::{Kind, Row, Table};
 /// Starts of each kind.
 const ROUNDS: usize = 20;
 
+/// How long the gateway asks a client of a starting Session to wait, and how often one may be asked.
+const HINT: Duration = Duration::from_secs(1);
+const REFUSALS: u32 = 10;
+
 /// Interleaves starts of Sessions and of bare pods, and compares their medians.
 pub(crate) async fn measure(namespace: &Namespace, table: &Table) -> Result<()> {
     let gateway = Gateway::new(Some(&namespace.user("bench", "edit").await?))?;
@@ -87,7 +91,7 @@ async fn start_session(
     namespace.session(&name, json!({})).await?;
     namespace.await_ready(&name).await?;
     let until_ready = started.elapsed();
-    let mut link = Link::open(&Way::through(gateway, namespace, &name), None).await?;
+    let mut link = come_in(&Way::through(gateway, namespace, &name)).await?;
     while !link.shown.contains(&b'$') {
         link.read().await?;
     }
@@ -95,6 +99,21 @@ async fn start_session(
     drop(link);
     remove(namespace, &name).await?;
     Ok((until_ready, until_prompt))
+}
+
+/// Connects as a page does: a gateway that has not heard of the pod's readiness yet asks to come again.
+async fn come_in(way: &Way) -> Result<Link> {
+    let mut refusals = 0;
+    loop {
+        match Link::open(way, None).await {
+            Ok(link) => return Ok(link),
+            Err(error) if refusals == REFUSALS => return Err(error.context("come in")),
+            Err(_) => {
+                refusals += 1;
+                tokio::time::sleep(HINT).await;
+            }
+        }
+    }
 }
 
 async fn remove(namespace: &Namespace, name: &str) -> Result<()> {
