@@ -1,5 +1,7 @@
 //! Assertions: believed by the pod they are for, while they last, and by nobody else.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use chrono::{DateTime, Duration, TimeZone, Utc};
 use fabrica_protocol::assertion::{AssertionError, Claims, PublicKeys, Role, Signer};
 use rstest::rstest;

@@ -151,7 +151,9 @@ async fn list(
     if !(1..=PAGE_LIMIT).contains(&limit) {
         return Err(Problem::bad_request(format!("limit must be between 1 and {PAGE_LIMIT}.")));
     }
-    let start = query.after.as_deref().map(read_token).transpose()?;
+    // As in Kubernetes, an empty token asks for the first page.
+    let token = query.after.as_deref().filter(|token| !token.is_empty());
+    let start = token.map(read_token).transpose()?;
     let mode = query.mode.map(Mode::from);
     let phase = query.phase.map(Phase::from);
     let entries = app.store.after(start.as_ref(), namespace);
