@@ -42,8 +42,9 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Adds a figure.
+    /// Adds a figure, and shows it at once: what was measured is not lost when a later part fails.
     pub(crate) fn add(&self, row: Row) {
+        eprintln!("  {}: {:.2} {} {}", row.what, row.measured, row.unit, row.verdict());
         self.rows.lock().unwrap_or_else(PoisonError::into_inner).push(row);
     }
 
