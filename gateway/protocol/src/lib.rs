@@ -4,8 +4,10 @@
 //! - [`trust`]: the keys behind it, as the operator's Secret and a pod's annotation hold them
 //! - [`kterm`]: the frames of a terminal socket
 //! - [`runtime`]: what the runtime tells the operator about its start, its idleness and its end
+//! - [`run`]: the journal of a Run and its verdict
 
 pub mod assertion;
 pub mod kterm;
+pub mod run;
 pub mod runtime;
 pub mod trust;

@@ -1,0 +1,136 @@
+//! What a Run's pod tells: the records of its journal and, last of all, the verdict.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::runtime::EventType;
+
+/// The longest text of one record, in bytes: what is longer is cut, and says so.
+pub const TEXT_BYTES: usize = 64 * 1024;
+
+/// One record of the journal, one line of a Run's `/v1/events`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Record {
+    /// Counts from 1 within one attempt, without gaps.
+    pub seq: u64,
+    pub time: DateTime<Utc>,
+    #[serde(flatten)]
+    pub entry: Entry,
+}
+
+/// What a record tells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Entry {
+    /// A step of ours: `identity`, `clone`, `dependencies`, `agent`, `verify`, `push`.
+    Step {
+        step: String,
+        #[serde(rename = "type")]
+        kind: EventType,
+        text: String,
+        /// With Finished and Failed, in milliseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        duration_ms: Option<u64>,
+    },
+    /// The agent said something.
+    Said { text: String },
+    /// The agent uses a tool.
+    ToolStarted { id: String, name: String, input: String },
+    /// The tool has answered.
+    ToolFinished { id: String, output: String, failed: bool },
+    /// How the attempt ended: the last record.
+    Ended(Verdict),
+}
+
+/// How an attempt ended. It stands in the container's termination message too, so it outlives the pod's network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verdict {
+    pub outcome: Outcome,
+    /// A condition reason, such as `AgentFailed`.
+    pub reason: String,
+    /// One sentence; credentials are cut out.
+    pub message: String,
+    /// Whether another attempt may end otherwise.
+    #[serde(default)]
+    pub again: bool,
+    /// The branch that was pushed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// The commit that the branch's remote ref was seen to equal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+}
+
+/// What became of an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    Completed,
+    Failed,
+    /// Somebody said stop.
+    Cancelled,
+}
+
+/// The body of `POST /v1/ack`: everything up to this record is kept elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Acknowledgement {
+    pub seq: u64,
+}
+
+/// The body of `POST /v1/stop`: why the attempt must end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stop {
+    pub reason: StopReason,
+}
+
+/// Why an attempt is stopped from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum StopReason {
+    Cancelled,
+    DeadlineExceeded,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn records_are_flat_lines() {
+        let time = DateTime::from_timestamp(0, 0).unwrap();
+        let verdict = Verdict {
+            outcome: Outcome::Failed,
+            reason: "AgentFailed".to_owned(),
+            message: "no".to_owned(),
+            again: true,
+            branch: None,
+            commit: None,
+        };
+        let entries = [
+            (
+                Entry::Step {
+                    step: "clone".to_owned(),
+                    kind: EventType::Finished,
+                    text: "done".to_owned(),
+                    duration_ms: Some(3),
+                },
+                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"step","step":"clone","type":"Finished","text":"done","durationMs":3}"#,
+            ),
+            (
+                Entry::ToolFinished { id: "1".to_owned(), output: String::new(), failed: true },
+                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"toolFinished","id":"1","output":"","failed":true}"#,
+            ),
+            (
+                Entry::Ended(verdict),
+                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"ended","outcome":"Failed","reason":"AgentFailed","message":"no","again":true}"#,
+            ),
+        ];
+        for (entry, line) in entries {
+            let record = Record { seq: 1, time, entry };
+            assert_eq!(serde_json::to_string(&record).unwrap(), line);
+            assert_eq!(serde_json::from_str::<Record>(line).unwrap(), record);
+        }
+    }
+}
