@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 
 use crate::config::{Login, Repository};
 
@@ -54,14 +55,25 @@ fn host_of(url: &str) -> Option<String> {
     Some(format!("{scheme}://{host}"))
 }
 
-/// Answers helpers as long as the process lives.
-pub fn serve(repository: Repository) -> std::io::Result<()> {
+/// Helpers are answered until this is dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Serving(AbortHandle);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Answers helpers.
+pub fn serve(repository: Repository) -> std::io::Result<Serving> {
     let folder = folder();
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
     let listener = UnixListener::bind(socket())?;
-    tokio::spawn(listen(listener, Arc::new(repository)));
-    Ok(())
+    let listening = tokio::spawn(listen(listener, Arc::new(repository)));
+    Ok(Serving(listening.abort_handle()))
 }
 
 async fn listen(listener: UnixListener, repository: Arc<Repository>) {
