@@ -38,8 +38,7 @@ part_licences() {
   "$(tool_path cargo-deny)" --offline --log-level error check --hide-inclusion-graph bans licenses sources
 }
 
-# The gateway's handlers still share one type with what they call: its modules are not held to this yet.
-part_modules() { "$CI_FOLDER/circles" src crds/src gateway/protocol/src images/runtime/src; }
+part_modules() { "$CI_FOLDER/circles" src crds/src gateway/protocol/src images/runtime/src gateway/src; }
 
 check_all() {
   run_part scripts part_scripts

@@ -13,15 +13,15 @@ use http_body_util::BodyExt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::caller::Caller;
+use super::named::Named;
 use crate::access::{Question, Verb};
 use crate::app::App;
 use crate::identity::Identity;
-use crate::identity::caller::Caller;
 use crate::names::SessionKey;
 use crate::pods::{ANSWER_TIMEOUT, Pod};
 use crate::problem::Problem;
 use crate::quota::Place;
-use crate::sessions::write::Named;
 
 /// The longest path, as it stands in the request.
 const PATH_BYTES: usize = 4096;
@@ -143,8 +143,8 @@ async fn transfer(
 /// The pod, if the caller may do this and the Session runs.
 async fn pod(app: &App, identity: &Identity, key: &SessionKey, role: Role) -> Result<Pod, Problem> {
     let verb = if role == Role::View { Verb::Get } else { Verb::Create };
-    let allowed = app.allows(identity, Question::terminal(verb, key)).await?;
-    if !allowed && !app.allows(identity, Question::session(Verb::Get, key)).await? {
+    let allowed = app.access.permits(identity, Question::terminal(verb, key)).await?;
+    if !allowed && !app.access.permits(identity, Question::session(Verb::Get, key)).await? {
         return Err(Problem::not_found("This session"));
     }
     let entry =
