@@ -6,6 +6,8 @@ use std::time::Duration;
 use chrono::Utc;
 use fabrica_crds::Session;
 use fabrica_crds::session::Phase;
+use futures::FutureExt;
+use futures::future::OptionFuture;
 use http::HeaderValue;
 use http::request::Parts;
 use hyper::upgrade::OnUpgrade;
@@ -42,23 +44,24 @@ pub(super) async fn admit(
 ) -> Result<Admitted, Refusal> {
     let identity = authenticate(app, parts, true).await?;
     let key = key.ok_or_else(Refusal::not_found)?;
-    let entry = app.store.get(&key);
-    let address = entry.as_ref().and_then(|entry| Pod::of(&entry.view)).map(|pod| pod.address);
+    let told = app.store.get(&key).filter(|entry| Pod::of(&entry.view).is_some());
+    let address = told.as_ref().and_then(|entry| Pod::of(&entry.view)).map(|pod| pod.address);
     // Dialled while access is decided: nothing is sent before the decision, and a refusal does not wait for it.
-    let dialled = async {
-        Ok(match address {
-            Some(address) => Some(dial::connect(address).await),
-            None => None,
-        })
-    };
+    let dialling = OptionFuture::from(address.map(dial::connect));
     let (role, dialled) =
-        futures::try_join!(decision::role(&app.access, &identity, &key), dialled)?;
-    let Some(entry) = entry else { return Err(unknown(app, &key).await) };
-    if !app.access.admits_owner(&identity, entry.view.owner()) {
+        futures::try_join!(decision::role(&app.access, &identity, &key), dialling.map(Ok))?;
+    let view = match told {
+        Some(entry) => entry.view.clone(),
+        None => look_up(app, &key).await?,
+    };
+    if !app.access.admits_owner(&identity, view.owner()) {
         return Err(Refusal::not_found());
     }
-    let pod = ready(&entry.view)?;
-    let stream = dialled.ok_or_else(|| starting(&entry.view))??;
+    let pod = ready(&view)?;
+    let stream = match dialled {
+        Some(dialled) => dialled?,
+        None => dial::connect(pod.address).await?,
+    };
     let place = app.sockets.reserve(identity.name()).ok_or_else(|| Refusal::too_many(CROWDED))?;
     let socket = LiveSocket::new(identity, key, pod, role);
     let authorization = authorization(app, &socket)?;
@@ -66,32 +69,31 @@ pub(super) async fn admit(
     Ok(Admitted { pod, entered: app.sockets.enter(Arc::new(socket), place) })
 }
 
+/// A Session as the API server has it now. The watch may not have told yet what a client has seen elsewhere: that there
+/// is such a Session, or that its pod is ready.
+async fn look_up(app: &App, key: &SessionKey) -> Result<SessionView, Refusal> {
+    let sessions: Api<Session> = Api::namespaced(app.client.clone(), &key.namespace);
+    match answer(sessions.get_opt(&key.name)).await {
+        Ok(session) => session.map(SessionView::from).ok_or_else(Refusal::not_found),
+        Err(error) => {
+            tracing::debug!(error = crate::chain(&error), session = %key, "a session could not be looked up");
+            Err(Refusal::not_ready(STARTING, "the session cannot be looked up now"))
+        }
+    }
+}
+
 /// The pod of a Session that can have a terminal now.
 fn ready(view: &SessionView) -> Result<Pod, Refusal> {
     if view.deletion_timestamp.is_some() {
         return Err(Refusal::gone());
     }
-    Pod::of(view).ok_or_else(|| starting(view))
-}
-
-fn starting(view: &SessionView) -> Refusal {
-    match view.phase() {
+    Pod::of(view).ok_or_else(|| match view.phase() {
         Phase::Stopped => Refusal::not_ready(STOPPED, "the session is stopped"),
         Phase::Failed => Refusal::not_ready(STOPPED, "the session has failed; its status says why"),
         Phase::Pending | Phase::Starting | Phase::Running => {
             Refusal::not_ready(STARTING, "the session is starting")
         }
-    }
-}
-
-/// A Session that this replica does not know: it may be so new that the watch has not told yet.
-async fn unknown(app: &App, key: &SessionKey) -> Refusal {
-    let sessions: Api<Session> = Api::namespaced(app.client.clone(), &key.namespace);
-    match answer(sessions.get_opt(&key.name)).await {
-        Ok(None) => Refusal::not_found(),
-        Ok(Some(_)) => Refusal::not_ready(STARTING, "the session is new"),
-        Err(_) => Refusal::not_ready(STARTING, "the session cannot be looked up now"),
-    }
+    })
 }
 
 fn authorization(app: &App, socket: &LiveSocket) -> Result<HeaderValue, Refusal> {
