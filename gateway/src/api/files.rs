@@ -71,9 +71,12 @@ pub struct Directory {
     params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The session's name"), ("path" = String, Path, description = "Relative to /workspace; slashes stand as they are")),
     responses(
         (status = 200, description = "The file's bytes, or the directory", content((String = "application/octet-stream"), (Directory = "application/json"))),
+        (status = 400, description = "The path is wrong, or neither a file nor a directory", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Not allowed, or the path leads through a link", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such session or file, or not for you", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "A part of the path is a file", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many transfers", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The session is not running", body = Problem, content_type = "application/problem+json"),
         (status = 504, description = "The pod does not answer", body = Problem, content_type = "application/problem+json"),
     )
@@ -93,14 +96,16 @@ pub async fn download(
     params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The session's name"), ("path" = String, Path, description = "Relative to /workspace; slashes stand as they are")),
     request_body(content = String, content_type = "application/octet-stream", description = "The file's bytes"),
     responses(
-        (status = 201, description = "Written"),
-        (status = 204, description = "Replaced"),
+        (status = 204, description = "Written, or replaced"),
+        (status = 400, description = "The path is wrong, or the upload broke off", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Not allowed, or the path leads through a link", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such session, or not for you", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "Larger than the space left", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The path is a directory, or a part of it is a file", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many transfers", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The session is not running", body = Problem, content_type = "application/problem+json"),
         (status = 504, description = "The pod does not answer", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "Larger than the space left", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn upload(
