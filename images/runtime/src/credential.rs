@@ -5,10 +5,12 @@ use std::io::{Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
 
 use crate::config::{Login, Repository};
 
@@ -16,6 +18,10 @@ use crate::config::{Login, Repository};
 const QUESTION_BYTES: u64 = 16 * 1024;
 /// Nobody keeps the helper waiting.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// Helpers answered at once: more than git starts side by side, and few enough for their questions to be small.
+const HELPERS: usize = 16;
+/// Before listening again when the process has no descriptor left for one more helper.
+const PAUSE: Duration = Duration::from_millis(100);
 
 fn folder() -> PathBuf {
     std::env::temp_dir().join("fabrica-runtime")
@@ -52,12 +58,29 @@ pub fn serve(repository: Repository) -> std::io::Result<()> {
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
     let listener = UnixListener::bind(socket())?;
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let _ = tokio::time::timeout(TIMEOUT, answer(stream, &repository)).await;
-        }
-    });
+    tokio::spawn(listen(listener, Arc::new(repository)));
     Ok(())
+}
+
+async fn listen(listener: UnixListener, repository: Arc<Repository>) {
+    let places = Arc::new(Semaphore::new(HELPERS));
+    // The places are never closed.
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a credential helper was not heard");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let repository = Arc::clone(&repository);
+        tokio::spawn(async move {
+            // A helper that broke off, or says nothing, needs no answer.
+            let _ = tokio::time::timeout(TIMEOUT, answer(stream, &repository)).await;
+            drop(place);
+        });
+    }
 }
 
 async fn answer(mut stream: UnixStream, repository: &Repository) -> std::io::Result<()> {
