@@ -22,6 +22,8 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const HELPERS: usize = 16;
 /// Before listening again when the process has no descriptor left for one more helper.
 const PAUSE: Duration = Duration::from_millis(100);
+/// What stands where a login stood.
+const CUT: &str = "***";
 
 fn folder() -> PathBuf {
     std::env::temp_dir().join("fabrica-runtime")
@@ -120,14 +122,71 @@ pub fn ask(operation: &str) -> std::io::Result<()> {
     std::io::stdout().write_all(&answer)
 }
 
-/// Cuts a login out of a text, as it stands and as an address would carry it.
+/// Cuts logins out of a text: the configured password, as it stands and as any address would encode it, and whatever
+/// stands before the host of an address.
 pub fn redact(text: &str, login: &Login) -> String {
-    let Login::Basic { password, .. } = login else { return text.to_owned() };
-    text.replace(password.as_str(), "***")
+    let without_password = match login {
+        Login::Basic { password, .. } => cut_password(text, password.as_bytes()),
+        Login::None | Login::Incomplete { .. } => text.to_owned(),
+    };
+    cut_addresses(&without_password)
+}
+
+fn cut_password(text: &str, password: &[u8]) -> String {
+    let (mut kept, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
+    while let Some(first) = rest.first() {
+        if let Some(behind) = behind_password(rest, password) {
+            kept.extend_from_slice(CUT.as_bytes());
+            rest = behind;
+        } else {
+            kept.push(*first);
+            rest = &rest[1..];
+        }
+    }
+    String::from_utf8_lossy(&kept).into_owned()
+}
+
+/// What follows a password at the start of a text. Which bytes are percent-encoded differs between those who encode,
+/// but whoever encodes any of them encodes the percent sign.
+fn behind_password<'text>(text: &'text [u8], password: &[u8]) -> Option<&'text [u8]> {
+    if password.is_empty() {
+        return None;
+    }
+    let encoded = || password.iter().try_fold(text, |text, byte| behind_byte(text, *byte));
+    text.strip_prefix(password).or_else(encoded)
+}
+
+fn behind_byte(text: &[u8], byte: u8) -> Option<&[u8]> {
+    if let [b'%', high, low, rest @ ..] = text
+        && [*high, *low].eq_ignore_ascii_case(format!("{byte:02x}").as_bytes())
+    {
+        return Some(rest);
+    }
+    text.strip_prefix(&[byte])
+}
+
+fn cut_addresses(text: &str) -> String {
+    const SCHEME: &str = "://";
+    let mut pieces = text.split(SCHEME);
+    let mut kept = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let end = piece.find(|character: char| {
+            character.is_whitespace() || matches!(character, '/' | '?' | '#' | '\'' | '"')
+        });
+        let authority = &piece[..end.unwrap_or(piece.len())];
+        kept.push_str(SCHEME);
+        match authority.rfind('@') {
+            Some(at) => kept.extend([CUT, &piece[at..]]),
+            None => kept.push_str(piece),
+        }
+    }
+    kept
 }
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     #[test]
@@ -143,12 +202,29 @@ mod tests {
         assert_eq!(asked_host("host=h"), None);
     }
 
+    #[rstest]
+    #[case::literal("fatal: p@s/w%rd", "fatal: ***")]
+    #[case::encoded("said p%40s%2Fw%25rd", "said ***")]
+    #[case::lower_case_and_partly("said p%40s/w%25rd.", "said ***.")]
+    #[case::needlessly("said %70@%73/w%25rd", "said ***")]
+    #[case::address(
+        "https://u:p%40s%2fw%25rd@h/x and https://u:p@s/w%rd@h",
+        "https://***@h/x and https://***@h"
+    )]
+    #[case::foreign(
+        "at 'https://ada:other@h/x': ssh://git@h:22",
+        "at 'https://***@h/x': ssh://***@h:22"
+    )]
+    #[case::plain("https://h/x?mail=a@b p@s/w", "https://h/x?mail=a@b p@s/w")]
+    #[case::cut_short("p%4", "p%4")]
+    #[case::not_ascii("é p@s/w%rd é", "é *** é")]
+    fn logins_are_cut_out(#[case] text: &str, #[case] expected: &str) {
+        let login = Login::Basic { username: "u".to_owned(), password: "p@s/w%rd".to_owned() };
+        assert_eq!(redact(text, &login), expected);
+    }
+
     #[test]
-    fn a_password_is_cut_out() {
-        let login = Login::Basic { username: "u".to_owned(), password: "s3cret".to_owned() };
-        assert_eq!(
-            redact("fatal: s3cret at https://u:s3cret@h", &login),
-            "fatal: *** at https://u:***@h"
-        );
+    fn addresses_are_cut_without_a_login_of_ours() {
+        assert_eq!(redact("https://ada:x@h", &Login::None), "https://***@h");
     }
 }

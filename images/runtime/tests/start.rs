@@ -115,6 +115,17 @@ async fn a_repository_that_is_here_is_left_as_it_is() {
     assert_eq!(std::fs::read_dir(repository.join(".git")).unwrap().count(), 0);
 }
 
+#[tokio::test]
+async fn an_address_shows_no_login() {
+    let url = "http://ada:s3cret@127.0.0.1:9/none.git";
+    let clone = fails(&[("REPO_URL", url)]).await;
+    assert!(!clone.message.contains("s3cret"), "{}", clone.message);
+    let runtime = Runtime::begin_in(cloned(), &[], &[("REPO_URL", url)]).await;
+    runtime.ready().await;
+    let said = runtime.said("clone", EventType::Started).await;
+    assert!(said.contains("***@127.0.0.1"), "{said}");
+}
+
 /// Starts with a repository that has dependencies, and a script in npm's place.
 async fn start_with_npm(script: Option<&str>) -> Runtime {
     let (_source, url) = repository(&[("package.json", "{}")]);
