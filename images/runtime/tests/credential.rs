@@ -8,15 +8,16 @@
 
 mod support;
 
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::Stdio;
 use std::time::Duration;
 
 use fabrica_protocol::assertion::Role;
-use support::{Runtime, cloned};
+use support::{Runtime, cloned, eventually};
 use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
 use tokio::process::Command;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_fabrica-runtime");
 
@@ -84,4 +85,30 @@ async fn helpers_that_keep_their_question_to_themselves_hold_nobody_up() {
     let started = Instant::now();
     ask(&runtime, "get", "protocol=https\nhost=h.test\n\n").await;
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+}
+
+/// The files by which the kernel shows a process are root's when it hides its memory. The helper hides a login as the runtime does.
+#[tokio::test]
+async fn every_command_hides_its_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let program = folder.path().join("fabrica-runtime");
+    std::fs::copy(PROGRAM, &program).unwrap();
+    let mut command = Command::new(&program);
+    if rustix::process::geteuid().is_root() {
+        command.uid(65_534);
+    }
+    let helper = command
+        .args(["credential", "get"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let environment = format!("/proc/{}/environ", helper.id().unwrap());
+    // Its input stays open, so it waits for the question.
+    let hidden = eventually("the helper belongs to root", async || {
+        std::fs::metadata(&environment).is_ok_and(|data| data.uid() == 0)
+    });
+    timeout(Duration::from_secs(5), hidden).await.expect("the helper can be read by its user");
 }
