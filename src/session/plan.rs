@@ -262,10 +262,9 @@ fn run_step(observed: &Observed, wanted: Pod, now: DateTime<Utc>) -> Step<Pod> {
         return Step::Keep;
     }
     if has_ended(pod) {
-        return if ended_at(pod).is_none_or(|time| now - time >= RECREATE_AFTER) {
-            Step::Delete(pod.uid().unwrap_or_default())
-        } else {
-            Step::Keep
+        return match replaced_at(pod) {
+            Some(time) if now < time => Step::Keep,
+            _ => Step::Delete(pod.uid().unwrap_or_default()),
         };
     }
     match wanted.annotations().get(ANNOTATION) {
@@ -294,15 +293,12 @@ pub(super) fn has_ended(pod: &Pod) -> bool {
     matches!(phase, Some("Failed" | "Succeeded"))
 }
 
-fn ended_at(pod: &Pod) -> Option<DateTime<Utc>> {
-    let status = pod.status.as_ref()?;
-    status
-        .conditions
-        .iter()
-        .flatten()
-        .filter_map(|condition| condition.last_transition_time.as_ref())
-        .map(from_kubernetes)
-        .max()
+/// When a pod that ended for good makes room for another, as far as it says when it ended.
+pub(super) fn replaced_at(pod: &Pod) -> Option<DateTime<Utc>> {
+    let status = pod.status.as_ref().filter(|_| has_ended(pod))?;
+    let conditions = status.conditions.iter().flatten();
+    let times = conditions.filter_map(|condition| condition.last_transition_time.as_ref());
+    times.map(from_kubernetes).max().map(|ended| ended + RECREATE_AFTER)
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! Says what a pass found: conditions, phase, messages. Pure.
 
-use std::time::Duration;
-
 use chrono::{DateTime, DurationRound, Utc};
 use fabrica_crds::SessionStatus;
 use fabrica_crds::condition::{Finding, Truth, find, merge};
@@ -11,10 +9,10 @@ use fabrica_protocol::runtime::{Event, EventType, WorkspaceState};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use super::QUIET;
 use super::cause::{Cause, Stage, explain};
+use super::clock::is_overdue;
 use super::observe::Observed;
-use super::plan::{Applied, Intent, Outcome, Plan, StopReason};
+use super::plan::{Applied, Intent, Plan, StopReason};
 use crate::config::SessionDefaults;
 
 /// Activity is told to the minute, so that somebody who types costs one write a minute.
@@ -114,36 +112,6 @@ fn running(
         message: "The Session should run.".to_owned(),
     };
     (phase, ready, suspended)
-}
-
-/// Pending for longer than the deadline, counted from the last moment there was no reason to be: the pod's birth or
-/// the end of its former one, the last time it was ready, the end of a stop.
-fn is_overdue(
-    observed: &Observed,
-    outcome: &Outcome,
-    defaults: &SessionDefaults,
-    now: DateTime<Utc>,
-) -> bool {
-    let session = &observed.session;
-    let since = |kind| {
-        let found = session.status.as_ref().and_then(|status| find(&status.conditions, kind))?;
-        (found.status == "False").then(|| from_kubernetes(&found.last_transition_time))
-    };
-    // No pass has yet seen it run, or it was stopped until now.
-    let (Some(not_ready), Some(not_stopped)) = (since("Ready"), since("Suspended")) else {
-        return false;
-    };
-    // This very pass made the pod.
-    if observed.pod.is_none() && *outcome == Outcome::Done {
-        return false;
-    }
-    let metadata = observed.pod.as_ref().map(|pod| &pod.metadata);
-    let times = metadata.map(|found| [&found.creation_timestamp, &found.deletion_timestamp]);
-    let times = times.into_iter().flatten().flatten().map(from_kubernetes);
-    let since = times.chain([not_stopped]).fold(not_ready, DateTime::max);
-    let deadline =
-        chrono::Duration::from_std(defaults.pending_deadline).unwrap_or(chrono::Duration::MAX);
-    now - since > deadline
 }
 
 fn workspace_ready(observed: &Observed, ready: &Finding, before: &SessionStatus) -> Finding {
@@ -266,42 +234,6 @@ fn message(event: &Event, seq: i64) -> Message {
     Message { seq, time: to_kubernetes(event.time), kind, text }
 }
 
-/// When to look again, if nothing happens before.
-pub(super) fn next_look(
-    observed: &Observed,
-    plan: &Plan<Applied>,
-    status: &SessionStatus,
-    now: DateTime<Utc>,
-) -> Duration {
-    /// Start steps are told within a second.
-    const STARTING: Duration = Duration::from_secs(1);
-    /// Events of volumes and pulls come without a watch.
-    const PENDING: Duration = Duration::from_secs(2);
-    /// What failed is tried again by the kubelet, or mended by somebody.
-    const FAILED: Duration = Duration::from_secs(5);
-    let spec = &observed.session.spec;
-    let regular = match (plan.intent, status.phase) {
-        (Intent::Stop(_), _) => QUIET,
-        (Intent::Run, Some(Phase::Running)) => idle_look(spec.idle_timeout_seconds),
-        (Intent::Run, Some(Phase::Starting)) => STARTING,
-        (Intent::Run, Some(Phase::Failed)) => FAILED,
-        (Intent::Run, _) => PENDING,
-    };
-    let clock = [&spec.wake_time, &spec.shutdown_time];
-    let next = clock.into_iter().flatten().map(from_kubernetes).filter(|time| *time > now).min();
-    let until = next
-        .and_then(|time| (time - now).to_std().ok())
-        .map(|wait| wait + Duration::from_millis(100));
-    until.map_or(regular, |until| until.min(regular))
-}
-
-/// How often a ready Session is asked for its activity: four times within its timeout, at most once a minute.
-fn idle_look(timeout: Option<i64>) -> Duration {
-    const MINUTE: u64 = 60;
-    let seconds = timeout.map_or(MINUTE, |seconds| (seconds.unsigned_abs() / 4).clamp(5, MINUTE));
-    Duration::from_secs(seconds)
-}
-
 #[cfg(test)]
 #[path = "report_tests.rs"]
-mod tests;
+pub(super) mod tests;
