@@ -5,7 +5,9 @@
 
 pub mod condition;
 pub mod names;
+pub mod reason;
 pub mod session;
 pub mod time;
 
+pub use reason::Reason;
 pub use session::{Session, SessionSpec, SessionStatus};

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use fabrica_crds::condition;
 use fabrica_crds::session::OperatingMode;
 use fabrica_crds::time::from_kubernetes;
-use fabrica_crds::{SessionSpec, SessionStatus, names};
+use fabrica_crds::{Reason, SessionSpec, SessionStatus, names};
 use fabrica_protocol::runtime::Idle;
 use fabrica_protocol::trust::{ANNOTATION, KeyDocument};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
@@ -35,11 +35,11 @@ pub(super) enum StopReason {
 
 impl StopReason {
     /// The condition reason.
-    pub(super) const fn as_str(self) -> &'static str {
+    pub(super) const fn of_condition(self) -> Reason {
         match self {
-            Self::Suspended => "Suspended",
-            Self::IdleTimeout => "IdleTimeout",
-            Self::ShutdownTime => "ShutdownTime",
+            Self::Suspended => Reason::Suspended,
+            Self::IdleTimeout => Reason::IdleTimeout,
+            Self::ShutdownTime => Reason::ShutdownTime,
         }
     }
 }
@@ -181,7 +181,7 @@ fn stopped_by(status: &SessionStatus) -> Option<StopReason> {
         condition::find(&status.conditions, "Suspended").filter(|found| found.status == "True")?;
     [StopReason::Suspended, StopReason::IdleTimeout, StopReason::ShutdownTime]
         .into_iter()
-        .find(|reason| reason.as_str() == condition.reason)
+        .find(|reason| reason.of_condition().as_str() == condition.reason)
 }
 
 fn policy_step(observed: &Observed, defaults: &SessionDefaults) -> Step<NetworkPolicy> {

@@ -1,10 +1,10 @@
 //! Says what a pass found: conditions, phase, messages. Pure.
 
 use chrono::{DateTime, DurationRound, Utc};
-use fabrica_crds::SessionStatus;
 use fabrica_crds::condition::{Finding, Truth, find, merge};
 use fabrica_crds::session::{Message, MessageType, Phase, messages};
 use fabrica_crds::time::{from_kubernetes, to_kubernetes};
+use fabrica_crds::{Reason, SessionStatus};
 use fabrica_protocol::runtime::{Event, EventType, WorkspaceState};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
@@ -35,7 +35,8 @@ pub(super) fn report(
     let is_ready = ready.truth == Truth::True;
     let mut messages = told(observed, &before.messages);
     if phase == Phase::Failed
-        && find(&before.conditions, "Ready").is_none_or(|found| found.reason != ready.reason)
+        && find(&before.conditions, "Ready")
+            .is_none_or(|found| found.reason != ready.reason.as_str())
     {
         push_cause(&mut messages, &ready.message, now);
     }
@@ -77,8 +78,12 @@ fn stopped(reason: StopReason) -> (Phase, Finding, Finding) {
         }
         StopReason::ShutdownTime => "Stopped at spec.shutdownTime. Set spec.wakeTime to go on.",
     };
-    let finding =
-        |kind, truth| Finding { kind, truth, reason: reason.as_str(), message: message.to_owned() };
+    let finding = |kind, truth| Finding {
+        kind,
+        truth,
+        reason: reason.of_condition(),
+        message: message.to_owned(),
+    };
     (Phase::Stopped, finding("Ready", Truth::False), finding("Suspended", Truth::True))
 }
 
@@ -94,8 +99,8 @@ fn running(
         message =
             format!("Not started within {} s: {message}", defaults.pending_deadline.as_secs());
         // A cause that has a name of its own keeps it: that is what one looks for.
-        if reason == "Pending" {
-            reason = "PendingDeadlineExceeded";
+        if reason == Reason::Pending {
+            reason = Reason::PendingDeadlineExceeded;
         }
     }
     let phase = match stage {
@@ -108,7 +113,7 @@ fn running(
     let suspended = Finding {
         kind: "Suspended",
         truth: Truth::False,
-        reason: "Running",
+        reason: Reason::Running,
         message: "The Session should run.".to_owned(),
     };
     (phase, ready, suspended)
@@ -122,27 +127,31 @@ fn workspace_ready(observed: &Observed, ready: &Finding, before: &SessionStatus)
         message: message.to_owned(),
     };
     if observed.session.spec.repository.is_none() {
-        return finding(Truth::True, "NoRepository", "No repository was asked for.");
+        return finding(Truth::True, Reason::NoRepository, "No repository was asked for.");
     }
     let runtime = observed.runtime.as_ref().and_then(|view| view.idle.as_ref());
     match runtime.map(|idle| &idle.workspace) {
         Some(workspace) => match workspace.state {
             WorkspaceState::Ready => {
-                finding(Truth::True, "Cloned", "The repository is in /workspace/repo.")
+                finding(Truth::True, Reason::Cloned, "The repository is in /workspace/repo.")
             }
             WorkspaceState::Failed => {
                 let message = workspace.message.as_deref().unwrap_or("A start step failed.");
-                finding(Truth::False, "DependenciesFailed", message)
+                finding(Truth::False, Reason::DependenciesFailed, message)
             }
             WorkspaceState::None | WorkspaceState::Pending => {
-                finding(Truth::Unknown, "Pending", "The repository is being prepared.")
+                finding(Truth::Unknown, Reason::Pending, "The repository is being prepared.")
             }
         },
-        None if matches!(ready.reason, "CloneFailed" | "GitMissing" | "SecretKeyMissing") => {
+        None if matches!(
+            ready.reason,
+            Reason::CloneFailed | Reason::GitMissing | Reason::SecretKeyMissing
+        ) =>
+        {
             finding(Truth::False, ready.reason, &ready.message)
         }
         None => kept(before).unwrap_or_else(|| {
-            finding(Truth::Unknown, "Pending", "The repository is being prepared.")
+            finding(Truth::Unknown, Reason::Pending, "The repository is being prepared.")
         }),
     }
 }
@@ -150,9 +159,9 @@ fn workspace_ready(observed: &Observed, ready: &Finding, before: &SessionStatus)
 /// A runtime that cannot be reached for a moment changes nothing about the repository.
 fn kept(before: &SessionStatus) -> Option<Finding> {
     let found = find(&before.conditions, "WorkspaceReady")?;
-    let reason = ["Cloned", "DependenciesFailed", "Pending"]
-        .into_iter()
-        .find(|reason| *reason == found.reason)?;
+    let reason = Reason::named(&found.reason).filter(|reason| {
+        matches!(reason, Reason::Cloned | Reason::DependenciesFailed | Reason::Pending)
+    })?;
     let truth = match found.status.as_str() {
         "True" => Truth::True,
         "False" => Truth::False,
@@ -164,11 +173,11 @@ fn kept(before: &SessionStatus) -> Option<Finding> {
 fn restart_required(plan: &Plan<Applied>) -> Finding {
     let (reason, message) = if plan.restart_required {
         (
-            "TemplateChanged",
+            Reason::TemplateChanged,
             "The spec, or the chart, has changed; it applies at the next start. Suspend and resume, or delete the pod, to have it now.",
         )
     } else {
-        ("UpToDate", "The pod is as the spec says.")
+        (Reason::UpToDate, "The pod is as the spec says.")
     };
     Finding {
         kind: "RestartRequired",

@@ -84,7 +84,7 @@ fn pending_past_the_deadline_is_failed_and_names_the_cause() {
     let late = report(&observed, &applied(Intent::Run), &defaults(), at(601));
     assert_eq!(late.phase, Some(Phase::Failed));
     let ready = find(&late.conditions, "Ready").unwrap();
-    assert_eq!(ready.reason, "PendingDeadlineExceeded");
+    assert_eq!(ready.reason, Reason::PendingDeadlineExceeded.as_str());
     assert_eq!(late.messages.last().unwrap().text, ready.message);
     observed.session.status = Some(late.clone());
     assert_eq!(

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use fabrica_crds::Session;
+use fabrica_crds::{Reason, Session};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps,
 };
@@ -101,7 +101,17 @@ fn reference(crd: &CustomResourceDefinition) -> String {
             rules(&mut page, props);
         }
     }
+    reasons(&mut page);
     page
+}
+
+/// Every reason that a condition can have.
+fn reasons(page: &mut String) {
+    *page += "\n## Reasons of conditions\n\n| reason | meaning |\n|---|---|\n";
+    for reason in Reason::ALL {
+        let _ = writeln!(page, "| `{reason}` | {} |", reason.meaning().trim());
+    }
+    *page += "\nWhat to do about each: [conditions](../operations/conditions.md).\n";
 }
 
 /// Depth at which Kubernetes' own types begin; their fields stand in its documentation.
