@@ -8,6 +8,7 @@
 )]
 
 use fabrica_crds::Session;
+use kube::CustomResourceExt;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -90,6 +91,14 @@ fn names_leave_room_for_those_of_children(#[case] name: &str, #[case] allowed: b
     let messages = broken(&object, None);
     assert_eq!(messages.is_empty(), allowed, "{messages:?}");
     assert!(allowed || messages[0].contains("metadata.name must be at most 52"), "{messages:?}");
+}
+
+#[test]
+fn what_people_ask_for_by_field_can_be_selected() {
+    let version = Session::crd().spec.versions.remove(0);
+    let fields: Vec<_> =
+        version.selectable_fields.into_iter().flatten().map(|field| field.json_path).collect();
+    assert_eq!(fields, [".spec.mode", ".spec.operatingMode", ".spec.owner"]);
 }
 
 #[test]

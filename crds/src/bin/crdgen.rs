@@ -86,7 +86,15 @@ fn reference(crd: &CustomResourceDefinition) -> String {
         names.short_names.iter().flatten().next().map_or("", String::as_str),
         names.categories.iter().flatten().next().map_or("", String::as_str),
     );
-    let schema = crd.spec.versions.first().and_then(|version| version.schema.as_ref());
+    let version = crd.spec.versions.first();
+    let fields = version.and_then(|version| version.selectable_fields.as_ref());
+    let fields: Vec<_> = fields
+        .into_iter()
+        .flatten()
+        .map(|field| format!("`{}`", field.json_path.trim_start_matches('.')))
+        .collect();
+    let _ = writeln!(page, "Field selectors: {}.", fields.join(", "));
+    let schema = version.and_then(|version| version.schema.as_ref());
     let Some(root) = schema.and_then(|schema| schema.open_api_v3_schema.as_ref()) else {
         return page;
     };
