@@ -4,7 +4,7 @@
 part_scripts() {
   local -a scripts
   command -v shellcheck >/dev/null || fail "shellcheck is not installed"
-  mapfile -t scripts < <(grep -rlE '^(#!/usr/bin/env bash|# shellcheck shell=bash)' .ci e2e/cluster --exclude-dir=node)
+  mapfile -t scripts < <(grep -rlE '^(#!/usr/bin/env bash|# shellcheck shell=bash)' .ci e2e/cluster images --exclude-dir=node)
   shellcheck --external-sources "${scripts[@]}"
 }
 
@@ -41,7 +41,7 @@ part_licences() {
   "$(tool_path cargo-deny)" --offline --log-level error check --hide-inclusion-graph bans licenses sources
 }
 
-part_modules() { "$CI_FOLDER/circles" src crds/src gateway/protocol/src images/runtime/src gateway/src; }
+part_modules() { "$CI_FOLDER/circles" src crds/src gateway/protocol/src gateway/store/src images/runtime/src gateway/src; }
 
 check_all() {
   run_part scripts part_scripts

@@ -8,17 +8,19 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each of our crates, and which of ours it may use. Nobody may use the end-to-end tests.
-const MAY_USE: [(&str, &[&str]); 6] = [
+const MAY_USE: [(&str, &[&str]); 7] = [
     ("fabrica-crds", &[]),
     ("fabrica-protocol", &[]),
-    ("fabrica-operator", &["fabrica-crds", "fabrica-protocol"]),
-    ("fabrica-gateway", &["fabrica-crds", "fabrica-protocol"]),
+    ("fabrica-store", &["fabrica-protocol"]),
+    ("fabrica-operator", &["fabrica-crds", "fabrica-protocol", "fabrica-store"]),
+    ("fabrica-gateway", &["fabrica-crds", "fabrica-protocol", "fabrica-store"]),
     ("fabrica-runtime", &["fabrica-protocol"]),
     (
         "fabrica-e2e",
         &[
             "fabrica-crds",
             "fabrica-protocol",
+            "fabrica-store",
             "fabrica-operator",
             "fabrica-gateway",
             "fabrica-runtime",
