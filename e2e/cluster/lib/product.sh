@@ -1,7 +1,9 @@
 # shellcheck shell=bash
 # What the cluster is for: our binaries, our web page, our images.
 
-PRODUCT_IMAGES=(operator gateway runtime terminal)
+PRODUCT_IMAGES=(operator gateway runtime terminal database)
+# Those on a Debian: each has its list of packages.
+DEBIAN_IMAGES=(terminal database)
 PROFILE=${PROFILE:-dev}
 # What a base image does not need, a third of its size.
 BASE_EXCLUDES=(/usr/share/doc/* /usr/share/man/* /usr/share/locale/*)
@@ -41,20 +43,29 @@ web_packages() {
   quietly web-packages npm --prefix "$web" ci --no-audit --no-fund
 }
 
-packages_file() { echo "$REPOSITORY/images/terminal/packages.txt"; }
-base_tag() { { cat "$(packages_file)"; echo "${BASE_EXCLUDES[*]}"; } | sha256sum | cut -c1-12; }
-base_archive() { echo "$CACHE/base-$(base_tag)/rootfs.tar"; }
-base_image() { echo "localhost/fabrica-base:$(base_tag)"; }
+is_debian_image() { [[ " ${DEBIAN_IMAGES[*]} " == *" $1 "* ]]; }
+# The base of a Debian image, by its name.
+packages_file() { echo "$REPOSITORY/images/$1/packages.txt"; }
+base_tag() { { cat "$(packages_file "$1")"; echo "${BASE_EXCLUDES[*]}"; } | sha256sum | cut -c1-12; }
+base_archive() { echo "$CACHE/base-$(base_tag "$1")/rootfs.tar"; }
+base_image() { echo "localhost/fabrica-base:$(base_tag "$1")"; }
 
-# build_base: the terminal image's Debian, from packages, once for a list of packages.
+# build_bases: the Debian of images, from packages, once for a list of packages.
+build_bases() {
+  local name
+  for name in "${DEBIAN_IMAGES[@]}"; do
+    build_base "$name"
+  done
+}
+
 build_base() {
   local archive
-  archive=$(base_archive)
+  archive=$(base_archive "$1")
   [[ -f $archive ]] && return
   mkdir -p "$(dirname "$archive")"
   (
     flock 8
-    [[ -f $archive ]] || make_root_file_system "$archive"
+    [[ -f $archive ]] || make_root_file_system "$1" "$archive"
   ) 8>"$(dirname "$archive")/lock"
 }
 
@@ -64,18 +75,20 @@ make_root_file_system() {
   for pattern in "${BASE_EXCLUDES[@]}"; do
     excludes+=(--dpkgopt="path-exclude=$pattern")
   done
-  mmdebstrap --quiet --variant=minbase --include="$(paste -sd, "$(packages_file)")" "${excludes[@]}" \
-    bookworm "$1.partial.tar" </dev/null
-  mv "$1.partial.tar" "$1"
+  mmdebstrap --quiet --variant=minbase --include="$(paste -sd, "$(packages_file "$1")")" "${excludes[@]}" \
+    bookworm "$2.partial.tar" </dev/null
+  mv "$2.partial.tar" "$2"
 }
 
 import_base() {
-  run_buildah inspect --type image "$(base_image)" >/dev/null 2>&1 && return
+  local image
+  image=$(base_image "$1")
+  run_buildah inspect --type image "$image" >/dev/null 2>&1 && return
   local context=$IMAGES/context/base
   mkdir -p "$context"
   printf 'FROM scratch\nADD rootfs.tar /\n' >"$context/Dockerfile"
-  ln -f "$(base_archive)" "$context/rootfs.tar" 2>/dev/null || cp "$(base_archive)" "$context/rootfs.tar"
-  run_buildah bud --quiet --layers=false --timestamp 0 --tag "$(base_image)" "$context" >/dev/null
+  ln -f "$(base_archive "$1")" "$context/rootfs.tar" 2>/dev/null || cp "$(base_archive "$1")" "$context/rootfs.tar"
+  run_buildah bud --quiet --layers=false --timestamp 0 --tag "$image" "$context" >/dev/null
   rm -rf "$context"
 }
 
@@ -85,11 +98,15 @@ image_context() { echo "$IMAGES/context/$1"; }
 prepare_context() {
   local name=$1 context binary
   context=$(image_context "$name")
-  binary=$(binary_name "$name")
   rm -rf "$context"
   mkdir -p "$context"
   cp "$REPOSITORY/images/$name/Dockerfile" "$context"
-  [[ $name != terminal ]] || cp "$(packages_file)" "$context"
+  if is_debian_image "$name"; then cp "$(packages_file "$name")" "$context"; fi
+  if [[ $name == database ]]; then
+    cp "$REPOSITORY/images/$name/"*.sh "$context"
+    return
+  fi
+  binary=$(binary_name "$name")
   strip --strip-debug -o "$context/$binary" "$(binary_folder)/$binary"
 }
 
@@ -101,10 +118,10 @@ build_image() {
   local -a flags=()
   prepare_context "$name"
   [[ ! -f $(archive "$name" "$(image_tag "$name")") ]] || return 0
-  if [[ $name == terminal ]] && command -v mmdebstrap >/dev/null; then
-    build_base
-    import_base
-    flags+=(--build-arg "BASE=$(base_image)")
+  if is_debian_image "$name" && command -v mmdebstrap >/dev/null; then
+    build_base "$name"
+    import_base "$name"
+    flags+=(--build-arg "BASE=$(base_image "$name")")
   fi
   build_archive "$name" "$(image_tag "$name")" "$(image_context "$name")" "${flags[@]}"
 }

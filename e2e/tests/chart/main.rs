@@ -113,6 +113,7 @@ fn what_is_out_of_range_is_refused() {
 fn values_that_contradict_each_other_are_refused() {
     refused("gateway.service.nodePort=30080", "/gateway/service/nodePort");
     refused("gateway.ingress.enabled=true", "/gateway/ingress/host");
+    refused("database.install=true,database.existingSecret=mine", "/database/existingSecret");
 }
 
 /// Asserts that a value is refused with words that name it.
