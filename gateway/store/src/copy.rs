@@ -1,6 +1,10 @@
 //! Rows of messages in PostgreSQL's binary COPY format. No I/O.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, TimeZone, Utc};
+use serde::Serialize;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::message::{Content, NewMessage, storable, storable_value};
@@ -21,6 +25,13 @@ pub(crate) struct Row<'a> {
     pub(crate) journal_seq: i64,
     pub(crate) seq: i64,
     pub(crate) message: &'a NewMessage,
+}
+
+/// A [`Content`] that PostgreSQL can keep.
+#[derive(Serialize)]
+struct Stored<'a> {
+    message: Cow<'a, str>,
+    metadata: Cow<'a, Value>,
 }
 
 /// The rows of one attempt.
@@ -46,14 +57,12 @@ fn field(bytes: &mut Vec<u8>, value: &[u8]) {
 }
 
 fn content(bytes: &mut Vec<u8>, content: &Content) {
-    let json = serde_json::json!({
-        "message": storable(&content.message),
-        "metadata": storable_value(&content.metadata),
-    })
-    .to_string();
+    let stored =
+        Stored { message: storable(&content.message), metadata: storable_value(&content.metadata) };
+    let json = serde_json::to_vec(&stored).unwrap_or_default();
     bytes.extend(length(json.len() + 1).to_be_bytes());
     bytes.push(JSONB_VERSION);
-    bytes.extend(json.as_bytes());
+    bytes.extend(json);
 }
 
 /// A field longer than the format can say is cut off by the server with an error, which is then a refusal.
