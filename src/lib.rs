@@ -4,7 +4,9 @@
 
 pub mod admin;
 pub mod app;
+mod children;
 pub mod config;
+mod controller;
 pub mod lease;
 pub mod metrics;
 pub mod retry;
