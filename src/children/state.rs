@@ -1,6 +1,10 @@
 //! What a pod says of itself, and its events.
 
-use k8s_openapi::api::core::v1::{ContainerState, Event as CoreEvent, Pod, PodCondition};
+use chrono::{DateTime, Utc};
+use fabrica_crds::time::from_kubernetes;
+use k8s_openapi::api::core::v1::{
+    ContainerState, ContainerStateTerminated, Event as CoreEvent, Pod, PodCondition,
+};
 use kube::Api;
 use kube::api::ListParams;
 
@@ -31,6 +35,21 @@ pub(crate) fn condition<'a>(pod: &'a Pod, kind: &str) -> Option<&'a PodCondition
 /// Whether the workspace's container runs.
 pub(crate) fn container_runs(pod: &Pod) -> bool {
     states(pod).any(|state| state.running.is_some())
+}
+
+/// When the workspace's container started, if it ever did.
+pub(crate) fn started_at(pod: &Pod) -> Option<DateTime<Utc>> {
+    let of = |state: &ContainerState| {
+        let running = state.running.as_ref().and_then(|running| running.started_at.as_ref());
+        let terminated = state.terminated.as_ref().and_then(|ended| ended.started_at.as_ref());
+        running.or(terminated).map(from_kubernetes)
+    };
+    states(pod).find_map(of)
+}
+
+/// How the workspace's container ended, once it has.
+pub(crate) fn terminated(pod: &Pod) -> Option<&ContainerStateTerminated> {
+    states(pod).find_map(|state| state.terminated.as_ref())
 }
 
 fn states(pod: &Pod) -> impl Iterator<Item = &ContainerState> {
