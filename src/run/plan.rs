@@ -99,7 +99,7 @@ fn intent(
     let deadline = chrono::Duration::seconds(observed.run.spec.deadline_seconds);
     let used = cause::used(&status.attempts, now);
     let open = status.attempts.last().is_some_and(|last| last.finished_at.is_none());
-    if observed.pod.is_none() {
+    if own_pod(observed).is_none() {
         if cancelled {
             let message = "Cancelled by spec.desiredState.";
             return Intent::Close(Ending::last(Phase::Cancelled, Reason::Cancelled, message));
