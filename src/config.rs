@@ -50,6 +50,15 @@ pub struct Flags {
     /// What Sessions may reach besides DNS and the public web, as JSON: `[{"cidr": "10.0.0.0/8", "ports": [443]}]`.
     #[arg(long, env = "FABRICA_SESSION_EGRESS", default_value = "[]")]
     pub session_egress: String,
+    /// The image of Runs that name none. Unset: the Sessions'.
+    #[arg(long, env = "FABRICA_RUN_IMAGE")]
+    pub run_image: Option<String>,
+    /// Resources of Runs that name none, as JSON. Unset: the Sessions'.
+    #[arg(long, env = "FABRICA_RUN_RESOURCES")]
+    pub run_resources: Option<String>,
+    /// How many Runs of a namespace go at once; the others are queued.
+    #[arg(long, env = "FABRICA_RUNS_PER_NAMESPACE", default_value_t = 5)]
+    pub runs_per_namespace: u16,
     /// Whether a clone's npm dependencies are installed at the start.
     #[arg(long, env = "FABRICA_INSTALL_DEPENDENCIES", default_value_t = true, action = clap::ArgAction::Set)]
     pub install_dependencies: bool,
@@ -79,6 +88,7 @@ pub struct Config {
     pub admin_address: SocketAddr,
     pub concurrency: u16,
     pub session: SessionDefaults,
+    pub run: RunDefaults,
     pub trust: TrustConfig,
 }
 
@@ -94,6 +104,15 @@ pub struct SessionDefaults {
     pub egress: Vec<Egress>,
     pub install_dependencies: bool,
     pub pending_deadline: Duration,
+}
+
+/// What Runs get that say nothing else.
+#[derive(Debug, Clone)]
+pub struct RunDefaults {
+    /// As a Session's, but for image and resources.
+    pub pods: SessionDefaults,
+    /// How many of a namespace go at once.
+    pub per_namespace: usize,
 }
 
 /// One range that Sessions may reach.
@@ -121,17 +140,27 @@ impl Flags {
             .context("--session-resources is not a JSON ResourceRequirements")?;
         let egress = serde_json::from_str(&self.session_egress)
             .context("--session-egress is not a JSON list of {cidr, ports}")?;
+        let session = SessionDefaults {
+            system_namespace: self.namespace.clone(),
+            image: self.session_image,
+            runtime_image: self.runtime_image,
+            image_pull_policy: self.image_pull_policy,
+            resources,
+            egress,
+            install_dependencies: self.install_dependencies,
+            pending_deadline: Duration::from_secs(self.pending_deadline_seconds),
+        };
+        let mut pods = session.clone();
+        if let Some(image) = self.run_image {
+            pods.image = image;
+        }
+        if let Some(resources) = self.run_resources {
+            pods.resources = serde_json::from_str(&resources)
+                .context("--run-resources is not a JSON ResourceRequirements")?;
+        }
         Ok(Config {
-            session: SessionDefaults {
-                system_namespace: self.namespace.clone(),
-                image: self.session_image,
-                runtime_image: self.runtime_image,
-                image_pull_policy: self.image_pull_policy,
-                resources,
-                egress,
-                install_dependencies: self.install_dependencies,
-                pending_deadline: Duration::from_secs(self.pending_deadline_seconds),
-            },
+            session,
+            run: RunDefaults { pods, per_namespace: self.runs_per_namespace.into() },
             trust: TrustConfig {
                 secret: self.trust_secret,
                 rotate_after: chrono::Duration::days(i64::from(self.trust_rotation_days)),

@@ -91,6 +91,30 @@ reasons! {
     TemplateChanged,
     /// The pod is as the spec says.
     UpToDate,
+    /// Other Runs of the namespace go first.
+    Queued,
+    /// The plan was carried out and its branch pushed.
+    Succeeded,
+    /// The plan was carried out and changed nothing.
+    NoChanges,
+    /// The agent failed.
+    AgentFailed,
+    /// The Run's deadline has passed.
+    DeadlineExceeded,
+    /// Somebody cancelled the Run.
+    Cancelled,
+    /// The remote did not take the branch.
+    PushRejected,
+    /// The branch is there already, and not by this Run.
+    BranchExists,
+    /// There is no plan to carry out.
+    PlanMissing,
+    /// The runtime was told no repository.
+    RepositoryMissing,
+    /// The pod was told to end by something else than the Run.
+    PodEvicted,
+    /// The pod of an attempt is gone.
+    PodLost,
 }
 
 impl Reason {

@@ -3,5 +3,11 @@
 mod spec;
 mod status;
 
-pub use spec::{Agent, DesiredState, Driver, MAXIMUM_ATTEMPTS, Run, RunSpec};
-pub use status::{Attempt, CONDITIONS, INFRASTRUCTURE_RETRIES, Phase, RunStatus};
+pub use spec::{
+    Agent, DesiredState, Driver, Forge, ForgeRepository, MAXIMUM_ATTEMPTS, PullRequest, Run,
+    RunSpec,
+};
+pub use status::{
+    Attempt, CONDITIONS, Faber, INFRASTRUCTURE_RETRIES, Phase, RunStatus, Todo, TodoStatus, Usage,
+    todos,
+};

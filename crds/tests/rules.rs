@@ -96,8 +96,17 @@ fn what_must_not_change_is_refused(
 }
 
 #[rstest]
-#[case::no_plan(json!({"plan": null}), "exactly one of spec.plan and spec.planRef")]
-#[case::two_plans(json!({"planRef": {"name": "plans", "key": "a"}}), "exactly one of spec.plan and spec.planRef")]
+#[case::no_plan(json!({"plan": null}), "exactly one of spec.plan, spec.planRef and spec.workId")]
+#[case::two_plans(json!({"planRef": {"name": "plans", "key": "a"}}), "exactly one of spec.plan, spec.planRef and spec.workId")]
+#[case::script(json!({"plan": null, "workId": "12", "agent": {"driver": "Script"}}), "blocks of a work item")]
+#[case::word(json!({"plan": null, "workId": "twelve"}), "spec.workId must be the number")]
+#[case::slash(json!({"plan": null, "workId": "a/b12"}), "spec.workId must be the number")]
+#[case::model(json!({"agent": {"model": "a b"}}), "agent.model must begin")]
+#[case::budget_word(json!({"agent": {"budgetUSD": "much"}}), "agent.budgetUSD must be a decimal number")]
+#[case::budget_zero(json!({"agent": {"budgetUSD": "0.00"}}), "agent.budgetUSD must be a decimal number")]
+#[case::model_base(json!({"agent": {"baseURL": "ftp://x"}}), "agent.baseURL must begin")]
+#[case::model_user(json!({"agent": {"baseURL": "http://me:pw@x"}}), "agent.baseURL must begin")]
+#[case::script_model(json!({"agent": {"driver": "Script", "model": "m"}}), "a Script asks no model")]
 #[case::title(json!({"title": "a\nb"}), "spec.title must be one line")]
 #[case::branch_space(json!({"branch": "a b"}), "spec.branch must not hold spaces")]
 #[case::branch_dots(json!({"branch": "a..b"}), "spec.branch must not be '@'")]
@@ -109,6 +118,17 @@ fn what_must_not_change_is_refused(
 fn a_broken_rule_of_a_run_names_field_and_fix(#[case] fields: Value, #[case] mentions: &str) {
     let messages = broken(&run(fields), None);
     assert!(messages.iter().any(|message| message.contains(mentions)), "{messages:?}");
+}
+
+#[rstest]
+#[case(json!({"plan": null, "workId": "12"}))]
+#[case(json!({"plan": null, "workId": "#12", "agent": {"driver": "Claude"}}))]
+#[case(json!({"plan": null, "workId": "team/app#12"}))]
+#[case(json!({"agent": {"driver": "Claude", "model": "claude-sonnet-4-5", "maxTurns": 3, "budgetUSD": "0.05", "baseURL": "http://model.demo:8080/v1"}}))]
+#[case(json!({"pullRequest": {"labels": ["robot"], "draft": true}, "repository": {"url": "https://h/a/b", "forge": "Gitea"}}))]
+fn runs_may_be_given_so(#[case] fields: Value) {
+    let messages = broken(&run(fields), None);
+    assert!(messages.is_empty(), "{messages:?}");
 }
 
 #[rstest]

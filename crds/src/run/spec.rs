@@ -35,6 +35,8 @@ pub const MAXIMUM_ATTEMPTS: i32 = 10;
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Succeeded\")].reason"),
     printcolumn(name = "Branch", type_ = "string", json_path = ".status.branch"),
+    printcolumn(name = "Pull request", type_ = "string", json_path = ".status.pullRequestURL"),
+    printcolumn(name = "Cost", type_ = "string", json_path = ".status.usage.estimatedCostUSD"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Image", type_ = "string", json_path = ".spec.image", priority = 1),
     printcolumn(name = "Owner", type_ = "string", json_path = ".spec.owner", priority = 1),
@@ -45,18 +47,23 @@ pub const MAXIMUM_ATTEMPTS: i32 = 10;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("has(self.plan) != has(self.planRef)")
-        .message("set exactly one of spec.plan and spec.planRef"),
+    validation = Rule::new("[has(self.plan), has(self.planRef), has(self.workId)].filter(set, set).size() == 1")
+        .message("set exactly one of spec.plan, spec.planRef and spec.workId"),
+    validation = Rule::new("!has(self.workId) || !has(self.agent) || !has(self.agent.driver) || self.agent.driver != 'Script'")
+        .message("spec.workId needs an agent that reads: blocks of a work item are not run as a script; leave spec.agent.driver out or set it to Claude"),
     validation = Rule::new("oldSelf.desiredState != 'Cancelled' || self.desiredState == 'Cancelled'")
         .message("spec.desiredState cannot leave Cancelled: make a new Run"),
     validation = rules::immutable("plan"),
     validation = rules::immutable("planRef"),
+    validation = rules::immutable("workId"),
     validation = rules::immutable("title"),
     validation = rules::immutable("repository"),
     validation = rules::immutable("branch"),
+    validation = rules::immutable("pullRequest"),
     validation = rules::immutable("image"),
     validation = rules::immutable("imagePullSecrets"),
     validation = rules::immutable("env"),
+    validation = rules::immutable("credentialsRef"),
     validation = rules::immutable("git"),
     validation = rules::immutable("agent"),
     validation = rules::immutable("resources"),
@@ -74,7 +81,17 @@ pub struct RunSpec {
     /// A key of a ConfigMap of this namespace that holds the plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_ref: Option<ConfigMapKey>,
-    /// The subject of the commit. Unset: `Fabrica Run`.
+    /// An issue of the repository's forge that says what to do, 1 to 50 characters: `12`, `#12` or `owner/name#12`. Its text
+    /// is given to the agent as what a stranger wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 50))]
+    #[x_kube(
+        validation = Rule::new("self.matches('^([A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+)?#?[1-9][0-9]{0,8}$') && (!self.contains('/') || self.contains('#'))")
+            .message("spec.workId must be the number of an issue, such as 12, #12 or owner/name#12")
+    )]
+    pub work_id: Option<String>,
+    /// The subject of a commit of ours, and the title of the pull request when the agent gives none. Unset: the plan's
+    /// first heading, at last `Fabrica Run`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 200))]
     #[x_kube(
@@ -83,7 +100,7 @@ pub struct RunSpec {
     )]
     pub title: Option<String>,
     /// The repository that is worked on. Its `branch` is the one to begin from; unset: the default one.
-    pub repository: Repository,
+    pub repository: ForgeRepository,
     /// The branch that the work is pushed to, 1 to 100 characters. Unset: `fabrica/` and the first 8 characters of the
     /// UID. One that is there already is taken over only when this Run made it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,7 +111,11 @@ pub struct RunSpec {
         validation = rules::branch_parts("spec.branch")
     )]
     pub branch: Option<String>,
-    /// The container image. Unset: the chart's. Any image with a shell and git will do. The runtime is copied in.
+    /// How the pull request is opened. Unset: without labels, ready for review.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_request: Option<PullRequest>,
+    /// The container image. Unset: the chart's. Any image with a shell, git and what the driver needs will do. The runtime
+    /// is copied in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub image: Option<String>,
@@ -106,6 +127,10 @@ pub struct RunSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub env: Option<Vec<EnvironmentVariable>>,
+    /// A Secret of this namespace with any of ANTHROPIC_API_KEY, for the agent's model, and GITHUB_TOKEN or GITEA_TOKEN, for
+    /// pull requests and work items (unset: the repository's own login). Unset: the chart's. The agent sees none of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credentials_ref: Option<SecretReference>,
     /// Whose name commits carry. Unset: Fabrica's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git: Option<GitIdentity>,
@@ -149,20 +174,87 @@ const fn default_attempts() -> i32 {
     2
 }
 
-/// Who carries the plan out.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Agent {
-    /// Script (default): the plan's fenced `sh` blocks, in order.
+/// A git repository over HTTP, on a forge.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ForgeRepository {
+    #[serde(flatten)]
+    pub repository: Repository,
+    /// Where pull requests are opened. Unset: GitHub when the address is github.com's, else nowhere: the branch alone is
+    /// pushed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forge: Option<Forge>,
+}
+
+/// A place that keeps repositories and talks of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Forge {
+    /// github.com or a GitHub Enterprise Server.
+    GitHub,
+    /// Gitea or Forgejo.
+    Gitea,
+}
+
+/// How a pull request is opened.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+pub struct PullRequest {
+    /// Labels of the forge, at most 16.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 50)), extend("x-kubernetes-list-type" = "set"))]
+    pub labels: Option<Vec<String>>,
+    /// Not yet to be merged (default false).
     #[serde(default)]
-    pub driver: Driver,
+    pub draft: bool,
+}
+
+/// Who carries the plan out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("!has(self.driver) || self.driver != 'Script' || !(has(self.model) || has(self.maxTurns) || has(self.budgetUSD) || has(self.baseURL))")
+        .message("agent.model, agent.maxTurns, agent.budgetUSD and agent.baseURL are for agent.driver Claude: a Script asks no model")
+)]
+pub struct Agent {
+    /// Unset: the chart's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub driver: Option<Driver>,
+    /// The model's name, 1 to 100 characters. Unset: the chart's. One without a known price is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 100))]
+    #[x_kube(
+        validation = Rule::new("self.matches('^[A-Za-z0-9][A-Za-z0-9._:/@-]*$')")
+            .message("agent.model must begin with a letter or digit and hold letters, digits and . _ : / @ - only")
+    )]
+    pub model: Option<String>,
+    /// How often the model may be asked, 1 to 10000. Unset: the chart's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 10_000))]
+    pub max_turns: Option<i32>,
+    /// What the model calls of all attempts may cost by list prices, in US dollars: a decimal number above 0, such as
+    /// `2.50`. Then the next call is refused and the Run ends. Unset: the chart's.
+    #[serde(default, rename = "budgetUSD", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 12))]
+    #[x_kube(
+        validation = Rule::new("self.matches('^[0-9]{1,6}([.][0-9]{1,4})?$') && !self.matches('^[0.]*$')")
+            .message("agent.budgetUSD must be a decimal number above 0 in quotes, such as \"2.50\"")
+    )]
+    pub budget_usd: Option<String>,
+    /// Where the model is, http or https. Unset: the chart's.
+    #[serde(default, rename = "baseURL", skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    #[x_kube(
+        validation = Rule::new("self.matches('^https?://[^/@[:space:][:cntrl:]]+(/[^@[:space:][:cntrl:]]*)?$')")
+            .message("agent.baseURL must begin with http:// or https://, name a host and hold no user, spaces or control characters")
+    )]
+    pub base_url: Option<String>,
 }
 
 /// What reads the plan.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Driver {
+    /// Claude Code.
+    Claude,
     /// Each fenced `sh` block of the plan is run by bash (else sh) with `-e`, in the repository. One that fails ends the
     /// attempt.
-    #[default]
     Script,
 }
 

@@ -10,6 +10,14 @@ use crate::schema;
 /// Every condition of a Run. All are set on every pass.
 pub const CONDITIONS: [&str; 1] = ["Succeeded"];
 
+/// Bounds of `status.faber.todos`.
+pub mod todos {
+    /// How many are kept: the first.
+    pub const KEPT: usize = 30;
+    /// The longest text, in characters.
+    pub const TEXT: usize = 200;
+}
+
 /// How often an attempt that failed without the agent's fault is followed by another.
 pub const INFRASTRUCTURE_RETRIES: usize = 5;
 
@@ -41,6 +49,15 @@ pub struct RunStatus {
     /// The commit that was pushed. Unset: none was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
+    /// Where people find the pull request.
+    #[serde(default, rename = "pullRequestURL", skip_serializing_if = "Option::is_none")]
+    pub pull_request_url: Option<String>,
+    /// What its agents said of their work. Unset: nothing yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub faber: Option<Faber>,
+    /// What models were used for, over all attempts. Unset: no model was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
     /// When it left the queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
@@ -69,6 +86,50 @@ pub struct Attempt {
     /// Why it ended, in one word: a reason of `Succeeded`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// What its models were used for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+}
+
+/// Tokens by class, and what they cost.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Usage {
+    pub input_tokens: i64,
+    pub output_tokens: i64,
+    pub cache_read_tokens: i64,
+    pub cache_write_tokens: i64,
+    /// By list prices: a decimal number of US dollars, such as `0.0017`.
+    #[serde(rename = "estimatedCostUSD")]
+    pub estimated_cost_usd: String,
+}
+
+/// Where an agent is in its work.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Faber {
+    /// The phase that was named last: frame, architect, build, evaluate or release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<String>,
+    /// What it has to do, at most 30.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 30))]
+    pub todos: Vec<Todo>,
+}
+
+/// One thing that an agent has to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Todo {
+    /// At most 200 characters.
+    pub text: String,
+    pub status: TodoStatus,
+}
+
+/// How far a thing to do is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum TodoStatus {
+    Pending,
+    InProgress,
+    Completed,
 }
 
 /// A Run in one word.

@@ -1,16 +1,14 @@
 # shellcheck shell=bash
 # What the cluster is for: our binaries, our web page, our images.
 
-PRODUCT_IMAGES=(operator gateway runtime terminal database)
-# Those on a Debian: each has its list of packages.
-DEBIAN_IMAGES=(terminal database)
+PRODUCT_IMAGES=(operator gateway runtime terminal faber database)
 PROFILE=${PROFILE:-dev}
 # What a base image does not need, a third of its size.
-BASE_EXCLUDES=(/usr/share/doc/* /usr/share/man/* /usr/share/locale/*)
+BASE_EXCLUDES=('/usr/share/doc/*' '/usr/share/man/*' '/usr/share/locale/*')
 
 binary_name() {
   case $1 in
-    terminal) echo fabrica-runtime ;;
+    terminal | faber) echo fabrica-runtime ;;
     *) echo "fabrica-$1" ;;
   esac
 }
@@ -43,21 +41,14 @@ web_packages() {
   quietly web-packages npm --prefix "$web" ci --no-audit --no-fund
 }
 
-is_debian_image() { [[ " ${DEBIAN_IMAGES[*]} " == *" $1 "* ]]; }
-# The base of a Debian image, by its name.
+# The images that people and agents work in stand on a Debian, each on one of its own with the packages it lists.
+has_base() { [[ -f $(packages_file "$1") ]]; }
 packages_file() { echo "$REPOSITORY/images/$1/packages.txt"; }
 base_tag() { { cat "$(packages_file "$1")"; echo "${BASE_EXCLUDES[*]}"; } | sha256sum | cut -c1-12; }
 base_archive() { echo "$CACHE/base-$(base_tag "$1")/rootfs.tar"; }
 base_image() { echo "localhost/fabrica-base:$(base_tag "$1")"; }
 
-# build_bases: the Debian of images, from packages, once for a list of packages.
-build_bases() {
-  local name
-  for name in "${DEBIAN_IMAGES[@]}"; do
-    build_base "$name"
-  done
-}
-
+# build_base <image>: its Debian, from packages, once for a list of packages.
 build_base() {
   local archive
   archive=$(base_archive "$1")
@@ -69,27 +60,54 @@ build_base() {
   ) 8>"$(dirname "$archive")/lock"
 }
 
+# What images stand on and is not built from our sources.
+fetch_bases() {
+  local name
+  for name in "${PRODUCT_IMAGES[@]}"; do
+    ! has_base "$name" || build_base "$name"
+  done
+  fetch_agent
+}
+
 make_root_file_system() {
-  local pattern
+  local name=$1 archive=$2 pattern
   local -a excludes=()
   for pattern in "${BASE_EXCLUDES[@]}"; do
     excludes+=(--dpkgopt="path-exclude=$pattern")
   done
-  mmdebstrap --quiet --variant=minbase --include="$(paste -sd, "$(packages_file "$1")")" "${excludes[@]}" \
-    bookworm "$2.partial.tar" </dev/null
-  mv "$2.partial.tar" "$2"
+  mmdebstrap --quiet --variant=minbase --include="$(paste -sd, "$(packages_file "$name")")" "${excludes[@]}" \
+    bookworm "$archive.partial.tar" </dev/null
+  mv "$archive.partial.tar" "$archive"
 }
 
 import_base() {
-  local image
-  image=$(base_image "$1")
-  run_buildah inspect --type image "$image" >/dev/null 2>&1 && return
-  local context=$IMAGES/context/base
+  run_buildah inspect --type image "$(base_image "$1")" >/dev/null 2>&1 && return
+  local context=$IMAGES/context/base archive
+  archive=$(base_archive "$1")
   mkdir -p "$context"
   printf 'FROM scratch\nADD rootfs.tar /\n' >"$context/Dockerfile"
-  ln -f "$(base_archive "$1")" "$context/rootfs.tar" 2>/dev/null || cp "$(base_archive "$1")" "$context/rootfs.tar"
-  run_buildah bud --quiet --layers=false --timestamp 0 --tag "$image" "$context" >/dev/null
+  ln -f "$archive" "$context/rootfs.tar" 2>/dev/null || cp "$archive" "$context/rootfs.tar"
+  run_buildah bud --quiet --layers=false --timestamp 0 --tag "$(base_image "$1")" "$context" >/dev/null
   rm -rf "$context"
+}
+
+# The agent's command line, fetched once for a version; the cache outlives clones.
+agent_folder() { echo "$CACHE/agent-$(content_hash "$REPOSITORY/images/faber/agent.lock")"; }
+agent_command() { echo "$(agent_folder)/claude"; }
+
+fetch_agent() {
+  local folder
+  folder=$(agent_folder)
+  mkdir -p "$folder"
+  (
+    flock 8
+    [[ -x $folder/claude ]] || "$REPOSITORY/images/faber/fetch-agent" "$folder"
+  ) 8>"$folder/lock"
+}
+
+add_agent() {
+  fetch_agent
+  ln -f "$(agent_command)" "$1" 2>/dev/null || cp "$(agent_command)" "$1"
 }
 
 image_context() { echo "$IMAGES/context/$1"; }
@@ -101,7 +119,8 @@ prepare_context() {
   rm -rf "$context"
   mkdir -p "$context"
   cp "$REPOSITORY/images/$name/Dockerfile" "$context"
-  if is_debian_image "$name"; then cp "$(packages_file "$name")" "$context"; fi
+  ! has_base "$name" || cp "$(packages_file "$name")" "$context"
+  [[ $name != faber ]] || cp "$REPOSITORY"/images/faber/{agent.lock,fetch-agent} "$context"
   if [[ $name == database ]]; then
     cp "$REPOSITORY/images/$name/"*.sh "$context"
     return
@@ -114,16 +133,20 @@ prepare_context() {
 image_tag() { content_hash "$(image_context "$1")"; }
 
 build_image() {
-  local name=$1
+  local name=$1 tag
   local -a flags=()
   prepare_context "$name"
   [[ ! -f $(archive "$name" "$(image_tag "$name")") ]] || return 0
-  if is_debian_image "$name" && command -v mmdebstrap >/dev/null; then
+  if has_base "$name" && command -v mmdebstrap >/dev/null; then
     build_base "$name"
     import_base "$name"
     flags+=(--build-arg "BASE=$(base_image "$name")")
   fi
-  build_archive "$name" "$(image_tag "$name")" "$(image_context "$name")" "${flags[@]}"
+  tag=$(image_tag "$name")
+  # Not a part of the tag: agent.lock says which it is.
+  [[ $name != faber ]] || add_agent "$(image_context "$name")"
+  build_archive "$name" "$tag" "$(image_context "$name")" "${flags[@]}"
+  rm -f "$(image_context "$name")/claude"
 }
 
 deliver_image() {

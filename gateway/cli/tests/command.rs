@@ -1,0 +1,116 @@
+//! The command against a gateway of the test's own: what it sends, says and returns.
+#![allow(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
+
+use std::process::Output;
+
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use axum::{Json, Router};
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
+
+/// Answers as the gateway does. Every request must carry the token.
+async fn answer(method: Method, uri: Uri, headers: HeaderMap, body: String) -> Response {
+    if headers["authorization"] != "Bearer secret" {
+        let text = json!({"title": "Unauthorized", "detail": "Log in first."});
+        return problem(StatusCode::UNAUTHORIZED, text);
+    }
+    match (method.as_str(), uri.to_string().as_str()) {
+        ("POST", "/run?namespace=demo") if headers["content-type"] == "text/markdown" => {
+            if !body.starts_with("---") {
+                let errors = json!([{"field": "repo", "message": "line 1: repo is required"}]);
+                let text = json!({"title": "Bad Request", "detail": "The plan has errors.", "errors": errors});
+                return problem(StatusCode::BAD_REQUEST, text);
+            }
+            Json(json!({"sessionId": "1", "namespace": "demo", "name": "plan-1", "message": "Taken.", "url": "http://page"}))
+                .into_response()
+        }
+        ("GET", "/api/v1/namespaces/demo/runs/plan-1") => Json(run("Completed")).into_response(),
+        ("GET", "/api/v1/namespaces/demo/runs/bad") => Json(run("Failed")).into_response(),
+        ("GET", path) if path.contains("/messages?after=") => {
+            let message = json!({"seq": 1, "time": "2026-01-01T10:20:30Z", "type": "Finished", "text": "cloned"});
+            Json(json!({"items": [message]})).into_response()
+        }
+        ("POST", "/api/v1/namespaces/demo/runs/plan-1/cancel") => {
+            Json(run("Cancelled")).into_response()
+        }
+        _ => problem(
+            StatusCode::NOT_FOUND,
+            json!({"title": "Not Found", "detail": "This run does not exist."}),
+        ),
+    }
+}
+
+fn run(phase: &str) -> Value {
+    json!({"namespace": "demo", "name": "plan-1", "uid": "1", "spec": {}, "status": {"phase": phase,
+        "conditions": [{"type": "Succeeded", "status": "True", "reason": "Because", "message": "So it is.",
+            "lastTransitionTime": "2026-01-01T00:00:00Z"}]}})
+}
+
+fn problem(status: StatusCode, text: Value) -> Response {
+    (status, Json(text)).into_response()
+}
+
+async fn fabrica(token: &str, arguments: &[&str], input: &str) -> Output {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let serving = tokio::spawn(axum::serve(listener, Router::new().fallback(answer)).into_future());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kubectl-fabrica"))
+        .args(["--url", &url, "--token", token, "--namespace", "demo"])
+        .args(arguments)
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).await.unwrap();
+    let output = child.wait_with_output().await.unwrap();
+    serving.abort();
+    output
+}
+
+fn said(output: &Output) -> (String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (text(&output.stdout), text(&output.stderr))
+}
+
+#[tokio::test]
+async fn a_plan_is_watched_to_its_end() {
+    let output = fabrica("secret", &["run", "-", "--watch"], "---\nrepo: x\n---\n# Do it").await;
+    let (out, error) = said(&output);
+    assert!(output.status.success(), "{error}");
+    assert_eq!(
+        out,
+        "Taken. http://page\n10:20:30 + cloned\nplan-1 completed (Because): So it is.\n"
+    );
+}
+
+#[tokio::test]
+async fn a_plan_with_errors_is_told_field_by_field() {
+    let output = fabrica("secret", &["run", "-"], "# Do it").await;
+    let (_, error) = said(&output);
+    assert!(!output.status.success());
+    assert_eq!(error, "error: The plan has errors.\n  repo: line 1: repo is required\n");
+}
+
+#[tokio::test]
+async fn following_ends_as_the_run_does() {
+    let output = fabrica("secret", &["logs", "--follow", "bad"], "").await;
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).0.ends_with("bad failed (Because): So it is.\n"));
+}
+
+#[tokio::test]
+async fn cancelling_says_so() {
+    let output = fabrica("secret", &["cancel", "plan-1"], "").await;
+    assert_eq!(said(&output).0, "plan-1 is being cancelled.\n");
+}
+
+#[tokio::test]
+async fn refusals_are_told_in_the_gateways_words() {
+    let output = fabrica("wrong", &["cancel", "plan-1"], "").await;
+    assert_eq!(said(&output).1, "error: Log in first.\n");
+    let output = fabrica("secret", &["logs", "nothing", "-f"], "").await;
+    assert_eq!(said(&output).1, "error: This run does not exist.\n");
+}
