@@ -10,7 +10,10 @@ mod cause;
 mod observe;
 mod plan;
 mod queue;
+mod recorded;
 mod report;
+
+pub use recorded::Acknowledgement;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -68,6 +71,7 @@ pub struct Context {
     keys: Keys,
     runtimes: RuntimeClient,
     metrics: Arc<Metrics>,
+    keeper: Acknowledgement,
     pub retry: Retry,
     recorder: Recorder,
     store: OnceLock<Store<Guarded>>,
@@ -90,6 +94,7 @@ impl Context {
         keys: Keys,
         runtimes: RuntimeClient,
         metrics: Arc<Metrics>,
+        keeper: Acknowledgement,
     ) -> Self {
         let reporter = Reporter { controller: "fabrica-operator".to_owned(), instance: None };
         Self {
@@ -99,6 +104,7 @@ impl Context {
             keys,
             runtimes,
             metrics,
+            keeper,
             retry: Retry::default(),
             store: OnceLock::new(),
             admitted: Mutex::default(),
@@ -122,6 +128,13 @@ impl Context {
             i64::try_from(found.count()).unwrap_or(i64::MAX)
         };
         phases.into_iter().map(|(phase, name)| (name, count(phase))).collect()
+    }
+
+    /// The UIDs of all Runs; `None` while nobody knows.
+    pub async fn living(&self) -> Option<Vec<String>> {
+        let store = self.store.get()?;
+        store.wait_until_ready().await.ok()?;
+        Some(store.state().iter().filter_map(|run| run.uid()).collect())
     }
 
     fn runs(&self) -> Vec<Run> {
@@ -169,13 +182,16 @@ async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, Recon
     let now = Utc::now();
     let planned = plan::plan(&observed, &context.defaults, &context.keys.current(), now);
     let applied = apply::apply(&context, &observed, planned).await?;
-    let status = report::report(&observed, &applied, &context.defaults, now);
+    let mut status = report::report(&observed, &applied, &context.defaults, now);
+    let unasked = context.keeper.report(&run, &mut status, now);
+    context.keeper.see(&observed, &status);
     let told = apply::write_status(&context, &run, &status, now).await?;
     if told {
         apply::acknowledge(&context, &observed).await;
         announce::announce(&context, &run, &status).await;
     }
-    Ok(Action::requeue(plan::next_look(&observed, &status, now)))
+    let look = plan::next_look(&observed, &status, now);
+    Ok(Action::requeue(if unasked { look.min(plan::GOING) } else { look }))
 }
 
 /// Runs the controller until told to stop.

@@ -3,6 +3,7 @@
 //! Below stands what others stand on: [`error`], [`message`] (a journal's record as a message), `copy` (rows on the
 //! wire). [`connection::Store`] is the connection; every other module gives it one kind of question.
 
+mod attempts;
 mod checkpoints;
 mod connection;
 mod copy;
@@ -16,6 +17,7 @@ mod retention;
 mod specs;
 mod usage;
 
+pub use attempts::AttemptProgress;
 pub use checkpoints::{CHECKPOINT_BYTES, Checkpoint};
 pub use connection::Store;
 pub use error::StoreError;
