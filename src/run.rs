@@ -7,10 +7,13 @@ mod announce;
 mod apply;
 mod build;
 mod cause;
+mod faber;
+mod money;
 mod observe;
 mod plan;
 mod queue;
 mod report;
+mod usage;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

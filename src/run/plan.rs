@@ -17,6 +17,7 @@ use super::build;
 use super::cause::{self, Ending};
 use super::observe::{Observed, number};
 use super::queue::Place;
+use super::usage::{Allowance, allowance};
 use crate::children::cause::explain;
 use crate::children::state::{container_runs, started_at};
 pub(super) use crate::children::{Applied, Prepared};
@@ -109,6 +110,12 @@ fn intent(
         }
         if open {
             return Intent::Close(cause::gone());
+        }
+        if let Allowance::UsedUp(budget) =
+            allowance(&observed.run.spec, &defaults.agent, &status.attempts)
+        {
+            let message = format!("The budget of ${budget} is used up.");
+            return Intent::Close(Ending::last(Phase::Failed, Reason::BudgetExceeded, message));
         }
     }
     if cancelled {
