@@ -102,6 +102,11 @@ fn of_pod(pod: &Pod) -> Option<Ending> {
     })
 }
 
+/// The pod of an attempt is out of reach for good.
+pub(super) fn lost(reason: Reason, message: &str) -> Ending {
+    Ending::lost(reason, message)
+}
+
 /// The pod of an attempt is not there any more.
 pub(super) fn gone() -> Ending {
     Ending::lost(Reason::PodLost, "The pod is gone: it was deleted, or its node was.")
