@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 fn decided(desired: &str, status: Value, pod: Option<Value>) -> Plan<Prepared> {
     let spec = json!({"plan": "p", "repository": {"url": "https://git.example/a"}, "desiredState": desired,
         "deadlineSeconds": 600, "agent": {"budgetUSD": "1"}});
-    let run = run(spec, status);
+    let run = run(spec, &status);
     let pod = pod.map(|mut pod| {
         pod["metadata"]["uid"] = json!("pod");
         let owner = json!({"apiVersion": "fabrica.dev/v1alpha1", "kind": "Run", "name": "r", "controller": true,
