@@ -46,7 +46,7 @@ pub(super) fn ending(observed: &Observed) -> Option<Ending> {
     told.or_else(|| of_pod(observed.pod.as_ref()?))
 }
 
-fn of_verdict(verdict: &Verdict) -> Ending {
+pub(super) fn of_verdict(verdict: &Verdict) -> Ending {
     let phase = match verdict.outcome {
         Outcome::Completed => Phase::Completed,
         Outcome::Failed => Phase::Failed,

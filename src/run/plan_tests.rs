@@ -4,10 +4,10 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 /// The clock stands at 2026-01-01T01:00:00Z.
-fn decided(desired: &str, status: Value, pod: Option<Value>) -> Plan<Prepared> {
+fn decided(desired: &str, status: &Value, pod: Option<Value>) -> Plan<Prepared> {
     let spec = json!({"plan": "p", "repository": {"url": "https://git.example/a"}, "desiredState": desired,
         "deadlineSeconds": 600, "agent": {"budgetUSD": "1"}});
-    let run = run(spec, &status);
+    let run = run(&spec, status);
     let pod = pod.map(|mut pod| {
         pod["metadata"]["uid"] = json!("pod");
         let owner = json!({"apiVersion": "fabrica.dev/v1alpha1", "kind": "Run", "name": "r", "controller": true,
@@ -61,19 +61,19 @@ fn how_attempts_end(
     #[case] pod: Option<Value>,
     #[case] expected: Option<(Phase, Reason)>,
 ) {
-    assert_eq!(reason(&decided(desired, status, pod)), expected);
+    assert_eq!(reason(&decided(desired, &status, pod)), expected);
 }
 
 #[test]
 fn a_stop_at_the_deadline_is_the_cause() {
     let mut status = attempt(STARTED);
     status["stoppingAt"] = json!("2026-01-01T00:59:30Z");
-    let decided = decided("Running", status, Some(crashed()));
+    let decided = decided("Running", &status, Some(crashed()));
     assert_eq!(reason(&decided), Some((Phase::Failed, Reason::DeadlineExceeded)));
 }
 
 #[test]
 fn an_attempt_is_recorded_before_its_pod_is_made() {
-    assert_eq!(decided("Running", json!({}), None).pod, Step::Keep);
-    assert!(matches!(decided("Running", attempt(None), None).pod, Step::Create(_)));
+    assert_eq!(decided("Running", &json!({}), None).pod, Step::Keep);
+    assert!(matches!(decided("Running", &attempt(None), None).pod, Step::Create(_)));
 }

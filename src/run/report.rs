@@ -147,3 +147,7 @@ fn line(record: &Record) -> Option<Line> {
     };
     Some(Line { time: record.time, kind, text })
 }
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::config::{AgentDefaults, RunDefaults, SessionDefaults};
 
-pub(super) fn run(spec: Value, status: &Value) -> Run {
+pub(super) fn run(spec: &Value, status: &Value) -> Run {
     let metadata = json!({"name": "r", "namespace": "team", "generation": 1,
         "uid": "11111111-2222-3333-4444-555555555555"});
     let object = json!({"apiVersion": "fabrica.dev/v1alpha1", "kind": "Run", "metadata": metadata,

@@ -157,7 +157,7 @@ mod tests {
     fn snapshots(#[case] name: &str, #[case] spec: serde_json::Value) {
         let status = json!({"attempts": [{"number": 1, "podName": "p", "usage": {"inputTokens": 1, "outputTokens": 1,
             "cacheReadTokens": 0, "cacheWriteTokens": 0, "estimatedCostUSD": "0.75"}}]});
-        let mut pod = pod(&run(spec, &status), 2, 60, &defaults(), &KeyDocument::default());
+        let mut pod = pod(&run(&spec, &status), 2, 60, &defaults(), &KeyDocument::default());
         pod.annotations_mut().insert(names::TEMPLATE_HASH.to_owned(), "digest".to_owned());
         insta::assert_yaml_snapshot!(name, pod);
     }
