@@ -123,6 +123,38 @@ reasons! {
     Behind,
     /// There is no database, so nothing is archived.
     NoDatabase,
+    /// The branch is pushed, but its pull request could not be opened.
+    PullRequestFailed,
+    /// The work item could not be read.
+    WorkItemFailed,
+    /// The forge cannot be used: its address, or what is known of it, is not enough.
+    ForgeUnusable,
+    /// The model's service does not take the key.
+    AuthRejected,
+    /// The account at the model's service is empty.
+    CreditExhausted,
+    /// The Run's budget is used up.
+    BudgetExceeded,
+    /// The model was asked as often as the Run allows.
+    MaxTurns,
+    /// The model has no known price.
+    ModelUnpriced,
+    /// The model's service does not know the model.
+    ModelUnknown,
+    /// The image has no agent.
+    AgentMissing,
+    /// A key that the agent needs is not there.
+    CredentialsMissing,
+    /// What the agent was told cannot be.
+    AgentMisconfigured,
+    /// The model's service takes no more for now.
+    RateLimited,
+    /// The model's service does not answer.
+    ModelUnavailable,
+    /// The agent said nothing for too long.
+    AgentHung,
+    /// The runtime knows no such driver.
+    DriverUnknown,
 }
 
 impl Reason {

@@ -234,10 +234,15 @@ pub(crate) fn environment(
 ) -> Vec<EnvVar> {
     let told = told.into_iter().map(|(name, value)| EnvVar {
         name: name.to_owned(),
-        value: Some(value),
+        value: Some(escaped(&value)),
         value_from: None,
     });
     told.chain(own.into_iter().flatten().map(variable)).collect()
+}
+
+/// The kubelet expands `$(NAME)` in values; what we tell is meant as it stands, and plans are full of that.
+fn escaped(value: &str) -> String {
+    value.replace("$(", "$$(")
 }
 
 fn variable(variable: &EnvironmentVariable) -> EnvVar {
@@ -270,17 +275,21 @@ fn source(source: &VariableSource) -> EnvVarSource {
 pub(crate) fn secrets(references: &[(Option<&SecretReference>, &str)]) -> Vec<EnvFromSource> {
     references
         .iter()
-        .filter_map(|(reference, prefix)| {
-            Some(EnvFromSource {
-                prefix: Some((*prefix).to_owned()),
-                secret_ref: Some(SecretEnvSource {
-                    name: reference.as_ref()?.name.clone(),
-                    optional: None,
-                }),
-                config_map_ref: None,
-            })
-        })
+        .filter_map(|(reference, prefix)| Some(secret(&reference.as_ref()?.name, prefix, None)))
         .collect()
+}
+
+/// A Secret that need not be there.
+pub(crate) fn optional_secret(name: &str, prefix: &str) -> EnvFromSource {
+    secret(name, prefix, Some(true))
+}
+
+fn secret(name: &str, prefix: &str, optional: Option<bool>) -> EnvFromSource {
+    EnvFromSource {
+        prefix: Some(prefix.to_owned()),
+        secret_ref: Some(SecretEnvSource { name: name.to_owned(), optional }),
+        config_map_ref: None,
+    }
 }
 
 fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {

@@ -1,12 +1,13 @@
 //! How an attempt ended, and whether another follows. Pure.
 
 use chrono::{DateTime, Utc};
-use fabrica_crds::run::{Attempt, INFRASTRUCTURE_RETRIES, Phase};
+use fabrica_crds::run::{Attempt, INFRASTRUCTURE_RETRIES, Phase, Usage};
 use fabrica_crds::{Reason, RunSpec};
 use fabrica_protocol::run::{Entry, Outcome, Verdict};
 use k8s_openapi::api::core::v1::Pod;
 
 use super::observe::Observed;
+use super::usage;
 use crate::children::state::{has_ended, terminated};
 
 /// How an attempt ended.
@@ -18,12 +19,16 @@ pub(super) struct Ending {
     /// Whether another attempt may end otherwise.
     pub(super) again: bool,
     pub(super) commit: Option<String>,
+    pub(super) pull_request_url: Option<String>,
+    /// What its models were used for, when the verdict says it.
+    pub(super) usage: Option<Usage>,
 }
 
 impl Ending {
     /// One that nothing follows.
     pub(super) fn last(phase: Phase, reason: Reason, message: impl Into<String>) -> Self {
-        Self { phase, reason, message: message.into(), again: false, commit: None }
+        let (message, again) = (message.into(), false);
+        Self { phase, reason, message, again, commit: None, pull_request_url: None, usage: None }
     }
 
     /// One that was not the plan's fault.
@@ -41,18 +46,34 @@ pub(super) fn ending(observed: &Observed) -> Option<Ending> {
     told.or_else(|| of_pod(observed.pod.as_ref()?))
 }
 
-fn of_verdict(verdict: &Verdict) -> Ending {
+pub(super) fn of_verdict(verdict: &Verdict) -> Ending {
     let phase = match verdict.outcome {
         Outcome::Completed => Phase::Completed,
         Outcome::Failed => Phase::Failed,
         Outcome::Cancelled => Phase::Cancelled,
     };
+    let (reason, message) = match Reason::named(&verdict.reason) {
+        Some(reason) => (reason, verdict.message.clone()),
+        // A runtime of another version: its word stands in the message, and its outcome decides.
+        None => (unnamed(phase), format!("{}: {}", verdict.reason, verdict.message)),
+    };
     Ending {
         phase,
-        reason: Reason::named(&verdict.reason).unwrap_or(Reason::ContainerCrashed),
-        message: verdict.message.clone(),
+        reason,
+        message,
         again: verdict.again && phase == Phase::Failed,
         commit: verdict.commit.clone(),
+        pull_request_url: verdict.pull_request_url.clone(),
+        usage: verdict.usage.as_ref().map(usage::of),
+    }
+}
+
+/// What a verdict with a reason that we do not know comes to.
+const fn unnamed(phase: Phase) -> Reason {
+    match phase {
+        Phase::Completed => Reason::Succeeded,
+        Phase::Cancelled => Reason::Cancelled,
+        _ => Reason::AgentFailed,
     }
 }
 
@@ -81,6 +102,11 @@ fn of_pod(pod: &Pod) -> Option<Ending> {
     })
 }
 
+/// The pod of an attempt is out of reach for good.
+pub(super) fn lost(reason: Reason, message: &str) -> Ending {
+    Ending::lost(reason, message)
+}
+
 /// The pod of an attempt is not there any more.
 pub(super) fn gone() -> Ending {
     Ending::lost(Reason::PodLost, "The pod is gone: it was deleted, or its node was.")
@@ -91,7 +117,8 @@ pub(super) fn follows(ending: &Ending, former: &[Attempt], spec: &RunSpec) -> bo
     /// As many as the status lists.
     const ATTEMPTS: usize = 15;
     let is_agents = |cause: &str| {
-        [Reason::AgentFailed, Reason::OOMKilled].iter().any(|reason| reason.as_str() == cause)
+        let agents = [Reason::AgentFailed, Reason::OOMKilled, Reason::AgentHung];
+        agents.iter().any(|reason| reason.as_str() == cause)
     };
     let causes = former.iter().filter_map(|attempt| attempt.cause.as_deref());
     let agents = is_agents(ending.reason.as_str());

@@ -9,10 +9,10 @@ use fabrica_crds::{Reason, RunStatus, names};
 use fabrica_protocol::run::{Entry, Record};
 use kube::ResourceExt;
 
-use super::build;
 use super::cause::{self, Ending};
 use super::observe::{Observed, number};
 use super::plan::{Applied, Intent, Plan, own_pod};
+use super::{build, faber, usage};
 use crate::children::Outcome;
 use crate::children::cause::{Stage, explain};
 use crate::children::messages::{self, Line};
@@ -34,6 +34,7 @@ pub(super) fn report(
     }
     status.branch = Some(build::branch(&observed.run));
     status.messages = messages::told(&before.messages, observed.records().iter().filter_map(line));
+    status.faber = faber::after(before.faber.as_ref(), observed.records());
     let (phase, truth, reason, message) = match &plan.intent {
         Intent::Queue(position) => {
             let limit = defaults.per_namespace;
@@ -47,11 +48,11 @@ pub(super) fn report(
             if matches!(plan.intent, Intent::Stop(_)) {
                 status.stopping_at.get_or_insert_with(|| to_kubernetes(now));
             }
-            open(observed, &mut status);
+            open(observed, &plan.intent, &mut status);
             going(observed, &plan.outcome)
         }
         Intent::Close(ending) => {
-            open(observed, &mut status);
+            open(observed, &plan.intent, &mut status);
             close(observed, &mut status, ending, now)
         }
         Intent::Rest => return status,
@@ -66,9 +67,12 @@ pub(super) fn report(
     status
 }
 
-/// The pod that stands is the last attempt.
-fn open(observed: &Observed, status: &mut RunStatus) {
-    let Some(pod) = own_pod(observed) else { return };
+/// The pod that stands, or that the next pass makes, is the last attempt.
+fn open(observed: &Observed, intent: &Intent, status: &mut RunStatus) {
+    let pod = own_pod(observed);
+    if pod.is_none() && *intent != Intent::Go {
+        return;
+    }
     let number = number(status);
     if status.attempts.len() < number {
         status.attempts.push(Attempt {
@@ -78,8 +82,14 @@ fn open(observed: &Observed, status: &mut RunStatus) {
         });
     }
     if let Some(last) = status.attempts.last_mut() {
-        last.started_at = started_at(pod).map(to_kubernetes);
+        last.started_at = pod.and_then(started_at).map(to_kubernetes).or(last.started_at.take());
+        let used = observed.records().iter().rev().find_map(|record| match &record.entry {
+            Entry::Usage(told) => Some(usage::of(told)),
+            _ => None,
+        });
+        last.usage = used.or(last.usage.take());
     }
+    status.usage = usage::total(&status.attempts);
 }
 
 /// The last attempt has ended, and perhaps the Run.
@@ -93,8 +103,10 @@ fn close(
     if let Some(last) = status.attempts.last_mut().filter(|last| last.finished_at.is_none()) {
         last.finished_at = Some(to_kubernetes(now));
         last.cause = Some(ending.reason.to_string());
+        last.usage = ending.usage.clone().or(last.usage.take());
         former.pop();
     }
+    status.usage = usage::total(&status.attempts);
     let spec = &observed.run.spec;
     let cancelled = status.stopping_at.is_some();
     let left = cause::used(&status.attempts, now).num_seconds() < spec.deadline_seconds;
@@ -104,6 +116,7 @@ fn close(
         return (Phase::Pending, Truth::Unknown, ending.reason, message);
     }
     status.commit.clone_from(&ending.commit);
+    status.pull_request_url.clone_from(&ending.pull_request_url);
     let truth = (ending.phase == Phase::Completed).into();
     (ending.phase, truth, ending.reason, ending.message.clone())
 }
@@ -126,8 +139,15 @@ fn line(record: &Record) -> Option<Line> {
             (MessageType::Started, format!("{name}: {input}"))
         }
         Entry::ToolFinished { failed: true, output, .. } => (MessageType::Failed, output.clone()),
-        Entry::ToolFinished { .. } => return None,
+        Entry::Phase { phase, status, message } => {
+            (MessageType::Progress, faber::step(*phase, *status, message))
+        }
+        Entry::ToolFinished { .. } | Entry::Todos { .. } | Entry::Usage(_) => return None,
         Entry::Ended(verdict) => (MessageType::Notice, verdict.message.clone()),
     };
     Some(Line { time: record.time, kind, text })
 }
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

@@ -119,6 +119,12 @@ fn told(entry: &Entry) -> (MessageType, String) {
     match entry {
         Entry::Step { kind: EventType::Failed, text, .. } => (MessageType::Error, text.clone()),
         Entry::Step { text, .. } | Entry::Said { text } => (MessageType::Progress, text.clone()),
+        Entry::Phase { phase, status, message } => (
+            MessageType::Progress,
+            format!("{phase:?} {status:?}. {message}").trim_end().to_owned(),
+        ),
+        Entry::Todos { .. } => (MessageType::Progress, "The list of things to do".to_owned()),
+        Entry::Usage(_) => (MessageType::Progress, "What was used until now".to_owned()),
         Entry::ToolStarted { input, .. } => (MessageType::Progress, input.clone()),
         Entry::ToolFinished { output, .. } => (MessageType::Progress, output.clone()),
         Entry::Ended(verdict) => match verdict.outcome {
