@@ -4,7 +4,7 @@
 PRODUCT_IMAGES=(operator gateway runtime terminal)
 PROFILE=${PROFILE:-dev}
 # What a base image does not need, a third of its size.
-BASE_EXCLUDES=(/usr/share/doc/* /usr/share/man/* /usr/share/locale/*)
+BASE_EXCLUDES=('/usr/share/doc/*' '/usr/share/man/*' '/usr/share/locale/*')
 
 binary_name() {
   case $1 in
