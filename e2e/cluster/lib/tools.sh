@@ -74,9 +74,10 @@ compile_node() {
 # beside it.
 compile_gitea() {
   local folder=${1%/*} module part
-  module=$(cd "$SOURCES/gitea" && go list -m -f '{{.Dir}}' code.gitea.io/gitea)
   (cd "$SOURCES/gitea" && nice -n 10 go build -trimpath -tags "sqlite sqlite_unlock_notify" \
     -ldflags "-s -w -X main.Version=$GITEA_VERSION" -o "$1/gitea" code.gitea.io/gitea)
+  # Known once the build has fetched it.
+  module=$(cd "$SOURCES/gitea" && go list -m -f '{{.Dir}}' code.gitea.io/gitea)
   for part in templates options public; do
     rm -rf "${folder:?}/$part"
     cp -r --no-preserve=mode "$module/$part" "$folder"

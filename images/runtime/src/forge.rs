@@ -209,12 +209,16 @@ impl Forge {
         Ok(WorkItem { number, title: item.title, body: item.body.unwrap_or_default() })
     }
 
-    /// The pull request of a branch: a new one, or the one that is open. Opening twice is opening once.
-    pub async fn open(&self, proposal: &Proposal<'_>) -> Result<PullRequest, ForgeError> {
+    /// The pull request of a branch: a new one, or the one that is open. Opening twice is opening once. None for the
+    /// default branch, which a forge makes of the first one that it gets.
+    pub async fn open(&self, proposal: &Proposal<'_>) -> Result<Option<PullRequest>, ForgeError> {
         let base = match proposal.base {
             Some(base) => base.to_owned(),
             None => self.default_branch().await?,
         };
+        if base == proposal.branch {
+            return Ok(None);
+        }
         let body = self.kind.creation(proposal, &base);
         let address = format!("{}/pulls", self.address);
         let found = match self.http.ask(Method::POST, &address, Some(&body)).await {
@@ -223,7 +227,7 @@ impl Forge {
             }
             answered => answered?,
         };
-        checked(found)
+        checked(found).map(Some)
     }
 
     /// Gives a pull request labels; those that it did not get, for the repository has none of that name.

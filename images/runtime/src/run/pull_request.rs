@@ -13,6 +13,7 @@ const STEP: &str = "pullRequest";
 const TITLE_CHARACTERS: usize = 200;
 /// What a commit and a pull request are called when nobody said.
 const UNTITLED: &str = "Fabrica Run";
+const NO_BASE: &str = "There is no pull request: the repository had no commits, so there is nothing to compare the branch to.";
 const CUT: &str = "\n… (cut)";
 
 /// What was worked on.
@@ -75,8 +76,7 @@ pub(super) async fn open(
     let forge = match forge {
         Ok(forge) if change.has_base => forge,
         Ok(_) => {
-            let text = "There is no pull request: the repository had no commits, so there is nothing to compare the branch to.";
-            steps.tell(STEP, EventType::Notice, text);
+            steps.tell(STEP, EventType::Notice, NO_BASE);
             return Ok(None);
         }
         Err(unknown) => {
@@ -95,7 +95,11 @@ pub(super) async fn open(
         draft: change.config.draft,
     };
     match forge.open(&proposal).await {
-        Ok(opened) => {
+        Ok(None) => {
+            step.finish(NO_BASE);
+            Ok(None)
+        }
+        Ok(Some(opened)) => {
             for text in label(&forge, opened.number, &change.config.labels).await {
                 step.notice(text);
             }

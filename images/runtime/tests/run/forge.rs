@@ -14,6 +14,9 @@ use crate::support::UID;
 
 const WORK: &str = "# The plan\n\n```sh\ndate +%N > work\n```\n";
 
+/// The name of a repository without commits.
+const EMPTY: &str = "empty";
+
 /// A repository of a forge.
 struct Lab {
     kind: &'static str,
@@ -39,7 +42,8 @@ impl Lab {
         let all = gitea.token.clone();
         let git_token = gitea.new_token("write:repository,write:issue").await;
         let lab = Self { kind: "gitea", url, api, path, token: all, git_token: git_token.clone() };
-        let repository = json!({"name": name, "auto_init": true, "default_branch": "main"});
+        let filled = name != EMPTY;
+        let repository = json!({"name": name, "auto_init": filled, "default_branch": "main"});
         let address = format!("{}/user/repos", lab.api);
         lab.ask(reqwest::Method::POST, &address, &repository).await;
         lab.post("/labels", &json!({"name": "bot", "color": "#00aabb"})).await;
@@ -126,6 +130,7 @@ async fn a_real_gitea() {
     drafts_and_labels_are_asked_for(&Lab::gitea(&gitea, "two").await).await;
     a_work_item_is_material(&Lab::gitea(&gitea, "three").await).await;
     a_token_that_is_refused_is_told_and_not_shown(&Lab::gitea(&gitea, "four").await).await;
+    the_first_branch_has_nothing_to_be_compared_to(&Lab::gitea(&gitea, EMPTY).await).await;
 }
 
 async fn a_branch_gets_one_pull_request(lab: &Lab) {
@@ -213,6 +218,16 @@ async fn a_token_that_is_refused_is_told_and_not_shown(lab: &Lab) {
     let all = serde_json::to_string(&end.records).unwrap();
     assert!([PASSWORD, &lab.git_token, TOKEN, "c4nary"].iter().all(|secret| !all.contains(secret)));
     assert_eq!(lab.pulls("all").await.len(), 0);
+}
+
+async fn the_first_branch_has_nothing_to_be_compared_to(lab: &Lab) {
+    for attempt in ["1", "2"] {
+        let end = lab.run(WORK, &[("FABRICA_RUN_ATTEMPT", attempt)]).await;
+        assert_eq!(end.verdict.reason, "Succeeded", "{:?}", end.verdict);
+        assert_eq!(end.verdict.pull_request_url, None);
+        let all = [told(&end, EventType::Notice), told(&end, EventType::Finished)].concat();
+        assert!(all.len() == 1 && all[0].contains("no commits"), "{all:?}");
+    }
 }
 
 fn trouble(status: u16) -> Trouble {
