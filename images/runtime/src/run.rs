@@ -166,11 +166,11 @@ impl Attempt<'_> {
         let item = work_item::fetch(&forge, &self.settings.forge, self.steps).await?;
         let (uid, title) = (branch.uid, self.settings.title.as_deref());
         let task = Task { uid, title, plan, item: item.as_ref() };
-        let title = task.title();
         start::install(self.config, self.steps, self.activity).await;
         write_plan(&self.config.workspace.join("plan.md"), &work_item::join(plan, task.item))?;
         ready();
         self.drive(driver).await?;
+        let title = task.title(None);
         let Some(commit) = verify::commit(&git, &branch, &begun, &title, self.steps).await? else {
             return Ok(Ending::NoChanges);
         };

@@ -28,10 +28,10 @@ pub(super) struct Task<'a> {
 }
 
 impl Task<'_> {
-    /// One line: the Run's title, the plan's first heading, or the work item's title.
-    pub(super) fn title(&self) -> String {
+    /// One line: the agent's words, the Run's title, the plan's first heading, or the work item's title.
+    pub(super) fn title(&self, told: Option<&str>) -> String {
         let item = self.item.map(|item| item.title.as_str());
-        let candidates = [self.title, self.plan.and_then(heading), item];
+        let candidates = [told, self.title, self.plan.and_then(heading), item];
         let found = candidates.into_iter().flatten().map(line).find(|title| !title.is_empty());
         found.unwrap_or_else(|| UNTITLED.to_owned())
     }
@@ -203,9 +203,10 @@ mod tests {
         #[case] expected: &str,
     ) {
         let item = item();
-        assert_eq!(task(title, plan, Some(&item)).title(), expected);
-        let alone = task(title, plan, None).title();
+        assert_eq!(task(title, plan, Some(&item)).title(None), expected);
+        let alone = task(title, plan, None).title(None);
         assert!(alone == expected || alone == UNTITLED);
+        assert_eq!(task(title, plan, None).title(Some("Done\n")), "Done");
     }
 
     #[test]
