@@ -101,9 +101,11 @@ async fn answer(State(root): State<Arc<PathBuf>>, request: Request) -> Response 
             .unwrap();
     }
     let (parts, body) = request.into_parts();
-    let Ok(body) = axum::body::to_bytes(body, REQUEST_BYTES).await else {
+    // Heard to the end in any case: an answer to half a request may not be read.
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    if body.len() > REQUEST_BYTES {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
-    };
+    }
     let header = |name: &str| parts.headers.get(name).map_or("", |value| value.to_str().unwrap());
     let mut backend = tokio::process::Command::new("git")
         .arg("http-backend")
