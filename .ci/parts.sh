@@ -19,7 +19,11 @@ part_lints() { cargo clippy --workspace --all-targets --locked -- --deny warning
 
 # Every build is one of the whole workspace: cargo unites the features of the packages it is told to build, and another
 # choice of packages would build their dependencies again.
-part_unit() { cargo test --workspace --locked --no-fail-fast; }
+# A real forge belongs to the runtime's tests.
+part_unit() {
+  build_tool gitea
+  FABRICA_TEST_GITEA=$(tool_path gitea) cargo test --workspace --locked --no-fail-fast
+}
 
 # What is generated from the types and committed: manifests, reference, OpenAPI, the page's types.
 part_generated() {

@@ -23,7 +23,7 @@ pub struct Record {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Entry {
-    /// A step of ours: `identity`, `clone`, `dependencies`, `agent`, `verify`, `push`.
+    /// A step of ours: `identity`, `clone`, `workItem`, `dependencies`, `agent`, `verify`, `push`, `pullRequest`.
     Step {
         step: String,
         #[serde(rename = "type")]
@@ -61,6 +61,9 @@ pub struct Verdict {
     /// The commit that the branch's remote ref was seen to equal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
+    /// Where people find the pull request, at most 512 bytes of ASCII that begin with `http://` or `https://`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_request_url: Option<String>,
 }
 
 /// What became of an attempt.
@@ -107,6 +110,7 @@ mod tests {
             again: true,
             branch: None,
             commit: None,
+            pull_request_url: None,
         };
         let entries = [
             (

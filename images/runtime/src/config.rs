@@ -1,5 +1,6 @@
 //! The environment, read once and never again. What shells get is decided here.
 
+mod forge;
 mod run;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use fabrica_protocol::runtime::PORT;
 
+pub use forge::{ForgeConfig, Token};
 pub use run::{PlanSource, RunConfig};
 
 use crate::terminal::socket::Timing;
@@ -17,6 +19,9 @@ use crate::terminal::socket::Timing;
 /// Credentials that shells get under their own names.
 const CREDENTIALS: [&str; 4] =
     ["GITHUB_TOKEN", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"];
+
+/// Forges take a token as the password of any user; this name is the one that all of them accept.
+pub(crate) const TOKEN_USER: &str = "x-access-token";
 
 /// Between the upgrade and HELLO.
 const HELLO_MILLISECONDS: u64 = 5_000;
@@ -133,8 +138,7 @@ impl Config {
 fn login(text: &impl Fn(&str) -> Option<String>) -> Login {
     let Some(secret) = text("FABRICA_REPOSITORY_SECRET") else { return Login::None };
     if let Some(token) = text("FABRICA_REPOSITORY_token") {
-        // Forges take a token as the password of any user; this name is the one that all of them accept.
-        return Login::Basic { username: "x-access-token".to_owned(), password: token };
+        return Login::Basic { username: TOKEN_USER.to_owned(), password: token };
     }
     match (text("FABRICA_REPOSITORY_username"), text("FABRICA_REPOSITORY_password")) {
         (Some(username), Some(password)) => Login::Basic { username, password },

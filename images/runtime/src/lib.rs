@@ -5,6 +5,7 @@ pub mod children;
 pub mod config;
 pub mod credential;
 pub mod files;
+pub mod forge;
 pub mod http;
 pub mod idle;
 pub mod journal;

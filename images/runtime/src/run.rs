@@ -12,10 +12,12 @@ mod handle;
 pub mod journal;
 mod output;
 mod plan;
+mod pull_request;
 mod push;
 mod script;
 mod verdict;
 mod verify;
+mod work_item;
 
 use std::convert::Infallible;
 use std::io::Write;
@@ -30,11 +32,13 @@ use tokio_util::sync::CancellationToken;
 use self::driver::{Driver, Place};
 use self::git::Git;
 pub use self::handle::{Interrupt, Run};
+use self::pull_request::{Change, Task};
 use self::script::Script;
 use self::verdict::Ending;
 use crate::children;
 use crate::config::{Config, Repository, RunConfig};
 use crate::credential::redact;
+use crate::forge::{Forge, Unknown};
 use crate::idle::Activity;
 use crate::journal::Journal;
 use crate::start::{self, StartError};
@@ -113,7 +117,7 @@ async fn attempt(
         let message = format!("This runtime has no driver {}: it has script.", settings.driver);
         return misconfigured("agent", "DriverUnknown", message);
     }
-    let made = plan::load(&settings.plan).and_then(|text| Ok((Script::new(&text)?, text)));
+    let made = plan::load(settings).and_then(|text| Ok((Script::new(text.as_deref())?, text)));
     let (mut driver, plan) = match made {
         Ok(made) => made,
         Err(error) => return Ending::Plan(crate::chain(&error)),
@@ -122,7 +126,7 @@ async fn attempt(
     let ending = tokio::select! {
         biased;
         interrupt = run.interrupted() => Ending::Interrupted(interrupt),
-        ending = attempt.work(&mut driver, &plan, ready) => ending.unwrap_or_else(|ending| ending),
+        ending = attempt.work(&mut driver, plan.as_deref(), ready) => ending.unwrap_or_else(|ending| ending),
     };
     if let Some(unfinished) = driver.stop(&attempt.place()).await {
         run.journal.write(unfinished);
@@ -145,11 +149,11 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// From the clone to the push; `Err` when it ended before.
+    /// From the clone to the pull request; `Err` when it ended before.
     async fn work(
         &self,
         driver: &mut impl Driver,
-        plan: &str,
+        plan: Option<&str>,
         ready: impl Fn(),
     ) -> Result<Ending, Ending> {
         let login =
@@ -158,18 +162,38 @@ impl Attempt<'_> {
         let branch = branch::Branch { name: &self.settings.branch, uid: &self.config.session_id };
         let begun = branch.take(&git, self.steps).await?;
         drop(login);
+        let forge = self.forge()?;
+        let item = work_item::fetch(&forge, &self.settings.forge, self.steps).await?;
+        let (uid, title) = (branch.uid, self.settings.title.as_deref());
+        let task = Task { uid, title, plan, item: item.as_ref() };
         start::install(self.config, self.steps, self.activity).await;
-        write_plan(&self.config.workspace.join("plan.md"), plan)?;
+        write_plan(&self.config.workspace.join("plan.md"), &work_item::join(plan, task.item))?;
         ready();
         self.drive(driver).await?;
-        let title = self.settings.title.as_deref().unwrap_or("Fabrica Run");
-        let Some(commit) = verify::commit(&git, &branch, &begun, title, self.steps).await? else {
+        let title = task.title(None);
+        let Some(commit) = verify::commit(&git, &branch, &begun, &title, self.steps).await? else {
             return Ok(Ending::NoChanges);
         };
         // The repository's own filters may have run once more.
         end_everything().await?;
         push::push(&git, &branch, &begun, &commit, self.steps).await?;
-        Ok(Ending::Pushed { branch: branch.name.to_owned(), commit })
+        let change = Change {
+            repository: self.repository,
+            config: &self.settings.forge,
+            branch: branch.name,
+            commit: &commit,
+            has_base: begun.base.is_some(),
+            title: &title,
+            body: &task.body(None),
+        };
+        let pull_request = pull_request::open(forge, &change, self.steps).await?;
+        Ok(Ending::Pushed { branch: branch.name.to_owned(), commit, pull_request })
+    }
+
+    fn forge(&self) -> Result<Result<Forge, Unknown>, Ending> {
+        Forge::of(self.repository, &self.settings.forge).map_err(|error| {
+            misconfigured("pullRequest", "ForgeUnusable", format!("{}.", crate::chain(&error)))
+        })
     }
 
     fn place(&self) -> Place<'_> {

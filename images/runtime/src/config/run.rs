@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::forge::{self, ForgeConfig};
+
 /// A Run's own deadline stands in its object; this one holds where nobody said any.
 const SECONDS: u64 = 3_600;
 /// How long the verdict is kept for an operator that does not come: longer than one that is being replaced takes.
@@ -21,6 +23,8 @@ pub struct RunConfig {
     /// The subject of a commit of ours.
     pub title: Option<String>,
     pub plan: PlanSource,
+    /// Where the pull request is opened.
+    pub forge: ForgeConfig,
     /// How long the verdict waits to be acknowledged.
     pub linger: Duration,
 }
@@ -52,6 +56,7 @@ pub(super) fn read(text: &impl Fn(&str) -> Option<String>) -> Option<RunConfig> 
         title: text("FABRICA_RUN_TITLE"),
         plan: text("FABRICA_RUN_PLAN")
             .map_or_else(|| PlanSource::File(plan_file()), PlanSource::Text),
+        forge: forge::read(text),
         linger: seconds("FABRICA_LINGER_SECONDS", LINGER_SECONDS),
     })
 }

@@ -46,7 +46,8 @@ struct Running {
 }
 
 impl Script {
-    pub(super) fn new(plan: &str) -> Result<Self, PlanError> {
+    pub(super) fn new(plan: Option<&str>) -> Result<Self, PlanError> {
+        let plan = plan.ok_or(PlanError::WorkItemAlone)?;
         let blocks: VecDeque<String> = plan::blocks(plan).into();
         if blocks.is_empty() {
             return Err(PlanError::NoBlocks);
