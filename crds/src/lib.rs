@@ -5,7 +5,12 @@
 
 pub mod condition;
 pub mod names;
+pub mod parts;
+mod rules;
+pub mod run;
+mod schema;
 pub mod session;
 pub mod time;
 
+pub use run::{Run, RunSpec, RunStatus};
 pub use session::{Session, SessionSpec, SessionStatus};

@@ -1,4 +1,4 @@
-//! Labels, annotations and the names of a Session's children.
+//! Labels, annotations and the names of children.
 
 /// Who manages an object: every child of ours carries it with the value [`MANAGER`].
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
@@ -8,7 +8,11 @@ pub const MANAGER: &str = "fabrica";
 pub const SESSION_ID: &str = "fabrica.dev/session-id";
 /// The name of the Session a child belongs to: by it a retained volume is found again.
 pub const SESSION_NAME: &str = "fabrica.dev/session-name";
-/// The Session's mode, in lower case.
+/// The UID of the Run a child belongs to.
+pub const RUN_ID: &str = "fabrica.dev/run-id";
+/// The name of the Run a child belongs to.
+pub const RUN_NAME: &str = "fabrica.dev/run-name";
+/// The Session's mode, in lower case; of a Run `run`.
 pub const MODE: &str = "fabrica.dev/mode";
 /// The hash of the template a pod was made from.
 pub const TEMPLATE_HASH: &str = "fabrica.dev/template-hash";
@@ -30,4 +34,21 @@ pub fn volume_claim(session: &str) -> String {
 /// The network policy of a Session.
 pub fn network_policy(session: &str) -> String {
     format!("{session}-session")
+}
+
+/// The pod of one attempt of a Run.
+pub fn run_pod(run: &str, attempt: usize) -> String {
+    format!("{run}-run-{attempt}")
+}
+
+/// The network policy of a Run.
+pub fn run_network_policy(run: &str) -> String {
+    format!("{run}-run")
+}
+
+/// The branch of a Run that names none.
+pub fn run_branch(uid: &str) -> String {
+    /// Enough that two Runs of one repository do not meet.
+    const CHARACTERS: usize = 8;
+    format!("fabrica/{}", uid.get(..CHARACTERS).unwrap_or(uid))
 }

@@ -1,11 +1,11 @@
 //! Session: a workspace pod in which people work.
 
-mod schema;
 mod spec;
 mod status;
 
-pub use spec::{
-    ConfigMapKey, EnvironmentVariable, GitIdentity, Mode, OperatingMode, PodTemplate, Repository,
-    SecretKey, SecretReference, Session, SessionSpec, VariableSource, Workspace,
+pub use crate::parts::{
+    ConfigMapKey, EnvironmentVariable, GitIdentity, Message, MessageType, PodTemplate, Repository,
+    SecretKey, SecretReference, VariableSource, messages,
 };
-pub use status::{CONDITIONS, Message, MessageType, Phase, SessionStatus, messages};
+pub use spec::{Mode, OperatingMode, Session, SessionSpec, Workspace};
+pub use status::{CONDITIONS, Phase, SessionStatus};

@@ -7,7 +7,7 @@
     reason = "tests: calls read like manifests"
 )]
 
-use fabrica_crds::Session;
+use fabrica_crds::{Run, Session};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -16,13 +16,30 @@ fn session(spec: Value) -> Value {
         "metadata": {"name": "one", "namespace": "demo"}, "spec": spec})
 }
 
+/// A Run that has what every Run needs, and these fields.
+fn run(fields: Value) -> Value {
+    let mut spec = json!({"plan": "# Do it", "repository": {"url": "https://host/x"}});
+    for (name, value) in fields.as_object().unwrap() {
+        spec[name] = value.clone();
+    }
+    // As the API server defaults and prunes: null is absent.
+    spec.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    json!({"apiVersion": "fabrica.dev/v1alpha1", "kind": "Run",
+        "metadata": {"name": "one", "namespace": "demo"}, "spec": spec})
+}
+
 /// The messages of the rules that the object breaks, when created or, with `before`, when changed.
 fn broken(object: &Value, before: Option<&Value>) -> Vec<String> {
-    let parse = |object: &Value| serde_json::from_value::<Session>(object.clone()).unwrap();
-    let outcome = match before {
-        None => parse(object).validate_cel(),
-        Some(before) => parse(object).validate_cel_update(&parse(before)),
-    };
+    macro_rules! outcome {
+        ($kind:ty) => {{
+            let parse = |object: &Value| serde_json::from_value::<$kind>(object.clone()).unwrap();
+            match before {
+                None => parse(object).validate_cel(),
+                Some(before) => parse(object).validate_cel_update(&parse(before)),
+            }
+        }};
+    }
+    let outcome = if object["kind"] == "Run" { outcome!(Run) } else { outcome!(Session) };
     outcome.err().map(|errors| errors.to_string()).into_iter().collect()
 }
 
@@ -78,6 +95,69 @@ fn what_must_not_change_is_refused(
 }
 
 #[rstest]
+#[case::no_plan(json!({"plan": null}), "exactly one of spec.plan and spec.planRef")]
+#[case::two_plans(json!({"planRef": {"name": "plans", "key": "a"}}), "exactly one of spec.plan and spec.planRef")]
+#[case::title(json!({"title": "a\nb"}), "spec.title must be one line")]
+#[case::branch_space(json!({"branch": "a b"}), "spec.branch must not hold spaces")]
+#[case::branch_dots(json!({"branch": "a..b"}), "spec.branch must not be '@'")]
+#[case::branch_option(json!({"branch": "-a"}), "spec.branch must not begin")]
+#[case::base(json!({"repository": {"url": "https://h/x", "branch": "a..b"}}), "repository.branch")]
+#[case::user(json!({"repository": {"url": "https://me:pw@host/x"}}), "secretRef")]
+#[case::reserved(json!({"env": [{"name": "FABRICA_X", "value": "x"}]}), "Fabrica sets them")]
+#[case::our_label(json!({"podTemplate": {"labels": {"fabrica.dev/run-id": "x"}}}), "podTemplate")]
+fn a_broken_rule_of_a_run_names_field_and_fix(#[case] fields: Value, #[case] mentions: &str) {
+    let messages = broken(&run(fields), None);
+    assert!(messages.iter().any(|message| message.contains(mentions)), "{messages:?}");
+}
+
+#[rstest]
+#[case::least(json!({}))]
+#[case::reference(json!({"plan": null, "planRef": {"name": "plans", "key": "a"}}))]
+#[case::branch(json!({"branch": "feature/one-2_3.4", "title": "Do it: now"}))]
+fn a_kept_rule_of_a_run_says_nothing(#[case] fields: Value) {
+    assert_eq!(broken(&run(fields), None), Vec::<String>::new());
+}
+
+#[rstest]
+#[case::plan(json!({}), json!({"plan": "another"}), "spec.plan never changes: make a new Run")]
+#[case::other_plan(json!({}), json!({"plan": null, "planRef": {"name": "a", "key": "b"}}), "spec.plan never changes")]
+#[case::plan_ref(json!({"plan": null, "planRef": {"name": "a", "key": "b"}}), json!({"plan": null, "planRef": {"name": "a", "key": "c"}}), "spec.planRef")]
+#[case::title(json!({}), json!({"title": "a"}), "spec.title")]
+#[case::repository(json!({}), json!({"repository": {"url": "https://host/y"}}), "spec.repository")]
+#[case::branch(json!({"branch": "a"}), json!({}), "spec.branch")]
+#[case::image(json!({}), json!({"image": "a"}), "spec.image")]
+#[case::pull(json!({}), json!({"imagePullSecrets": [{"name": "a"}]}), "spec.imagePullSecrets")]
+#[case::env(json!({}), json!({"env": [{"name": "A", "value": "x"}]}), "spec.env")]
+#[case::git(json!({}), json!({"git": {"userName": "a", "userEmail": "b"}}), "spec.git")]
+#[case::resources(json!({}), json!({"resources": {"limits": {"cpu": "1"}}}), "spec.resources")]
+#[case::template(json!({}), json!({"podTemplate": {"runtimeClassName": "a"}}), "spec.podTemplate")]
+#[case::deadline(json!({}), json!({"deadlineSeconds": 60}), "spec.deadlineSeconds")]
+#[case::attempts(json!({}), json!({"maxAttempts": 3}), "spec.maxAttempts")]
+#[case::ttl(json!({"ttlSecondsAfterFinished": 3}), json!({"ttlSecondsAfterFinished": 4}), "spec.ttlSecondsAfterFinished")]
+#[case::owner(json!({}), json!({"owner": "bob"}), "spec.owner")]
+#[case::back(json!({"desiredState": "Cancelled"}), json!({"desiredState": "Running"}), "spec.desiredState cannot leave Cancelled")]
+fn nothing_of_a_run_changes_but_its_desired_state(
+    #[case] before: Value,
+    #[case] after: Value,
+    #[case] mentions: &str,
+) {
+    let messages = broken(&run(after), Some(&run(before)));
+    assert!(messages.iter().any(|message| message.contains(mentions)), "{messages:?}");
+}
+
+#[test]
+fn a_run_can_be_cancelled() {
+    let cancelled = run(json!({"desiredState": "Cancelled", "owner": "ada"}));
+    assert_eq!(broken(&cancelled, Some(&run(json!({"owner": "ada"})))), Vec::<String>::new());
+}
+
+#[test]
+fn a_run_that_says_little_gets_defaults() {
+    let parsed: Run = serde_json::from_value(run(json!({}))).unwrap();
+    assert_eq!((parsed.spec.deadline_seconds, parsed.spec.max_attempts), (3600, 2));
+}
+
+#[rstest]
 #[case::dotted("a.b", false)]
 #[case::upper("Ab", false)]
 #[case::dash("-a", false)]
@@ -85,11 +165,15 @@ fn what_must_not_change_is_refused(
 #[case::longest(&"a".repeat(52), true)]
 #[case::too_long(&"a".repeat(53), false)]
 fn names_leave_room_for_those_of_children(#[case] name: &str, #[case] allowed: bool) {
-    let mut object = session(json!({}));
-    object["metadata"]["name"] = json!(name);
-    let messages = broken(&object, None);
-    assert_eq!(messages.is_empty(), allowed, "{messages:?}");
-    assert!(allowed || messages[0].contains("metadata.name must be at most 52"), "{messages:?}");
+    for mut object in [session(json!({})), run(json!({}))] {
+        object["metadata"]["name"] = json!(name);
+        let messages = broken(&object, None);
+        assert_eq!(messages.is_empty(), allowed, "{messages:?}");
+        assert!(
+            allowed || messages[0].contains("metadata.name must be at most 52"),
+            "{messages:?}"
+        );
+    }
 }
 
 #[test]
@@ -108,12 +192,16 @@ fn examples_are_valid() {
         let text = std::fs::read_to_string(&path).unwrap();
         let object: Value = serde_saphyr::from_str(&text).unwrap();
         assert_eq!(broken(&object, None), Vec::<String>::new(), "{}", path.display());
-        let parsed: Session = serde_json::from_value(object.clone()).unwrap();
-        let written = serde_json::to_value(&parsed.spec).unwrap();
+        let written = if object["kind"] == "Run" {
+            serde_json::to_value(serde_json::from_value::<Run>(object.clone()).unwrap().spec)
+        } else {
+            serde_json::to_value(serde_json::from_value::<Session>(object.clone()).unwrap().spec)
+        };
+        let written = written.unwrap();
         assert_subset(&object["spec"], &written, &path.display().to_string());
         seen += 1;
     }
-    assert_eq!(seen, 5);
+    assert_eq!(seen, 7);
 }
 
 /// Everything an example says was understood: no field of it is lost on the way through the types.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use fabrica_crds::Session;
+use fabrica_crds::{Run, Session};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps,
 };
@@ -45,16 +45,23 @@ fn write(target: &Path, text: &str) -> std::io::Result<()> {
 
 /// Every generated file, by its path from the project's root.
 fn files() -> Vec<(PathBuf, String)> {
-    let session = Session::crd();
-    let manifest = yaml(&session);
-    vec![
-        (
-            "crds/manifests/sessions.yaml".into(),
-            format!("# Written by crdgen. Do not edit.\n{manifest}"),
-        ),
-        ("charts/fabrica/templates/crds/sessions.yaml".into(), template(&session)),
-        ("docs/reference/api.md".into(), reference(&session)),
-    ]
+    let kinds = [Session::crd(), Run::crd()];
+    let mut files = Vec::new();
+    let mut page = "<!-- Written by crdgen. Do not edit. -->\n".to_owned();
+    for (position, crd) in kinds.iter().enumerate() {
+        let plural = &crd.spec.names.plural;
+        files.push((
+            format!("crds/manifests/{plural}.yaml").into(),
+            format!("# Written by crdgen. Do not edit.\n{}", yaml(crd)),
+        ));
+        files.push((format!("charts/fabrica/templates/crds/{plural}.yaml").into(), template(crd)));
+        if position > 0 {
+            page.push('\n');
+        }
+        page += &reference(crd);
+    }
+    files.push(("docs/reference/api.md".into(), page));
+    files
 }
 
 fn yaml(crd: &CustomResourceDefinition) -> String {
@@ -76,11 +83,11 @@ fn template(crd: &CustomResourceDefinition) -> String {
     )
 }
 
-/// The reference page: every field with its type and its documentation.
+/// A kind's part of the reference page: every field with its type and its documentation.
 fn reference(crd: &CustomResourceDefinition) -> String {
     let names = &crd.spec.names;
     let mut page = format!(
-        "<!-- Written by crdgen. Do not edit. -->\n# {}\n\n`{}/v1alpha1`, short name `{}`, category `{}`.\n",
+        "# {}\n\n`{}/v1alpha1`, short name `{}`, category `{}`.\n",
         names.kind,
         crd.spec.group,
         names.short_names.iter().flatten().next().map_or("", String::as_str),

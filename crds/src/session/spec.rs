@@ -4,15 +4,15 @@
     reason = "the schema derive repeats each struct inside a private module"
 )]
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::api::core::v1::{ResourceRequirements, Toleration};
+use k8s_openapi::api::core::v1::ResourceRequirements;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{SessionStatus, schema};
+use super::SessionStatus;
+use crate::parts::{EnvironmentVariable, GitIdentity, PodTemplate, Repository, SecretReference};
+use crate::{rules, schema};
 
 /// A workspace pod with a terminal that survives disconnects.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
@@ -37,8 +37,7 @@ use super::{SessionStatus, schema};
     printcolumn(name = "Image", type_ = "string", json_path = ".spec.image", priority = 1),
     printcolumn(name = "Owner", type_ = "string", json_path = ".spec.owner", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1),
-    validation = Rule::new("size(self.metadata.name) <= 52 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')")
-        .message("metadata.name must be at most 52 characters of a-z, 0-9 and '-', without dots: names of its pod and volume are made from it"),
+    validation = rules::name("names of its pod and volume are made from it"),
     cel
 )]
 #[serde(rename_all = "camelCase")]
@@ -81,7 +80,7 @@ pub struct SessionSpec {
     pub git: Option<GitIdentity>,
     /// CPU and memory of the container. Unset: the chart's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::resources")]
+    #[schemars(schema_with = "schema::session_resources")]
     pub resources: Option<ResourceRequirements>,
     /// A volume for /workspace. Unset: the files live as long as the pod.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -128,112 +127,6 @@ pub enum OperatingMode {
     Suspended,
 }
 
-/// A git repository over HTTP.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Repository {
-    /// Its address, http or https, without a user part.
-    #[schemars(length(min = 1, max = 2048))]
-    #[x_kube(
-        validation = Rule::new("self.matches('^https?://[^/]')")
-            .message("repository.url must begin with http:// or https:// and name a host"),
-        validation = Rule::new("!self.matches('^[a-zA-Z]+://[^/]*@')")
-            .message("repository.url must not hold a user or password: put them into a Secret and name it in repository.secretRef"),
-        validation = Rule::new("!self.matches('[[:space:][:cntrl:]]')")
-            .message("repository.url must not hold spaces or control characters")
-    )]
-    pub url: String,
-    /// The branch to work on, 1 to 100 characters. Unset: the default one. One that is missing is created from the
-    /// default one, and that is said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 100))]
-    #[x_kube(
-        validation = Rule::new("!self.matches('[[:space:][:cntrl:]~^:?*\\\\[\\\\\\\\]')")
-            .message("repository.branch must not hold spaces, control characters or any of ~ ^ : ? * [ \\"),
-        validation = Rule::new("!self.contains('..') && !self.contains('//') && !self.contains('@{') && self != '@'")
-            .message("repository.branch must not be '@' nor hold '..', '//' or '@{'"),
-        validation = Rule::new("!self.matches('(^|/)[.]') && !self.matches('[.]lock(/|$)') && !self.matches('^[-/]') && !self.matches('[./]$')")
-            .message("repository.branch must not begin with '-' or '/', end with '.' or '/', nor have a part that begins with '.' or ends with '.lock'")
-    )]
-    pub branch: Option<String>,
-    /// A Secret of this namespace with `token`, or with `username` and `password`. Unset: no login.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret_ref: Option<SecretReference>,
-}
-
-/// A Secret of the same namespace.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct SecretReference {
-    #[schemars(length(min = 1, max = 253))]
-    pub name: String,
-}
-
-/// One environment variable: a value, or where it is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = Rule::new("has(self.value) != has(self.valueFrom)")
-        .message("env: set exactly one of value and valueFrom")
-)]
-pub struct EnvironmentVariable {
-    /// Letters, digits and '_'. Names that Fabrica sets itself are refused.
-    #[schemars(length(min = 1, max = 256))]
-    #[x_kube(
-        validation = Rule::new("self.matches('^[A-Za-z_][A-Za-z0-9_]*$')")
-            .message("env.name must hold letters, digits and '_' only, and not begin with a digit"),
-        validation = Rule::new("!self.startsWith('FABRICA_') && !(self in ['SESSION_ID', 'REPO_URL', 'BRANCH', 'MODE', 'WORK_ID', 'GIT_USER_NAME', 'GIT_USER_EMAIL', 'HOME'])")
-            .message("env.name must not begin with FABRICA_ nor be SESSION_ID, REPO_URL, BRANCH, MODE, WORK_ID, GIT_USER_NAME, GIT_USER_EMAIL or HOME: Fabrica sets them")
-    )]
-    pub name: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32_768))]
-    pub value: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub value_from: Option<VariableSource>,
-}
-
-/// Where a value is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = Rule::new("has(self.secretKeyRef) != has(self.configMapKeyRef)")
-        .message("env.valueFrom: set exactly one of secretKeyRef and configMapKeyRef")
-)]
-pub struct VariableSource {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secret_key_ref: Option<SecretKey>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub config_map_key_ref: Option<ConfigMapKey>,
-}
-
-/// A key of a Secret of the same namespace.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct SecretKey {
-    #[schemars(length(min = 1, max = 253))]
-    pub name: String,
-    #[schemars(length(min = 1, max = 253))]
-    pub key: String,
-}
-
-/// A key of a ConfigMap of the same namespace.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ConfigMapKey {
-    #[schemars(length(min = 1, max = 253))]
-    pub name: String,
-    #[schemars(length(min = 1, max = 253))]
-    pub key: String,
-}
-
-/// Whose name commits carry.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct GitIdentity {
-    #[schemars(length(min = 1, max = 256))]
-    pub user_name: String,
-    #[schemars(length(min = 1, max = 256))]
-    pub user_email: String,
-}
-
 /// The volume of a workspace.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -252,30 +145,4 @@ pub struct Workspace {
     /// Whether the volume outlives the Session (default false). A later Session of the same name takes it over.
     #[serde(default)]
     pub retain: bool,
-}
-
-/// What is added to the pod.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = Rule::new("(!has(self.labels) || self.labels.all(key, !key.startsWith('fabrica.dev/') && !key.startsWith('app.kubernetes.io/'))) && (!has(self.annotations) || self.annotations.all(key, !key.startsWith('fabrica.dev/') && !key.startsWith('app.kubernetes.io/')))")
-        .message("podTemplate.labels and podTemplate.annotations must not begin with fabrica.dev/ or app.kubernetes.io/: Fabrica's policies select by them")
-)]
-pub struct PodTemplate {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("maxProperties" = 32))]
-    pub node_selector: Option<BTreeMap<String, String>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 32))]
-    pub tolerations: Option<Vec<Toleration>>,
-    /// For stronger isolation: gVisor or Kata, where the cluster has them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    pub runtime_class_name: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("maxProperties" = 32))]
-    pub labels: Option<BTreeMap<String, String>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("maxProperties" = 32))]
-    pub annotations: Option<BTreeMap<String, String>>,
 }

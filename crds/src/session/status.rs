@@ -4,16 +4,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::parts::Message;
+
 /// Every condition of a Session. All are set on every pass.
 pub const CONDITIONS: [&str; 4] = ["Ready", "WorkspaceReady", "Suspended", "RestartRequired"];
-
-/// Bounds of `status.messages`.
-pub mod messages {
-    /// How many are kept: the newest.
-    pub const KEPT: usize = 20;
-    /// The longest text, in characters.
-    pub const TEXT: usize = 512;
-}
 
 /// What was observed of a Session. Written by the operator alone.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -63,27 +57,4 @@ pub enum Phase {
     Stopped,
     /// Something is wrong; `Ready` says what. Not final.
     Failed,
-}
-
-/// One line about the start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Message {
-    /// Grows within a Session.
-    pub seq: i64,
-    pub time: Time,
-    #[serde(rename = "type")]
-    pub kind: MessageType,
-    /// At most 512 characters.
-    pub text: String,
-}
-
-/// What a message says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum MessageType {
-    Started,
-    /// How far a step is; the next one replaces it.
-    Progress,
-    Finished,
-    Failed,
-    Notice,
 }

@@ -1,16 +1,24 @@
 //! PID 1's duty: every process that loses its parent becomes ours, and has to be waited for. Children that we started
 //! ourselves are waited for by whoever started them.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, WaitOptions, waitpid};
+use rustix::process::{
+    Pid, Signal, WaitOptions, getpid, kill_process, set_child_subreaper, waitpid,
+};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 /// A signal may stand for several children, and may come before the last of them is dead: so we look again.
 const PERIOD: Duration = Duration::from_secs(1);
+
+/// Processes that were told to go are looked at this often.
+const LOOK: Duration = Duration::from_millis(10);
+/// Killed processes are gone sooner than this, unless they wait for a broken disk.
+const KILLED: Duration = Duration::from_secs(2);
 
 /// Children with an owner.
 static OWNED: Mutex<Option<HashSet<u32>>> = Mutex::new(None);
@@ -69,17 +77,77 @@ fn reap_orphans() {
 /// Our children that have ended and wait to be waited for.
 fn dead_children() -> Vec<u32> {
     let me = std::process::id();
+    let dead = |process: &Process| process.parent == me && process.is_dead;
+    processes().iter().filter(|process| dead(process)).map(|process| process.pid).collect()
+}
+
+/// Makes orphans ours even where we are not PID 1.
+pub fn adopt_orphans() -> std::io::Result<()> {
+    Ok(set_child_subreaper(Some(getpid()))?)
+}
+
+/// Ends every process that descends from us: politely, and after a while not. False when some are still there.
+pub async fn end_all(grace: Duration) -> bool {
+    signal_all(Signal::TERM);
+    let polite = Instant::now() + grace;
+    while !descendants().is_empty() && Instant::now() < polite {
+        tokio::time::sleep(LOOK).await;
+    }
+    let limit = Instant::now() + KILLED;
+    // Again and again, for whoever starts processes faster than they are found.
+    while signal_all(Signal::KILL) > 0 {
+        if Instant::now() > limit {
+            return false;
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    true
+}
+
+fn signal_all(signal: Signal) -> usize {
+    let all = descendants();
+    for pid in all.iter().filter_map(|pid| Pid::from_raw(i32::try_from(*pid).ok()?)) {
+        // Whoever is gone meanwhile needs no signal.
+        let _ = kill_process(pid, signal);
+    }
+    all.len()
+}
+
+/// Every living process that we or our children started.
+fn descendants() -> Vec<u32> {
+    let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
+    for process in processes().into_iter().filter(|process| !process.is_dead) {
+        children.entry(process.parent).or_default().push(process.pid);
+    }
+    let (mut found, mut parents) = (Vec::new(), vec![std::process::id()]);
+    while let Some(parent) = parents.pop() {
+        let of_parent = children.remove(&parent).unwrap_or_default();
+        parents.extend(&of_parent);
+        found.extend(of_parent);
+    }
+    found
+}
+
+struct Process {
+    pid: u32,
+    parent: u32,
+    /// It has ended and waits to be waited for.
+    is_dead: bool,
+}
+
+fn processes() -> Vec<Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     entries
         .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(|pid| is_dead_child(*pid, me))
+        .filter_map(|entry| read_process(entry.file_name().to_str()?.parse().ok()?))
         .collect()
 }
 
-fn is_dead_child(pid: u32, parent: u32) -> bool {
-    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else { return false };
+fn read_process(pid: u32) -> Option<Process> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let stat = String::from_utf8_lossy(&stat);
     // The name, in brackets, may hold anything; what follows it does not.
-    let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
-    fields.next() == Some("Z") && fields.next().and_then(|field| field.parse().ok()) == Some(parent)
+    let mut fields = stat.rsplit(") ").next()?.split(' ');
+    let is_dead = matches!(fields.next()?, "Z" | "X");
+    Some(Process { pid, parent: fields.next()?.parse().ok()?, is_dead })
 }

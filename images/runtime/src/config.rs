@@ -1,5 +1,7 @@
 //! The environment, read once and never again. What shells get is decided here.
 
+mod run;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -7,6 +9,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use fabrica_protocol::runtime::PORT;
+
+pub use run::{PlanSource, RunConfig};
 
 use crate::terminal::socket::Timing;
 
@@ -41,6 +45,8 @@ pub struct Config {
     pub termination_log: PathBuf,
     /// How long sockets may take, wait and be silent.
     pub timing: Timing,
+    /// Only in a Run's pod.
+    pub run: Option<RunConfig>,
     /// What shells and start steps see.
     pub shell: BTreeMap<OsString, OsString>,
 }
@@ -92,6 +98,7 @@ impl Config {
                 text(name).and_then(|value| value.parse().ok()).unwrap_or(default),
             )
         };
+        let run = run::read(&text);
         Self {
             session_id: text("SESSION_ID").unwrap_or_default(),
             repository: text("REPO_URL").map(|url| Repository {
@@ -116,7 +123,8 @@ impl Config {
                 ping: milliseconds("FABRICA_PING_MILLISECONDS", PING_MILLISECONDS),
                 silence: milliseconds("FABRICA_SILENCE_MILLISECONDS", SILENCE_MILLISECONDS),
             },
-            shell: shell_environment(&all),
+            shell: shell_environment(&all, run.is_none()),
+            run,
             workspace,
         }
     }
@@ -134,14 +142,17 @@ fn login(text: &impl Fn(&str) -> Option<String>) -> Login {
     }
 }
 
-/// Everything but our own variables, with the credentials under their names.
-fn shell_environment(all: &BTreeMap<OsString, OsString>) -> BTreeMap<OsString, OsString> {
+/// Everything but our own variables; for people, with the credentials under their names.
+fn shell_environment(
+    all: &BTreeMap<OsString, OsString>,
+    for_people: bool,
+) -> BTreeMap<OsString, OsString> {
     let mut shell: BTreeMap<_, _> = all
         .iter()
         .filter(|(name, _)| !name.to_string_lossy().starts_with(OURS))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    for name in CREDENTIALS {
+    for name in CREDENTIALS.iter().filter(|_| for_people) {
         if let Some(value) = all.get(&OsString::from(format!("FABRICA_CREDENTIAL_{name}"))) {
             shell.insert(name.into(), value.clone());
         }

@@ -5,10 +5,13 @@ use std::io::{Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+use tokio::task::AbortHandle;
 
 use crate::config::{Login, Repository};
 
@@ -16,6 +19,12 @@ use crate::config::{Login, Repository};
 const QUESTION_BYTES: u64 = 16 * 1024;
 /// Nobody keeps the helper waiting.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// Helpers answered at once: more than git starts side by side, and few enough for their questions to be small.
+const HELPERS: usize = 16;
+/// Before listening again when the process has no descriptor left for one more helper.
+const PAUSE: Duration = Duration::from_millis(100);
+/// What stands where a login stood.
+const CUT: &str = "***";
 
 fn folder() -> PathBuf {
     std::env::temp_dir().join("fabrica-runtime")
@@ -46,18 +55,46 @@ fn host_of(url: &str) -> Option<String> {
     Some(format!("{scheme}://{host}"))
 }
 
-/// Answers helpers as long as the process lives.
-pub fn serve(repository: Repository) -> std::io::Result<()> {
+/// Helpers are answered until this is dropped.
+#[derive(Debug)]
+#[must_use]
+pub struct Serving(AbortHandle);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Answers helpers.
+pub fn serve(repository: Repository) -> std::io::Result<Serving> {
     let folder = folder();
     let _ = std::fs::remove_dir_all(&folder);
     std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
     let listener = UnixListener::bind(socket())?;
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
+    let listening = tokio::spawn(listen(listener, Arc::new(repository)));
+    Ok(Serving(listening.abort_handle()))
+}
+
+async fn listen(listener: UnixListener, repository: Arc<Repository>) {
+    let places = Arc::new(Semaphore::new(HELPERS));
+    // The places are never closed.
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "a credential helper was not heard");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let repository = Arc::clone(&repository);
+        tokio::spawn(async move {
+            // A helper that broke off, or says nothing, needs no answer.
             let _ = tokio::time::timeout(TIMEOUT, answer(stream, &repository)).await;
-        }
-    });
-    Ok(())
+            drop(place);
+        });
+    }
 }
 
 async fn answer(mut stream: UnixStream, repository: &Repository) -> std::io::Result<()> {
@@ -97,14 +134,71 @@ pub fn ask(operation: &str) -> std::io::Result<()> {
     std::io::stdout().write_all(&answer)
 }
 
-/// Cuts a login out of a text, as it stands and as an address would carry it.
+/// Cuts logins out of a text: the configured password, as it stands and as any address would encode it, and whatever
+/// stands before the host of an address.
 pub fn redact(text: &str, login: &Login) -> String {
-    let Login::Basic { password, .. } = login else { return text.to_owned() };
-    text.replace(password.as_str(), "***")
+    let without_password = match login {
+        Login::Basic { password, .. } => cut_password(text, password.as_bytes()),
+        Login::None | Login::Incomplete { .. } => text.to_owned(),
+    };
+    cut_addresses(&without_password)
+}
+
+fn cut_password(text: &str, password: &[u8]) -> String {
+    let (mut kept, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
+    while let Some(first) = rest.first() {
+        if let Some(behind) = behind_password(rest, password) {
+            kept.extend_from_slice(CUT.as_bytes());
+            rest = behind;
+        } else {
+            kept.push(*first);
+            rest = &rest[1..];
+        }
+    }
+    String::from_utf8_lossy(&kept).into_owned()
+}
+
+/// What follows a password at the start of a text. Which bytes are percent-encoded differs between those who encode,
+/// but whoever encodes any of them encodes the percent sign.
+fn behind_password<'text>(text: &'text [u8], password: &[u8]) -> Option<&'text [u8]> {
+    if password.is_empty() {
+        return None;
+    }
+    let encoded = || password.iter().try_fold(text, |text, byte| behind_byte(text, *byte));
+    text.strip_prefix(password).or_else(encoded)
+}
+
+fn behind_byte(text: &[u8], byte: u8) -> Option<&[u8]> {
+    if let [b'%', high, low, rest @ ..] = text
+        && [*high, *low].eq_ignore_ascii_case(format!("{byte:02x}").as_bytes())
+    {
+        return Some(rest);
+    }
+    text.strip_prefix(&[byte])
+}
+
+fn cut_addresses(text: &str) -> String {
+    const SCHEME: &str = "://";
+    let mut pieces = text.split(SCHEME);
+    let mut kept = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let end = piece.find(|character: char| {
+            character.is_whitespace() || matches!(character, '/' | '?' | '#' | '\'' | '"')
+        });
+        let authority = &piece[..end.unwrap_or(piece.len())];
+        kept.push_str(SCHEME);
+        match authority.rfind('@') {
+            Some(at) => kept.extend([CUT, &piece[at..]]),
+            None => kept.push_str(piece),
+        }
+    }
+    kept
 }
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     #[test]
@@ -120,12 +214,29 @@ mod tests {
         assert_eq!(asked_host("host=h"), None);
     }
 
+    #[rstest]
+    #[case::literal("fatal: p@s/w%rd", "fatal: ***")]
+    #[case::encoded("said p%40s%2Fw%25rd", "said ***")]
+    #[case::lower_case_and_partly("said p%40s/w%25rd.", "said ***.")]
+    #[case::needlessly("said %70@%73/w%25rd", "said ***")]
+    #[case::address(
+        "https://u:p%40s%2fw%25rd@h/x and https://u:p@s/w%rd@h",
+        "https://***@h/x and https://***@h"
+    )]
+    #[case::foreign(
+        "at 'https://ada:other@h/x': ssh://git@h:22",
+        "at 'https://***@h/x': ssh://***@h:22"
+    )]
+    #[case::plain("https://h/x?mail=a@b p@s/w", "https://h/x?mail=a@b p@s/w")]
+    #[case::cut_short("p%4", "p%4")]
+    #[case::not_ascii("é p@s/w%rd é", "é *** é")]
+    fn logins_are_cut_out(#[case] text: &str, #[case] expected: &str) {
+        let login = Login::Basic { username: "u".to_owned(), password: "p@s/w%rd".to_owned() };
+        assert_eq!(redact(text, &login), expected);
+    }
+
     #[test]
-    fn a_password_is_cut_out() {
-        let login = Login::Basic { username: "u".to_owned(), password: "s3cret".to_owned() };
-        assert_eq!(
-            redact("fatal: s3cret at https://u:s3cret@h", &login),
-            "fatal: *** at https://u:***@h"
-        );
+    fn addresses_are_cut_without_a_login_of_ours() {
+        assert_eq!(redact("https://ada:x@h", &Login::None), "https://***@h");
     }
 }

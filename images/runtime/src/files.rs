@@ -30,6 +30,9 @@ const DEPTH: usize = 64;
 /// The name of an upload until it is complete.
 const PARTIAL: &str = ".fabrica-upload-";
 
+/// Without it a path could lead out of the workspace: nothing weaker takes its place.
+const NO_OPENAT2: &str = "files need the system call openat2 (Linux 5.6 or newer); this node's kernel or the pod's seccomp profile does not allow it";
+
 /// A file's bytes, or a folder's entries.
 pub fn read(root: &Path, path: &str) -> Result<Response, Problem> {
     let file = std::fs::File::from(open_inside(root, path, OFlags::RDONLY | OFlags::NONBLOCK)?);
@@ -169,7 +172,13 @@ fn beneath(
     flags: OFlags,
 ) -> Result<OwnedFd, Errno> {
     let inside = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-    openat2(folder, path, flags | OFlags::CLOEXEC, Mode::empty(), inside)
+    openat2(folder, path, flags | OFlags::CLOEXEC, Mode::empty(), inside).map_err(|error| {
+        match error {
+            // Only a seccomp profile that does not know the call says so to somebody who reads.
+            Errno::PERM => Errno::NOSYS,
+            other => other,
+        }
+    })
 }
 
 fn refused(path: &str, error: Errno) -> Problem {
@@ -179,6 +188,7 @@ fn refused(path: &str, error: Errno) -> Problem {
             StatusCode::FORBIDDEN,
             format!("{path} leads through a link or out of the workspace; use the file's own path"),
         ),
+        Errno::NOSYS => Problem::new(StatusCode::NOT_IMPLEMENTED, NO_OPENAT2),
         Errno::NOTDIR => {
             Problem::new(StatusCode::CONFLICT, format!("a part of {path} is a file, not a folder"))
         }

@@ -2,6 +2,7 @@
 
 mod caller;
 mod routes;
+mod run;
 mod upgrade;
 
 pub use routes::router;

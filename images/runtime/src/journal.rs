@@ -1,7 +1,7 @@
 //! What happened at the start, numbered, for whoever asks.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::Utc;
 use fabrica_protocol::runtime::{Event, EventType};
@@ -13,20 +13,25 @@ const KEPT: usize = 256;
 /// The longest text, in characters.
 const TEXT: usize = 512;
 
+/// Who else is told of every event.
+pub trait Sink: std::fmt::Debug + Send + Sync {
+    fn take(&self, event: &Event);
+}
+
 /// The journal of one life of the container.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Journal {
     events: Mutex<VecDeque<Event>>,
     newest: watch::Sender<u64>,
-}
-
-impl Default for Journal {
-    fn default() -> Self {
-        Self { events: Mutex::default(), newest: watch::Sender::new(0) }
-    }
+    sink: Option<Arc<dyn Sink>>,
 }
 
 impl Journal {
+    /// One that passes everything on.
+    pub fn passing_to(sink: Arc<dyn Sink>) -> Self {
+        Self { sink: Some(sink), ..Self::default() }
+    }
+
     /// Writes one event.
     pub fn tell(&self, step: &str, kind: EventType, text: impl Into<String>) {
         self.write(step, kind, &text.into(), None);
@@ -56,14 +61,12 @@ impl Journal {
         if events.len() == KEPT {
             events.pop_front();
         }
-        events.push_back(Event {
-            seq,
-            time: Utc::now(),
-            step: step.to_owned(),
-            kind,
-            text,
-            duration_ms,
-        });
+        let time = Utc::now();
+        let event = Event { seq, time, step: step.to_owned(), kind, text, duration_ms };
+        if let Some(sink) = &self.sink {
+            sink.take(&event);
+        }
+        events.push_back(event);
         self.newest.send_replace(seq);
     }
 

@@ -11,6 +11,7 @@ pub mod idle;
 pub mod journal;
 pub mod pod;
 pub mod problem;
+pub mod run;
 pub mod serve;
 pub mod start;
 pub mod terminal;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use fabrica_runtime::{config::Config, credential, serve};
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tracing_subscriber::EnvFilter;
 
 #[derive(Debug, Parser)]
@@ -25,6 +26,12 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    // First of all, for every command: processes of the same user could else read our environment and memory, where
+    // credentials are.
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        eprintln!("fabrica-runtime: its memory cannot be hidden: {error}");
+        return ExitCode::FAILURE;
+    }
     let outcome = match Arguments::parse().command {
         Command::Serve => return serving(),
         Command::Install { folder } => install(&folder),
@@ -42,13 +49,6 @@ fn main() -> ExitCode {
 fn serving() -> ExitCode {
     let filter = EnvFilter::try_from_env("FABRICA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().json().with_env_filter(filter).init();
-    // Processes of the same user could otherwise read our environment and memory. First of all.
-    if let Err(error) =
-        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
-    {
-        tracing::error!(%error, "the runtime cannot hide its memory");
-        return ExitCode::FAILURE;
-    }
     let config = Config::from_environment(std::env::vars_os());
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

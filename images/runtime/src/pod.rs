@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use crate::config::Config;
 use crate::idle::Activity;
 use crate::journal::Journal;
+use crate::run::Run;
 use crate::terminal::pty::Shell;
 use crate::terminal::shells::Shells;
 use crate::trust::Gate;
@@ -22,6 +23,8 @@ pub struct Pod {
     pub gate: Gate,
     pub journal: Arc<Journal>,
     pub activity: Activity,
+    /// The attempt, in a Run's pod.
+    pub run: Option<Arc<Run>>,
     pub shells: Shells,
     pub stop: CancellationToken,
     /// Sockets, which outlive the request that opened them.
@@ -32,11 +35,12 @@ pub struct Pod {
 
 impl Pod {
     /// A pod whose start steps are still to come.
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: Config, run: Option<Arc<Run>>) -> Self {
         let shell = Shell::find(shell_environment(&config));
         Self {
             gate: Gate::new(config.trust_keys.clone(), config.session_id.clone()),
-            journal: Arc::default(),
+            journal: Arc::new(run.as_ref().map_or_else(Journal::default, |run| run.steps())),
+            run,
             activity: Activity::default(),
             shells: Shells::new(epoch(), shell, config.workspace.clone(), Utc::now()),
             stop: CancellationToken::new(),
@@ -47,12 +51,12 @@ impl Pod {
         }
     }
 
-    /// Whether a terminal can be used.
+    /// Whether a terminal can be used, or the agent is at work.
     pub fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Relaxed)
     }
 
-    /// From now on a terminal can be used.
+    /// From now on [`Self::is_ready`].
     pub fn set_ready(&self) {
         self.ready.store(true, Ordering::Relaxed);
     }

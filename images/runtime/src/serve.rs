@@ -13,7 +13,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::Config;
 use crate::pod::Pod;
-use crate::{children, http, idle, start};
+use crate::run::Run;
+use crate::{children, http, idle, run, start};
 
 /// Shells get this long to end before they are killed. All in all the runtime ends in under 5 s.
 const SHELLS: Duration = Duration::from_secs(2);
@@ -29,14 +30,18 @@ pub async fn run(config: Config) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let pod = Arc::new(Pod::new(config));
+    let run = match Run::open(&config) {
+        Ok(run) => run,
+        Err(error) => {
+            tracing::error!(error = crate::chain(&error), "the Run cannot begin");
+            return ExitCode::FAILURE;
+        }
+    };
+    let pod = Arc::new(Pod::new(config, run));
     let reaping = tokio::spawn(children::reap(pod.stop.clone()));
     let memory = tokio::spawn(idle::watch_memory(pod.journal.clone(), pod.stop.clone()));
     let doors = tokio::spawn(doors(listener, pod.clone()));
-    let code = tokio::select! {
-        code = live(&pod) => code,
-        () = told_to_stop() => ExitCode::SUCCESS,
-    };
+    let code = live(&pod).await;
     farewell(&pod).await;
     pod.stop.cancel();
     let _ = tokio::time::timeout(GOODBYE, async { tokio::join!(doors, reaping, memory) }).await;
@@ -58,16 +63,31 @@ pub async fn doors(listener: TcpListener, pod: Arc<Pod>) {
     }
 }
 
-/// The start steps and then, as long as nothing ends it, the Session.
-async fn live(pod: &Arc<Pod>) -> ExitCode {
-    if let Err(error) = start::run(&pod.config, &pod.journal, &pod.activity).await {
-        let text = serde_json::to_string(&error.termination()).unwrap_or_default();
-        let cut = text.floor_char_boundary(TERMINATION_BYTES);
-        if let Err(problem) = std::fs::write(&pod.config.termination_log, &text[..cut]) {
-            tracing::warn!(error = %problem, "the termination message cannot be written");
-        }
-        return ExitCode::FAILURE;
+async fn live(pod: &Pod) -> ExitCode {
+    if let Some(run) = &pod.run {
+        let ready = || pod.set_ready();
+        let (config, steps, activity) = (&pod.config, &pod.journal, &pod.activity);
+        return run::live(run, config, steps, activity, ready, told_to_stop()).await;
     }
+    tokio::select! {
+        code = live_session(pod) => code,
+        () = told_to_stop() => ExitCode::SUCCESS,
+    }
+}
+
+/// The start steps and then, as long as nothing ends it, the Session.
+async fn live_session(pod: &Pod) -> ExitCode {
+    let _serving = match start::run(&pod.config, &pod.journal, &pod.activity).await {
+        Ok(serving) => serving,
+        Err(error) => {
+            let text = serde_json::to_string(&error.termination()).unwrap_or_default();
+            let cut = text.floor_char_boundary(TERMINATION_BYTES);
+            if let Err(problem) = std::fs::write(&pod.config.termination_log, &text[..cut]) {
+                tracing::warn!(error = %problem, "the termination message cannot be written");
+            }
+            return ExitCode::FAILURE;
+        }
+    };
     open_first(pod);
     std::future::pending().await
 }

@@ -2,13 +2,14 @@
 //! back-off tries again; failing dependencies are told, and leave the terminal to mend them in.
 
 mod clone;
-mod command;
+pub(crate) mod command;
 mod dependencies;
 mod identity;
 
 use fabrica_protocol::runtime::{Termination, Workspace, WorkspaceState};
 
 use crate::config::Config;
+use crate::credential::Serving;
 use crate::idle::Activity;
 use crate::journal::Journal;
 
@@ -34,24 +35,46 @@ impl StartError {
     }
 }
 
-/// Takes the steps.
+/// Takes the steps. Git can ask for the repository's login as long as what is returned is kept.
 pub async fn run(
     config: &Config,
     journal: &Journal,
     activity: &Activity,
-) -> Result<(), StartError> {
-    identity::run(config, journal).await?;
-    let Some(repository) = &config.repository else { return Ok(()) };
-    let state = |state| Workspace { state, reason: None, message: None };
-    activity.set_workspace(state(WorkspaceState::Pending));
-    clone::run(config, repository, journal).await?;
-    activity.set_workspace(state(WorkspaceState::Ready));
+) -> Result<Option<Serving>, StartError> {
+    let serving = arrive(config, journal, activity).await?;
+    install(config, journal, activity).await;
+    Ok(serving)
+}
+
+/// The steps that run no program of the repository.
+pub async fn arrive(
+    config: &Config,
+    journal: &Journal,
+    activity: &Activity,
+) -> Result<Option<Serving>, StartError> {
+    let serving = identity::run(config, journal).await?;
+    if let Some(repository) = &config.repository {
+        activity.set_workspace(workspace(WorkspaceState::Pending));
+        clone::run(config, repository, journal).await?;
+        activity.set_workspace(workspace(WorkspaceState::Ready));
+    }
+    Ok(serving)
+}
+
+/// The dependencies, whose programs may do anything.
+pub async fn install(config: &Config, journal: &Journal, activity: &Activity) {
+    if config.repository.is_none() {
+        return;
+    }
     if let Err(message) = dependencies::run(config, journal).await {
         activity.set_workspace(Workspace {
-            state: WorkspaceState::Failed,
             reason: Some("DependenciesFailed".to_owned()),
             message: Some(message),
+            ..workspace(WorkspaceState::Failed)
         });
     }
-    Ok(())
+}
+
+fn workspace(state: WorkspaceState) -> Workspace {
+    Workspace { state, reason: None, message: None }
 }

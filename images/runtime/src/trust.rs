@@ -1,9 +1,11 @@
 //! Who may come in: assertions, checked with the keys that the downward API brings.
 
 use std::collections::HashMap;
+use std::fs::{File, Metadata};
+use std::io::Read;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use chrono::Utc;
 use fabrica_protocol::assertion::{AssertionError, Claims, PublicKeys};
@@ -37,8 +39,32 @@ pub struct Gate {
 /// The keys as last read, and which state of the file they are from.
 #[derive(Debug, Default)]
 struct Known {
-    modified: Option<SystemTime>,
+    version: Option<Version>,
     keys: Arc<PublicKeys>,
+}
+
+/// What tells one state of a file from any other. A volume of the downward API changes by a link that points to
+/// another file, which may be as old and as long as the one before; a file that is written again may be, too, but
+/// the kernel moves the time of its change.
+#[derive(Debug, PartialEq, Eq)]
+struct Version {
+    device: u64,
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl From<Metadata> for Version {
+    fn from(data: Metadata) -> Self {
+        Self {
+            device: data.dev(),
+            inode: data.ino(),
+            length: data.size(),
+            modified: (data.mtime(), data.mtime_nsec()),
+            changed: (data.ctime(), data.ctime_nsec()),
+        }
+    }
 }
 
 impl Gate {
@@ -69,14 +95,15 @@ impl Gate {
 
     /// The present keys: a rotation changes the file under a running pod.
     fn keys(&self) -> Result<Arc<PublicKeys>, TrustError> {
-        let modified = std::fs::metadata(&self.file)
-            .and_then(|data| data.modified())
-            .map_err(TrustError::Read)?;
+        // Opened once, so that what is read is what was compared.
+        let mut file = File::open(&self.file).map_err(TrustError::Read)?;
+        let version = Some(file.metadata().map_err(TrustError::Read)?.into());
         let mut known = guard(&self.keys);
-        if known.modified != Some(modified) {
-            let text = std::fs::read_to_string(&self.file).map_err(TrustError::Read)?;
+        if known.version != version {
+            let mut text = String::new();
+            file.read_to_string(&mut text).map_err(TrustError::Read)?;
             known.keys = Arc::new(PublicKeys::parse(&text)?);
-            known.modified = Some(modified);
+            known.version = version;
         }
         Ok(known.keys.clone())
     }

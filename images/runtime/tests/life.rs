@@ -1,4 +1,4 @@
-//! The life of a runtime: who may come in, start steps, files, and its end.
+//! The life of a runtime: who may come in, files, and its end.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,15 +8,12 @@
 
 mod support;
 
-use std::path::Path;
-use std::process::Command;
 use std::time::Duration;
 
 use chrono::Utc;
 use fabrica_protocol::assertion::{Claims, Role};
-use fabrica_protocol::runtime::{EventType, Termination, WorkspaceState};
 use rustix::process::{Pid, Signal, kill_process};
-use support::{PATIENCE, Runtime, UID, assertion_named, eventually, sign};
+use support::{Runtime, UID, assertion_named, eventually, sign};
 use tokio::time::Instant;
 
 #[tokio::test]
@@ -74,69 +71,6 @@ async fn files_stay_in_the_workspace() {
     let up = runtime.get("/v1/files/..%2f..%2fkeys", Role::View).await;
     assert_eq!(up.status().as_u16() / 100, 4);
     assert_eq!(runtime.get("/v1/files/none", Role::View).await.status(), 404);
-}
-
-fn git(folder: &Path, words: &[&str]) {
-    let identity = ["-c", "user.name=Test", "-c", "user.email=test@fabrica.test"];
-    let output =
-        Command::new("git").current_dir(folder).args(identity).args(words).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
-fn repository(commits: bool) -> (tempfile::TempDir, String) {
-    let folder = tempfile::tempdir().unwrap();
-    git(folder.path(), &["init", "-q", "-b", "main"]);
-    if commits {
-        std::fs::write(folder.path().join("README"), "hello").unwrap();
-        git(folder.path(), &["add", "."]);
-        git(folder.path(), &["commit", "-q", "-m", "first"]);
-    }
-    let url = format!("file://{}", folder.path().display());
-    (folder, url)
-}
-
-#[tokio::test]
-async fn a_repository_is_cloned_and_a_missing_branch_is_made() {
-    let (_source, url) = repository(true);
-    let runtime = Runtime::start(&[("REPO_URL", &url), ("BRANCH", "topic")]).await;
-    assert_eq!(std::fs::read_to_string(runtime.workspace().join("repo/README")).unwrap(), "hello");
-    let head = std::fs::read_to_string(runtime.workspace().join("repo/.git/HEAD")).unwrap();
-    assert_eq!(head.trim(), "ref: refs/heads/topic");
-    assert!(runtime.said("clone", EventType::Notice).await.contains("topic"));
-    assert_eq!(runtime.idle().await.workspace.state, WorkspaceState::Ready);
-}
-
-#[tokio::test]
-async fn a_repository_without_commits_is_cloned() {
-    let (_source, url) = repository(false);
-    let runtime = Runtime::start(&[("REPO_URL", &url), ("BRANCH", "topic")]).await;
-    let head = std::fs::read_to_string(runtime.workspace().join("repo/.git/HEAD")).unwrap();
-    assert_eq!(head.trim(), "ref: refs/heads/topic");
-    assert!(runtime.said("clone", EventType::Notice).await.contains("no commit"));
-}
-
-async fn fails(variables: &[(&str, &str)]) -> Termination {
-    let mut runtime = Runtime::begin(variables).await;
-    let status = tokio::time::timeout(PATIENCE, runtime.process.wait()).await.unwrap().unwrap();
-    assert_eq!(status.code(), Some(1));
-    serde_json::from_str(
-        &std::fs::read_to_string(runtime.folder.path().join("termination")).unwrap(),
-    )
-    .unwrap()
-}
-
-#[tokio::test]
-async fn what_cannot_start_says_why() {
-    let clone = fails(&[("REPO_URL", "http://127.0.0.1:9/none.git")]).await;
-    assert_eq!((clone.step.as_str(), clone.reason.as_str()), ("clone", "CloneFailed"));
-    assert!(clone.message.contains("127.0.0.1"), "{}", clone.message);
-    let key = fails(&[
-        ("REPO_URL", "http://127.0.0.1:9/none.git"),
-        ("FABRICA_REPOSITORY_SECRET", "login"),
-    ])
-    .await;
-    assert_eq!(key.reason, "SecretKeyMissing");
-    assert!(key.message.contains("login"));
 }
 
 #[tokio::test]

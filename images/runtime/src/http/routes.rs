@@ -2,38 +2,42 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::{Json, body};
 use fabrica_protocol::assertion::Role;
 use fabrica_protocol::runtime::Idle;
 use futures::{Stream, stream};
 use serde::Deserialize;
 
-use super::caller::{Shared, allow};
+use super::caller::{Shared, allow, read_json};
+use super::run;
 use super::upgrade::terminal;
 use crate::files;
 use crate::pod::Pod;
 use crate::problem::Problem;
 
-/// The largest JSON body.
-const BODY_BYTES: usize = 4 * 1024;
-
 /// All doors.
 pub fn router(pod: Arc<Pod>) -> Router {
+    let own = if pod.run.is_some() { run::doors() } else { session_doors() };
     Router::new()
         .route("/healthz", get(health))
         .route("/v1/events", get(events))
         .route("/v1/idle", get(idle))
+        .merge(own)
+        .with_state(pod)
+}
+
+fn session_doors() -> Router<Arc<Pod>> {
+    Router::new()
         .route("/v1/terminal", get(terminal))
         .route("/v1/connections/{jti}/close", post(close_connection))
         .route("/v1/files/", get(list_root))
         .route("/v1/files/{*path}", get(download).put(upload))
-        .with_state(pod)
 }
 
 /// Open to the kubelet: says one bit.
@@ -77,6 +81,9 @@ async fn events(
 
 /// Events after a number as lines, and the last number.
 fn lines(pod: &Pod, after: u64) -> (u64, Vec<u8>) {
+    if let Some(run) = &pod.run {
+        return run.journal.lines(after);
+    }
     let events = pod.journal.after(after);
     let last = events.last().map_or(after, |event| event.seq);
     let mut text = Vec::new();
@@ -91,7 +98,7 @@ fn follow(
     pod: Arc<Pod>,
     after: u64,
 ) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> {
-    let newest = pod.journal.watch();
+    let newest = pod.run.as_ref().map_or_else(|| pod.journal.watch(), |run| run.journal.watch());
     stream::unfold((pod, newest, after), |(pod, mut newest, after)| async move {
         loop {
             newest.mark_unchanged();
@@ -125,15 +132,7 @@ async fn close_connection(
     request: Request,
 ) -> Result<StatusCode, Problem> {
     allow(&pod, &headers, &[Role::Operator])?;
-    let bytes = body::to_bytes(request.into_body(), BODY_BYTES)
-        .await
-        .map_err(|_| Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large"))?;
-    let asked: CloseRequest = serde_json::from_slice(&bytes).map_err(|error| {
-        Problem::new(
-            StatusCode::BAD_REQUEST,
-            format!("the body must be {{\"code\": <close code>}}: {error}"),
-        )
-    })?;
+    let asked: CloseRequest = read_json(request, "{\"code\": <close code>}").await?;
     if pod.shells.shared.state().close_connection(&jti, asked.code, "access has ended") {
         return Ok(StatusCode::NO_CONTENT);
     }

@@ -27,7 +27,8 @@ pub(super) async fn run(
     repository: &Repository,
     journal: &Journal,
 ) -> Result<(), StartError> {
-    let step = journal.begin("clone", &format!("Cloning {}.", repository.url));
+    let text = format!("Cloning {}.", repository.url);
+    let step = journal.begin("clone", &redact(&text, &repository.login));
     let folder = config.workspace.join("repo");
     if folder.join(".git").exists() {
         step.finish("The repository is here from an earlier start and is left as it is.");

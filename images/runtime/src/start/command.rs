@@ -1,7 +1,7 @@
 //! Programs that a step runs: bounded in time, their words kept.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -16,16 +16,16 @@ const WORDS: usize = 4 * 1024;
 
 /// How a program ended.
 #[derive(Debug)]
-pub(super) struct Ended {
-    pub(super) success: bool,
+pub(crate) struct Ended {
+    pub(crate) success: bool,
     /// The end of its standard error.
-    pub(super) words: String,
-    pub(super) output: String,
+    pub(crate) words: String,
+    pub(crate) output: String,
 }
 
 /// Why a program did not end by itself.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum CommandError {
+pub(crate) enum CommandError {
     #[error("the image has no {0}")]
     Missing(String),
     #[error("{program} cannot be started: {source}")]
@@ -34,14 +34,14 @@ pub(super) enum CommandError {
     TooLong { program: String, limit: Duration },
 }
 
-/// Whether the image has a program.
-pub(super) fn exists(config: &Config, program: &str) -> bool {
+/// Where the image has a program.
+pub(crate) fn find(config: &Config, program: &str) -> Option<PathBuf> {
     let path = config.shell.get(&OsString::from("PATH")).cloned().unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// Runs a program with the shells' environment, and tells every line of its standard error.
-pub(super) async fn run(
+pub(crate) async fn run(
     config: &Config,
     folder: &Path,
     words: &[&str],
@@ -62,7 +62,7 @@ pub(super) async fn run(
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    if !exists(config, program) {
+    if find(config, program).is_none() {
         return Err(CommandError::Missing(program.to_owned()));
     }
     let (mut child, _owned) = children::spawn(|| command.spawn(), Child::id)

@@ -2,12 +2,18 @@
 
 use std::time::Duration;
 
-use super::command::{self, CommandError};
+use super::command::{self, CommandError, Ended};
 use crate::config::Config;
 use crate::journal::Journal;
 
 /// The longest an installation may take.
 const LIMIT: Duration = Duration::from_mins(15);
+
+/// How npm marks the lines that say what is wrong, now and before version 10.
+const ERRORS: [&str; 2] = ["npm error", "npm ERR!"];
+/// Lines of npm's words that are told: the cause without the advice behind it.
+const LINES: usize = 6;
+const NO_NPM: &str = "The image has no npm, which the repository's package.json needs. Take an image with npm, or have session.installDependencies set to false in the chart's values.";
 
 /// Installs; the error is one sentence for the condition.
 pub(super) async fn run(config: &Config, journal: &Journal) -> Result<(), String> {
@@ -26,24 +32,32 @@ pub(super) async fn run(config: &Config, journal: &Journal) -> Result<(), String
             Ok(())
         }
         Ok(ended) => {
-            let said = if ended.words.is_empty() { ended.output } else { ended.words };
-            let said: Vec<&str> = said
-                .lines()
-                .filter(|line| line.contains("npm error") || line.contains("npm ERR!"))
-                .take(6)
-                .collect();
-            let message = format!("npm {action} failed: {}", said.join(" "));
+            let message = match cause(&ended) {
+                Some(cause) => format!("npm {action} failed: {cause}"),
+                None => format!("npm {action} failed without saying why; run it in the terminal."),
+            };
             step.fail(&message);
             Err(message)
         }
-        Err(CommandError::Missing(_)) => {
-            step.finish("The image has no npm: dependencies are not installed.");
-            Ok(())
-        }
         Err(error) => {
-            let message = error.to_string();
+            let message = match error {
+                CommandError::Missing(_) => NO_NPM.to_owned(),
+                other => other.to_string(),
+            };
             step.fail(&message);
             Err(message)
         }
     }
+}
+
+/// What npm says went wrong, in its own form, or else the end of what was said.
+fn cause(ended: &Ended) -> Option<String> {
+    let said = if ended.words.is_empty() { &ended.output } else { &ended.words };
+    let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+    let errors = lines.iter().filter(|line| ERRORS.iter().any(|mark| line.contains(mark)));
+    let mut told: Vec<&str> = errors.take(LINES).copied().collect();
+    if told.is_empty() {
+        told = lines[lines.len().saturating_sub(LINES)..].to_vec();
+    }
+    (!told.is_empty()).then(|| told.join(" "))
 }

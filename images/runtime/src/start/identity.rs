@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::StartError;
 use super::command;
 use crate::config::{Config, Login};
-use crate::credential;
+use crate::credential::{self, Serving};
 use crate::journal::Journal;
 
 /// Writing a line of configuration takes no time.
@@ -17,7 +17,8 @@ fn failed(reason: &'static str, message: String) -> StartError {
     StartError { step: "identity", reason, message }
 }
 
-pub(super) async fn run(config: &Config, journal: &Journal) -> Result<(), StartError> {
+pub(super) async fn run(config: &Config, journal: &Journal) -> Result<Option<Serving>, StartError> {
+    let mut serving = None;
     let step = journal.begin("identity", "Preparing home and git identity.");
     let home = config
         .shell
@@ -36,8 +37,11 @@ pub(super) async fn run(config: &Config, journal: &Journal) -> Result<(), StartE
             step.fail(&message);
             return Err(failed("SecretKeyMissing", message));
         }
-        if let Err(error) = credential::serve(repository.clone()) {
-            step.notice(format!("Git cannot ask for the repository's login: {error}"));
+        match credential::serve(repository.clone()) {
+            Ok(answering) => serving = Some(answering),
+            Err(error) => {
+                step.notice(format!("Git cannot ask for the repository's login: {error}"));
+            }
         }
     }
     if let Some(user) = &config.git_user {
@@ -50,5 +54,5 @@ pub(super) async fn run(config: &Config, journal: &Journal) -> Result<(), StartE
         }
     }
     step.finish("Home and git identity are ready.");
-    Ok(())
+    Ok(serving)
 }

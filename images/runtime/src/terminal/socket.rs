@@ -120,6 +120,7 @@ impl Socket<'_> {
                 return Some(closing);
             }
             let interest = self.interest();
+            let deaf = self.shells.shared.state().input_waits(self.id);
             tokio::select! {
                 ready = ready(&self.stream, interest) => {
                     let ready = ready.ok()?;
@@ -129,6 +130,10 @@ impl Socket<'_> {
                 }
                 () = self.wake.notified() => {}
                 () = sleep_until(self.deadline()) => {}
+            }
+            if deaf {
+                // While nobody listens to a client, its silence says nothing about it.
+                self.heard = Instant::now();
             }
         }
     }

@@ -257,12 +257,16 @@ impl State {
 
     /// Whether to read more from a client: not while what it typed, or what it asked, waits.
     pub fn may_read(&self, connection: u32) -> bool {
-        let Some(client) = self.clients.get(&connection) else { return false };
-        let full = client
-            .blocked_on
-            .and_then(|id| self.terminals.get(&id))
-            .is_some_and(|terminal| terminal.input.is_full());
-        !full && client.may_read()
+        let answers = self.clients.get(&connection).is_some_and(Client::may_read);
+        answers && !self.input_waits(connection)
+    }
+
+    /// Whether a program that does not read is why nothing more is taken from a client.
+    pub fn input_waits(&self, connection: u32) -> bool {
+        self.clients
+            .get(&connection)
+            .and_then(|client| self.terminals.get(&client.blocked_on?))
+            .is_some_and(|terminal| terminal.input.is_full())
     }
 
     pub(super) fn list(&self, client: Option<&str>) -> Terminals {

@@ -34,7 +34,8 @@ const PKCS8: &[u8] = &[
     0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4,
     0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32, 0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
 ];
-const KEYS: &str = r#"{"keys":[{"kid":"one","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+pub const KEYS: &str =
+    r#"{"keys":[{"kid":"one","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
 
 /// A running runtime. Ends when dropped.
 pub struct Runtime {
@@ -69,14 +70,16 @@ impl Runtime {
 
     /// Starts one.
     pub async fn begin(variables: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir(folder.path().join("workspace")).unwrap();
-        std::fs::create_dir(folder.path().join("tmp")).unwrap();
-        std::fs::write(folder.path().join("keys"), KEYS).unwrap();
+        Self::begin_in(folder(), &[], variables).await
+    }
+
+    /// Starts one in a folder that may hold something already, by a program that ends by starting it.
+    pub async fn begin_in(folder: TempDir, by: &[&str], variables: &[(&str, &str)]) -> Self {
         let port = free_port().await;
         let at = |name: &str| folder.path().join(name);
-        let process = Command::new(env!("CARGO_BIN_EXE_fabrica-runtime"))
-            .arg("serve")
+        let words = [by, &[env!("CARGO_BIN_EXE_fabrica-runtime"), "serve"]].concat();
+        let process = Command::new(words[0])
+            .args(&words[1..])
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap())
             .env("HOME", at("workspace/home"))
@@ -185,6 +188,33 @@ impl Runtime {
     pub async fn attach(&self, role: Role) -> Client {
         self.greet(role, hello("page", None, None)).await.0
     }
+}
+
+/// What a runtime finds when it starts: an empty workspace, and the keys it believes.
+pub fn folder() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("workspace")).unwrap();
+    std::fs::create_dir(folder.path().join("tmp")).unwrap();
+    std::fs::write(folder.path().join("keys"), KEYS).unwrap();
+    folder
+}
+
+/// As [`folder`], with a repository from an earlier start.
+pub fn cloned() -> TempDir {
+    let folder = folder();
+    std::fs::create_dir_all(folder.path().join("workspace/repo/.git")).unwrap();
+    std::fs::write(folder.path().join("workspace/repo/work"), "unsaved").unwrap();
+    folder
+}
+
+/// Whether this machine lets us make such a namespace; where it does not, a test says so and proves nothing.
+pub fn may_unshare(kind: &str) -> bool {
+    let made = std::process::Command::new("unshare").args([kind, "--fork", "true"]).status();
+    let may = made.is_ok_and(|status| status.success());
+    if !may {
+        eprintln!("left out: this needs root and `unshare {kind}`");
+    }
+    may
 }
 
 async fn free_port() -> u16 {

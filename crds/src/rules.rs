@@ -1,0 +1,37 @@
+//! CEL rules that more than one field has. Each message names the field and the fix.
+
+use kube::core::Rule;
+
+/// The name of an object from which names of children are made.
+pub(crate) fn name(reason: &str) -> Rule {
+    Rule::new("size(self.metadata.name) <= 52 && self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')")
+        .message(&*format!("metadata.name must be at most 52 characters of a-z, 0-9 and '-', without dots: {reason}"))
+}
+
+/// A field of a spec that is set once, or never. It stands at the parent, for a rule at an optional field does not see it
+/// come and go.
+pub(crate) fn immutable(field: &str) -> Rule {
+    Rule::new(format!(
+        "has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})"
+    ))
+    .message(&*format!("spec.{field} never changes: make a new Run"))
+}
+
+/// Characters that git's names of branches lack.
+pub(crate) fn branch_characters(field: &str) -> Rule {
+    Rule::new(r"!self.matches('[[:space:][:cntrl:]~^:?*\\[\\\\]')").message(&*format!(
+        r"{field} must not hold spaces, control characters or any of ~ ^ : ? * [ \"
+    ))
+}
+
+/// Sequences that git's names of branches lack.
+pub(crate) fn branch_words(field: &str) -> Rule {
+    Rule::new("!self.contains('..') && !self.contains('//') && !self.contains('@{') && self != '@'")
+        .message(&*format!("{field} must not be '@' nor hold '..', '//' or '@{{'"))
+}
+
+/// Beginnings and ends that git's names of branches, and parts of them, lack.
+pub(crate) fn branch_parts(field: &str) -> Rule {
+    Rule::new("!self.matches('(^|/)[.]') && !self.matches('[.]lock(/|$)') && !self.matches('^[-/]') && !self.matches('[./]$')")
+        .message(&*format!("{field} must not begin with '-' or '/', end with '.' or '/', nor have a part that begins with '.' or ends with '.lock'"))
+}

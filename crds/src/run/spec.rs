@@ -1,0 +1,176 @@
+//! What a user asks for.
+#![expect(
+    unreachable_pub,
+    reason = "the schema derive repeats each struct inside a private module"
+)]
+
+use k8s_openapi::api::core::v1::ResourceRequirements;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::RunStatus;
+use crate::parts::{
+    ConfigMapKey, EnvironmentVariable, GitIdentity, PodTemplate, Repository, SecretReference,
+};
+use crate::{rules, schema};
+
+/// The most `spec.maxAttempts` may be.
+pub const MAXIMUM_ATTEMPTS: i32 = 10;
+
+/// A plan, the repository it is for, and the bounds of carrying it out.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
+#[kube(
+    group = "fabrica.dev",
+    version = "v1alpha1",
+    kind = "Run",
+    namespaced,
+    status = "RunStatus",
+    derive = "PartialEq",
+    derive = "Default",
+    shortname = "frun",
+    category = "fabrica",
+    doc = "A Run carries a plan out in a pod of its own and pushes what came of it to a branch. It ends by itself; nothing but its desired state changes.",
+    selectable = ".spec.desiredState",
+    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Succeeded\")].reason"),
+    printcolumn(name = "Branch", type_ = "string", json_path = ".status.branch"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Image", type_ = "string", json_path = ".spec.image", priority = 1),
+    printcolumn(name = "Owner", type_ = "string", json_path = ".spec.owner", priority = 1),
+    printcolumn(name = "Commit", type_ = "string", json_path = ".status.commit", priority = 1),
+    printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Succeeded\")].message", priority = 1),
+    validation = rules::name("names of its pods are made from it"),
+    cel
+)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(
+    validation = Rule::new("has(self.plan) != has(self.planRef)")
+        .message("set exactly one of spec.plan and spec.planRef"),
+    validation = Rule::new("oldSelf.desiredState != 'Cancelled' || self.desiredState == 'Cancelled'")
+        .message("spec.desiredState cannot leave Cancelled: make a new Run"),
+    validation = rules::immutable("plan"),
+    validation = rules::immutable("planRef"),
+    validation = rules::immutable("title"),
+    validation = rules::immutable("repository"),
+    validation = rules::immutable("branch"),
+    validation = rules::immutable("image"),
+    validation = rules::immutable("imagePullSecrets"),
+    validation = rules::immutable("env"),
+    validation = rules::immutable("git"),
+    validation = rules::immutable("agent"),
+    validation = rules::immutable("resources"),
+    validation = rules::immutable("podTemplate"),
+    validation = rules::immutable("deadlineSeconds"),
+    validation = rules::immutable("maxAttempts"),
+    validation = rules::immutable("ttlSecondsAfterFinished"),
+    validation = rules::immutable("owner")
+)]
+pub struct RunSpec {
+    /// What to do, as markdown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 32_768))]
+    pub plan: Option<String>,
+    /// A key of a ConfigMap of this namespace that holds the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan_ref: Option<ConfigMapKey>,
+    /// The subject of the commit. Unset: `Fabrica Run`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 200))]
+    #[x_kube(
+        validation = Rule::new("!self.matches('[[:cntrl:]]')")
+            .message("spec.title must be one line without control characters")
+    )]
+    pub title: Option<String>,
+    /// The repository that is worked on. Its `branch` is the one to begin from; unset: the default one.
+    pub repository: Repository,
+    /// The branch that the work is pushed to, 1 to 100 characters. Unset: `fabrica/` and the first 8 characters of the
+    /// UID. One that is there already is taken over only when this Run made it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 100))]
+    #[x_kube(
+        validation = rules::branch_characters("spec.branch"),
+        validation = rules::branch_words("spec.branch"),
+        validation = rules::branch_parts("spec.branch")
+    )]
+    pub branch: Option<String>,
+    /// The container image. Unset: the chart's. Any image with a shell and git will do. The runtime is copied in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 512))]
+    pub image: Option<String>,
+    /// Secrets of type kubernetes.io/dockerconfigjson to pull `image` with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 8))]
+    pub image_pull_secrets: Option<Vec<SecretReference>>,
+    /// Environment variables of the agent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub env: Option<Vec<EnvironmentVariable>>,
+    /// Whose name commits carry. Unset: Fabrica's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub git: Option<GitIdentity>,
+    /// Who carries the plan out.
+    #[serde(default)]
+    pub agent: Agent,
+    /// CPU and memory of the container. Unset: the chart's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::run_resources")]
+    pub resources: Option<ResourceRequirements>,
+    /// What is added to the pods.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pod_template: Option<PodTemplate>,
+    /// The running time of all attempts together, 10 s to 7 days (default 3600). Waiting does not count.
+    #[serde(default = "default_deadline")]
+    #[schemars(range(min = 10, max = 604_800))]
+    pub deadline_seconds: i64,
+    /// How often the agent may fail, 1 to 10 (default 2). What is not the agent's fault, such as a lost node, is tried
+    /// again 5 times more.
+    #[serde(default = "default_attempts")]
+    #[schemars(range(min = 1, max = 10))]
+    pub max_attempts: i32,
+    /// The Run and its pods are deleted so many seconds after the end. Unset: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 31_536_000))]
+    pub ttl_seconds_after_finished: Option<i64>,
+    /// Running (default), or Cancelled: the Run ends and never goes on.
+    #[serde(default)]
+    pub desired_state: DesiredState,
+    /// Who created it. Set by the gateway, or by you as yourself; never changes and never grants anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 256))]
+    pub owner: Option<String>,
+}
+
+const fn default_deadline() -> i64 {
+    3600
+}
+
+const fn default_attempts() -> i32 {
+    2
+}
+
+/// Who carries the plan out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Agent {
+    /// Script (default): the plan's fenced `sh` blocks, in order.
+    #[serde(default)]
+    pub driver: Driver,
+}
+
+/// What reads the plan.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Driver {
+    /// Each fenced `sh` block of the plan is run by bash (else sh) with `-e`, in the repository. One that fails ends the
+    /// attempt.
+    #[default]
+    Script,
+}
+
+/// Whether the Run should go on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum DesiredState {
+    #[default]
+    Running,
+    /// The Run ends and never goes on.
+    Cancelled,
+}

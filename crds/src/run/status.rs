@@ -1,0 +1,96 @@
+//! What the operator observed.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::parts::Message;
+use crate::schema;
+
+/// Every condition of a Run. All are set on every pass.
+pub const CONDITIONS: [&str; 1] = ["Succeeded"];
+
+/// How often an attempt that failed without the agent's fault is followed by another.
+pub const INFRASTRUCTURE_RETRIES: usize = 5;
+
+/// What was observed of a Run. Written by the operator alone.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RunStatus {
+    /// One word for people and dashboards; decisions are made by `conditions`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phase: Option<Phase>,
+    /// `Succeeded`: Unknown while the Run goes on, then True or False for good.
+    #[serde(default)]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
+    /// The generation of the spec that this status speaks of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Every attempt, oldest first. Each had a pod of its own.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 15))]
+    pub attempts: Vec<Attempt>,
+    /// The newest of what happened, at most 20, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::run_messages")]
+    pub messages: Vec<Message>,
+    /// The branch that the work is pushed to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub branch: Option<String>,
+    /// The commit that was pushed. Unset: none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+    /// When it left the queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+    /// When its pod was first told to stop, because the Run was cancelled or its deadline had passed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopping_at: Option<Time>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Time>,
+}
+
+/// One pod's try at the plan.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// Counts from 1.
+    pub number: i32,
+    /// Its pod, which stays after the end, with its log.
+    pub pod_name: String,
+    /// When its container started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Time>,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Time>,
+    /// Why it ended, in one word: a reason of `Succeeded`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+/// A Run in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Phase {
+    /// Its pod does not run yet, or the next attempt is being made.
+    Pending,
+    /// Other Runs of the namespace go first.
+    Queued,
+    /// Its pod runs.
+    Running,
+    /// It did what the plan says. Final.
+    Completed,
+    /// It did not; `Succeeded` says why. Final.
+    Failed,
+    /// Somebody stopped it. Final.
+    Cancelled,
+}
+
+impl Phase {
+    /// Whether nothing comes after it.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Self::Completed | Self::Failed | Self::Cancelled)
+    }
+}

@@ -1,0 +1,57 @@
+//! What a Run's pod is told beside what every pod is.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// A Run's own deadline stands in its object; this one holds where nobody said any.
+const SECONDS: u64 = 3_600;
+/// How long the verdict is kept for an operator that does not come: longer than one that is being replaced takes.
+const LINGER_SECONDS: u64 = 3_600;
+
+/// One attempt of a Run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunConfig {
+    /// The branch that is pushed.
+    pub branch: String,
+    pub attempt: u32,
+    /// How long this attempt may take, from the start of the process.
+    pub deadline: Duration,
+    /// Who does the work.
+    pub driver: String,
+    /// The subject of a commit of ours.
+    pub title: Option<String>,
+    pub plan: PlanSource,
+    /// How long the verdict waits to be acknowledged.
+    pub linger: Duration,
+}
+
+/// Where the plan is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlanSource {
+    Text(String),
+    /// A volume; missing when nobody gave a plan.
+    File(PathBuf),
+}
+
+/// What the variables say, in a Run's pod.
+pub(super) fn read(text: &impl Fn(&str) -> Option<String>) -> Option<RunConfig> {
+    if text("MODE")? != "run" {
+        return None;
+    }
+    let number = |name: &str| text(name).and_then(|value| value.parse::<u64>().ok());
+    let seconds = |name: &str, default| Duration::from_secs(number(name).unwrap_or(default));
+    let plan_file = || {
+        text("FABRICA_RUN_PLAN_FILE")
+            .map_or_else(|| "/run/fabrica/plan/plan.md".into(), PathBuf::from)
+    };
+    Some(RunConfig {
+        branch: text("FABRICA_RUN_BRANCH").unwrap_or_default(),
+        attempt: number("FABRICA_RUN_ATTEMPT").and_then(|n| n.try_into().ok()).unwrap_or(1),
+        deadline: seconds("FABRICA_RUN_SECONDS", SECONDS),
+        driver: text("FABRICA_RUN_DRIVER").unwrap_or_else(|| "script".to_owned()),
+        title: text("FABRICA_RUN_TITLE"),
+        plan: text("FABRICA_RUN_PLAN")
+            .map_or_else(|| PlanSource::File(plan_file()), PlanSource::Text),
+        linger: seconds("FABRICA_LINGER_SECONDS", LINGER_SECONDS),
+    })
+}

@@ -1,0 +1,105 @@
+//! Records as lines, and what of a file still counts as such.
+
+use fabrica_protocol::run::{Entry, Record, TEXT_BYTES};
+
+use crate::config::Login;
+use crate::credential::redact;
+
+/// A record as its line.
+pub(super) fn encode(record: &Record) -> Vec<u8> {
+    let mut line = serde_json::to_vec(record).unwrap_or_default();
+    line.push(b'\n');
+    line
+}
+
+/// The lines at the start of a journal that are whole and in order: a killed process leaves the last one torn.
+pub(super) fn whole_lines(bytes: &[u8]) -> Vec<&[u8]> {
+    let is_whole = |(index, line): &(usize, &[u8])| {
+        line.ends_with(b"\n")
+            && serde_json::from_slice(line)
+                .is_ok_and(|record: Record| record.seq == *index as u64 + 1)
+    };
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n').enumerate();
+    lines.take_while(is_whole).map(|(_, line)| line).collect()
+}
+
+/// An entry without the login, none of its texts longer than allowed.
+pub(super) fn clean(entry: Entry, login: &Login) -> Entry {
+    let text = |text: String| cut(redact(&text, login));
+    match entry {
+        Entry::Step { step, kind, text: told, duration_ms } => {
+            Entry::Step { step, kind, text: text(told), duration_ms }
+        }
+        Entry::Said { text: said } => Entry::Said { text: text(said) },
+        Entry::ToolStarted { id, name, input } => {
+            Entry::ToolStarted { id: text(id), name: text(name), input: text(input) }
+        }
+        Entry::ToolFinished { id, output, failed } => {
+            Entry::ToolFinished { id: text(id), output: text(output), failed }
+        }
+        // Its message is redacted and fits a termination message.
+        Entry::Ended(verdict) => Entry::Ended(verdict),
+    }
+}
+
+/// At most [`TEXT_BYTES`], saying so when some are missing.
+fn cut(mut text: String) -> String {
+    const NOTE: &str = "… (cut)";
+    if text.len() > TEXT_BYTES {
+        text.truncate(text.floor_char_boundary(TEXT_BYTES - NOTE.len()));
+        text.push_str(NOTE);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn said(seq: u64, text: &str) -> Record {
+        let time = DateTime::from_timestamp(0, 0).unwrap();
+        Record { seq, time, entry: Entry::Said { text: text.to_owned() } }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_torn_loses_its_last_record_only(texts in prop::collection::vec(".*", 1..6), torn in 0_usize..10_000) {
+            let lines: Vec<Vec<u8>> =
+                texts.iter().zip(1..).map(|(text, seq)| encode(&said(seq, text))).collect();
+            let all = lines.concat();
+            prop_assert_eq!(whole_lines(&all), lines.clone());
+            let torn = torn % all.len();
+            let mut whole = 0;
+            let expected = lines.iter().take_while(|line| { whole += line.len(); whole <= torn }).count();
+            prop_assert_eq!(whole_lines(&all[..torn]).len(), expected);
+        }
+
+        #[test]
+        fn texts_are_bounded(text in ".{0,20}", times in 0_usize..20_000) {
+            let login = Login::None;
+            let Entry::Said { text } = clean(Entry::Said { text: text.repeat(times) }, &login) else { panic!() };
+            prop_assert!(text.len() <= TEXT_BYTES);
+        }
+    }
+
+    #[test]
+    fn a_gap_ends_a_journal() {
+        let all = [encode(&said(1, "a")), encode(&said(3, "c"))].concat();
+        assert_eq!(whole_lines(&all).len(), 1);
+    }
+
+    #[test]
+    fn logins_are_cut_out() {
+        let login = Login::Basic { username: "u".to_owned(), password: "s3cret".to_owned() };
+        let entry = Entry::ToolFinished {
+            id: "1".to_owned(),
+            output: "it is s3cret".to_owned(),
+            failed: false,
+        };
+        let Entry::ToolFinished { output, .. } = clean(entry, &login) else { panic!() };
+        assert_eq!(output, "it is ***");
+    }
+}

@@ -1,0 +1,135 @@
+//! Git as a Run uses it: in the repository without the login, and at the remote without anybody else's configuration.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::verdict::Ending;
+use crate::config::{Config, Repository};
+use crate::credential::{git_environment, redact};
+use crate::start::StartError;
+use crate::start::command::{self, CommandError, Ended};
+
+/// The longest a command in the repository may take: adding a large tree reads all of it.
+const LOCAL_LIMIT: Duration = Duration::from_mins(10);
+/// The longest a command at the remote may take: a large push over a slow line.
+const REMOTE_LIMIT: Duration = Duration::from_mins(30);
+/// Whose commits ours are when nobody said.
+const NOBODY: (&str, &str) = ("Fabrica", "fabrica@localhost");
+
+/// Git's words when it did not do what it was told.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct GitError(pub(super) String);
+
+impl From<CommandError> for GitError {
+    fn from(error: CommandError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Git, found before any program of the repository could put another one in its way.
+pub(super) struct Git<'a> {
+    config: &'a Config,
+    pub(super) repository: &'a Repository,
+    program: PathBuf,
+}
+
+impl<'a> Git<'a> {
+    pub(super) fn find(config: &'a Config, repository: &'a Repository) -> Result<Self, Ending> {
+        let program = command::find(config, "git").ok_or_else(|| {
+            let message = "The image has no git, which a Run needs.".to_owned();
+            Ending::Start(StartError { step: "clone", reason: "GitMissing", message })
+        })?;
+        Ok(Self { config, repository, program })
+    }
+
+    /// Where the agent works.
+    pub(super) fn folder(&self) -> PathBuf {
+        self.config.workspace.join("repo")
+    }
+
+    /// Where we keep what only we may write, until it is there.
+    pub(super) fn scratch(&self, name: &str) -> PathBuf {
+        self.config.workspace.join(name)
+    }
+
+    /// In the repository. Its configuration is anybody's, and so are programs that it names: they get nothing that the
+    /// agent did not have. Hooks are left out, as a commit of ours must not depend on them.
+    pub(super) async fn local(&self, words: &[&str]) -> Result<Ended, GitError> {
+        let (name, email) = self.author();
+        let (name, email) = (format!("user.name={name}"), format!("user.email={email}"));
+        let own = [
+            "-c",
+            "core.hooksPath=/dev/null",
+            "-c",
+            "core.fsmonitor=false",
+            "-c",
+            "commit.gpgSign=false",
+            "-c",
+            &name,
+            "-c",
+            &email,
+        ];
+        let words = [&own[..], words].concat();
+        self.run(&self.folder(), &words, &[], LOCAL_LIMIT).await
+    }
+
+    /// As [`Self::local`], and its output; the words of a failure are the error.
+    pub(super) async fn told(&self, words: &[&str]) -> Result<String, GitError> {
+        self.succeeded(self.local(words).await?)
+    }
+
+    /// At the remote, with the login, in a folder whose configuration is ours. Neither the home's configuration nor the
+    /// image's counts, so no address is rewritten and no proxy or helper put in between.
+    pub(super) async fn remote(&self, folder: &Path, words: &[&str]) -> Result<String, GitError> {
+        let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let mut environment = git_environment(self.repository);
+        environment.push(variable("GIT_CONFIG_NOSYSTEM", "1"));
+        environment.push(variable("GIT_CONFIG_GLOBAL", "/dev/null"));
+        // The home may hold a .netrc.
+        environment.push(variable("HOME", "/dev/null"));
+        self.succeeded(self.run(folder, words, &environment, REMOTE_LIMIT).await?)
+    }
+
+    /// The commit that a branch of the remote is at.
+    pub(super) async fn remote_head(
+        &self,
+        folder: &Path,
+        branch: &str,
+    ) -> Result<Option<String>, GitError> {
+        let reference = format!("refs/heads/{branch}");
+        let lines =
+            self.remote(folder, &["ls-remote", "--", &self.repository.url, &reference]).await?;
+        // The remote matches ends of names too.
+        let found = lines.lines().filter_map(|line| line.split_once('\t'));
+        Ok(found.filter(|(_, name)| *name == reference).map(|(commit, _)| commit.to_owned()).next())
+    }
+
+    async fn run(
+        &self,
+        folder: &Path,
+        words: &[&str],
+        more: &[(String, String)],
+        limit: Duration,
+    ) -> Result<Ended, GitError> {
+        let program = self.program.to_string_lossy();
+        let words = [&[&*program][..], words].concat();
+        let mut environment = more.to_vec();
+        // Git's words are read here, so they have to be the ones that we know.
+        environment.push(("LC_ALL".to_owned(), "C".to_owned()));
+        environment.push(("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()));
+        Ok(command::run(self.config, folder, &words, &environment, limit, |_| {}).await?)
+    }
+
+    fn succeeded(&self, ended: Ended) -> Result<String, GitError> {
+        if ended.success {
+            return Ok(ended.output.trim().to_owned());
+        }
+        let said = if ended.words.is_empty() { ended.output } else { ended.words };
+        Err(GitError(redact(&said.replace('\n', " "), &self.repository.login)))
+    }
+
+    fn author(&self) -> (&str, &str) {
+        self.config.git_user.as_ref().map_or(NOBODY, |user| (&user.name, &user.email))
+    }
+}

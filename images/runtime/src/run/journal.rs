@@ -1,0 +1,250 @@
+//! The journal of an attempt: a file in the workspace, of which only what lies safely on the disk is shown.
+//!
+//! The agent can write the file too. So we remember where each line ends and a keyed digest of it, and what somebody
+//! changed is shown as that.
+
+use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, RandomState};
+use std::io::Read;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use chrono::Utc;
+use fabrica_protocol::run::{Entry, Record};
+use fabrica_protocol::runtime::{Event, EventType};
+use tokio::sync::watch;
+
+use super::codec;
+use crate::config::Login;
+use crate::journal::Sink;
+
+/// What may lie here without being kept elsewhere: far more than an operator falls behind, and little for a disk.
+pub const UNACKNOWLEDGED_BYTES: u64 = 256 * 1024 * 1024;
+/// One answer holds about this much, so that no reader makes us hold a whole journal in memory.
+const ANSWER_BYTES: usize = 1024 * 1024;
+
+/// Why there is no journal.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    #[error("open the journal in the workspace")]
+    Open(#[source] std::io::Error),
+    #[error("become the parent of orphans")]
+    Adopt(#[source] std::io::Error),
+}
+
+/// A journal of records.
+#[derive(Debug)]
+pub struct Journal {
+    file: File,
+    login: Login,
+    limit: u64,
+    lines: Mutex<Vec<Line>>,
+    digests: RandomState,
+    newest: watch::Sender<u64>,
+    acknowledged: watch::Sender<u64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Line {
+    end: u64,
+    digest: u64,
+}
+
+impl Journal {
+    /// Opens a journal, after what an earlier process wrote whole.
+    pub fn open(path: &Path, login: Login, limit: u64) -> Result<Self, JournalError> {
+        let file = open_file(path).map_err(JournalError::Open)?;
+        let mut bytes = Vec::new();
+        (&file).read_to_end(&mut bytes).map_err(JournalError::Open)?;
+        let digests = RandomState::new();
+        let mut end = 0;
+        let lines: Vec<Line> = codec::whole_lines(&bytes)
+            .into_iter()
+            .map(|line| {
+                end += line.len() as u64;
+                Line { end, digest: digests.hash_one(line) }
+            })
+            .collect();
+        file.set_len(end).map_err(JournalError::Open)?;
+        let newest = watch::Sender::new(lines.len() as u64);
+        let acknowledged = watch::Sender::new(0);
+        Ok(Self { file, login, limit, lines: Mutex::new(lines), digests, newest, acknowledged })
+    }
+
+    /// Writes a record to the disk; its number, unless the disk refuses. This waits for the disk, as no record may be
+    /// shown before it lies there.
+    pub fn write(&self, entry: Entry) -> Option<u64> {
+        let entry = codec::clean(entry, &self.login);
+        let mut lines = self.lock();
+        let seq = lines.len() as u64 + 1;
+        let line = codec::encode(&Record { seq, time: Utc::now(), entry });
+        let start = end_of(&lines, seq - 1);
+        let written = self.file.write_all_at(&line, start).and_then(|()| self.file.sync_data());
+        if let Err(error) = written {
+            tracing::error!(%error, "a record cannot be written");
+            return None;
+        }
+        let digest = self.digests.hash_one(&line[..]);
+        lines.push(Line { end: start + line.len() as u64, digest });
+        drop(lines);
+        self.newest.send_replace(seq);
+        Some(seq)
+    }
+
+    /// The lines of some of the records after a number, and the number of the last of them.
+    pub fn lines(&self, after: u64) -> (u64, Vec<u8>) {
+        let known = self.lock().clone();
+        let (mut last, mut text) = (after, Vec::new());
+        while last < known.len() as u64 && text.len() < ANSWER_BYTES {
+            let start = end_of(&known, last);
+            last += 1;
+            let Some(Line { end, digest }) = line(&known, last) else { break };
+            text.extend(self.read(start, end, digest).unwrap_or_else(|| changed(last)));
+        }
+        (last, text)
+    }
+
+    fn read(&self, start: u64, end: u64, digest: u64) -> Option<Vec<u8>> {
+        let mut line = vec![0; usize::try_from(end - start).ok()?];
+        self.file.read_exact_at(&mut line, start).ok()?;
+        (self.digests.hash_one(&line[..]) == digest).then_some(line)
+    }
+
+    /// Tells when something new was written.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.newest.subscribe()
+    }
+
+    /// Everything up to a record is kept elsewhere.
+    pub fn acknowledge(&self, seq: u64) {
+        let seq = seq.min(*self.newest.borrow());
+        self.acknowledged.send_if_modified(|known| {
+            let more = seq > *known;
+            *known = seq.max(*known);
+            more
+        });
+    }
+
+    /// Waits until a record is kept elsewhere.
+    pub async fn acknowledged(&self, seq: u64) {
+        // The sender lives as long as we do.
+        let _ = self.acknowledged.subscribe().wait_for(|known| *known >= seq).await;
+    }
+
+    /// Waits while too much is not yet kept elsewhere.
+    pub async fn room(&self) {
+        let has_room = |acknowledged: &u64| {
+            let lines = self.lock();
+            let all = end_of(&lines, lines.len() as u64);
+            all - end_of(&lines, *acknowledged) < self.limit
+        };
+        let _ = self.acknowledged.subscribe().wait_for(has_room).await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Line>> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sink for Journal {
+    fn take(&self, event: &Event) {
+        self.write(Entry::Step {
+            step: event.step.clone(),
+            kind: event.kind,
+            text: event.text.clone(),
+            duration_ms: event.duration_ms,
+        });
+    }
+}
+
+fn open_file(path: &Path) -> std::io::Result<File> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+}
+
+/// The line of a record.
+fn line(lines: &[Line], seq: u64) -> Option<Line> {
+    let index = usize::try_from(seq).ok()?.checked_sub(1)?;
+    lines.get(index).copied()
+}
+
+/// Where the line of a record ends; that of record 0 ends at the beginning.
+fn end_of(lines: &[Line], seq: u64) -> u64 {
+    line(lines, seq).map_or(0, |line| line.end)
+}
+
+/// What stands for a record that is no longer what we wrote.
+fn changed(seq: u64) -> Vec<u8> {
+    let text = "This record was changed in the file by something in the pod.".to_owned();
+    let entry = Entry::Step {
+        step: "journal".to_owned(),
+        kind: EventType::Failed,
+        text,
+        duration_ms: None,
+    };
+    codec::encode(&Record { seq, time: Utc::now(), entry })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    fn journal(folder: &tempfile::TempDir, limit: u64) -> Journal {
+        Journal::open(&folder.path().join("a/journal"), Login::None, limit).unwrap()
+    }
+
+    fn said(text: &str) -> Entry {
+        Entry::Said { text: text.to_owned() }
+    }
+
+    fn read(journal: &Journal, after: u64) -> Vec<Record> {
+        let lines = String::from_utf8(journal.lines(after).1).unwrap();
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_journal_goes_on_after_what_was_written_whole() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(journal(&folder, 1).write(said("one")), Some(1));
+        let path = folder.path().join("a/journal");
+        let torn = [std::fs::read(&path).unwrap(), b"{\"seq\":2,\"ti".to_vec()].concat();
+        std::fs::write(&path, torn).unwrap();
+        let journal = journal(&folder, 1);
+        assert_eq!(journal.write(said("two")), Some(2));
+        let texts: Vec<Entry> = read(&journal, 0).into_iter().map(|record| record.entry).collect();
+        assert_eq!(texts, [said("one"), said("two")]);
+        assert_eq!(journal.lines(2), (2, Vec::new()));
+    }
+
+    #[test]
+    fn what_somebody_changed_is_shown_as_that() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = journal(&folder, 1);
+        journal.write(said("one"));
+        let path = folder.path().join("a/journal");
+        std::fs::write(&path, std::fs::read_to_string(&path).unwrap().replace("one", "two"))
+            .unwrap();
+        journal.write(said("three"));
+        let records = read(&journal, 0);
+        assert!(matches!(&records[0].entry, Entry::Step { step, .. } if step == "journal"));
+        assert_eq!(records[1].entry, said("three"));
+    }
+
+    #[test]
+    fn too_much_that_nobody_keeps_makes_writers_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = journal(&folder, 10);
+        assert!(journal.room().now_or_never().is_some());
+        journal.write(said("longer than ten bytes"));
+        assert!(journal.room().now_or_never().is_none());
+        journal.acknowledge(7);
+        assert!(journal.room().now_or_never().is_some());
+        assert!(journal.acknowledged(1).now_or_never().is_some());
+        assert!(journal.acknowledged(2).now_or_never().is_none());
+    }
+}

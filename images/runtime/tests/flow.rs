@@ -1,0 +1,149 @@
+//! What a terminal's flow does at its edges: full queues, a ring that moved on, gaps, and words of an emulator.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test ends at what it did not expect"
+)]
+
+mod support;
+
+use bytes::Bytes;
+use fabrica_protocol::assertion::Role;
+use fabrica_protocol::kterm::{ClientFrame, ErrorCode, Hello, ServerFrame, SnapshotReason};
+use support::{Runtime, eventually, hello};
+
+/// What may be on its way to a client, as docs/developer/protocol-kterm.md says.
+const WINDOW: u64 = 256 * 1024;
+
+#[tokio::test]
+async fn a_typist_whom_we_do_not_listen_to_is_not_silent() {
+    let runtime = Runtime::start(&[("FABRICA_SILENCE_MILLISECONDS", "500")]).await;
+    let mut typist = runtime.attach(Role::Control).await;
+    let command = "stty -icanon -echo; echo REA''DY; sleep 1000\n";
+    typist.type_text(0, command).await;
+    typist.read_until("READY").await;
+    // More than the program's terminal and our queue hold.
+    let piece = "x".repeat(32 * 1024);
+    for number in 0..8 {
+        typist.type_text((command.len() + number * piece.len()) as u64, &piece).await;
+    }
+    for _ in 0..2 {
+        let (code, _) = runtime.attach(Role::View).await.closed().await;
+        assert_eq!(code, 4408, "whoever may speak and does not is gone");
+    }
+    let mut other = runtime.attach(Role::Control).await;
+    other.send(&ClientFrame::Close { terminal: 1, signal: 9 }).await;
+    typist.until(|frame| matches!(frame, ServerFrame::Exit { signal: 9, .. }).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_client_that_the_ring_has_left_behind_begins_afresh_with_a_line() {
+    let runtime = Runtime::start(&[]).await;
+    let mut reader = runtime.attach(Role::Control).await;
+    let (mut slow, _) = runtime.greet(Role::Control, hello("slow", None, None)).await;
+    reader.type_text(0, "seq 1 400000; echo DO''NE\n").await;
+    let (mut all, mut start) = (Vec::new(), None);
+    while !String::from_utf8_lossy(&all[all.len().saturating_sub(1024)..]).contains("DONE\r\n") {
+        if let ServerFrame::Output { terminal, offset, bytes } = reader.next().await {
+            start.get_or_insert(offset);
+            all.extend_from_slice(&bytes);
+            let offset = offset + bytes.len() as u64;
+            reader.send(&ClientFrame::Ack { terminal, offset }).await;
+        }
+    }
+    let start = start.unwrap();
+    let mut acknowledged = None;
+    let (offset, bytes) = loop {
+        match slow.next().await {
+            ServerFrame::Snapshot { offset, bytes, reason: SnapshotReason::Overrun, .. } => {
+                break (offset, bytes);
+            }
+            ServerFrame::Output { terminal, offset, bytes } => {
+                let end = offset + bytes.len() as u64;
+                if end - *acknowledged.get_or_insert(offset) == WINDOW {
+                    slow.send(&ClientFrame::Ack { terminal, offset: end }).await;
+                    acknowledged = Some(end);
+                }
+            }
+            _ => {}
+        }
+    };
+    assert_eq!(&bytes[..], b"\x1bc");
+    let at = usize::try_from(offset - start).unwrap();
+    assert_eq!(all[at - 1], b'\n');
+    let window = usize::try_from(WINDOW).unwrap();
+    // The slack is a line, and a prompt that the reader did not wait for.
+    assert!((window - 1024..=window).contains(&(all.len() - at)), "{} bytes left", all.len() - at);
+    let mut rest = Vec::new();
+    while rest.len() < all.len() - at {
+        if let ServerFrame::Output { terminal, offset: from, bytes } = slow.next().await {
+            assert_eq!(from, offset + rest.len() as u64);
+            rest.extend_from_slice(&bytes);
+            let offset = from + bytes.len() as u64;
+            slow.send(&ClientFrame::Ack { terminal, offset }).await;
+        }
+    }
+    // Compared by hand: a quarter of a mebibyte helps nobody in a message.
+    assert!(rest[..all.len() - at] == all[at..], "the slow client sees what the other one saw");
+}
+
+#[tokio::test]
+async fn a_gap_in_the_input_is_told_and_nothing_behind_it_is_typed() {
+    let runtime = Runtime::start(&[]).await;
+    let mut client = runtime.attach(Role::Control).await;
+    client.type_text(5, "echo be''hind\n").await;
+    let text = client
+        .until(|frame| match frame {
+            ServerFrame::Error { terminal: 1, reference: 1, code: ErrorCode::InputGap, text } => {
+                Some(text)
+            }
+            _ => None,
+        })
+        .await;
+    assert!(text.contains("up to 0"), "{text}");
+    client.type_text(0, "echo be''fore\n").await;
+    let shown = client.read_until("before").await;
+    assert!(!shown.contains("be''hind"), "{shown}");
+}
+
+/// An emulator that replays old output answers old questions: nobody asks them now.
+#[tokio::test]
+async fn an_emulators_answer_to_old_output_is_not_typed_and_is_no_activity() {
+    let runtime = Runtime::start(&[]).await;
+    let mut person = runtime.attach(Role::Control).await;
+    person.type_text(0, "echo hel''lo\n").await;
+    person.read_until("hello\r\n").await;
+    drop(person);
+    eventually("the page is gone", async || runtime.idle().await.clients == 0).await;
+    let active = runtime.idle().await.last_activity_at;
+    let unseen = Hello { visible: false, ..hello("late", None, None) };
+    let (mut late, _) = runtime.greet(Role::Control, unseen).await;
+    let answer = |offset, text: &'static str| ClientFrame::Input {
+        terminal: 1,
+        auto: true,
+        offset,
+        bytes: Bytes::from_static(text.as_bytes()),
+    };
+    late.send(&answer(0, "stale")).await;
+    let (mut confirmed, mut text, mut end) = (false, String::new(), 0);
+    while !(confirmed && text.contains("hello\r\n")) {
+        match late.next().await {
+            ServerFrame::InputAck { offset, .. } => confirmed = offset == 5,
+            ServerFrame::Output { offset, bytes, .. } => {
+                end = offset + bytes.len() as u64;
+                text.push_str(&String::from_utf8_lossy(&bytes));
+            }
+            _ => {}
+        }
+    }
+    late.send(&ClientFrame::Ack { terminal: 1, offset: end }).await;
+    late.send(&answer(5, "echo pre''sent\n")).await;
+    let shown = late.read_until("present\r\n").await;
+    assert!(!shown.contains("stale"), "{shown}");
+    assert_eq!(runtime.idle().await.last_activity_at, active);
+    late.type_text(20, "\n").await;
+    late.until(|frame| matches!(frame, ServerFrame::InputAck { offset: 21, .. }).then_some(()))
+        .await;
+    assert!(runtime.idle().await.last_activity_at > active, "a person's key is");
+}

@@ -1,0 +1,286 @@
+//! Attempts of Runs: a real runtime, real blocks, and a git server that wants a password.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    unreachable_pub,
+    reason = "a test ends at what it did not expect"
+)]
+
+mod hostile;
+mod pod;
+mod server;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::time::Duration;
+
+use fabrica_protocol::assertion::Role;
+use fabrica_protocol::run::{Entry, Outcome};
+use fabrica_protocol::runtime::EventType;
+use pod::{BRANCH, Pod, read, termination};
+use rstest::rstest;
+use rustix::process::Signal;
+use server::{PASSWORD, Server, git};
+use support::UID;
+use tokio::time::Instant;
+
+/// A block that runs until it is ended.
+const ENDLESS: &str = "```sh\necho begun\nsleep 1000\n```";
+
+#[tokio::test]
+async fn blocks_run_in_order_and_what_they_leave_is_pushed() {
+    let server = Server::start().await;
+    let plan = "# Title\n\n```sh\necho one | tee one; test $(stat -c %a ../plan.md) = 444\n```\nthen\n```sh\ntest -f one\necho two > two\necho MODE=$MODE [${FABRICA_RUN_PLAN}${FABRICA_REPOSITORY_token}]\n```\n";
+    let end = Pod::run(&server, plan, &[]).await;
+    assert_eq!((&*end.verdict.reason, end.verdict.outcome), ("Succeeded", Outcome::Completed));
+    assert_eq!(end.outputs(), ["one\n", "MODE=run []\n"]);
+    assert_eq!(end.code, 0);
+    let head = server.head(BRANCH).unwrap();
+    assert_eq!(end.verdict.commit.as_ref(), Some(&head));
+    assert_eq!(end.verdict.branch.as_deref(), Some(BRANCH));
+    assert_eq!(server.message(&head), format!("Do it\n\nFabrica-Run: {UID}"));
+    assert_eq!(git(&server.repository(), &["ls-tree", "--name-only", &head]), "README\none\ntwo");
+    assert_eq!(
+        git(&server.repository(), &["log", "-1", "--format=%an %s", &format!("{head}^")]),
+        "Test first"
+    );
+    let finished: Vec<&str> = end
+        .records
+        .iter()
+        .filter_map(|record| match &record.entry {
+            Entry::Step { step, kind: EventType::Finished, .. } => Some(step.as_str()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(finished, ["identity", "clone", "agent", "verify", "push"]);
+}
+
+#[tokio::test]
+async fn the_agents_own_commit_keeps_its_words_and_is_marked() {
+    let server = Server::start().await;
+    let plan = "```sh\necho x > x; git add x; git commit -qm 'Add x' -m 'Because.'\n```";
+    let end = Pod::run(&server, plan, &[]).await;
+    let commit = end.verdict.commit.unwrap();
+    assert_eq!(server.message(&commit), format!("Add x\n\nBecause.\n\nFabrica-Run: {UID}"));
+    assert_eq!(git(&server.repository(), &["rev-list", "--count", &commit]), "2");
+}
+
+#[tokio::test]
+async fn a_repository_without_commits_gets_its_first() {
+    let server = Server::start_empty().await;
+    let end = Pod::run(&server, "```sh\necho x > x\n```", &[]).await;
+    assert_eq!(end.verdict.reason, "Succeeded", "{}", end.verdict.message);
+    assert_eq!(server.head(BRANCH), end.verdict.commit);
+}
+
+#[rstest]
+#[case::nothing_done("```sh\ntrue\n```")]
+#[case::undone("```sh\necho x > x; git add x; git commit -qm x; git revert --no-edit HEAD\n```")]
+#[tokio::test]
+async fn without_changes_nothing_is_pushed(#[case] plan: &str) {
+    let server = Server::start().await;
+    let end = Pod::run(&server, plan, &[]).await;
+    assert_eq!((&*end.verdict.reason, end.verdict.outcome), ("NoChanges", Outcome::Completed));
+    assert_eq!((end.code, server.head(BRANCH)), (0, None));
+}
+
+#[tokio::test]
+async fn a_failing_block_fails_the_run_and_the_rest_does_not_run() {
+    let server = Server::start().await;
+    let plan =
+        "```sh\necho why it failed >&2; false; echo not this\n```\n```sh\necho nor this\n```";
+    let end = Pod::run(&server, plan, &[]).await;
+    let verdict = &end.verdict;
+    assert_eq!((&*verdict.reason, verdict.again, end.code), ("AgentFailed", true, 1));
+    assert!(verdict.message.contains("Block 1") && verdict.message.contains("why it failed"));
+    assert_eq!(end.outputs(), ["why it failed\n"]);
+    assert_eq!(server.head(BRANCH), None);
+}
+
+#[rstest]
+#[case::none("", "FABRICA_RUN_PLAN")]
+#[case::no_blocks("# Only words", "```sh")]
+#[tokio::test]
+async fn without_a_plan_there_is_nothing_to_do(#[case] plan: &str, #[case] expected: &str) {
+    let server = Server::start().await;
+    let end = Pod::run(&server, plan, &[]).await;
+    assert_eq!((&*end.verdict.reason, end.verdict.again), ("PlanMissing", false));
+    assert!(end.verdict.message.contains(expected), "{}", end.verdict.message);
+}
+
+#[tokio::test]
+async fn a_plan_may_lie_in_a_volume() {
+    let server = Server::start().await;
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("plan.md");
+    std::fs::write(&file, "```sh\necho from the volume\n```").unwrap();
+    let variables = [("FABRICA_RUN_PLAN_FILE", file.to_str().unwrap())];
+    let end = Pod::run(&server, "", &variables).await;
+    assert_eq!(end.outputs(), ["from the volume\n"]);
+}
+
+#[tokio::test]
+async fn what_an_earlier_attempt_pushed_is_taken_over() {
+    let server = Server::start().await;
+    let first = Pod::run(&server, "```sh\necho one > one\n```", &[]).await.verdict.commit.unwrap();
+    let plan = "```sh\ntest -f one; echo two > two\n```";
+    let end = Pod::run(&server, plan, &[("FABRICA_RUN_ATTEMPT", "2")]).await;
+    let second = end.verdict.commit.unwrap();
+    assert_eq!(git(&server.repository(), &["rev-parse", &format!("{second}^")]), first);
+    assert!(end.folder.path().join("workspace/.fabrica/journal-2.ndjson").exists());
+    let end = Pod::run(&server, "```sh\ntest -f two\n```", &[]).await;
+    assert_eq!((&*end.verdict.reason, end.verdict.commit), ("Succeeded", Some(second)));
+}
+
+#[tokio::test]
+async fn a_strangers_branch_is_left_alone() {
+    let server = Server::start().await;
+    server.commit_elsewhere(BRANCH, "theirs");
+    let before = server.head(BRANCH);
+    let end = Pod::run(&server, "```sh\necho x > x\n```", &[]).await;
+    assert_eq!((&*end.verdict.reason, end.verdict.again), ("BranchExists", false));
+    assert_eq!((end.outputs(), server.head(BRANCH)), (Vec::new(), before));
+}
+
+#[tokio::test]
+async fn a_branch_that_appears_meanwhile_is_not_pushed_over() {
+    let server = Server::start().await;
+    let pod = Pod::begin(
+        &server,
+        "```sh\necho x > x\nuntil test -f ../go; do sleep 0.05; done\n```",
+        &[],
+    )
+    .await;
+    pod.until("the block runs", |entry| matches!(entry, Entry::ToolStarted { .. })).await;
+    server.commit_elsewhere(BRANCH, "theirs");
+    std::fs::write(pod.0.workspace().join("go"), "").unwrap();
+    let before = server.head(BRANCH);
+    assert_eq!(pod.end().await.verdict.reason, "PushRejected");
+    assert_eq!(server.head(BRANCH), before);
+}
+
+#[tokio::test]
+async fn a_refused_push_is_told_in_the_remotes_words() {
+    let server = Server::start().await;
+    server.protect("this branch is protected");
+    let end = Pod::run(&server, "```sh\necho x > x\n```", &[]).await;
+    assert_eq!((&*end.verdict.reason, end.verdict.again, end.code), ("PushRejected", false, 1));
+    assert!(end.verdict.message.contains("this branch is protected"), "{}", end.verdict.message);
+}
+
+#[tokio::test]
+async fn a_repository_that_cannot_be_cloned_may_be_tried_again() {
+    let server = Server::start().await;
+    let end = Pod::run(&server, ENDLESS, &[("REPO_URL", "http://127.0.0.1:9/x.git")]).await;
+    assert_eq!((&*end.verdict.reason, end.verdict.again), ("CloneFailed", true));
+}
+
+#[tokio::test]
+async fn the_deadline_ends_a_run() {
+    let server = Server::start().await;
+    let plan =
+        "```sh\necho begun\ntrap '' TERM\nsetsid sleep 1000 & echo $! > ../pid\nsleep 1000\n```";
+    let end = Pod::run(&server, plan, &[("FABRICA_RUN_SECONDS", "3")]).await;
+    assert_eq!((&*end.verdict.reason, end.verdict.again), ("DeadlineExceeded", false));
+    assert_eq!(end.outputs(), ["begun\n"], "what it said until then is kept");
+    let pid = std::fs::read_to_string(end.folder.path().join("workspace/pid")).unwrap();
+    assert!(!std::path::Path::new("/proc").join(pid.trim()).exists());
+}
+
+#[tokio::test]
+async fn a_run_is_cancelled_through_its_door() {
+    let server = Server::start().await;
+    let pod = Pod::begin(&server, ENDLESS, &[]).await;
+    pod.until("the block runs", |entry| matches!(entry, Entry::ToolStarted { .. })).await;
+    pod.0.ready().await;
+    let cancel = "{\"reason\":\"Cancelled\"}";
+    assert_eq!(pod.post("/v1/stop", cancel, Role::Control).await, 403);
+    assert_eq!(pod.post("/v1/stop", "{\"reason\":\"Bored\"}", Role::Operator).await, 400);
+    assert_eq!(pod.post("/v1/ack", "{\"seq\":1}", Role::View).await, 403);
+    assert_eq!(pod.0.get("/v1/terminal", Role::Control).await.status(), 404);
+    assert_eq!(pod.0.get("/v1/files/", Role::Control).await.status(), 404);
+    assert_eq!(pod.0.idle().await.terminals, 0);
+    assert_eq!(pod.post("/v1/stop", cancel, Role::Operator).await, 204);
+    let end = pod.end().await;
+    assert_eq!((end.verdict.outcome, end.verdict.again, end.code), (Outcome::Cancelled, false, 1));
+}
+
+#[tokio::test]
+async fn sigterm_ends_a_run_quickly() {
+    let server = Server::start().await;
+    let plan = "```sh\ntrap '' TERM\necho begun\nsleep 1000\n```";
+    let mut pod = Pod::begin(&server, plan, &[]).await;
+    pod.until("the block runs", |entry| matches!(entry, Entry::ToolStarted { .. })).await;
+    let started = Instant::now();
+    pod.signal(Signal::TERM);
+    assert_eq!(pod.exit().await, 1);
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    let verdict = termination(pod.0.folder.path());
+    assert_eq!((&*verdict.reason, verdict.again), ("PodEvicted", true));
+    let journal = pod.0.workspace().join(".fabrica/journal-1.ndjson");
+    let records = read(&std::fs::read_to_string(journal).unwrap());
+    assert_eq!(records.last().unwrap().entry, Entry::Ended(verdict));
+}
+
+#[tokio::test]
+async fn a_journal_survives_a_kill() {
+    let server = Server::start().await;
+    let pod = Pod::begin(&server, "```sh\necho one\n```\n```sh\nsleep 5\n```", &[]).await;
+    pod.until("the first block is done", |entry| matches!(entry, Entry::ToolFinished { .. })).await;
+    let before = pod.records().await;
+    let Pod(mut runtime) = pod;
+    runtime.process.kill().await.unwrap();
+    let journal = runtime.workspace().join(".fabrica/journal-1.ndjson");
+    let mut torn = std::fs::read(&journal).unwrap();
+    torn.extend(b"{\"seq\":99,\"time\":\"20");
+    std::fs::write(&journal, torn).unwrap();
+    let pod = Pod::begin_in(runtime.folder, &server, "```sh\necho two\n```", &[]).await;
+    let end = pod.end().await;
+    assert_eq!(end.records[..before.len()], before);
+    assert_eq!(end.outputs(), ["one\n", "two\n"]);
+}
+
+#[tokio::test]
+async fn the_verdict_waits_for_the_operator_but_not_for_ever() {
+    let server = Server::start().await;
+    let mut pod = Pod::begin(&server, "```sh\ntrue\n```", &[("FABRICA_LINGER_SECONDS", "1")]).await;
+    pod.0.ready().await;
+    let stream = pod.0.get("/v1/events?after=1", Role::Operator).await.text().await;
+    assert_eq!(pod.exit().await, 0);
+    let records = read(&stream.unwrap());
+    assert_eq!(records.first().unwrap().seq, 2);
+    assert_eq!(records.last().unwrap().entry, Entry::Ended(termination(pod.0.folder.path())));
+}
+
+#[tokio::test]
+async fn what_a_block_leaves_behind_serves_the_next_but_does_not_keep_the_run() {
+    let server = Server::start().await;
+    let plan = "```sh\nsleep 1000 & echo $! > ../pid\nsetsid sh -c 'trap \"\" TERM; echo $$ > ../other; sleep 1000' &\n```\n```sh\nkill -0 $(cat ../pid)\necho x > x\n```";
+    let end = Pod::run(&server, plan, &[]).await;
+    assert_eq!(end.verdict.reason, "Succeeded", "{}", end.verdict.message);
+    for name in ["pid", "other"] {
+        let pid = std::fs::read_to_string(end.folder.path().join("workspace").join(name)).unwrap();
+        assert!(!std::path::Path::new("/proc").join(pid.trim()).exists(), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn logins_and_floods_are_cut() {
+    let server = Server::start().await;
+    let plan = format!("```sh\necho {PASSWORD}\nseq 1 100000\n```");
+    let end = Pod::run(&server, &plan, &[]).await;
+    let journal = end.folder.path().join("workspace/.fabrica/journal-1.ndjson");
+    assert!(!std::fs::read_to_string(journal).unwrap().contains(PASSWORD));
+    let output = end.outputs()[0];
+    assert!(output.starts_with("***\n1\n") && output.ends_with("99999\n100000\n"));
+    assert!(output.contains("left out"));
+}
+
+#[tokio::test]
+async fn an_unknown_driver_is_named() {
+    let server = Server::start().await;
+    let end = Pod::run(&server, ENDLESS, &[("FABRICA_RUN_DRIVER", "oracle")]).await;
+    assert!(end.verdict.message.contains("oracle"));
+    assert!(!end.verdict.again);
+}
