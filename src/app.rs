@@ -41,12 +41,12 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
             return Ok(());
         }
         state.ready.store(true, Ordering::Relaxed);
-        let mut candidate = Candidate::new(client, &config.namespace, &config.identity);
+        let mut candidate = Candidate::new(client, &config.namespace, config.identity.clone());
         if config.leader_elect && !candidate.acquire(&stop).await {
             return Ok(());
         }
         context.metrics.leads(true);
-        tracing::info!(identity = config.identity, "leading");
+        tracing::info!(identity = config.identity.name, "leading");
         let outcome = lead(&config, &mut candidate, &keeper, context.clone(), changed, &stop).await;
         context.metrics.leads(false);
         outcome

@@ -8,6 +8,8 @@ use clap::Parser;
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use serde::Deserialize;
 
+use crate::lease::Identity;
+
 /// What was typed. Every flag is an environment variable too.
 #[derive(Debug, Parser)]
 #[command(version, about = "Turns Session resources into workspace pods")]
@@ -18,6 +20,9 @@ pub struct Flags {
     /// Who holds the Lease: the pod's name.
     #[arg(long, env = "POD_NAME", default_value = "fabrica-operator")]
     pub identity: String,
+    /// The UID of that pod: the Lease belongs to it, and goes with it.
+    #[arg(long, env = "POD_UID")]
+    pub pod_uid: Option<String>,
     /// The image of Sessions that name none.
     #[arg(long, env = "FABRICA_SESSION_IMAGE")]
     pub session_image: String,
@@ -69,7 +74,7 @@ pub struct Flags {
 #[derive(Debug, Clone)]
 pub struct Config {
     pub namespace: String,
-    pub identity: String,
+    pub identity: Identity,
     pub leader_elect: bool,
     pub admin_address: SocketAddr,
     pub concurrency: u16,
@@ -133,7 +138,7 @@ impl Flags {
                 publish_before: chrono::Duration::seconds(i64::from(self.trust_publish_seconds)),
             },
             namespace: self.namespace,
-            identity: self.identity,
+            identity: Identity { name: self.identity, uid: self.pod_uid },
             leader_elect: self.leader_elect,
             admin_address: self.admin_address,
             concurrency: self.concurrency,

@@ -1,12 +1,13 @@
 //! Leader election by a Lease: a pure decision, and the little I/O around it.
 //!
 //! Writes carry the resourceVersion that was read, so two candidates cannot both win. A holder is judged by when *we*
-//! last saw its record change, on our own clock: clocks of nodes differ.
+//! last saw its record change, on our own clock: clocks of nodes differ. The record belongs to the holder's pod, and the
+//! garbage collector takes it when that pod is gone: after an uninstall, or before another pod leads.
 
 use std::time::Duration;
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{MicroTime, OwnerReference};
 use kube::api::{Api, ObjectMeta, PostParams};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -47,18 +48,40 @@ fn decide(holder: Option<&str>, me: &str, unchanged: Duration, duration: Duratio
     }
 }
 
+/// Who wants to lead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The pod's name.
+    pub name: String,
+    /// The pod's UID. None outside of a cluster.
+    pub uid: Option<String>,
+}
+
+impl Identity {
+    /// The pod as an owner. It blocks nothing, which would need a right of its own.
+    fn owner(&self) -> Option<OwnerReference> {
+        self.uid.clone().map(|uid| OwnerReference {
+            api_version: "v1".to_owned(),
+            kind: "Pod".to_owned(),
+            name: self.name.clone(),
+            uid,
+            ..OwnerReference::default()
+        })
+    }
+}
+
 /// A candidate's view of the Lease.
 #[derive(Debug)]
 pub struct Candidate {
     api: Api<Lease>,
-    me: String,
+    me: Identity,
     seen: Option<(String, Instant)>,
 }
 
 impl Candidate {
-    /// A candidate named `me` for the Lease of this namespace.
-    pub fn new(client: kube::Client, namespace: &str, me: &str) -> Self {
-        Self { api: Api::namespaced(client, namespace), me: me.to_owned(), seen: None }
+    /// A candidate for the Lease of this namespace.
+    pub fn new(client: kube::Client, namespace: &str, me: Identity) -> Self {
+        Self { api: Api::namespaced(client, namespace), me, seen: None }
     }
 
     /// Waits until we lead; `false` when told to stop first.
@@ -97,7 +120,7 @@ impl Candidate {
     pub async fn release(&self) {
         let Ok(Some(mut lease)) = self.api.get_opt(NAME).await else { return };
         let spec = lease.spec.get_or_insert_default();
-        if spec.holder_identity.as_deref() == Some(&self.me) {
+        if spec.holder_identity.as_deref() == Some(&self.me.name) {
             spec.holder_identity = None;
             spec.lease_duration_seconds = Some(1);
             let _ = self.api.replace(NAME, &PostParams::default(), &lease).await;
@@ -107,7 +130,7 @@ impl Candidate {
     /// One look: `None` when we lead now, else who does.
     async fn step(&mut self) -> Result<Option<String>, kube::Error> {
         let Some(lease) = self.api.get_opt(NAME).await? else {
-            let made = self.api.create(&PostParams::default(), &self.record(None)).await;
+            let made = self.api.create(&PostParams::default(), &record(&self.me, None)).await;
             return settle(made).map(|won| (!won).then(|| "another".to_owned()));
         };
         let spec = lease.spec.clone().unwrap_or_default();
@@ -115,12 +138,12 @@ impl Candidate {
         let duration = spec
             .lease_duration_seconds
             .map_or(DURATION, |seconds| Duration::from_secs(seconds.unsigned_abs().into()));
-        match decide(spec.holder_identity.as_deref(), &self.me, unchanged, duration) {
+        match decide(spec.holder_identity.as_deref(), &self.me.name, unchanged, duration) {
             Decision::Wait => Ok(Some(spec.holder_identity.unwrap_or_default())),
             Decision::Acquire | Decision::Renew => {
                 let written = self
                     .api
-                    .replace(NAME, &PostParams::default(), &self.record(Some(&lease)))
+                    .replace(NAME, &PostParams::default(), &record(&self.me, Some(&lease)))
                     .await;
                 settle(written).map(|won| (!won).then(|| "another".to_owned()))
             }
@@ -138,27 +161,28 @@ impl Candidate {
             }
         }
     }
+}
 
-    fn record(&self, before: Option<&Lease>) -> Lease {
-        let now = MicroTime(jiff::Timestamp::now());
-        let old = before.and_then(|lease| lease.spec.clone()).unwrap_or_default();
-        let renewing = old.holder_identity.as_deref() == Some(&self.me);
-        let metadata = before.map_or_else(
-            || ObjectMeta { name: Some(NAME.to_owned()), ..ObjectMeta::default() },
-            |lease| lease.metadata.clone(),
-        );
-        let transitions = old.lease_transitions.unwrap_or(0);
-        Lease {
-            metadata,
-            spec: Some(LeaseSpec {
-                holder_identity: Some(self.me.clone()),
-                lease_duration_seconds: i32::try_from(DURATION.as_secs()).ok(),
-                acquire_time: if renewing { old.acquire_time } else { Some(now.clone()) },
-                renew_time: Some(now),
-                lease_transitions: Some(if renewing { transitions } else { transitions + 1 }),
-                ..LeaseSpec::default()
-            }),
-        }
+/// The record as it should be once `me` holds it.
+fn record(me: &Identity, before: Option<&Lease>) -> Lease {
+    let now = MicroTime(jiff::Timestamp::now());
+    let old = before.and_then(|lease| lease.spec.clone()).unwrap_or_default();
+    let renewing = old.holder_identity.as_deref() == Some(&me.name);
+    let metadata = before.map_or_else(
+        || ObjectMeta { name: Some(NAME.to_owned()), ..ObjectMeta::default() },
+        |lease| lease.metadata.clone(),
+    );
+    let transitions = old.lease_transitions.unwrap_or(0);
+    Lease {
+        metadata: ObjectMeta { owner_references: me.owner().map(|owner| vec![owner]), ..metadata },
+        spec: Some(LeaseSpec {
+            holder_identity: Some(me.name.clone()),
+            lease_duration_seconds: i32::try_from(DURATION.as_secs()).ok(),
+            acquire_time: if renewing { old.acquire_time } else { Some(now.clone()) },
+            renew_time: Some(now),
+            lease_transitions: Some(if renewing { transitions } else { transitions + 1 }),
+            ..LeaseSpec::default()
+        }),
     }
 }
 
@@ -193,5 +217,23 @@ mod tests {
     #[case::silent(Some("other"), 15, Decision::Acquire)]
     fn decisions(#[case] holder: Option<&str>, #[case] unchanged: u64, #[case] expected: Decision) {
         assert_eq!(decide(holder, "me", Duration::from_secs(unchanged), DURATION), expected);
+    }
+
+    fn pod(name: &str) -> Identity {
+        Identity { name: name.to_owned(), uid: Some(format!("uid-of-{name}")) }
+    }
+
+    #[test]
+    fn the_record_belongs_to_the_pod_that_holds_it() {
+        let owners = |lease: &Lease| {
+            let owners = lease.metadata.owner_references.iter().flatten();
+            owners.map(|owner| (owner.kind.clone(), owner.uid.clone())).collect::<Vec<_>>()
+        };
+        let first = record(&pod("first"), None);
+        assert_eq!(owners(&first), [("Pod".to_owned(), "uid-of-first".to_owned())]);
+        let second = record(&pod("second"), Some(&first));
+        assert_eq!(owners(&second), [("Pod".to_owned(), "uid-of-second".to_owned())]);
+        let outside = Identity { name: "laptop".to_owned(), uid: None };
+        assert!(owners(&record(&outside, Some(&second))).is_empty());
     }
 }

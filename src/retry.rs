@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -9,8 +10,10 @@ use tokio::time::Instant;
 
 /// The delay after a first failure; it doubles with each one after it.
 const BASE: Duration = Duration::from_secs(1);
-/// The longest delay: what is broken for long is looked at every five minutes.
+/// The longest delay: what is broken for long is looked at about every five minutes.
 const CAP: Duration = Duration::from_mins(5);
+/// How far a delay may be off, in percent of it: what failed at once for one cause must not come back at once.
+const JITTER: u32 = 10;
 
 #[derive(Debug, Clone, Copy)]
 struct Entry {
@@ -42,7 +45,7 @@ impl Retry {
         // A watch event may call early; such a call must not drive the delay up.
         if now >= entry.until {
             entry.failures = entry.failures.saturating_add(1);
-            entry.until = now + delay(entry.failures);
+            entry.until = now + delay(uid, entry.failures);
         }
         outcome
     }
@@ -50,9 +53,7 @@ impl Retry {
     /// How long to wait before the next attempt.
     pub fn remaining(&self, uid: &str) -> Duration {
         let now = Instant::now();
-        self.lock()
-            .get(uid)
-            .map_or(BASE, |entry| entry.until.saturating_duration_since(now).max(BASE))
+        self.lock().get(uid).map_or(BASE, |entry| entry.until.saturating_duration_since(now))
     }
 
     /// Forgets an object that is gone.
@@ -70,15 +71,27 @@ impl Retry {
     }
 }
 
-fn delay(failures: u32) -> Duration {
+/// The delay after so many failures of an object: another for each object, yet the same whenever it is asked for.
+fn delay(uid: &str, failures: u32) -> Duration {
     /// Beyond this exponent the cap holds anyway.
     const STEPS: u32 = 10;
-    CAP.min(BASE * 2_u32.pow(failures.saturating_sub(1).min(STEPS)))
+    let delay = CAP.min(BASE * 2_u32.pow(failures.saturating_sub(1).min(STEPS)));
+    delay * (100 - JITTER + spread(uid, failures)) / 100
+}
+
+/// A number from 0 to twice [`JITTER`] that looks random.
+fn spread(uid: &str, failures: u32) -> u32 {
+    let mut hasher = DefaultHasher::new();
+    (uid, failures).hash(&mut hasher);
+    let range = u64::from(2 * JITTER + 1);
+    u32::try_from(hasher.finish() % range).unwrap_or(JITTER)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::collections::HashSet;
 
     async fn fail(retry: &Retry) {
         let _ = retry.attempt("one", async { Err::<(), ()>(()) }).await;
@@ -88,22 +101,31 @@ mod tests {
     async fn the_delay_doubles_only_when_it_was_waited_for() {
         let retry = Retry::default();
         fail(&retry).await;
-        assert_eq!(retry.remaining("one"), Duration::from_secs(1));
+        assert_eq!(retry.remaining("one"), delay("one", 1));
         fail(&retry).await;
-        assert_eq!(
-            retry.remaining("one"),
-            Duration::from_secs(1),
-            "an early call counts for nothing"
-        );
-        tokio::time::advance(Duration::from_secs(1)).await;
+        assert_eq!(retry.remaining("one"), delay("one", 1), "an early call counts for nothing");
+        tokio::time::advance(delay("one", 1)).await;
         fail(&retry).await;
-        assert_eq!(retry.remaining("one"), Duration::from_secs(2));
+        assert_eq!(retry.remaining("one"), delay("one", 2));
         let _ = retry.attempt("one", async { Ok::<(), ()>(()) }).await;
         assert_eq!(retry.waiting(), 0);
     }
 
     #[test]
-    fn the_delay_is_capped() {
-        assert_eq!(delay(100), CAP);
+    fn objects_that_failed_at_once_do_not_come_back_at_once() {
+        let delays: HashSet<_> = (0..200).map(|each| delay(&format!("uid-{each}"), 9)).collect();
+        assert!(delays.len() > 10, "{delays:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn the_delay_doubles_up_to_the_cap_and_is_off_by_a_tenth_at_most(
+            uid in "[0-9a-f]{8}",
+            failures in 1..100_u32,
+        ) {
+            let exact = CAP.min(BASE * 2_u32.pow(failures.min(20) - 1));
+            let found = delay(&uid, failures);
+            prop_assert!(found >= exact * 9 / 10 && found <= exact * 11 / 10, "{found:?}");
+        }
     }
 }

@@ -7,6 +7,7 @@ mod announce;
 mod apply;
 mod build;
 mod cause;
+mod clock;
 mod observe;
 mod plan;
 mod report;
@@ -124,7 +125,8 @@ async fn reconcile(session: Arc<Session>, context: Arc<Context>) -> Result<Actio
     let status = report::report(&observed, &applied, &context.defaults, now);
     apply::write_status(&context, &session, &status).await?;
     announce::announce(&context, &session, &status).await;
-    Ok(Action::requeue(report::next_look(&observed, &applied, &status, now)))
+    let next = clock::next_look(&observed, &applied, &status, &context.defaults, now);
+    Ok(Action::requeue(next))
 }
 
 /// Runs the controller until told to stop.

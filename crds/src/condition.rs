@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
+use crate::reason::Reason;
 use crate::time::to_kubernetes;
 
 /// The longest message of a condition, in bytes: enough for git's words, far below the API server's 32 KiB.
@@ -39,7 +40,7 @@ pub struct Finding {
     /// The condition's type.
     pub kind: &'static str,
     pub truth: Truth,
-    pub reason: &'static str,
+    pub reason: Reason,
     /// One sentence.
     pub message: String,
 }
@@ -60,7 +61,7 @@ pub fn merge(
             Condition {
                 type_: finding.kind.to_owned(),
                 status: finding.truth.as_str().to_owned(),
-                reason: finding.reason.to_owned(),
+                reason: finding.reason.to_string(),
                 message: shorten(finding.message, MESSAGE_BYTES),
                 observed_generation: Some(generation),
                 last_transition_time: same
@@ -90,7 +91,7 @@ mod tests {
     use super::*;
 
     fn finding(truth: Truth) -> Finding {
-        Finding { kind: "Ready", truth, reason: "Because", message: "so".to_owned() }
+        Finding { kind: "Ready", truth, reason: Reason::Starting, message: "so".to_owned() }
     }
 
     #[test]

@@ -6,11 +6,13 @@
 pub mod condition;
 pub mod names;
 pub mod parts;
+pub mod reason;
 mod rules;
 pub mod run;
 mod schema;
 pub mod session;
 pub mod time;
 
+pub use reason::Reason;
 pub use run::{Run, RunSpec, RunStatus};
 pub use session::{Session, SessionSpec, SessionStatus};

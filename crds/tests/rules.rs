@@ -8,6 +8,7 @@
 )]
 
 use fabrica_crds::{Run, Session};
+use kube::CustomResourceExt;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -174,6 +175,24 @@ fn names_leave_room_for_those_of_children(#[case] name: &str, #[case] allowed: b
             "{messages:?}"
         );
     }
+}
+
+/// The page says what the API would say while a name is typed; its own tests hold it to the sentences.
+#[test]
+fn the_page_checks_names_by_the_pattern_of_the_rule() {
+    let manifest = include_str!("../manifests/sessions.yaml");
+    let (_, rest) = manifest.split_once("self.metadata.name.matches('").unwrap();
+    let pattern = rest.split('\'').next().unwrap();
+    let page = include_str!("../../gateway/web/src/session/validation.ts");
+    assert!(page.contains(&format!("name.length > 52 || !/{pattern}/.test(name)")), "{pattern}");
+}
+
+#[test]
+fn what_people_ask_for_by_field_can_be_selected() {
+    let version = Session::crd().spec.versions.remove(0);
+    let fields: Vec<_> =
+        version.selectable_fields.into_iter().flatten().map(|field| field.json_path).collect();
+    assert_eq!(fields, [".spec.mode", ".spec.operatingMode", ".spec.owner"]);
 }
 
 #[test]

@@ -14,6 +14,7 @@ use crate::identity::Identity;
 use crate::kubernetes::{ApiError, answer};
 use crate::metrics::Metrics;
 use crate::names::SessionKey;
+use crate::problem::Problem;
 
 /// How long a decision holds.
 const LIFETIME: Duration = Duration::from_secs(10);
@@ -130,6 +131,14 @@ impl Access {
             Instant::now(),
         );
         Ok(allowed)
+    }
+
+    /// The same for an answer over HTTP: a failure to decide is 503.
+    pub async fn permits(&self, identity: &Identity, question: Question) -> Result<bool, Problem> {
+        self.allows(identity, question).await.map_err(|error| {
+            tracing::warn!(error = %crate::chain(&error), "access could not be decided");
+            Problem::unavailable("Your rights cannot be checked now; try again in a moment.")
+        })
     }
 
     /// Whether the owner's restriction lets this identity near an object of that owner.

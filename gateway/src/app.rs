@@ -7,15 +7,13 @@ use std::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::access::{Access, Question};
+use crate::access::Access;
 use crate::config::Config;
-use crate::identity::Identity;
 use crate::identity::bearer::TokenReviews;
 use crate::identity::limit::LoginLimit;
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
 use crate::pods::Pods;
-use crate::problem::Problem;
 use crate::quota::Quota;
 use crate::sessions::store::SessionStore;
 use crate::terminal::registry::LiveSockets;
@@ -83,7 +81,7 @@ impl App {
             store: Arc::default(),
             reviews: TokenReviews::new(client.clone()),
             access: Access::new(client.clone(), config.access, metrics.clone()),
-            namespaces: Namespaces::default(),
+            namespaces: Namespaces::new(client.clone()),
             pods: Pods::default(),
             sockets: LiveSockets::default(),
             streams: Quota::new(STREAMS, STREAMS_PER_USER),
@@ -101,13 +99,5 @@ impl App {
     /// The limit of failed logins.
     pub fn logins(&self) -> MutexGuard<'_, LoginLimit> {
         self.logins.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Decides, and turns a failure to decide into 503.
-    pub async fn allows(&self, identity: &Identity, question: Question) -> Result<bool, Problem> {
-        self.access.allows(identity, question).await.map_err(|error| {
-            tracing::warn!(error = %crate::chain(&error), "access could not be decided");
-            Problem::unavailable("Your rights cannot be checked now; try again in a moment.")
-        })
     }
 }

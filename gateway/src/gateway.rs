@@ -13,8 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::config::Config;
 use crate::sessions::store;
-use crate::terminal::recheck;
-use crate::{admin, router, server, trust};
+use crate::{admin, recheck, router, server, trust};
 
 /// How long tunnels and streams may take to end once they were told to.
 const TASK_LIMIT: Duration = Duration::from_secs(5);

@@ -1,10 +1,8 @@
 //! Who is asking: a Kubernetes identity from a sealed cookie or a bearer token.
 
 pub mod bearer;
-pub mod caller;
 pub mod cookie;
 pub mod limit;
-pub mod login;
 pub mod origin;
 
 use std::collections::BTreeMap;
@@ -13,6 +11,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use k8s_openapi::api::authentication::v1::UserInfo;
 use serde::{Deserialize, Serialize};
+
+use crate::problem::Problem;
 
 /// A user as the API server knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,5 +57,36 @@ impl Identity {
     /// The user's name.
     pub fn name(&self) -> &str {
         &self.user.name
+    }
+}
+
+/// Why nobody could be found behind a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    NotLoggedIn,
+    /// A cookie alone does not prove that our page sent the request.
+    Origin,
+    /// Too many failures from this address.
+    TooMany {
+        seconds: u64,
+    },
+    /// The API server or the cookie's key is away.
+    Unavailable,
+}
+
+impl From<Refused> for Problem {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::NotLoggedIn => Self::not_logged_in(),
+            Refused::Origin => Self::forbidden(
+                "The Origin of this request is missing or is not this site; tools should send Authorization: Bearer.",
+            ),
+            Refused::TooMany { seconds } => {
+                Self::too_many("Too many failed logins; wait a moment.", seconds)
+            }
+            Refused::Unavailable => {
+                Self::unavailable("Your login cannot be checked now; try again in a moment.")
+            }
+        }
     }
 }

@@ -3,17 +3,16 @@
 //! It is stateless: logins are sealed cookies, decisions are the API server's, Sessions are watched, and a terminal is a
 //! raw tunnel to its pod. Any replica can serve any request.
 //!
-//! A request goes through [`server`] (connections) and [`router`] (routes and headers), finds its caller in [`identity`],
-//! is decided by [`access`], and is answered by [`sessions`], [`events`], [`files`], [`terminal`] or [`ui`].
+//! A request goes through [`server`] (connections) and [`router`] (routes and headers) to a handler in [`api`], or to
+//! [`ui`]. Handlers share one [`app`]; what they call does not know it: [`identity`] finds who asks, [`access`] decides,
+//! [`sessions`] knows what there is, [`pods`] and [`terminal`] reach it.
 
 pub mod access;
 pub mod admin;
+pub mod api;
 pub mod app;
 pub mod cache;
 pub mod config;
-pub mod events;
-pub mod extract;
-pub mod files;
 pub mod flags;
 pub mod gateway;
 pub mod identity;
@@ -25,6 +24,7 @@ pub mod openapi;
 pub mod pods;
 pub mod problem;
 pub mod quota;
+pub mod recheck;
 pub mod router;
 pub mod server;
 pub mod sessions;

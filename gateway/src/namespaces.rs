@@ -9,8 +9,7 @@ use kube::api::{Api, ListParams};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::access::{Question, Verb};
-use crate::app::App;
+use crate::access::{Access, Question, Verb};
 use crate::cache::ExpiringTable;
 use crate::identity::Identity;
 use crate::kubernetes::answer;
@@ -37,67 +36,74 @@ pub struct UsableNamespace {
     pub create_sessions: bool,
 }
 
-/// Remembers which namespaces each identity may use.
-#[derive(Debug)]
-pub struct Namespaces(Mutex<ExpiringTable<Arc<str>, Vec<UsableNamespace>>>);
+/// Finds the namespaces that each identity may use, and remembers them.
+pub struct Namespaces {
+    api: Api<Namespace>,
+    known: Mutex<ExpiringTable<Arc<str>, Vec<UsableNamespace>>>,
+}
 
-impl Default for Namespaces {
-    fn default() -> Self {
-        Self(Mutex::new(ExpiringTable::new(LIFETIME, CAPACITY)))
+impl std::fmt::Debug for Namespaces {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Namespaces").finish_non_exhaustive()
     }
 }
 
 impl Namespaces {
+    /// Lists through this client.
+    pub fn new(client: kube::Client) -> Self {
+        Self { api: Api::all(client), known: Mutex::new(ExpiringTable::new(LIFETIME, CAPACITY)) }
+    }
+
+    /// The namespaces this identity may use, by name.
+    pub async fn usable(
+        &self,
+        access: &Access,
+        identity: &Identity,
+    ) -> Result<Vec<UsableNamespace>, Problem> {
+        if let Some(known) = self.known(identity) {
+            return Ok(known);
+        }
+        let parameters = ListParams::default().limit(NAMESPACE_LIMIT);
+        let list = answer(self.api.list_metadata(&parameters)).await?;
+        let active =
+            list.items.into_iter().filter(|item| item.metadata.deletion_timestamp.is_none());
+        let names = active.filter_map(|item| item.metadata.name);
+        let (everywhere, list_everywhere) = rights(access, identity, String::new()).await?;
+        let found: Vec<(UsableNamespace, bool)> = if everywhere.create_sessions && list_everywhere {
+            names.map(|name| (UsableNamespace { name, create_sessions: true }, true)).collect()
+        } else {
+            let reviews = stream::iter(names).map(|name| rights(access, identity, name));
+            reviews.buffered(CONCURRENCY).try_collect().await?
+        };
+        let usable =
+            found.into_iter().filter(|(namespace, list)| *list || namespace.create_sessions);
+        let mut usable: Vec<UsableNamespace> = usable.map(|(namespace, _)| namespace).collect();
+        usable.sort_by(|one, other| one.name.cmp(&other.name));
+        self.remember(identity, usable.clone());
+        Ok(usable)
+    }
+
     fn known(&self, identity: &Identity) -> Option<Vec<UsableNamespace>> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&identity.fingerprint, Instant::now())
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&identity.fingerprint, Instant::now())
     }
 
     fn remember(&self, identity: &Identity, namespaces: Vec<UsableNamespace>) {
         let key = Arc::clone(&identity.fingerprint);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(
-            key,
-            namespaces,
-            Instant::now(),
-        );
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.insert(key, namespaces, Instant::now());
     }
-}
-
-/// The namespaces this identity may use, by name.
-pub async fn usable(app: &App, identity: &Identity) -> Result<Vec<UsableNamespace>, Problem> {
-    if let Some(known) = app.namespaces.known(identity) {
-        return Ok(known);
-    }
-    let api: Api<Namespace> = Api::all(app.client.clone());
-    let parameters = ListParams::default().limit(NAMESPACE_LIMIT);
-    let list = answer(api.list_metadata(&parameters)).await?;
-    let active = list.items.into_iter().filter(|item| item.metadata.deletion_timestamp.is_none());
-    let names = active.filter_map(|item| item.metadata.name);
-    let (everywhere, list_everywhere) = rights(app, identity, String::new()).await?;
-    let found: Vec<(UsableNamespace, bool)> = if everywhere.create_sessions && list_everywhere {
-        names.map(|name| (UsableNamespace { name, create_sessions: true }, true)).collect()
-    } else {
-        let reviews = stream::iter(names).map(|name| rights(app, identity, name));
-        reviews.buffered(CONCURRENCY).try_collect().await?
-    };
-    let usable = found.into_iter().filter(|(namespace, list)| *list || namespace.create_sessions);
-    let mut usable: Vec<UsableNamespace> = usable.map(|(namespace, _)| namespace).collect();
-    usable.sort_by(|one, other| one.name.cmp(&other.name));
-    app.namespaces.remember(identity, usable.clone());
-    Ok(usable)
 }
 
 /// Whether one may create sessions in a namespace, and whether one may list them.
 async fn rights(
-    app: &App,
+    access: &Access,
     identity: &Identity,
     name: String,
 ) -> Result<(UsableNamespace, bool), Problem> {
     let (create, list) = futures::try_join!(
-        app.allows(identity, Question::namespace(Verb::Create, &name)),
-        app.allows(identity, Question::namespace(Verb::List, &name)),
+        access.permits(identity, Question::namespace(Verb::Create, &name)),
+        access.permits(identity, Question::namespace(Verb::List, &name)),
     )?;
     Ok((UsableNamespace { name, create_sessions: create }, list))
 }

@@ -13,10 +13,10 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use crate::api::sessions::{list, write};
+use crate::api::{events, files, login, terminal};
 use crate::app::App;
-use crate::identity::login;
-use crate::sessions::{list, write};
-use crate::{events, files, openapi, terminal, ui};
+use crate::{openapi, ui};
 
 /// What the page may load and where it may connect: itself. The terminal sets styles by script; images and fonts may be
 /// inlined by the build.

@@ -20,8 +20,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
-use crate::identity::caller::ClientAddress;
-
 /// HTTP connections at a time; more wait in the kernel's queue. Tunnels have left this count.
 const CONNECTIONS: usize = 8192;
 
@@ -39,6 +37,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long running requests may take once the server stops.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(10);
+
+/// The address of a connection's other end, in the extensions of each of its requests.
+#[derive(Debug, Clone, Copy)]
+pub struct ClientAddress(pub SocketAddr);
 
 /// Serves a router on a listener until `stop`, then lets running requests end.
 pub async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {

@@ -1,9 +1,8 @@
-//! Sessions over REST: what callers see of them, how they list, create, stop, resume and delete them.
+//! Sessions: what callers see of them, who sees which, and the watched store of all.
 
-pub mod list;
 pub mod page;
 pub mod store;
-pub mod write;
+pub mod visibility;
 
 use std::collections::BTreeMap;
 

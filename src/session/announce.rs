@@ -1,14 +1,21 @@
 //! Kubernetes Events: on transitions only, for those who read `kubectl describe`.
 
-use fabrica_crds::{Session, SessionStatus, condition};
+use fabrica_crds::{Reason, Session, SessionStatus, condition};
 use kube::Resource;
 use kube::runtime::events::{Event, EventType};
 
 use super::Context;
 
 /// Reasons that nobody need worry about.
-const NORMAL: [&str; 7] =
-    ["Ready", "Starting", "Pending", "Suspended", "IdleTimeout", "ShutdownTime", "VolumePending"];
+const NORMAL: [Reason; 7] = [
+    Reason::Ready,
+    Reason::Starting,
+    Reason::Pending,
+    Reason::Suspended,
+    Reason::IdleTimeout,
+    Reason::ShutdownTime,
+    Reason::VolumePending,
+];
 
 /// Tells when `Ready` has another reason than before. An Event that cannot be written is told in the log alone.
 pub(super) async fn announce(context: &Context, before: &Session, status: &SessionStatus) {
@@ -25,7 +32,7 @@ fn transition(before: Option<&SessionStatus>, status: &SessionStatus) -> Option<
     if old.is_some_and(|old| old.reason == ready.reason) {
         return None;
     }
-    let normal = NORMAL.contains(&ready.reason.as_str());
+    let normal = Reason::named(&ready.reason).is_some_and(|reason| NORMAL.contains(&reason));
     tracing::info!(reason = ready.reason, message = ready.message, "transition");
     Some(Event {
         type_: if normal { EventType::Normal } else { EventType::Warning },

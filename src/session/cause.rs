@@ -1,6 +1,7 @@
 //! Why a Session is not ready: one reason and one plain sentence, from the pod, its containers and their events.
 
 use chrono::{DateTime, Utc};
+use fabrica_crds::Reason;
 use fabrica_protocol::runtime::Termination;
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Event as CoreEvent, Pod};
 
@@ -24,11 +25,11 @@ pub(super) enum Stage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Cause {
     pub(super) stage: Stage,
-    pub(super) reason: &'static str,
+    pub(super) reason: Reason,
     pub(super) message: String,
 }
 
-fn cause(stage: Stage, reason: &'static str, message: impl Into<String>) -> Cause {
+fn cause(stage: Stage, reason: Reason, message: impl Into<String>) -> Cause {
     Cause { stage, reason, message: message.into().trim().to_owned() }
 }
 
@@ -39,27 +40,29 @@ pub(super) fn explain(observed: &Observed, outcome: &Outcome) -> Cause {
             let message = format!(
                 "An object named {name} is there already and belongs to something else. Delete it, or give the Session another name."
             );
-            return cause(Stage::Failed, "NameConflict", message);
+            return cause(Stage::Failed, Reason::NameConflict, message);
         }
         Outcome::Refused(words) => return refused(words),
         // A pod that already runs can be used however its volume is going.
         Outcome::Waiting(name) if observed.pod.as_ref().is_none_or(|pod| !is_ready(pod)) => {
             let message = format!("{name} of a former Session with this name is still going.");
-            return cause(Stage::Pending, "Pending", message);
+            return cause(Stage::Pending, Reason::Pending, message);
         }
         Outcome::Done | Outcome::Waiting(_) => {}
     }
     let Some(pod) = &observed.pod else {
-        return cause(Stage::Pending, "Pending", "The pod is being made.");
+        return cause(Stage::Pending, Reason::Pending, "The pod is being made.");
     };
     if let Some(lost) = lost(pod, &observed.events) {
         return lost;
     }
     if pod.metadata.deletion_timestamp.is_some() {
-        return cause(Stage::Pending, "Pending", "The former pod is still ending.");
+        return cause(Stage::Pending, Reason::Pending, "The former pod is still ending.");
     }
     ended(pod)
-        .or_else(|| is_ready(pod).then(|| cause(Stage::Ready, "Ready", "A terminal can be used.")))
+        .or_else(|| {
+            is_ready(pod).then(|| cause(Stage::Ready, Reason::Ready, "A terminal can be used."))
+        })
         .or_else(|| containers(pod))
         .or_else(|| unschedulable(pod, &observed.events))
         .or_else(|| volume(&observed.events))
@@ -70,11 +73,11 @@ pub(super) fn explain(observed: &Observed, outcome: &Outcome) -> Cause {
 fn refused(words: &str) -> Cause {
     if words.contains("exceeded quota") {
         let message = format!("The namespace's quota is used up: {words}");
-        return cause(Stage::Pending, "QuotaExceeded", message);
+        return cause(Stage::Pending, Reason::QuotaExceeded, message);
     }
     cause(
         Stage::Failed,
-        "Rejected",
+        Reason::Rejected,
         format!("The API server refused a part of the Session: {words}"),
     )
 }
@@ -89,7 +92,7 @@ fn lost(pod: &Pod, events: &[CoreEvent]) -> Option<Cause> {
     let message = format!(
         "Node {node} does not answer. The Session starts elsewhere when the node is given up."
     );
-    Some(cause(Stage::Failed, "NodeLost", message))
+    Some(cause(Stage::Failed, Reason::NodeLost, message))
 }
 
 /// A pod that will not run again, but makes room for another.
@@ -101,13 +104,13 @@ fn ended(pod: &Pod) -> Option<Cause> {
     }
     if status.reason.as_deref() == Some("Evicted") {
         let message = format!("The node put the pod out: {text} A new one follows.");
-        return Some(cause(Stage::Failed, "Evicted", message));
+        return Some(cause(Stage::Failed, Reason::Evicted, message));
     }
     let message = format!(
         "The pod ended: {} {text} A new one follows.",
         status.reason.as_deref().unwrap_or("without a reason.")
     );
-    Some(cause(Stage::Failed, "ContainerCrashed", message))
+    Some(cause(Stage::Failed, Reason::ContainerCrashed, message))
 }
 
 /// The node controller says so when a kubelet has gone silent.
@@ -155,12 +158,12 @@ fn waiting(container: &ContainerStatus) -> Option<Cause> {
             let message = format!(
                 "The image {image} cannot be pulled. Check its name and imagePullSecrets. {words}"
             );
-            Some(cause(Stage::Pending, "ImagePullFailed", message))
+            Some(cause(Stage::Pending, Reason::ImagePullFailed, message))
         }
         "CreateContainerConfigError" => Some(configuration(&words)),
         "CreateContainerError" | "RunContainerError" => {
             let message = format!("The container cannot be started: {words}");
-            Some(cause(Stage::Failed, "ContainerCrashed", message))
+            Some(cause(Stage::Failed, Reason::ContainerCrashed, message))
         }
         _ => None,
     }
@@ -169,7 +172,11 @@ fn waiting(container: &ContainerStatus) -> Option<Cause> {
 /// A missing Secret or ConfigMap is learned from the kubelet alone: the operator may read neither.
 fn configuration(words: &str) -> Cause {
     if words.contains("couldn't find key") {
-        let reason = if words.contains("ConfigMap") { "ConfigMissing" } else { "SecretKeyMissing" };
+        let reason = if words.contains("ConfigMap") {
+            Reason::ConfigMissing
+        } else {
+            Reason::SecretKeyMissing
+        };
         return cause(
             Stage::Pending,
             reason,
@@ -178,7 +185,8 @@ fn configuration(words: &str) -> Cause {
             ),
         );
     }
-    let reason = if words.starts_with("configmap") { "ConfigMissing" } else { "SecretMissing" };
+    let reason =
+        if words.starts_with("configmap") { Reason::ConfigMissing } else { Reason::SecretMissing };
     if words.contains("not found") {
         return cause(
             Stage::Pending,
@@ -188,7 +196,11 @@ fn configuration(words: &str) -> Cause {
             ),
         );
     }
-    cause(Stage::Failed, "ContainerCrashed", format!("The container cannot be configured: {words}"))
+    cause(
+        Stage::Failed,
+        Reason::ContainerCrashed,
+        format!("The container cannot be configured: {words}"),
+    )
 }
 
 fn init_crash(container: &ContainerStatus) -> Option<Cause> {
@@ -198,7 +210,7 @@ fn init_crash(container: &ContainerStatus) -> Option<Cause> {
         terminated.exit_code,
         terminated.message.as_deref().unwrap_or_default()
     );
-    Some(cause(Stage::Failed, "InitCrashed", message))
+    Some(cause(Stage::Failed, Reason::InitCrashed, message))
 }
 
 /// The last end of the container, as long as it has not become ready again.
@@ -206,7 +218,7 @@ fn crash(container: &ContainerStatus) -> Option<Cause> {
     let terminated = failure(container)?;
     if terminated.reason.as_deref() == Some("OOMKilled") {
         let message = "The container needed more memory than resources.limits.memory allows and was killed. Raise the limit; the files are kept.";
-        return Some(cause(Stage::Failed, "OOMKilled", message));
+        return Some(cause(Stage::Failed, Reason::OOMKilled, message));
     }
     let words = terminated.message.as_deref().unwrap_or_default();
     if let Ok(told) = serde_json::from_str::<Termination>(words) {
@@ -217,7 +229,7 @@ fn crash(container: &ContainerStatus) -> Option<Cause> {
         terminated.exit_code,
         terminated.reason.as_deref().unwrap_or("no reason"),
     );
-    Some(cause(Stage::Failed, "ContainerCrashed", message))
+    Some(cause(Stage::Failed, Reason::ContainerCrashed, message))
 }
 
 fn failure(
@@ -237,11 +249,13 @@ fn failure(
 }
 
 /// The runtime's reasons, which are fixed: anything else is a crash.
-fn reason_of(told: &Termination) -> &'static str {
-    ["CloneFailed", "GitMissing", "SecretKeyMissing"]
-        .into_iter()
-        .find(|reason| *reason == told.reason)
-        .unwrap_or("ContainerCrashed")
+fn reason_of(told: &Termination) -> Reason {
+    match Reason::named(&told.reason) {
+        Some(known @ (Reason::CloneFailed | Reason::GitMissing | Reason::SecretKeyMissing)) => {
+            known
+        }
+        _ => Reason::ContainerCrashed,
+    }
 }
 
 fn unschedulable(pod: &Pod, events: &[CoreEvent]) -> Option<Cause> {
@@ -251,13 +265,13 @@ fn unschedulable(pod: &Pod, events: &[CoreEvent]) -> Option<Cause> {
         return volume(events).or_else(|| {
             Some(cause(
                 Stage::Pending,
-                "VolumePending",
+                Reason::VolumePending,
                 format!("The volume is not there yet: {words}"),
             ))
         });
     }
     let message = format!("No node takes the pod: {words}");
-    Some(cause(Stage::Pending, "Unschedulable", message))
+    Some(cause(Stage::Pending, Reason::Unschedulable, message))
 }
 
 /// Trouble with volumes is told by events only.
@@ -269,7 +283,11 @@ fn volume(events: &[CoreEvent]) -> Option<Cause> {
         )
     }))?;
     let words = event.message.clone().unwrap_or_default();
-    Some(cause(Stage::Pending, "VolumePending", format!("The volume cannot be had yet: {words}")))
+    Some(cause(
+        Stage::Pending,
+        Reason::VolumePending,
+        format!("The volume cannot be had yet: {words}"),
+    ))
 }
 
 /// Nothing is wrong: what is going on right now?
@@ -280,14 +298,14 @@ fn progress(observed: &Observed, pod: &Pod) -> Cause {
             .iter()
             .find_map(|view| view.events.last())
             .map_or_else(|| "The runtime starts.".to_owned(), |event| event.text.clone());
-        return cause(Stage::Starting, "Starting", step);
+        return cause(Stage::Starting, Reason::Starting, step);
     }
     let event =
         newest(observed.events.iter().filter(|event| event.type_.as_deref() == Some("Normal")));
     let message = event
         .and_then(|event| event.message.clone())
         .unwrap_or_else(|| "The pod waits for the node.".to_owned());
-    cause(Stage::Pending, "Pending", message)
+    cause(Stage::Pending, Reason::Pending, message)
 }
 
 fn newest<'a>(events: impl Iterator<Item = &'a CoreEvent>) -> Option<&'a CoreEvent> {

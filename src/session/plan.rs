@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use fabrica_crds::condition;
 use fabrica_crds::session::OperatingMode;
 use fabrica_crds::time::from_kubernetes;
-use fabrica_crds::{SessionSpec, SessionStatus, names};
+use fabrica_crds::{Reason, SessionSpec, SessionStatus, names};
 use fabrica_protocol::runtime::Idle;
 use fabrica_protocol::trust::{ANNOTATION, KeyDocument};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
@@ -35,11 +35,11 @@ pub(super) enum StopReason {
 
 impl StopReason {
     /// The condition reason.
-    pub(super) const fn as_str(self) -> &'static str {
+    pub(super) const fn of_condition(self) -> Reason {
         match self {
-            Self::Suspended => "Suspended",
-            Self::IdleTimeout => "IdleTimeout",
-            Self::ShutdownTime => "ShutdownTime",
+            Self::Suspended => Reason::Suspended,
+            Self::IdleTimeout => Reason::IdleTimeout,
+            Self::ShutdownTime => Reason::ShutdownTime,
         }
     }
 }
@@ -181,7 +181,7 @@ fn stopped_by(status: &SessionStatus) -> Option<StopReason> {
         condition::find(&status.conditions, "Suspended").filter(|found| found.status == "True")?;
     [StopReason::Suspended, StopReason::IdleTimeout, StopReason::ShutdownTime]
         .into_iter()
-        .find(|reason| reason.as_str() == condition.reason)
+        .find(|reason| reason.of_condition().as_str() == condition.reason)
 }
 
 fn policy_step(observed: &Observed, defaults: &SessionDefaults) -> Step<NetworkPolicy> {
@@ -262,10 +262,9 @@ fn run_step(observed: &Observed, wanted: Pod, now: DateTime<Utc>) -> Step<Pod> {
         return Step::Keep;
     }
     if has_ended(pod) {
-        return if ended_at(pod).is_none_or(|time| now - time >= RECREATE_AFTER) {
-            Step::Delete(pod.uid().unwrap_or_default())
-        } else {
-            Step::Keep
+        return match replaced_at(pod) {
+            Some(time) if now < time => Step::Keep,
+            _ => Step::Delete(pod.uid().unwrap_or_default()),
         };
     }
     match wanted.annotations().get(ANNOTATION) {
@@ -294,15 +293,12 @@ pub(super) fn has_ended(pod: &Pod) -> bool {
     matches!(phase, Some("Failed" | "Succeeded"))
 }
 
-fn ended_at(pod: &Pod) -> Option<DateTime<Utc>> {
-    let status = pod.status.as_ref()?;
-    status
-        .conditions
-        .iter()
-        .flatten()
-        .filter_map(|condition| condition.last_transition_time.as_ref())
-        .map(from_kubernetes)
-        .max()
+/// When a pod that ended for good makes room for another, as far as it says when it ended.
+pub(super) fn replaced_at(pod: &Pod) -> Option<DateTime<Utc>> {
+    let status = pod.status.as_ref().filter(|_| has_ended(pod))?;
+    let conditions = status.conditions.iter().flatten();
+    let times = conditions.filter_map(|condition| condition.last_transition_time.as_ref());
+    times.map(from_kubernetes).max().map(|ended| ended + RECREATE_AFTER)
 }
 
 #[cfg(test)]

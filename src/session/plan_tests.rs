@@ -31,10 +31,10 @@ fn idle(last: i64, busy: bool, visible: u32) -> Idle {
     }
 }
 
-fn stopped(reason: &str, when: i64) -> SessionStatus {
+fn stopped(reason: Reason, when: i64) -> SessionStatus {
     serde_json::from_value(
         json!({"stoppedAt": text(when), "conditions": [{"type": "Suspended", "status": "True",
-        "reason": reason, "message": "", "lastTransitionTime": text(when)}]}),
+        "reason": reason.as_str(), "message": "", "lastTransitionTime": text(when)}]}),
     )
     .unwrap()
 }
@@ -48,25 +48,25 @@ const SHUTDOWN: Intent = Intent::Stop(StopReason::ShutdownTime);
 #[rstest]
 #[case::plain(json!({}), None, None, RUN)]
 #[case::suspended(json!({"operatingMode": "Suspended"}), None, None, SUSPENDED)]
-#[case::resumed(json!({}), Some(("Suspended", 900)), None, RUN)]
+#[case::resumed(json!({}), Some((Reason::Suspended, 900)), None, RUN)]
 #[case::busy(json!({"idleTimeoutSeconds": 60}), None, Some(idle(0, true, 0)), RUN)]
 #[case::watched(json!({"idleTimeoutSeconds": 60}), None, Some(idle(0, false, 1)), RUN)]
 #[case::idle_for_long(json!({"idleTimeoutSeconds": 60}), None, Some(idle(940, false, 0)), IDLE)]
 #[case::idle_for_short(json!({"idleTimeoutSeconds": 60}), None, Some(idle(941, false, 0)), RUN)]
 #[case::idle_unknown(json!({"idleTimeoutSeconds": 60}), None, None, RUN)]
-#[case::stays_idle(json!({"idleTimeoutSeconds": 60}), Some(("IdleTimeout", 900)), None, IDLE)]
-#[case::woken(json!({"idleTimeoutSeconds": 60, "wakeTime": text(950)}), Some(("IdleTimeout", 900)), None, RUN)]
-#[case::woken_before(json!({"idleTimeoutSeconds": 60, "wakeTime": text(800)}), Some(("IdleTimeout", 900)), None, IDLE)]
-#[case::woken_later(json!({"idleTimeoutSeconds": 60, "wakeTime": text(1100)}), Some(("IdleTimeout", 900)), None, IDLE)]
-#[case::timeout_removed(json!({}), Some(("IdleTimeout", 900)), None, RUN)]
+#[case::stays_idle(json!({"idleTimeoutSeconds": 60}), Some((Reason::IdleTimeout, 900)), None, IDLE)]
+#[case::woken(json!({"idleTimeoutSeconds": 60, "wakeTime": text(950)}), Some((Reason::IdleTimeout, 900)), None, RUN)]
+#[case::woken_before(json!({"idleTimeoutSeconds": 60, "wakeTime": text(800)}), Some((Reason::IdleTimeout, 900)), None, IDLE)]
+#[case::woken_later(json!({"idleTimeoutSeconds": 60, "wakeTime": text(1100)}), Some((Reason::IdleTimeout, 900)), None, IDLE)]
+#[case::timeout_removed(json!({}), Some((Reason::IdleTimeout, 900)), None, RUN)]
 #[case::just_woken_is_not_idle(json!({"idleTimeoutSeconds": 60, "wakeTime": text(990)}), None, Some(idle(0, false, 0)), RUN)]
 #[case::shut_down(json!({"shutdownTime": text(999)}), None, None, SHUTDOWN)]
 #[case::shut_down_later(json!({"shutdownTime": text(1001)}), None, None, RUN)]
-#[case::after_hours(json!({"shutdownTime": text(900), "wakeTime": text(950)}), Some(("ShutdownTime", 900)), None, RUN)]
-#[case::shutdown_moved(json!({"shutdownTime": text(2000)}), Some(("ShutdownTime", 900)), None, RUN)]
+#[case::after_hours(json!({"shutdownTime": text(900), "wakeTime": text(950)}), Some((Reason::ShutdownTime, 900)), None, RUN)]
+#[case::shutdown_moved(json!({"shutdownTime": text(2000)}), Some((Reason::ShutdownTime, 900)), None, RUN)]
 fn intents(
     #[case] spec: serde_json::Value,
-    #[case] before: Option<(&str, i64)>,
+    #[case] before: Option<(Reason, i64)>,
     #[case] idle: Option<Idle>,
     #[case] expected: Intent,
 ) {
@@ -191,13 +191,13 @@ proptest! {
         if let Some(time) = wake { spec["wakeTime"] = json!(text(time)); }
         if let Some(seconds) = timeout { spec["idleTimeoutSeconds"] = json!(seconds); }
         let spec: SessionSpec = serde_json::from_value(spec).unwrap();
-        let status = stopped_at.map(|time| stopped("IdleTimeout", time)).unwrap_or_default();
+        let status = stopped_at.map(|time| stopped(Reason::IdleTimeout, time)).unwrap_or_default();
         // A stopped Session has no runtime that could speak of idleness.
         let idle = stopped_at.is_none().then(|| idle(last, false, 0));
         let first = intent(&spec, &status, idle.as_ref(), at(now));
         // What was decided holds when looked at again in the same second, with the status that it led to.
         if let Intent::Stop(reason) = first {
-            let after = stopped(reason.as_str(), stopped_at.unwrap_or(now));
+            let after = stopped(reason.of_condition(), stopped_at.unwrap_or(now));
             let again = intent(&spec, &after, None, at(now));
             let woken_now = spec.wake_time.as_ref().map(from_kubernetes)
                 .is_some_and(|time| time <= at(now) && at(now) - time <= Duration::zero());

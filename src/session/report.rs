@@ -1,20 +1,18 @@
 //! Says what a pass found: conditions, phase, messages. Pure.
 
-use std::time::Duration;
-
 use chrono::{DateTime, DurationRound, Utc};
-use fabrica_crds::SessionStatus;
 use fabrica_crds::condition::{Finding, Truth, find, merge};
 use fabrica_crds::session::{Message, MessageType, Phase, messages};
 use fabrica_crds::time::{from_kubernetes, to_kubernetes};
+use fabrica_crds::{Reason, SessionStatus};
 use fabrica_protocol::runtime::{Event, EventType, WorkspaceState};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use super::QUIET;
 use super::cause::{Cause, Stage, explain};
+use super::clock::is_overdue;
 use super::observe::Observed;
-use super::plan::{Applied, Intent, Outcome, Plan, StopReason};
+use super::plan::{Applied, Intent, Plan, StopReason};
 use crate::config::SessionDefaults;
 
 /// Activity is told to the minute, so that somebody who types costs one write a minute.
@@ -37,7 +35,8 @@ pub(super) fn report(
     let is_ready = ready.truth == Truth::True;
     let mut messages = told(observed, &before.messages);
     if phase == Phase::Failed
-        && find(&before.conditions, "Ready").is_none_or(|found| found.reason != ready.reason)
+        && find(&before.conditions, "Ready")
+            .is_none_or(|found| found.reason != ready.reason.as_str())
     {
         push_cause(&mut messages, &ready.message, now);
     }
@@ -79,8 +78,12 @@ fn stopped(reason: StopReason) -> (Phase, Finding, Finding) {
         }
         StopReason::ShutdownTime => "Stopped at spec.shutdownTime. Set spec.wakeTime to go on.",
     };
-    let finding =
-        |kind, truth| Finding { kind, truth, reason: reason.as_str(), message: message.to_owned() };
+    let finding = |kind, truth| Finding {
+        kind,
+        truth,
+        reason: reason.of_condition(),
+        message: message.to_owned(),
+    };
     (Phase::Stopped, finding("Ready", Truth::False), finding("Suspended", Truth::True))
 }
 
@@ -96,8 +99,8 @@ fn running(
         message =
             format!("Not started within {} s: {message}", defaults.pending_deadline.as_secs());
         // A cause that has a name of its own keeps it: that is what one looks for.
-        if reason == "Pending" {
-            reason = "PendingDeadlineExceeded";
+        if reason == Reason::Pending {
+            reason = Reason::PendingDeadlineExceeded;
         }
     }
     let phase = match stage {
@@ -110,40 +113,10 @@ fn running(
     let suspended = Finding {
         kind: "Suspended",
         truth: Truth::False,
-        reason: "Running",
+        reason: Reason::Running,
         message: "The Session should run.".to_owned(),
     };
     (phase, ready, suspended)
-}
-
-/// Pending for longer than the deadline, counted from the last moment there was no reason to be: the pod's birth or
-/// the end of its former one, the last time it was ready, the end of a stop.
-fn is_overdue(
-    observed: &Observed,
-    outcome: &Outcome,
-    defaults: &SessionDefaults,
-    now: DateTime<Utc>,
-) -> bool {
-    let session = &observed.session;
-    let since = |kind| {
-        let found = session.status.as_ref().and_then(|status| find(&status.conditions, kind))?;
-        (found.status == "False").then(|| from_kubernetes(&found.last_transition_time))
-    };
-    // No pass has yet seen it run, or it was stopped until now.
-    let (Some(not_ready), Some(not_stopped)) = (since("Ready"), since("Suspended")) else {
-        return false;
-    };
-    // This very pass made the pod.
-    if observed.pod.is_none() && *outcome == Outcome::Done {
-        return false;
-    }
-    let metadata = observed.pod.as_ref().map(|pod| &pod.metadata);
-    let times = metadata.map(|found| [&found.creation_timestamp, &found.deletion_timestamp]);
-    let times = times.into_iter().flatten().flatten().map(from_kubernetes);
-    let since = times.chain([not_stopped]).fold(not_ready, DateTime::max);
-    let deadline =
-        chrono::Duration::from_std(defaults.pending_deadline).unwrap_or(chrono::Duration::MAX);
-    now - since > deadline
 }
 
 fn workspace_ready(observed: &Observed, ready: &Finding, before: &SessionStatus) -> Finding {
@@ -154,27 +127,31 @@ fn workspace_ready(observed: &Observed, ready: &Finding, before: &SessionStatus)
         message: message.to_owned(),
     };
     if observed.session.spec.repository.is_none() {
-        return finding(Truth::True, "NoRepository", "No repository was asked for.");
+        return finding(Truth::True, Reason::NoRepository, "No repository was asked for.");
     }
     let runtime = observed.runtime.as_ref().and_then(|view| view.idle.as_ref());
     match runtime.map(|idle| &idle.workspace) {
         Some(workspace) => match workspace.state {
             WorkspaceState::Ready => {
-                finding(Truth::True, "Cloned", "The repository is in /workspace/repo.")
+                finding(Truth::True, Reason::Cloned, "The repository is in /workspace/repo.")
             }
             WorkspaceState::Failed => {
                 let message = workspace.message.as_deref().unwrap_or("A start step failed.");
-                finding(Truth::False, "DependenciesFailed", message)
+                finding(Truth::False, Reason::DependenciesFailed, message)
             }
             WorkspaceState::None | WorkspaceState::Pending => {
-                finding(Truth::Unknown, "Pending", "The repository is being prepared.")
+                finding(Truth::Unknown, Reason::Pending, "The repository is being prepared.")
             }
         },
-        None if matches!(ready.reason, "CloneFailed" | "GitMissing" | "SecretKeyMissing") => {
+        None if matches!(
+            ready.reason,
+            Reason::CloneFailed | Reason::GitMissing | Reason::SecretKeyMissing
+        ) =>
+        {
             finding(Truth::False, ready.reason, &ready.message)
         }
         None => kept(before).unwrap_or_else(|| {
-            finding(Truth::Unknown, "Pending", "The repository is being prepared.")
+            finding(Truth::Unknown, Reason::Pending, "The repository is being prepared.")
         }),
     }
 }
@@ -182,9 +159,9 @@ fn workspace_ready(observed: &Observed, ready: &Finding, before: &SessionStatus)
 /// A runtime that cannot be reached for a moment changes nothing about the repository.
 fn kept(before: &SessionStatus) -> Option<Finding> {
     let found = find(&before.conditions, "WorkspaceReady")?;
-    let reason = ["Cloned", "DependenciesFailed", "Pending"]
-        .into_iter()
-        .find(|reason| *reason == found.reason)?;
+    let reason = Reason::named(&found.reason).filter(|reason| {
+        matches!(reason, Reason::Cloned | Reason::DependenciesFailed | Reason::Pending)
+    })?;
     let truth = match found.status.as_str() {
         "True" => Truth::True,
         "False" => Truth::False,
@@ -196,11 +173,11 @@ fn kept(before: &SessionStatus) -> Option<Finding> {
 fn restart_required(plan: &Plan<Applied>) -> Finding {
     let (reason, message) = if plan.restart_required {
         (
-            "TemplateChanged",
+            Reason::TemplateChanged,
             "The spec, or the chart, has changed; it applies at the next start. Suspend and resume, or delete the pod, to have it now.",
         )
     } else {
-        ("UpToDate", "The pod is as the spec says.")
+        (Reason::UpToDate, "The pod is as the spec says.")
     };
     Finding {
         kind: "RestartRequired",
@@ -266,42 +243,6 @@ fn message(event: &Event, seq: i64) -> Message {
     Message { seq, time: to_kubernetes(event.time), kind, text }
 }
 
-/// When to look again, if nothing happens before.
-pub(super) fn next_look(
-    observed: &Observed,
-    plan: &Plan<Applied>,
-    status: &SessionStatus,
-    now: DateTime<Utc>,
-) -> Duration {
-    /// Start steps are told within a second.
-    const STARTING: Duration = Duration::from_secs(1);
-    /// Events of volumes and pulls come without a watch.
-    const PENDING: Duration = Duration::from_secs(2);
-    /// What failed is tried again by the kubelet, or mended by somebody.
-    const FAILED: Duration = Duration::from_secs(5);
-    let spec = &observed.session.spec;
-    let regular = match (plan.intent, status.phase) {
-        (Intent::Stop(_), _) => QUIET,
-        (Intent::Run, Some(Phase::Running)) => idle_look(spec.idle_timeout_seconds),
-        (Intent::Run, Some(Phase::Starting)) => STARTING,
-        (Intent::Run, Some(Phase::Failed)) => FAILED,
-        (Intent::Run, _) => PENDING,
-    };
-    let clock = [&spec.wake_time, &spec.shutdown_time];
-    let next = clock.into_iter().flatten().map(from_kubernetes).filter(|time| *time > now).min();
-    let until = next
-        .and_then(|time| (time - now).to_std().ok())
-        .map(|wait| wait + Duration::from_millis(100));
-    until.map_or(regular, |until| until.min(regular))
-}
-
-/// How often a ready Session is asked for its activity: four times within its timeout, at most once a minute.
-fn idle_look(timeout: Option<i64>) -> Duration {
-    const MINUTE: u64 = 60;
-    let seconds = timeout.map_or(MINUTE, |seconds| (seconds.unsigned_abs() / 4).clamp(5, MINUTE));
-    Duration::from_secs(seconds)
-}
-
 #[cfg(test)]
 #[path = "report_tests.rs"]
-mod tests;
+pub(super) mod tests;

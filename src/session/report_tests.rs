@@ -1,16 +1,16 @@
 use super::super::build::tests::{defaults, session};
-use super::super::plan::Step;
+use super::super::plan::{Outcome, Step};
 use super::*;
 use crate::runtime_client::RuntimeView;
 use fabrica_crds::session::CONDITIONS;
 use serde_json::json;
 use std::marker::PhantomData;
 
-fn at(seconds: i64) -> DateTime<Utc> {
+pub(in crate::session) fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_800_000_000 + seconds, 0).unwrap()
 }
 
-fn applied(intent: Intent) -> Plan<Applied> {
+pub(in crate::session) fn applied(intent: Intent) -> Plan<Applied> {
     Plan {
         intent,
         policy: Step::Keep,
@@ -22,7 +22,7 @@ fn applied(intent: Intent) -> Plan<Applied> {
     }
 }
 
-fn ready_pod(born: i64, ready: &str) -> k8s_openapi::api::core::v1::Pod {
+pub(in crate::session) fn ready_pod(born: i64, ready: &str) -> k8s_openapi::api::core::v1::Pod {
     serde_json::from_value(json!({
         "metadata": {"name": "one-session", "creationTimestamp": at(born).to_rfc3339(), "ownerReferences": [{
             "apiVersion": "fabrica.dev/v1alpha1", "kind": "Session", "name": "one", "controller": true,
@@ -84,7 +84,7 @@ fn pending_past_the_deadline_is_failed_and_names_the_cause() {
     let late = report(&observed, &applied(Intent::Run), &defaults(), at(601));
     assert_eq!(late.phase, Some(Phase::Failed));
     let ready = find(&late.conditions, "Ready").unwrap();
-    assert_eq!(ready.reason, "PendingDeadlineExceeded");
+    assert_eq!(ready.reason, Reason::PendingDeadlineExceeded.as_str());
     assert_eq!(late.messages.last().unwrap().text, ready.message);
     observed.session.status = Some(late.clone());
     assert_eq!(
@@ -138,15 +138,6 @@ fn events_of_one_millisecond_keep_their_order() {
     let first = told(&observed, &[]);
     assert_eq!(first.iter().map(|message| message.text.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(told(&observed, &first), first);
-}
-
-#[test]
-fn the_next_look_is_never_later_than_the_clock_asks() {
-    let wake = json!({"wakeTime": at(70).to_rfc3339()});
-    let observed = Observed { session: session(wake), ..Observed::default() };
-    let plan = applied(Intent::Stop(StopReason::IdleTimeout));
-    let status = report(&observed, &plan, &defaults(), at(0));
-    assert_eq!(next_look(&observed, &plan, &status, at(0)), Duration::from_millis(70_100));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use fabrica_crds::{Run, Session};
+use fabrica_crds::{Reason, Run, Session};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps,
 };
@@ -93,7 +93,15 @@ fn reference(crd: &CustomResourceDefinition) -> String {
         names.short_names.iter().flatten().next().map_or("", String::as_str),
         names.categories.iter().flatten().next().map_or("", String::as_str),
     );
-    let schema = crd.spec.versions.first().and_then(|version| version.schema.as_ref());
+    let version = crd.spec.versions.first();
+    let fields = version.and_then(|version| version.selectable_fields.as_ref());
+    let fields: Vec<_> = fields
+        .into_iter()
+        .flatten()
+        .map(|field| format!("`{}`", field.json_path.trim_start_matches('.')))
+        .collect();
+    let _ = writeln!(page, "Field selectors: {}.", fields.join(", "));
+    let schema = version.and_then(|version| version.schema.as_ref());
     let Some(root) = schema.and_then(|schema| schema.open_api_v3_schema.as_ref()) else {
         return page;
     };
@@ -108,7 +116,17 @@ fn reference(crd: &CustomResourceDefinition) -> String {
             rules(&mut page, props);
         }
     }
+    reasons(&mut page);
     page
+}
+
+/// Every reason that a condition can have.
+fn reasons(page: &mut String) {
+    *page += "\n## Reasons of conditions\n\n| reason | meaning |\n|---|---|\n";
+    for reason in Reason::ALL {
+        let _ = writeln!(page, "| `{reason}` | {} |", reason.meaning().trim());
+    }
+    *page += "\nWhat to do about each: [conditions](../operations/conditions.md).\n";
 }
 
 /// Depth at which Kubernetes' own types begin; their fields stand in its documentation.

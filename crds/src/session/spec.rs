@@ -29,6 +29,7 @@ use crate::{rules, schema};
     doc = "A Session is a workspace in a pod: a repository, a terminal that survives disconnects, and the files between starts if it has a volume.",
     selectable = ".spec.mode",
     selectable = ".spec.operatingMode",
+    selectable = ".spec.owner",
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),

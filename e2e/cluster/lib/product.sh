@@ -21,8 +21,7 @@ binary_folder() {
 }
 
 build_binaries() {
-  (cd "$REPOSITORY" && cargo build --locked --profile "$PROFILE" --bins \
-    -p fabrica-operator -p fabrica-gateway -p fabrica-runtime)
+  (cd "$REPOSITORY" && cargo build --workspace --locked --profile "$PROFILE" --bins)
 }
 
 # The page is built again when one of its sources changed; its packages when their list did.

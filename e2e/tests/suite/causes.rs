@@ -1,10 +1,12 @@
 //! Every cause of not-ready that a real cluster can be made to show: one reason, one sentence.
 
 use anyhow::ensure;
+use fabrica_crds::names;
 use fabrica_e2e::cluster::with_namespace;
 use fabrica_e2e::git_server::GitServer;
 use fabrica_e2e::session::condition;
 use k8s_openapi::api::core::v1::{Pod, ResourceQuota, Secret};
+use kube::ResourceExt;
 use serde_json::json;
 
 use crate::lifecycle::open_terminal;
@@ -133,6 +135,29 @@ async fn a_private_repository_opens_when_its_secret_is_mended() {
         let said = open_terminal(&namespace, "private").await?
             .run("cat file; git ls-remote >/dev/null && echo reached; env | grep -c hunter2; grep -rc hunter2 .git/config").await?;
         ensure!(said.contains("inside") && said.contains("reached") && !said.contains("hunter2secret"), "{said}");
+        Ok(())
+    })
+    .await;
+}
+
+/// The runtime's own image is one without git and without a shell.
+#[tokio::test]
+async fn an_own_image_gets_the_runtime_and_needs_git_for_a_repository() {
+    with_namespace(|namespace| async move {
+        let plain = namespace.ready_session("plain", json!({})).await?;
+        let pod = namespace.api::<Pod>().get(&names::pod(&plain.name_any())).await?;
+        let image = pod.spec.and_then(|spec| spec.containers[0].image.clone());
+        namespace.ready_session("own", json!({"image": image})).await?;
+        let said = open_terminal(&namespace, "own").await?.run("ls /fabrica").await?;
+        ensure!(said.contains("fabrica-runtime"), "{said}");
+        let pod = namespace.api::<Pod>().get(&names::pod("own")).await?;
+        let bare = pod.spec.and_then(|spec| spec.init_containers?.first()?.image.clone());
+        let server = GitServer::start().await?;
+        server.repository("any", &[("file", "inside")]).await?;
+        let spec = json!({"image": bare, "repository": {"url": server.url("any")}});
+        namespace.session("bare", spec).await?;
+        let why = namespace.await_reason("bare", "GitMissing").await?;
+        ensure!(why.contains("git"), "{why}");
         Ok(())
     })
     .await;

@@ -59,3 +59,12 @@ fn a_long_life_an_unknown_key_a_foreign_issuer_and_a_changed_byte_are_refused() 
     assert!(keys().verify(&String::from_utf8_lossy(&changed), "uid-1", now()).is_err());
     assert!(keys().verify("rubbish", "uid-1", now()).is_err());
 }
+
+#[rstest]
+#[case::from_the_beginning_of_time(i64::MIN, i64::MIN)]
+#[case::until_its_end(i64::MIN, i64::MAX)]
+#[case::at_its_end(i64::MAX, i64::MAX)]
+fn times_out_of_all_bounds_are_refused(#[case] iat: i64, #[case] exp: i64) {
+    let claims = Claims { iat, exp, ..claims() };
+    assert!(keys().verify(&token(&claims), "uid-1", now()).is_err());
+}

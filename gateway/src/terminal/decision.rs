@@ -5,8 +5,7 @@ use std::time::Duration;
 use fabrica_protocol::assertion::Role;
 
 use super::refusal::Refusal;
-use crate::access::{AccessError, Question, Verb};
-use crate::app::App;
+use crate::access::{Access, AccessError, Question, Verb};
 use crate::identity::Identity;
 use crate::names::SessionKey;
 
@@ -24,13 +23,13 @@ pub enum Grant {
 
 /// Decides by `create` (control) and `get` (view) on `sessions/terminal`, and by `get` on the Session.
 pub async fn decide(
-    app: &App,
+    access: &Access,
     identity: &Identity,
     key: &SessionKey,
 ) -> Result<Grant, AccessError> {
     let (control, view) = futures::try_join!(
-        app.access.allows(identity, Question::terminal(Verb::Create, key)),
-        app.access.allows(identity, Question::terminal(Verb::Get, key)),
+        access.allows(identity, Question::terminal(Verb::Create, key)),
+        access.allows(identity, Question::terminal(Verb::Get, key)),
     )?;
     if control {
         return Ok(Grant::Role(Role::Control));
@@ -38,13 +37,13 @@ pub async fn decide(
     if view {
         return Ok(Grant::Role(Role::View));
     }
-    let session = app.access.allows(identity, Question::session(Verb::Get, key)).await?;
+    let session = access.allows(identity, Question::session(Verb::Get, key)).await?;
     Ok(if session { Grant::SessionOnly } else { Grant::Nothing })
 }
 
 /// The role of a new socket, or why there is none.
-pub async fn role(app: &App, identity: &Identity, key: &SessionKey) -> Result<Role, Refusal> {
-    match decide(app, identity, key).await {
+pub async fn role(access: &Access, identity: &Identity, key: &SessionKey) -> Result<Role, Refusal> {
+    match decide(access, identity, key).await {
         Ok(Grant::Role(role)) => Ok(role),
         Ok(Grant::SessionOnly) => {
             Err(Refusal::forbidden("you need the verb create or get on sessions/terminal"))

@@ -8,7 +8,7 @@ use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::identity::caller::Refused;
+use crate::identity::Refused;
 
 /// The longest reason of a close frame: a control frame holds 125 bytes, two of them the code.
 const REASON_BYTES: usize = 123;

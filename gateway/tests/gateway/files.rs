@@ -16,7 +16,7 @@ async fn files_go_up_and_come_down() {
     let path = "/api/v1/namespaces/demo/sessions/a/files/repo/a%20b.html";
     let content = vec![b'z'; 1_500_000];
     let put = |user: &str| world.request(user, Method::PUT, path).body(content.clone());
-    assert_eq!(world.answer(put("dana")).await.0, 201);
+    assert_eq!(world.answer(put("dana")).await.0, 204);
     assert_eq!(world.answer(put("viewer")).await.0, 403);
     assert_eq!(world.answer(put("stranger")).await.0, 404);
     let answer = world.request("viewer", Method::GET, path).send().await.unwrap();

@@ -110,6 +110,20 @@ async fn a_tunnel_carries_frames_with_an_assertion_of_ours() {
 }
 
 #[tokio::test]
+async fn a_pod_that_the_watch_has_not_told_of_is_reached() {
+    let world = World::start(&[]).await;
+    world.grant_all();
+    world.put("starting", json!({}), json!({"phase": "Starting", "conditions": []})).await;
+    let mut pods = Vec::new();
+    for name in ["starting", "unknown"] {
+        let (pod, ip) = Pod::start(&format!("uid-{name}")).await;
+        pods.push(pod);
+        world.kubernetes.put_silently("demo", name, &json!({}), &running(ip));
+        expect_bytes(&mut open_as(&world, "dana", name).await, b"welcome").await;
+    }
+}
+
+#[tokio::test]
 async fn a_pod_of_another_session_refuses_and_the_client_waits() {
     let world = World::start(&[]).await;
     world.grant_all();

@@ -167,7 +167,7 @@ impl Attempt<'_> {
             return Ok(Ending::NoChanges);
         };
         // The repository's own filters may have run once more.
-        end_everything(GRACE).await?;
+        end_everything().await?;
         push::push(&git, &branch, &begun, &commit, self.steps).await?;
         Ok(Ending::Pushed { branch: branch.name.to_owned(), commit })
     }
@@ -195,12 +195,12 @@ impl Attempt<'_> {
             return Err(Ending::Agent(message));
         }
         step.finish("The agent has ended.");
-        end_everything(GRACE).await
+        end_everything().await
     }
 }
 
-async fn end_everything(grace: Duration) -> Result<(), Ending> {
-    if children::end_all(grace).await {
+async fn end_everything() -> Result<(), Ending> {
+    if children::end_all(GRACE).await {
         return Ok(());
     }
     Err(Ending::Agent("Processes that the agent left behind do not end.".to_owned()))

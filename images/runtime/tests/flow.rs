@@ -18,7 +18,7 @@ const WINDOW: u64 = 256 * 1024;
 
 #[tokio::test]
 async fn a_typist_whom_we_do_not_listen_to_is_not_silent() {
-    let runtime = Runtime::start(&[("FABRICA_SILENCE_MILLISECONDS", "500")]).await;
+    let runtime = Runtime::start(&[("FABRICA_SILENCE_MILLISECONDS", "1500")]).await;
     let mut typist = runtime.attach(Role::Control).await;
     let command = "stty -icanon -echo; echo REA''DY; sleep 1000\n";
     typist.type_text(0, command).await;

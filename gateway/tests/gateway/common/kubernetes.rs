@@ -83,6 +83,19 @@ impl Kubernetes {
 
     /// Adds or replaces a Session and tells the watches.
     pub(crate) fn put(&self, namespace: &str, name: &str, spec: &Value, status: &Value) -> Value {
+        let session = self.put_silently(namespace, name, spec, status);
+        self.tell("MODIFIED", &session);
+        session
+    }
+
+    /// Adds or replaces a Session while the watches lag behind.
+    pub(crate) fn put_silently(
+        &self,
+        namespace: &str,
+        name: &str,
+        spec: &Value,
+        status: &Value,
+    ) -> Value {
         let mut sessions = self.0.sessions.lock().unwrap();
         sessions.retain(|session| !is(session, namespace, name));
         let version = self.0.version.fetch_add(1, Ordering::SeqCst).to_string();
@@ -97,7 +110,6 @@ impl Kubernetes {
             "status": status,
         });
         sessions.push(session.clone());
-        self.tell("MODIFIED", &session);
         session
     }
 

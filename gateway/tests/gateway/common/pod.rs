@@ -142,5 +142,5 @@ async fn upload(
     let Some(claims) = pod.check(&headers) else { return StatusCode::UNAUTHORIZED };
     assert_eq!(claims.role, fabrica_protocol::assertion::Role::Control);
     pod.0.files.lock().unwrap().insert(path, body);
-    StatusCode::CREATED
+    StatusCode::NO_CONTENT
 }

@@ -15,6 +15,9 @@ const LONGEST = 10_000;
 /** Changes that come within this time become one. */
 const GATHER = 40;
 
+/** Longer than this they do not wait for a page that is still drawing. */
+const LATEST = 1_000;
+
 type Change = (all: Session[]) => Session[];
 
 export type StreamState = "connecting" | "live" | "down";
@@ -86,7 +89,7 @@ export class LiveSessions {
     const change = changeOf(event, data);
     if (change === undefined) return;
     this.#changes.push(change);
-    if (this.#flushing === undefined) this.#flushing = setTimeout(() => this.#flush(), GATHER);
+    if (this.#flushing === undefined) this.#flushing = setTimeout(() => whenIdle(() => this.#flush()), GATHER);
   }
 
   /** A thousand changes a second are a few new lists, not a thousand. */
@@ -103,6 +106,12 @@ export class LiveSessions {
     this.#state = state;
     this.#listeners.forEach((listener) => listener());
   }
+}
+
+/** A long list is drawn in slices, and a change in the middle of it would begin it anew: on a slow machine for ever. */
+function whenIdle(work: () => void): void {
+  if ("requestIdleCallback" in window) window.requestIdleCallback(work, { timeout: LATEST });
+  else work();
 }
 
 function changeOf(event: string, data: string): Change | undefined {

@@ -1120,6 +1120,15 @@ export interface operations {
                     "application/octet-stream": string;
                 };
             };
+            /** @description The path is wrong, or neither a file nor a directory */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not logged in */
             401: {
                 headers: {
@@ -1129,7 +1138,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed */
+            /** @description Not allowed, or the path leads through a link */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1140,6 +1149,24 @@ export interface operations {
             };
             /** @description No such session or file, or not for you */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A part of the path is a file */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many transfers */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1188,19 +1215,21 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Written */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description Replaced */
+            /** @description Written, or replaced */
             204: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The path is wrong, or the upload broke off */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description Not logged in */
             401: {
@@ -1211,7 +1240,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed */
+            /** @description Not allowed, or the path leads through a link */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -1229,8 +1258,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Larger than the space left */
-            413: {
+            /** @description The path is a directory, or a part of it is a file */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many transfers */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1249,6 +1287,15 @@ export interface operations {
             };
             /** @description The pod does not answer */
             504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Larger than the space left */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -55,3 +55,33 @@ pub(super) fn read(text: &impl Fn(&str) -> Option<String>) -> Option<RunConfig> 
         linger: seconds("FABRICA_LINGER_SECONDS", LINGER_SECONDS),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    fn configured(variables: &[(&str, &str)]) -> Config {
+        let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+        Config::from_environment(variables)
+    }
+
+    #[test]
+    fn only_a_runs_pod_is_a_runs() {
+        assert_eq!(configured(&[("FABRICA_RUN_PLAN", "p")]).run, None);
+        assert_eq!(configured(&[("MODE", "terminal"), ("FABRICA_RUN_PLAN", "p")]).run, None);
+        let run = configured(&[("MODE", "run"), ("FABRICA_RUN_SECONDS", "7")]).run.unwrap();
+        assert_eq!((run.attempt, run.deadline), (1, Duration::from_secs(7)));
+        assert_eq!(run.plan, PlanSource::File("/run/fabrica/plan/plan.md".into()));
+        let run = configured(&[("MODE", "run"), ("FABRICA_RUN_PLAN", "p")]).run.unwrap();
+        assert_eq!(run.plan, PlanSource::Text("p".to_owned()));
+    }
+
+    #[test]
+    fn an_agent_sees_no_credentials() {
+        let key = ("FABRICA_CREDENTIAL_OPENAI_API_KEY", "sk");
+        assert!(configured(&[key]).shell.values().any(|value| value == "sk"));
+        let config = configured(&[("MODE", "run"), key, ("FABRICA_REPOSITORY_token", "sk")]);
+        assert!(config.shell.values().all(|value| value != "sk"));
+    }
+}

@@ -94,7 +94,7 @@ impl Journal {
 
     /// The lines of some of the records after a number, and the number of the last of them.
     pub fn lines(&self, after: u64) -> (u64, Vec<u8>) {
-        let known = self.lock().clone();
+        let known = self.lock();
         let (mut last, mut text) = (after, Vec::new());
         while last < known.len() as u64 && text.len() < ANSWER_BYTES {
             let start = end_of(&known, last);

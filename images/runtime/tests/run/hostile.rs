@@ -40,11 +40,23 @@ done
 printf 'machine 127.0.0.1 login evil password evil\n' > ~/.netrc
 mkdir -p ../.fabrica-push/hooks ../.fabrica-push/objects
 cp $thief ../.fabrica-push/hooks/pre-push
-setsid sh -c 'trap "" TERM HUP; while :; do
-  printf "protocol=http\nhost=SERVER\n\n" | PROGRAM credential get >> ../stolen-by-helper
-  for file in /proc/[0-9]*/environ; do tr "\0" "\n" < $file; done 2>/dev/null | grep -a ^GIT_CONFIG >> ../stolen-from-processes
+cat > ../watch <<'END'
+trap "" TERM HUP
+while test -d STOLEN; do
+  printf "protocol=http\nhost=SERVER\n\n" | PROGRAM credential get >> STOLEN/stolen-by-helper
+  for file in /proc/[0-9]*/environ; do tr "\0" "\n" < $file; done 2>/dev/null | grep -a ^GIT_CONFIG >> STOLEN/stolen-from-processes
   sleep 0.02
-done' > /dev/null 2>&1 &
+done
+END
+cat > ../filter <<'END'
+setsid sh STOLEN/watch > /dev/null 2>&1 < /dev/null &
+touch STOLEN/filtered
+cat
+END
+sed -i "s|STOLEN|$PWD/..|" ../watch ../filter
+git config filter.thief.clean "sh $PWD/../filter"
+echo '* filter=thief' > .gitattributes
+setsid sh ../watch > /dev/null 2>&1 &
 printf "protocol=http\nhost=SERVER\n\n" | PROGRAM credential get >> ../stolen-by-helper || echo nobody answers
 echo work > work
 ```
@@ -62,6 +74,7 @@ async fn a_hostile_repository_does_not_see_the_login() {
     assert_eq!(end.verdict.reason, "Succeeded", "{}", end.verdict.message);
     assert_eq!(end.verdict.commit, server.head(BRANCH));
     assert!(end.outputs()[0].contains("nobody answers"), "{:?}", end.outputs());
+    assert!(end.folder.path().join("workspace/filtered").exists(), "programs ran after the agent");
     let mut seen = Vec::new();
     search(end.folder.path(), &mut seen);
     assert!(seen.is_empty(), "the login lies in {seen:?}");

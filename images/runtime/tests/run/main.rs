@@ -22,7 +22,7 @@ use pod::{BRANCH, Pod, read, termination};
 use rstest::rstest;
 use rustix::process::Signal;
 use server::{PASSWORD, Server, git};
-use support::UID;
+use support::{UID, eventually};
 use tokio::time::Instant;
 
 /// A block that runs until it is ended.
@@ -179,12 +179,27 @@ async fn a_repository_that_cannot_be_cloned_may_be_tried_again() {
 #[tokio::test]
 async fn the_deadline_ends_a_run() {
     let server = Server::start().await;
+    let end = Pod::run(&server, ENDLESS, &[("FABRICA_RUN_SECONDS", "2")]).await;
+    assert_eq!((&*end.verdict.reason, end.verdict.again), ("DeadlineExceeded", false));
+    assert_eq!((end.code, server.head(BRANCH)), (1, None));
+}
+
+#[tokio::test]
+async fn what_a_stopped_block_said_is_kept_and_all_that_it_started_is_gone() {
+    let server = Server::start().await;
     let plan =
         "```sh\necho begun\ntrap '' TERM\nsetsid sleep 1000 & echo $! > ../pid\nsleep 1000\n```";
-    let end = Pod::run(&server, plan, &[("FABRICA_RUN_SECONDS", "3")]).await;
-    assert_eq!((&*end.verdict.reason, end.verdict.again), ("DeadlineExceeded", false));
-    assert_eq!(end.outputs(), ["begun\n"], "what it said until then is kept");
-    let pid = std::fs::read_to_string(end.folder.path().join("workspace/pid")).unwrap();
+    let pod = Pod::begin(&server, plan, &[]).await;
+    let file = pod.0.workspace().join("pid");
+    let pid = || std::fs::read_to_string(&file).unwrap_or_default();
+    eventually("the block runs", async || pid().ends_with('\n')).await;
+    assert_eq!(
+        pod.post("/v1/stop", "{\"reason\":\"DeadlineExceeded\"}", Role::Operator).await,
+        204
+    );
+    let pid = pid();
+    let end = pod.end().await;
+    assert_eq!((&*end.verdict.reason, end.outputs()), ("DeadlineExceeded", vec!["begun\n"]));
     assert!(!std::path::Path::new("/proc").join(pid.trim()).exists());
 }
 
@@ -251,6 +266,16 @@ async fn the_verdict_waits_for_the_operator_but_not_for_ever() {
     let records = read(&stream.unwrap());
     assert_eq!(records.first().unwrap().seq, 2);
     assert_eq!(records.last().unwrap().entry, Entry::Ended(termination(pod.0.folder.path())));
+}
+
+#[tokio::test]
+async fn sigterm_after_the_verdict_changes_nothing() {
+    let server = Server::start().await;
+    let mut pod = Pod::begin(&server, "```sh\ntrue\n```", &[]).await;
+    pod.until("there is a verdict", |entry| matches!(entry, Entry::Ended(_))).await;
+    pod.signal(Signal::TERM);
+    assert_eq!(pod.exit().await, 0);
+    assert_eq!(termination(pod.0.folder.path()).reason, "NoChanges");
 }
 
 #[tokio::test]

@@ -16,14 +16,14 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Interval, MissedTickBehavior};
 
+use super::caller::Caller;
 use crate::app::App;
 use crate::identity::Identity;
-use crate::identity::caller::Caller;
 use crate::names::{SessionKey, check_namespace};
 use crate::problem::Problem;
 use crate::quota::Place;
-use crate::sessions::list::{is_visible, may_see_namespace, visible};
 use crate::sessions::store::{Change, Entry};
+use crate::sessions::visibility::{is_visible, may_see_namespace, visible};
 
 /// How often a comment is sent, so that proxies keep the stream open.
 const PING: Duration = Duration::from_secs(15);
@@ -89,7 +89,7 @@ async fn subscribe(
     if let Some(namespace) =
         subscription.namespace.as_deref().filter(|_| subscription.shows_nothing())
     {
-        may_see_namespace(&subscription.app, &subscription.identity, namespace).await?;
+        may_see_namespace(&subscription.app.access, &subscription.identity, namespace).await?;
     }
     subscription.first = Some(first.retry(RETRY));
     let changes = stream::unfold(subscription, |mut subscription| async move {
@@ -190,7 +190,7 @@ impl Subscription {
 
     async fn visible(&self) -> Result<Vec<Arc<Entry>>, Problem> {
         let entries = self.app.store.after(None, self.namespace.as_deref());
-        visible(&self.app, &self.identity, entries).await
+        visible(&self.app.access, &self.identity, entries).await
     }
 
     fn show(&mut self, entries: &[Arc<Entry>]) -> Event {
@@ -213,7 +213,7 @@ impl Subscription {
         // Taken out: should the decision fail, a snapshot is due.
         let Some(mut known) = self.known.take() else { return Ok(None) };
         let key = entry.view.key();
-        if present && is_visible(&self.app, &self.identity, &entry).await? {
+        if present && is_visible(&self.app.access, &self.identity, &entry).await? {
             known.insert(key);
             self.known = Some(known);
             return Ok(Some(Event::default().event("session").data(entry.json())));

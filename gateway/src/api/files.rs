@@ -13,15 +13,15 @@ use http_body_util::BodyExt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::caller::Caller;
+use super::named::Named;
 use crate::access::{Question, Verb};
 use crate::app::App;
 use crate::identity::Identity;
-use crate::identity::caller::Caller;
 use crate::names::SessionKey;
 use crate::pods::{ANSWER_TIMEOUT, Pod};
 use crate::problem::Problem;
 use crate::quota::Place;
-use crate::sessions::write::Named;
 
 /// The longest path, as it stands in the request.
 const PATH_BYTES: usize = 4096;
@@ -71,9 +71,12 @@ pub struct Directory {
     params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The session's name"), ("path" = String, Path, description = "Relative to /workspace; slashes stand as they are")),
     responses(
         (status = 200, description = "The file's bytes, or the directory", content((String = "application/octet-stream"), (Directory = "application/json"))),
+        (status = 400, description = "The path is wrong, or neither a file nor a directory", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Not allowed, or the path leads through a link", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such session or file, or not for you", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "A part of the path is a file", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many transfers", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The session is not running", body = Problem, content_type = "application/problem+json"),
         (status = 504, description = "The pod does not answer", body = Problem, content_type = "application/problem+json"),
     )
@@ -93,14 +96,16 @@ pub async fn download(
     params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The session's name"), ("path" = String, Path, description = "Relative to /workspace; slashes stand as they are")),
     request_body(content = String, content_type = "application/octet-stream", description = "The file's bytes"),
     responses(
-        (status = 201, description = "Written"),
-        (status = 204, description = "Replaced"),
+        (status = 204, description = "Written, or replaced"),
+        (status = 400, description = "The path is wrong, or the upload broke off", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Not allowed, or the path leads through a link", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such session, or not for you", body = Problem, content_type = "application/problem+json"),
-        (status = 413, description = "Larger than the space left", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The path is a directory, or a part of it is a file", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "Too many transfers", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The session is not running", body = Problem, content_type = "application/problem+json"),
         (status = 504, description = "The pod does not answer", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "Larger than the space left", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn upload(
@@ -143,8 +148,8 @@ async fn transfer(
 /// The pod, if the caller may do this and the Session runs.
 async fn pod(app: &App, identity: &Identity, key: &SessionKey, role: Role) -> Result<Pod, Problem> {
     let verb = if role == Role::View { Verb::Get } else { Verb::Create };
-    let allowed = app.allows(identity, Question::terminal(verb, key)).await?;
-    if !allowed && !app.allows(identity, Question::session(Verb::Get, key)).await? {
+    let allowed = app.access.permits(identity, Question::terminal(verb, key)).await?;
+    if !allowed && !app.access.permits(identity, Question::session(Verb::Get, key)).await? {
         return Err(Problem::not_found("This session"));
     }
     let entry =

@@ -1,8 +1,7 @@
 //! One Session at a time: get, create, delete, suspend, resume. The API server answers, and its errors are translated.
 
 use axum::Json;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use fabrica_crds::Session;
@@ -13,16 +12,17 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::SessionView;
 use crate::access::{Question, Verb};
+use crate::api::body::read_json;
+use crate::api::caller::Caller;
+use crate::api::named::Named;
 use crate::app::App;
-use crate::extract::read_json;
 use crate::identity::Identity;
-use crate::identity::caller::Caller;
 use crate::kubernetes::answer;
 use crate::names::{SessionKey, check_namespace, check_new_name};
 use crate::openapi::SpecSchema;
 use crate::problem::Problem;
+use crate::sessions::SessionView;
 
 /// Whose writes these are, in managedFields.
 const FIELD_MANAGER: &str = "fabrica-gateway";
@@ -43,30 +43,6 @@ pub struct CreateSession {
     /// The CRD's own spec. The owner is set to you.
     #[schema(value_type = SpecSchema)]
     spec: Map<String, Value>,
-}
-
-/// The Session that a path names.
-#[derive(Debug)]
-pub struct Named(pub SessionKey);
-
-impl FromRequestParts<App> for Named {
-    type Rejection = Problem;
-
-    async fn from_request_parts(
-        parts: &mut http::request::Parts,
-        app: &App,
-    ) -> Result<Self, Problem> {
-        let path: Result<Path<PathNames>, PathRejection> =
-            Path::from_request_parts(parts, app).await;
-        let Path(PathNames { namespace, name }) = path?;
-        Ok(Self(SessionKey::checked(&namespace, &name)?))
-    }
-}
-
-#[derive(Deserialize)]
-struct PathNames {
-    namespace: String,
-    name: String,
 }
 
 /// Gets one session.
@@ -115,7 +91,7 @@ pub async fn create_session(
     let object = manifest(body, &namespace, identity.name())?;
     let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let question = Question { name, ..Question::namespace(Verb::Create, &namespace) };
-    if !app.allows(&identity, question).await? {
+    if !app.access.permits(&identity, question).await? {
         return Err(refused_in_namespace(&app, &identity, &namespace).await?);
     }
     let session = create_strictly(&app, &namespace, &object).await?;
@@ -210,9 +186,10 @@ async fn permitted(
     verb: Verb,
     key: &SessionKey,
 ) -> Result<SessionView, Problem> {
-    let allowed = app.allows(identity, Question::session(verb, key)).await?;
+    let allowed = app.access.permits(identity, Question::session(verb, key)).await?;
     if !allowed
-        && (verb == Verb::Get || !app.allows(identity, Question::session(Verb::Get, key)).await?)
+        && (verb == Verb::Get
+            || !app.access.permits(identity, Question::session(Verb::Get, key)).await?)
     {
         return Err(Problem::not_found("This session"));
     }
@@ -236,7 +213,7 @@ async fn refused_in_namespace(
     identity: &Identity,
     namespace: &str,
 ) -> Result<Problem, Problem> {
-    if app.allows(identity, Question::namespace(Verb::List, namespace)).await? {
+    if app.access.permits(identity, Question::namespace(Verb::List, namespace)).await? {
         return Ok(Problem::forbidden(format!(
             "You may not create sessions here; ask for the verb create on sessions.fabrica.dev in {namespace}."
         )));

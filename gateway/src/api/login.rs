@@ -9,12 +9,13 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::caller::{Caller, Refused, address, by_token};
-use super::cookie::{self, CookieError};
-use super::origin::{self, OriginCheck};
+use super::body::read_json;
+use super::caller::{Caller, address, by_token};
 use crate::app::App;
-use crate::extract::read_json;
-use crate::namespaces::{UsableNamespace, usable};
+use crate::identity::Refused;
+use crate::identity::cookie::{self, CookieError};
+use crate::identity::origin::{self, OriginCheck};
+use crate::namespaces::UsableNamespace;
 use crate::problem::Problem;
 
 /// What logs somebody in.
@@ -126,7 +127,7 @@ pub async fn logout(State(app): State<App>, request: Request) -> Result<Response
     )
 )]
 pub async fn me(State(app): State<App>, Caller(identity): Caller) -> Result<Json<Me>, Problem> {
-    let namespaces = usable(&app, &identity).await?;
+    let namespaces = app.namespaces.usable(&app.access, &identity).await?;
     let configured = app.config.default_namespace.clone();
     let first =
         namespaces.iter().find(|namespace| namespace.create_sessions).or(namespaces.first());

@@ -1,6 +1,6 @@
 //! The caller of a request: an identity, and the rule that a cookie needs a matching Origin.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Instant;
 
 use axum::extract::FromRequestParts;
@@ -8,45 +8,11 @@ use chrono::Utc;
 use http::request::Parts;
 use http::{HeaderMap, Method, header};
 
-use super::origin::{self, OriginCheck};
-use super::{Identity, cookie};
 use crate::app::App;
+use crate::identity::origin::{self, OriginCheck};
+use crate::identity::{Identity, Refused, cookie};
 use crate::problem::Problem;
-
-/// The address of the connection's other end; the server puts it into every request.
-#[derive(Debug, Clone, Copy)]
-pub struct ClientAddress(pub SocketAddr);
-
-/// Why nobody could be found behind a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refused {
-    NotLoggedIn,
-    /// A cookie alone does not prove that our page sent the request.
-    Origin,
-    /// Too many failures from this address.
-    TooMany {
-        seconds: u64,
-    },
-    /// The API server or the cookie's key is away.
-    Unavailable,
-}
-
-impl From<Refused> for Problem {
-    fn from(refused: Refused) -> Self {
-        match refused {
-            Refused::NotLoggedIn => Self::not_logged_in(),
-            Refused::Origin => Self::forbidden(
-                "The Origin of this request is missing or is not this site; tools should send Authorization: Bearer.",
-            ),
-            Refused::TooMany { seconds } => {
-                Self::too_many("Too many failed logins; wait a moment.", seconds)
-            }
-            Refused::Unavailable => {
-                Self::unavailable("Your login cannot be checked now; try again in a moment.")
-            }
-        }
-    }
-}
+use crate::server::ClientAddress;
 
 /// Who sent a request.
 #[derive(Debug, Clone)]

@@ -1,8 +1,5 @@
 //! Lists: from the watched store, only what the caller may see.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
@@ -10,25 +7,20 @@ use fabrica_crds::session::{Mode, Phase};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::SessionView;
-use super::page::{read_token, token_after};
-use super::store::Entry;
-use crate::access::{Question, Verb};
+use crate::api::caller::Caller;
 use crate::app::App;
 use crate::identity::Identity;
-use crate::identity::caller::Caller;
 use crate::names::check_namespace;
 use crate::problem::Problem;
+use crate::sessions::SessionView;
+use crate::sessions::page::{read_token, token_after};
+use crate::sessions::visibility::{may_see_namespace, visible};
 
 /// How many a page holds when nothing is said.
 const PAGE: usize = 100;
 
 /// How many a page holds at most.
 const PAGE_LIMIT: usize = 500;
-
-/// Sessions decided one by one, by their names, in one request: for people who were granted single ones. Their
-/// namespaces hold few they may not list; the bound is for those who were granted nothing.
-const SINGLE_LIMIT: usize = 256;
 
 /// Which sessions to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -157,9 +149,9 @@ async fn list(
     let mode = query.mode.map(Mode::from);
     let phase = query.phase.map(Phase::from);
     let entries = app.store.after(start.as_ref(), namespace);
-    let visible = visible(app, identity, entries).await?;
+    let visible = visible(&app.access, identity, entries).await?;
     if let Some(namespace) = namespace.filter(|_| visible.is_empty()) {
-        may_see_namespace(app, identity, namespace).await?;
+        may_see_namespace(&app.access, identity, namespace).await?;
     }
     let mut matching = visible.into_iter().filter(|entry| {
         mode.is_none_or(|mode| entry.view.mode() == mode)
@@ -170,66 +162,4 @@ async fn list(
     let last = items.last().map(SessionView::key);
     let after = matching.next().and(last).map(|key| token_after(&key));
     Ok(Json(SessionList { items, after }))
-}
-
-/// An empty list is only for those who may list; to others the namespace does not exist.
-pub async fn may_see_namespace(
-    app: &App,
-    identity: &Identity,
-    namespace: &str,
-) -> Result<(), Problem> {
-    for verb in [Verb::List, Verb::Create] {
-        if app.allows(identity, Question::namespace(verb, namespace)).await? {
-            return Ok(());
-        }
-    }
-    Err(Problem::not_found("This namespace"))
-}
-
-/// Those of the entries that the identity may see, in their order: by the right to list a namespace, else by the right
-/// to get the single Session.
-pub async fn visible(
-    app: &App,
-    identity: &Identity,
-    entries: Vec<Arc<Entry>>,
-) -> Result<Vec<Arc<Entry>>, Problem> {
-    let everywhere = app.allows(identity, Question::namespace(Verb::List, "")).await?;
-    let mut namespaces: BTreeMap<String, bool> = BTreeMap::new();
-    let mut singles = 0;
-    let mut visible = Vec::new();
-    for entry in entries {
-        let namespace = &entry.view.namespace;
-        if !app.access.admits_owner(identity, entry.view.owner()) {
-            continue;
-        }
-        let listable = match namespaces.get(namespace) {
-            Some(listable) => *listable,
-            None => {
-                everywhere
-                    || app.allows(identity, Question::namespace(Verb::List, namespace)).await?
-            }
-        };
-        namespaces.insert(namespace.clone(), listable);
-        let mut seen = listable;
-        if !seen && singles < SINGLE_LIMIT {
-            singles += 1;
-            seen = app.allows(identity, Question::session(Verb::Get, &entry.view.key())).await?;
-        }
-        if seen {
-            visible.push(entry);
-        }
-    }
-    Ok(visible)
-}
-
-/// Whether the identity may see one entry.
-pub async fn is_visible(app: &App, identity: &Identity, entry: &Entry) -> Result<bool, Problem> {
-    if !app.access.admits_owner(identity, entry.view.owner()) {
-        return Ok(false);
-    }
-    let namespace = Question::namespace(Verb::List, &entry.view.namespace);
-    let single = Question::session(Verb::Get, &entry.view.key());
-    Ok(app.allows(identity, Question::namespace(Verb::List, "")).await?
-        || app.allows(identity, namespace).await?
-        || app.allows(identity, single).await?)
 }

@@ -10,9 +10,9 @@ use fabrica_protocol::kterm::close;
 use futures::{StreamExt, stream};
 use uuid::Uuid;
 
-use super::decision::{Grant, decide};
-use super::registry::LiveSocket;
 use crate::app::App;
+use crate::terminal::decision::{Grant, decide};
+use crate::terminal::registry::LiveSocket;
 
 /// Sockets checked at a time.
 const CONCURRENCY: usize = 8;
@@ -45,7 +45,7 @@ pub async fn run(app: App) {
 }
 
 async fn check(app: &App, socket: Arc<LiveSocket>) {
-    let grant = decide(app, &socket.identity, &socket.key).await;
+    let grant = decide(&app.access, &socket.identity, &socket.key).await;
     if let Err(error) = &grant {
         tracing::debug!(error = %crate::chain(error), "a live socket could not be checked");
     }

@@ -1,0 +1,130 @@
+//! Why a condition is as it is: every reason there is, in one place.
+
+use std::fmt;
+
+/// Makes the enum, the list of all, and the words for each: variant, spelling and meaning cannot part.
+macro_rules! reasons {
+    ($($(#[doc = $meaning:literal])+ $name:ident,)+) => {
+        /// The reason of a condition. People and tools match by its spelling, so one that was released stays.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Reason {
+            $($(#[doc = $meaning])+ $name,)+
+        }
+
+        impl Reason {
+            /// Every reason.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// As the API spells it.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$name => stringify!($name),)+
+                }
+            }
+
+            /// What it means, for the reference.
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$name => concat!($($meaning),+),)+
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// A terminal can be used.
+    Ready,
+    /// The pod is being made, placed, or its images pulled; or the repository is being prepared.
+    Pending,
+    /// The runtime takes its start steps.
+    Starting,
+    /// The Session should run.
+    Running,
+    /// The image cannot be pulled.
+    ImagePullFailed,
+    /// No node takes the pod.
+    Unschedulable,
+    /// The namespace's quota is used up.
+    QuotaExceeded,
+    /// A Secret that the Session names is not there.
+    SecretMissing,
+    /// A Secret that the Session names lacks a key.
+    SecretKeyMissing,
+    /// A ConfigMap that the Session names, or its key, is not there.
+    ConfigMissing,
+    /// No volume can be had yet.
+    VolumePending,
+    /// Pending for longer than the deadline, without a cause that has a name of its own.
+    PendingDeadlineExceeded,
+    /// git could not clone.
+    CloneFailed,
+    /// The image has no git, and a repository is set.
+    GitMissing,
+    /// The runtime could not be copied into the pod.
+    InitCrashed,
+    /// The container ended, or could not be started.
+    ContainerCrashed,
+    /// The container needed more memory than its limit.
+    OOMKilled,
+    /// The node put the pod out.
+    Evicted,
+    /// The node does not answer.
+    NodeLost,
+    /// An object of a child's name belongs to something else.
+    NameConflict,
+    /// The API server refused a child.
+    Rejected,
+    /// Stopped by spec.operatingMode.
+    Suspended,
+    /// Stopped after spec.idleTimeoutSeconds without activity.
+    IdleTimeout,
+    /// Stopped at spec.shutdownTime.
+    ShutdownTime,
+    /// No repository was asked for.
+    NoRepository,
+    /// The repository is in the workspace.
+    Cloned,
+    /// The dependencies could not be installed; the terminal opens all the same.
+    DependenciesFailed,
+    /// The pod was made from another template than the present one.
+    TemplateChanged,
+    /// The pod is as the spec says.
+    UpToDate,
+}
+
+impl Reason {
+    /// The reason of this spelling: what a status or the runtime says.
+    pub fn named(text: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|reason| reason.as_str() == text)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The guide names each reason, and none that is not one, in the tables' cells: `Reason`.
+    #[test]
+    fn the_guide_tells_every_reason() {
+        let guide = include_str!("../../docs/operations/conditions.md");
+        for reason in Reason::ALL {
+            assert!(guide.contains(&format!("`{reason}`")), "conditions.md does not tell {reason}");
+        }
+        let (_, table) = guide.split_once("## Reasons of `Ready`").unwrap();
+        let (table, _) = table.split_once("\n## ").unwrap();
+        let cells = table.lines().filter_map(|line| line.strip_prefix("| `")?.split(" | ").next());
+        let names: Vec<_> = cells.flat_map(|cell| cell.split(", ")).collect();
+        assert!(names.len() > 20, "the table was not read: {names:?}");
+        for name in names {
+            let name = name.trim_matches('`');
+            assert_eq!(Reason::named(name).map(Reason::as_str), Some(name), "no such reason");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! What is served under `/api/v1`: one file for each part of it, and what its handlers share.
+
+pub mod body;
+pub mod caller;
+pub mod events;
+pub mod files;
+pub mod login;
+pub mod named;
+pub mod sessions;
+pub mod terminal;

@@ -1,0 +1,97 @@
+use super::super::build::tests::{defaults, session};
+use super::super::plan::StopReason;
+use super::super::report::report;
+use super::super::report::tests::{applied, at, ready_pod};
+use super::*;
+use proptest::prelude::*;
+use rstest::rstest;
+use serde_json::json;
+
+/// When a pass at this second looks again at a pod that was born at second 0 and is in this state.
+fn look(observed: &mut Observed, second: i64) -> Duration {
+    let plan = applied(Intent::Run);
+    let status = report(observed, &plan, &defaults(), at(second));
+    let wait = next_look(observed, &plan, &status, &defaults(), at(second));
+    observed.session.status = Some(status);
+    wait
+}
+
+fn waiting() -> Observed {
+    let pod = Some(ready_pod(0, "False"));
+    Observed { session: session(json!({})), pod, ..Observed::default() }
+}
+
+/// The deadline is 600 s; a pass a little behind it calls the Session Failed.
+#[rstest]
+#[case::new(0, 2_000)]
+#[case::young(3, 3_000)]
+#[case::older(20, 20_000)]
+#[case::old(300, 60_000)]
+#[case::deadline_in_sight(590, 10_100)]
+#[case::failed(601, 60_000)]
+fn what_waits_is_looked_at_when_its_age_has_doubled(
+    #[case] second: i64,
+    #[case] milliseconds: u64,
+) {
+    let mut observed = waiting();
+    look(&mut observed, 0);
+    assert_eq!(look(&mut observed, second), Duration::from_millis(milliseconds));
+}
+
+#[test]
+fn an_hour_of_waiting_costs_few_looks() {
+    let (mut observed, mut second, mut looks) = (waiting(), 0, 0);
+    while second < 3600 {
+        second += i64::try_from(look(&mut observed, second).as_secs()).unwrap().max(1);
+        looks += 1;
+    }
+    assert!(looks <= 70, "{looks} looks");
+}
+
+#[test]
+fn a_new_pod_is_looked_at_as_often_as_a_new_session() {
+    let mut observed = waiting();
+    look(&mut observed, 0);
+    observed.pod = Some(ready_pod(300, "False"));
+    assert_eq!(look(&mut observed, 301), SHORTEST);
+}
+
+#[test]
+fn start_steps_are_told_within_a_second_however_long_they_take() {
+    let mut observed = waiting();
+    let status = json!({"containerStatuses": [{"name": "session", "image": "i", "imageID": "", "ready": false,
+        "restartCount": 0, "state": {"running": {}}}]});
+    observed.pod.as_mut().unwrap().status = serde_json::from_value(status).unwrap();
+    look(&mut observed, 0);
+    assert_eq!(look(&mut observed, 500), STARTING);
+}
+
+#[test]
+fn a_pod_that_ended_is_replaced_on_time() {
+    let mut observed = waiting();
+    look(&mut observed, 0);
+    let status = json!({"phase": "Failed", "reason": "Evicted", "conditions": [
+        {"type": "Ready", "status": "False", "lastTransitionTime": at(300).to_rfc3339()}]});
+    observed.pod.as_mut().unwrap().status = serde_json::from_value(status).unwrap();
+    assert_eq!(look(&mut observed, 301), Duration::from_millis(9_100));
+}
+
+#[test]
+fn the_next_look_is_never_later_than_the_clock_asks() {
+    let wake = json!({"wakeTime": at(70).to_rfc3339()});
+    let observed = Observed { session: session(wake), ..Observed::default() };
+    let plan = applied(Intent::Stop(StopReason::IdleTimeout));
+    let status = report(&observed, &plan, &defaults(), at(0));
+    let wait = next_look(&observed, &plan, &status, &defaults(), at(0));
+    assert_eq!(wait, Duration::from_millis(70_100));
+}
+
+proptest! {
+    #[test]
+    fn the_deadline_is_never_slept_through(age in 0..1200_u64, deadline in 1..1200_u64) {
+        let (age, deadline) = (Duration::from_secs(age), Duration::from_secs(deadline));
+        let wait = patient_look(age, deadline);
+        prop_assert!(wait > Duration::ZERO && wait <= LONGEST);
+        prop_assert!(age > deadline || age + wait <= deadline + MARGIN);
+    }
+}

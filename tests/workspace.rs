@@ -1,0 +1,78 @@
+//! Who may use whom among our crates: the table of ARCHITECTURE.md, held to by cargo's own words.
+
+#![expect(clippy::unwrap_used, reason = "tests: what cannot be read fails them")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Each of our crates, and which of ours it may use. Nobody may use the end-to-end tests.
+const MAY_USE: [(&str, &[&str]); 6] = [
+    ("fabrica-crds", &[]),
+    ("fabrica-protocol", &[]),
+    ("fabrica-operator", &["fabrica-crds", "fabrica-protocol"]),
+    ("fabrica-gateway", &["fabrica-crds", "fabrica-protocol"]),
+    ("fabrica-runtime", &["fabrica-protocol"]),
+    (
+        "fabrica-e2e",
+        &[
+            "fabrica-crds",
+            "fabrica-protocol",
+            "fabrica-operator",
+            "fabrica-gateway",
+            "fabrica-runtime",
+        ],
+    ),
+];
+
+/// What runs in pods, which are not trusted: nothing there speaks to the API server.
+const IN_PODS: [&str; 2] = ["fabrica-runtime", "fabrica-protocol"];
+
+/// What every crate of the workspace names as a dependency, of any kind.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--locked", "--format-version", "1"])
+        .args(["--manifest-path", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let name = |object: &Value| object["name"].as_str().unwrap().to_owned();
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    packages
+        .map(|package| {
+            let used = package["dependencies"].as_array().unwrap();
+            (name(package), used.iter().map(name).collect())
+        })
+        .collect()
+}
+
+#[test]
+fn every_crate_has_its_place() {
+    let crates: BTreeSet<_> = dependencies().into_keys().collect();
+    let placed: BTreeSet<_> = MAY_USE.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!(crates, placed, "a crate that comes or goes does so in ARCHITECTURE.md too");
+}
+
+#[test]
+fn crates_use_those_below_them_alone() {
+    let dependencies = dependencies();
+    let ours: BTreeSet<_> = MAY_USE.iter().map(|(name, _)| *name).collect();
+    for (user, allowed) in MAY_USE {
+        for used in &dependencies[user] {
+            let fine = !ours.contains(used.as_str()) || allowed.contains(&used.as_str());
+            assert!(fine, "{user} must not use {used}");
+        }
+    }
+}
+
+#[test]
+fn what_runs_in_pods_knows_no_kubernetes() {
+    let dependencies = dependencies();
+    for user in IN_PODS {
+        for used in &dependencies[user] {
+            assert!(!used.starts_with("kube") && !used.starts_with("k8s"), "{user} uses {used}");
+        }
+    }
+}
