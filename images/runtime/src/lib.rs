@@ -12,6 +12,7 @@ pub mod journal;
 pub mod pod;
 pub mod problem;
 pub mod run;
+pub mod secrets;
 pub mod serve;
 pub mod start;
 pub mod terminal;

@@ -4,9 +4,12 @@
 //! by the operator. No program of the repository ever runs while git can ask for the repository's login: the driver and
 //! all that it left behind is gone before the push.
 
+mod agent;
 mod branch;
+mod claude;
 mod codec;
 mod driver;
+mod faber;
 mod git;
 mod handle;
 pub mod journal;
@@ -27,14 +30,13 @@ use std::time::Duration;
 use fabrica_protocol::run::{Entry, Outcome, Verdict};
 use tokio_util::sync::CancellationToken;
 
+use self::agent::Agent;
 use self::driver::{Driver, Place};
 use self::git::Git;
 pub use self::handle::{Interrupt, Run};
-use self::script::Script;
 use self::verdict::Ending;
 use crate::children;
 use crate::config::{Config, Repository, RunConfig};
-use crate::credential::redact;
 use crate::idle::Activity;
 use crate::journal::Journal;
 use crate::start::{self, StartError};
@@ -59,7 +61,7 @@ pub async fn live(
         std::future::pending::<Infallible>().await
     };
     let living = async {
-        let verdict = attempt(run, config, steps, activity, ready).await.verdict();
+        let verdict = attempt(run, config, steps, activity, ready).await;
         conclude(run, config, verdict, &terminated).await
     };
     tokio::select! {
@@ -75,9 +77,7 @@ async fn conclude(
     mut verdict: Verdict,
     terminated: &CancellationToken,
 ) -> ExitCode {
-    if let Some(repository) = &config.repository {
-        verdict.message = redact(&verdict.message, &repository.login);
-    }
+    verdict.message = config.secrets.redact(&verdict.message);
     let verdict = verdict::fit(verdict);
     let text = serde_json::to_string(&verdict).unwrap_or_default();
     if let Err(error) = std::fs::write(&config.termination_log, text) {
@@ -104,31 +104,38 @@ async fn attempt(
     steps: &Journal,
     activity: &Activity,
     ready: impl Fn(),
-) -> Ending {
+) -> Verdict {
+    let (mut driver, plan) = match agent(&run.settings) {
+        Ok(chosen) => chosen,
+        Err(ending) => return ending.verdict(),
+    };
     let Some(repository) = &config.repository else {
-        return misconfigured("clone", "RepositoryMissing", "A Run needs REPO_URL.".to_owned());
+        let message = "A Run needs REPO_URL.".to_owned();
+        return misconfigured("clone", "RepositoryMissing", message).verdict();
     };
-    let settings = &run.settings;
-    if settings.driver != "script" {
-        let message = format!("This runtime has no driver {}: it has script.", settings.driver);
-        return misconfigured("agent", "DriverUnknown", message);
-    }
-    let made = plan::load(&settings.plan).and_then(|text| Ok((Script::new(&text)?, text)));
-    let (mut driver, plan) = match made {
-        Ok(made) => made,
-        Err(error) => return Ending::Plan(crate::chain(&error)),
-    };
-    let attempt = Attempt { run, settings, config, repository, steps, activity };
+    let attempt = Attempt { run, settings: &run.settings, config, repository, steps, activity };
     let ending = tokio::select! {
         biased;
         interrupt = run.interrupted() => Ending::Interrupted(interrupt),
         ending = attempt.work(&mut driver, &plan, ready) => ending.unwrap_or_else(|ending| ending),
     };
-    if let Some(unfinished) = driver.stop(&attempt.place()).await {
+    for unfinished in driver.stop(&attempt.place()).await {
         run.journal.write(unfinished);
     }
     children::end_all(GRACE).await;
-    ending
+    Verdict { usage: driver.usage(), ..ending.verdict() }
+}
+
+/// Who works, and on which plan.
+fn agent(settings: &RunConfig) -> Result<(Agent, String), Ending> {
+    let missing = |error| Ending::Plan(crate::chain(&error));
+    let plan = plan::load(&settings.plan).map_err(missing)?;
+    let Some(agent) = Agent::of(settings, &plan) else {
+        let driver = &settings.driver;
+        let message = format!("This runtime has no driver {driver}: it has script and claude.");
+        return Err(misconfigured("agent", "DriverUnknown", message));
+    };
+    Ok((agent.map_err(missing)?, plan))
 }
 
 fn misconfigured(step: &'static str, reason: &'static str, message: String) -> Ending {
@@ -162,7 +169,9 @@ impl Attempt<'_> {
         write_plan(&self.config.workspace.join("plan.md"), plan)?;
         ready();
         self.drive(driver).await?;
-        let title = self.settings.title.as_deref().unwrap_or("Fabrica Run");
+        let completion = driver.completion();
+        let said = completion.as_ref().map(|completion| completion.title.as_str());
+        let title = self.settings.title.as_deref().or(said).unwrap_or("Fabrica Run");
         let Some(commit) = verify::commit(&git, &branch, &begun, title, self.steps).await? else {
             return Ok(Ending::NoChanges);
         };
@@ -190,9 +199,10 @@ impl Attempt<'_> {
         }
         .await;
         if let Err(error) = outcome {
-            let message = redact(&crate::chain(&error), &self.repository.login);
-            step.fail(&message);
-            return Err(Ending::Agent(message));
+            let mut failure = error.failure();
+            failure.message = self.config.secrets.redact(&failure.message);
+            step.fail(&failure.message);
+            return Err(Ending::Driver(failure));
         }
         step.finish("The agent has ended.");
         end_everything().await

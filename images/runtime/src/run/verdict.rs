@@ -3,6 +3,7 @@
 use fabrica_protocol::run::{Outcome, Verdict};
 use fabrica_protocol::runtime::TERMINATION_BYTES;
 
+use super::driver::Failure;
 use super::handle::Interrupt;
 use crate::start::StartError;
 
@@ -33,6 +34,8 @@ pub(super) enum Ending {
         branch: String,
     },
     Agent(String),
+    /// The driver's own words.
+    Driver(Failure),
     Push {
         words: String,
     },
@@ -49,6 +52,7 @@ impl Ending {
             again,
             branch: None,
             commit: None,
+            usage: None,
         };
         match self {
             Self::Pushed { branch, commit } => Verdict {
@@ -72,6 +76,9 @@ impl Ending {
                 verdict(Failed, "BranchExists", message, false)
             }
             Self::Agent(message) => verdict(Failed, "AgentFailed", message, true),
+            Self::Driver(Failure { reason, message, again }) => {
+                verdict(Failed, reason, message, again)
+            }
             Self::Push { words } => {
                 let again = NETWORK.iter().any(|sign| words.contains(sign));
                 verdict(Failed, "PushRejected", format!("The push failed: {words}"), again)
