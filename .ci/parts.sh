@@ -19,7 +19,11 @@ part_lints() { cargo clippy --workspace --all-targets --locked -- --deny warning
 
 # Every build is one of the whole workspace: cargo unites the features of the packages it is told to build, and another
 # choice of packages would build their dependencies again.
-part_unit() { cargo test --workspace --locked --no-fail-fast; }
+part_unit() {
+  FABRICA_TEST_AGENT_CLI=$(agent_cli)
+  export FABRICA_TEST_AGENT_CLI
+  cargo test --workspace --locked --no-fail-fast
+}
 
 # What is generated from the types and committed: manifests, reference, OpenAPI, the page's types.
 part_generated() {

@@ -16,7 +16,7 @@ const WORDS_BEFORE_CUT: usize = 3;
 pub(crate) fn answer(step: &Step, question: &Value, number: usize) -> Response {
     let blocks = blocks(step, question, number);
     let has_tools = blocks.iter().any(|block| block["type"] == "tool_use");
-    let stop = if has_tools { "tool_use" } else { "end_turn" };
+    let reason = if has_tools { "tool_use" } else { "end_turn" };
     let mut message = json!({
         "id": format!("msg_scripted_{number}"),
         "type": "message",
@@ -29,21 +29,24 @@ pub(crate) fn answer(step: &Step, question: &Value, number: usize) -> Response {
     });
     if question["stream"] != true {
         message["content"] = Value::from(blocks);
-        message["stop_reason"] = stop.into();
+        message["stop_reason"] = reason.into();
         message["usage"] = usage(50);
         return Json(message).into_response();
     }
-    let mut events = vec![event(json!({"type": "message_start", "message": message})), event(json!({"type": "ping"}))];
+    let mut events = vec![
+        event(&json!({"type": "message_start", "message": message})),
+        event(&json!({"type": "ping"})),
+    ];
     if !step.hang {
         for (index, block) in blocks.iter().enumerate() {
             events.extend(block_events(index, block));
         }
-        events.push(event(json!({
+        events.push(event(&json!({
             "type": "message_delta",
-            "delta": {"stop_reason": stop, "stop_sequence": null},
+            "delta": {"stop_reason": reason, "stop_sequence": null},
             "usage": usage(50),
         })));
-        events.push(event(json!({"type": "message_stop"})));
+        events.push(event(&json!({"type": "message_stop"})));
     }
     if step.cut {
         // The start, the ping and the start of the block come before the words.
@@ -94,7 +97,7 @@ fn blocks(step: &Step, question: &Value, number: usize) -> Vec<Value> {
     blocks
 }
 
-fn event(data: Value) -> String {
+fn event(data: &Value) -> String {
     format!("event: {}\ndata: {data}\n\n", data["type"].as_str().unwrap_or_default())
 }
 
@@ -102,7 +105,8 @@ fn block_events(index: usize, block: &Value) -> Vec<String> {
     let (empty, deltas): (Value, Vec<Value>) = if block["type"] == "tool_use" {
         let input: Vec<char> = block["input"].to_string().chars().collect();
         let piece = |piece: &[char]| json!({"type": "input_json_delta", "partial_json": piece.iter().collect::<String>()});
-        let empty = json!({"type": "tool_use", "id": block["id"], "name": block["name"], "input": {}});
+        let empty =
+            json!({"type": "tool_use", "id": block["id"], "name": block["name"], "input": {}});
         (empty, input.chunks(PIECE).map(piece).collect())
     } else {
         let words = block["text"].as_str().unwrap_or_default().split_inclusive(' ');
@@ -114,5 +118,5 @@ fn block_events(index: usize, block: &Value) -> Vec<String> {
         .into_iter()
         .map(|delta| json!({"type": "content_block_delta", "index": index, "delta": delta}));
     let stop = json!({"type": "content_block_stop", "index": index});
-    std::iter::once(start).chain(deltas).chain([stop]).map(event).collect()
+    std::iter::once(start).chain(deltas).chain([stop]).map(|data| event(&data)).collect()
 }

@@ -61,7 +61,8 @@ impl ModelApi {
             .layer(axum::extract::DefaultBodyLimit::max(QUESTION_BYTES))
             .with_state(shared.clone());
         // It ends with whoever started it.
-        let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap_or_default() });
+        let serving =
+            tokio::spawn(async move { axum::serve(listener, router).await.unwrap_or_default() });
         Ok(Self { address, shared, serving })
     }
 
@@ -95,11 +96,16 @@ async fn count_tokens(question: Bytes) -> Json<Value> {
     Json(json!({"input_tokens": question.len() / 4}))
 }
 
-async fn messages(State(shared): State<Arc<Shared>>, headers: HeaderMap, question: Bytes) -> Response {
+async fn messages(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    question: Bytes,
+) -> Response {
     let Ok(question) = serde_json::from_slice::<Value>(&question) else {
         return error(400, "the question is no JSON", None);
     };
-    let key = headers.get("x-api-key").map(|key| String::from_utf8_lossy(key.as_bytes()).into_owned());
+    let key =
+        headers.get("x-api-key").map(|key| String::from_utf8_lossy(key.as_bytes()).into_owned());
     let key = key.unwrap_or_default();
     let is_accepted = shared.key.as_ref().is_none_or(|accepted| *accepted == key);
     let number = {
@@ -114,7 +120,9 @@ async fn messages(State(shared): State<Arc<Shared>>, headers: HeaderMap, questio
     let step = happening(&shared, &scenario::find(messages), &question);
     tokio::time::sleep(Duration::from_millis(step.wait)).await;
     match step.error {
-        Some(status) => error(status, step.message.as_deref().unwrap_or("as the script says"), step.retry_after),
+        Some(status) => {
+            error(status, step.message.as_deref().unwrap_or("as the script says"), step.retry_after)
+        }
         None => answer::answer(&step, &question, number),
     }
 }

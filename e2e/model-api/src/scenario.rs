@@ -51,7 +51,8 @@ pub struct Place {
 
 /// Where a conversation stands.
 pub fn find(messages: &[Value]) -> Place {
-    let mut place = Place { steps: vec![said("This conversation names no scenario.")], answered: 0 };
+    let mut place =
+        Place { steps: vec![said("This conversation names no scenario.")], answered: 0 };
     for message in messages {
         match message["role"].as_str() {
             Some("assistant") => place.answered += 1,
@@ -104,12 +105,14 @@ mod tests {
 
     #[test]
     fn a_conversation_says_where_it_is() {
-        let user = |text: &str| json!({"role": "user", "content": [{"type": "text", "text": text}]});
+        let user =
+            |text: &str| json!({"role": "user", "content": [{"type": "text", "text": text}]});
         let answer = json!({"role": "assistant", "content": []});
         let place = find(&[user("# Plan\n scenario: happy \n"), answer.clone(), answer.clone()]);
         assert_eq!(place.answered, 2);
         assert!(place.steps.len() > 2);
-        let own = user("do\n```scenario\n[{\"text\": \"a\"}, {\"error\": 429, \"times\": 2}]\n```\n");
+        let own =
+            user("do\n```scenario\n[{\"text\": \"a\"}, {\"error\": 429, \"times\": 2}]\n```\n");
         let place = find(&[user("scenario: happy"), answer.clone(), own, answer]);
         assert_eq!((place.steps.len(), place.answered), (2, 1));
         assert_eq!(find(&[user("hello")]).steps.len(), 1);

@@ -177,7 +177,9 @@ fn address(text: &str) -> Result<String, BrokerError> {
             && url.fragment().is_none()
     });
     // What is wrong with it may be a password in it.
-    let url = url.ok_or_else(|| BrokerError::Address(crate::credential::redact(text, &crate::config::Login::None)))?;
+    let url = url.ok_or_else(|| {
+        BrokerError::Address(crate::credential::redact(text, &crate::config::Login::None))
+    })?;
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 

@@ -1,5 +1,7 @@
 //! The broker before an upstream that is a fake, and says so.
 
+#![allow(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -163,10 +165,8 @@ async fn errors_pass_through_and_cost_nothing() {
 #[tokio::test]
 async fn a_cut_stream_counts_what_was_seen_and_stays_cut() {
     let cut = || std::io::Error::other("the fake cuts");
-    let (url, _) = upstream(move || {
-        events(vec![Ok(Bytes::from_static(START.as_bytes())), Err(cut())])
-    })
-    .await;
+    let (url, _) =
+        upstream(move || events(vec![Ok(Bytes::from_static(START.as_bytes())), Err(cut())])).await;
     let broker = broker(url, Limits::default()).await;
     assert!(ask(&broker, "claude-opus-5-5").await.bytes().await.is_err());
     let usage = broker.ledger().lines()["claude-opus-5-5"].usage;
@@ -189,11 +189,16 @@ async fn only_the_agent_asks_and_only_models() {
         assert_eq!(answer.json::<Value>().await.unwrap()["error"]["type"], "authentication_error");
     }
     let bearer = |request: reqwest::RequestBuilder| request.bearer_auth(broker.dummy_key());
-    for request in [post("/v1/files"), post("/"), client.get(format!("{}/v1/messages", broker.url()))] {
+    for request in
+        [post("/v1/files"), post("/"), client.get(format!("{}/v1/messages", broker.url()))]
+    {
         assert_eq!(bearer(request).send().await.unwrap().status(), StatusCode::NOT_FOUND);
     }
     assert!(fake.asked.lock().unwrap().is_empty());
-    assert_eq!(bearer(post("/v1/messages/count_tokens")).send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(
+        bearer(post("/v1/messages/count_tokens")).send().await.unwrap().status(),
+        StatusCode::OK
+    );
     assert_eq!(fake.asked.lock().unwrap()[0].0, "/v1/messages/count_tokens");
     assert_eq!(broker.ledger().answers(), 0);
 }
@@ -203,9 +208,15 @@ async fn limits_and_unpriced_models_are_refused_without_asking() {
     let (url, fake) = upstream(whole).await;
     let budget: Limits = Limits { budget: Some("0.0017".parse().unwrap()), turns: None };
     let spender = broker(url.clone(), budget).await;
-    assert_eq!(ask(&spender, "claude-opus-5-5").await.bytes().await.unwrap().len(), START.len() + END.len());
+    assert_eq!(
+        ask(&spender, "claude-opus-5-5").await.bytes().await.unwrap().len(),
+        START.len() + END.len()
+    );
     let refused = ask(&spender, "claude-opus-5-5").await;
-    assert_eq!((refused.status(), refused.headers()["x-should-retry"].to_str().unwrap()), (StatusCode::FORBIDDEN, "false"));
+    assert_eq!(
+        (refused.status(), refused.headers()["x-should-retry"].to_str().unwrap()),
+        (StatusCode::FORBIDDEN, "false")
+    );
     let error = refused.json::<Value>().await.unwrap();
     assert_eq!(error["error"]["message"], "The budget of $0.0017 is used up: $0.0017 were spent.");
     assert!(matches!(spender.refusal(), Some(Refusal::BudgetExceeded { .. })));

@@ -28,7 +28,8 @@ impl Tab {
         price: Price,
         answer: &reqwest::Response,
     ) -> Self {
-        let kind = answer.headers().get(header::CONTENT_TYPE).map(|kind| kind.as_bytes());
+        let kind =
+            answer.headers().get(header::CONTENT_TYPE).map(axum::http::HeaderValue::as_bytes);
         let streaming = kind.is_some_and(|kind| kind.starts_with(b"text/event-stream"));
         Self { shared: shared.clone(), model, price, meter: Some(Meter::new(streaming)) }
     }

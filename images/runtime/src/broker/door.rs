@@ -87,10 +87,10 @@ async fn only_the_agent(
 }
 
 fn has_key(headers: &HeaderMap, dummy: &str) -> bool {
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|value| {
-        value.as_bytes().strip_prefix(b"Bearer ")
-    });
-    let key = headers.get(KEY_HEADER).map(|value| value.as_bytes());
+    let bearer = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
+    let key = headers.get(KEY_HEADER).map(axum::http::HeaderValue::as_bytes);
     let is_ours = |given: &[u8]| verify_slices_are_equal(given, dummy.as_bytes()).is_ok();
     [bearer, key].into_iter().flatten().any(is_ours)
 }
@@ -101,7 +101,10 @@ async fn count_tokens(State(shared): State<Arc<Shared>>, request: Request) -> Re
         Err(refusal) => return refusal,
     };
     let answer = ask(&shared, headers, url, question).await;
-    answer.map_or_else(|refusal| refusal, |answer| pass(answer, |body| Metered::new(body, place, None)))
+    answer.map_or_else(
+        |refusal| refusal,
+        |answer| pass(answer, |body| Metered::new(body, place, None)),
+    )
 }
 
 async fn messages(State(shared): State<Arc<Shared>>, request: Request) -> Response {
@@ -122,7 +125,8 @@ async fn messages(State(shared): State<Arc<Shared>>, request: Request) -> Respon
     };
     match ask(&shared, headers, url, question).await {
         Ok(answer) => {
-            let tab = answer.status().is_success().then(|| Tab::open(&shared, model, price, &answer));
+            let tab =
+                answer.status().is_success().then(|| Tab::open(&shared, model, price, &answer));
             pass(answer, |body| Metered::new(body, place, tab))
         }
         Err(refusal) => refusal,
@@ -149,7 +153,7 @@ async fn take(shared: &Shared, request: Request) -> Result<Taken, Response> {
     let path = parts.uri.path_and_query().map_or("", |path| path.as_str());
     let url = format!("{}{path}", shared.url);
     let mut headers = parts.headers;
-    NOT_FORWARDED.iter().for_each(|name| while headers.remove(name).is_some() {});
+    leave_out(&mut headers, &NOT_FORWARDED);
     headers.insert(KEY_HEADER, shared.key.0.clone());
     let question = to_bytes(body, QUESTION_BYTES).await.map_err(|_| {
         let message = format!("the question is broken off, or longer than {QUESTION_BYTES} bytes");
@@ -185,6 +189,12 @@ fn pass(
 ) -> Response {
     let status = answer.status();
     let mut headers = std::mem::take(answer.headers_mut());
-    NOT_RETURNED.iter().for_each(|name| while headers.remove(name).is_some() {});
+    leave_out(&mut headers, &NOT_RETURNED);
     (status, headers, Body::new(metered(answer))).into_response()
+}
+
+fn leave_out(headers: &mut HeaderMap, names: &[HeaderName]) {
+    for name in names {
+        headers.remove(name);
+    }
 }

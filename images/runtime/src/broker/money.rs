@@ -26,7 +26,7 @@ pub struct Money(u128);
 impl Money {
     /// What one token costs, when a million of them cost this.
     pub(super) fn for_one_of_a_million(self) -> Option<Self> {
-        (self.0 % MILLION == 0).then_some(Self(self.0 / MILLION))
+        self.0.is_multiple_of(MILLION).then_some(Self(self.0 / MILLION))
     }
 }
 

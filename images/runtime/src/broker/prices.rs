@@ -131,7 +131,8 @@ mod tests {
     #[test]
     fn unknown_models_have_no_price() {
         let prices = Prices::list().unwrap();
-        for model in ["", "gpt-5", "claude-opus-5-9", "claude-opus-5-5-2025", "claude-opus-5-5[1m]"] {
+        for model in ["", "gpt-5", "claude-opus-5-9", "claude-opus-5-5-2025", "claude-opus-5-5[1m]"]
+        {
             assert!(prices.of(model).is_none(), "{model}");
         }
     }

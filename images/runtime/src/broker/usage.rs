@@ -141,9 +141,9 @@ impl Meter {
         usage.output = told.output_tokens.unwrap_or(usage.output);
         usage.cache_read = told.cache_read_input_tokens.unwrap_or(usage.cache_read);
         if let Some(written) = told.cache_creation_input_tokens {
-            let hour = told.cache_creation.map_or(usage.cache_write_hour, |creation| {
-                creation.ephemeral_1h_input_tokens
-            });
+            let hour = told
+                .cache_creation
+                .map_or(usage.cache_write_hour, |creation| creation.ephemeral_1h_input_tokens);
             usage.cache_write_hour = hour.min(written);
             usage.cache_write = written - usage.cache_write_hour;
         }
@@ -161,7 +161,9 @@ mod tests {
 
     fn counted(streaming: bool, pieces: &[&[u8]]) -> Usage {
         let mut meter = Meter::new(streaming);
-        pieces.iter().for_each(|piece| meter.feed(piece));
+        for piece in pieces {
+            meter.feed(piece);
+        }
         meter.finish()
     }
 
@@ -187,7 +189,8 @@ mod tests {
 
     #[test]
     fn an_answer_in_one_piece_counts_too() {
-        let body = br#"{"type":"message","content":[],"usage":{"input_tokens":3,"output_tokens":4}}"#;
+        let body =
+            br#"{"type":"message","content":[],"usage":{"input_tokens":3,"output_tokens":4}}"#;
         assert_eq!(
             counted(false, &[&body[..9], &body[9..]]),
             Usage { input: 3, output: 4, ..Usage::default() }

@@ -10,7 +10,7 @@ use crate::config::RunConfig;
 
 /// One of the drivers.
 pub(super) enum Agent {
-    Script(Script),
+    Script(Box<Script>),
     Claude(Box<Claude>),
 }
 
@@ -18,7 +18,7 @@ impl Agent {
     /// The driver of a Run; nothing when this runtime has none of that name.
     pub(super) fn of(settings: &RunConfig, plan: &str) -> Option<Result<Self, PlanError>> {
         match settings.driver.as_str() {
-            "script" => Some(Script::new(plan).map(Self::Script)),
+            "script" => Some(Script::new(plan).map(|script| Self::Script(Box::new(script)))),
             "claude" => Some(Ok(Self::Claude(Box::new(Claude::new(&settings.agent, plan))))),
             _ => None,
         }

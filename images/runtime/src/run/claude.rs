@@ -80,7 +80,8 @@ impl Claude {
     async fn open_broker(&self) -> Result<Broker, Failure> {
         let settings = &self.settings;
         let key = settings.key.as_deref().ok_or_else(|| {
-            let message = "The Run has no key of the model's service: its Secret needs ANTHROPIC_API_KEY.";
+            let message =
+                "The Run has no key of the model's service: its Secret needs ANTHROPIC_API_KEY.";
             Failure::lasting("CredentialsMissing", message)
         })?;
         let wrong = |what: &str, error: &dyn std::error::Error| {
@@ -90,7 +91,9 @@ impl Claude {
         let turns = settings.turns.as_deref().map(str::parse).transpose();
         let limits = Limits {
             budget: budget.map_err(|error| wrong("The budget cannot be used", &error))?,
-            turns: turns.map_err(|error: std::num::ParseIntError| wrong("The turns are no number", &error))?,
+            turns: turns.map_err(|error: std::num::ParseIntError| {
+                wrong("The turns are no number", &error)
+            })?,
         };
         let open = async {
             let settings = Settings { url: settings.url.clone(), key: Key::new(key)?, limits };
@@ -192,19 +195,20 @@ impl Driver for Claude {
     async fn start(&mut self, place: &Place<'_>) -> Result<(), DriverError> {
         let program = launch::find(place.config, &self.settings)?;
         let broker = self.open_broker().await?;
-        let broken = |what: &str, error: &std::io::Error| {
+        let failed = |what: &str, error: &std::io::Error| {
             Failure::passing("AgentFailed", format!("{what}: {error}."))
         };
         let faber = Faber::start(self.plan.clone()).await;
-        let faber = faber.map_err(|error| broken("The agent's tools cannot be offered", &error))?;
+        let faber = faber.map_err(|error| failed("The agent's tools cannot be offered", &error))?;
         let doors = Doors {
             model_url: broker.url(),
             model_key: broker.dummy_key(),
             faber_url: faber.url(),
             faber_key: faber.key(),
         };
-        let process = launch::prepare(place.config, &self.settings, &program, &doors).and_then(Process::start);
-        let process = process.map_err(|error| broken("Claude Code cannot be started", &error))?;
+        let process = launch::prepare(place.config, &self.settings, &program, &doors)
+            .and_then(Process::start);
+        let process = process.map_err(|error| failed("Claude Code cannot be started", &error))?;
         process.write(control("initialize")).await;
         process.write(launch::message(&self.plan)).await;
         self.broker = Some(broker);

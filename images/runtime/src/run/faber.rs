@@ -122,7 +122,8 @@ impl Drop for Faber {
 }
 
 async fn only_the_agent(State(key): State<Arc<String>>, request: Request, next: Next) -> Response {
-    let given = request.headers().get(header::AUTHORIZATION).map_or(&b""[..], |given| given.as_bytes());
+    let given =
+        request.headers().get(header::AUTHORIZATION).map_or(&b""[..], |given| given.as_bytes());
     if verify_slices_are_equal(given, key.as_bytes()).is_err() {
         return StatusCode::UNAUTHORIZED.into_response();
     }
@@ -204,7 +205,9 @@ impl Tools {
         }
     }
 
-    #[tool(description = "Say that all is done, and what the pull request shall say. Call it once, last of all.")]
+    #[tool(
+        description = "Say that all is done, and what the pull request shall say. Call it once, last of all."
+    )]
     async fn complete(&self, told: Parameters<Complete>) -> String {
         let Complete { title, mut body, summary } = told.0;
         let title = title.lines().next().unwrap_or_default().trim();
@@ -218,7 +221,9 @@ impl Tools {
         "Noted. What you committed is now verified and pushed; end your turn.".to_owned()
     }
 
-    #[tool(description = "What you said about your work so far: phases, and whether you called complete.")]
+    #[tool(
+        description = "What you said about your work so far: phases, and whether you called complete."
+    )]
     async fn get_state(&self) -> String {
         let progress = self.0.progress();
         let phases: BTreeMap<String, PhaseStatus> =

@@ -34,7 +34,11 @@ impl Run {
         let Some(settings) = config.run.clone() else { return Ok(None) };
         children::adopt_orphans().map_err(JournalError::Adopt)?;
         let name = format!(".fabrica/journal-{}.ndjson", settings.attempt);
-        let journal = Journal::open(&config.workspace.join(name), config.secrets.clone(), UNACKNOWLEDGED_BYTES)?;
+        let journal = Journal::open(
+            &config.workspace.join(name),
+            config.secrets.clone(),
+            UNACKNOWLEDGED_BYTES,
+        )?;
         Ok(Some(Arc::new(Self {
             settings,
             journal: Arc::new(journal),

@@ -13,8 +13,13 @@ use tokio::time::Instant;
 use crate::pod::{BRANCH, End, Pod};
 use crate::server::{PASSWORD, Server, git};
 
+/// A service that limits us is asked for a minute before the CLI gives up.
+const STORM: Duration = Duration::from_mins(2);
 /// What must be seen nowhere.
 const KEY: &str = "sk-ant-test-real-key";
+/// Tests may be root, who may look into every process. Nobody in a pod has any such right.
+const WITHOUT_RIGHTS: &str =
+    "test $(id -u) != 0 || set -- setpriv --bounding-set=-all --inh-caps=-all \"$@\"; exec \"$@\"";
 
 async fn model() -> ModelApi {
     ModelApi::start(([127, 0, 0, 1], 0).into(), Some(KEY.to_owned())).await.unwrap()
@@ -28,7 +33,13 @@ fn cli() -> Option<String> {
     path
 }
 
-async fn begin(server: &Server, model: &ModelApi, cli: &str, plan: &str, more: &[(&str, &str)]) -> Pod {
+async fn begin(
+    server: &Server,
+    model: &ModelApi,
+    cli: &str,
+    plan: &str,
+    more: &[(&str, &str)],
+) -> Pod {
     let url = model.url();
     let mut variables = vec![
         ("FABRICA_RUN_DRIVER", "claude"),
@@ -42,8 +53,22 @@ async fn begin(server: &Server, model: &ModelApi, cli: &str, plan: &str, more: &
     Pod::begin(server, plan, &variables).await
 }
 
-async fn run(server: &Server, model: &ModelApi, cli: &str, plan: &str, more: &[(&str, &str)]) -> End {
-    begin(server, model, cli, plan, more).await.end().await
+async fn run(
+    server: &Server,
+    model: &ModelApi,
+    cli: &str,
+    plan: &str,
+    more: &[(&str, &str)],
+) -> End {
+    let pod = begin(server, model, cli, plan, more).await;
+    let ended = async {
+        let is_last = |entry: &Entry| matches!(entry, Entry::Ended(_));
+        while !pod.records().await.iter().any(|record| is_last(&record.entry)) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(STORM, ended).await.expect("a verdict in time");
+    pod.end().await
 }
 
 fn journal(end: &End) -> String {
@@ -61,13 +86,37 @@ async fn a_plan_is_worked_on_committed_and_pushed() {
     let (server, model) = (Server::start().await, model().await);
     let end = run(&server, &model, &cli, "# Add files\nscenario: happy", &[]).await;
     let verdict = &end.verdict;
-    assert_eq!((&*verdict.reason, verdict.outcome), ("Succeeded", Outcome::Completed), "{}", journal(&end));
+    assert_eq!(
+        (&*verdict.reason, verdict.outcome),
+        ("Succeeded", Outcome::Completed),
+        "{}",
+        journal(&end)
+    );
     let head = server.head(BRANCH).unwrap();
     let subjects = git(&server.repository(), &["log", "--format=%s", &head]);
     assert_eq!(subjects, "Add two\nAdd one\nfirst");
     assert_eq!(git(&server.repository(), &["ls-tree", "--name-only", &head]), "README\none\ntwo");
 
-    let entries = entries(&end);
+    what_is_told(&entries(&end));
+    let usage = verdict.usage.clone().unwrap();
+    let (name, tokens) = usage.models.first_key_value().unwrap();
+    assert!(name.starts_with("claude-"));
+    assert_eq!(
+        (tokens.input, tokens.output, tokens.cache_read, tokens.cache_write),
+        (500, 250, 5000, 100)
+    );
+    assert!(usage.estimated_cost_usd.parse::<f64>().unwrap() > 0.0);
+    let last = entries(&end).into_iter().rev().find_map(|entry| match entry {
+        Entry::Usage(usage) => Some(usage.clone()),
+        _ => None,
+    });
+    assert_eq!(last, Some(usage));
+    assert!(model.asked().iter().all(|asked| asked.key == KEY));
+    assert!(!journal(&end).contains(KEY));
+}
+
+/// What the scenario `happy` makes the agent tell.
+fn what_is_told(entries: &[&Entry]) {
     let said: Vec<&str> = entries
         .iter()
         .filter_map(|entry| match entry {
@@ -83,31 +132,26 @@ async fn a_plan_is_worked_on_committed_and_pushed() {
             _ => None,
         })
         .collect();
-    assert_eq!(phases, [(Phase::Build, PhaseStatus::Started), (Phase::Build, PhaseStatus::Completed)]);
+    assert_eq!(
+        phases,
+        [(Phase::Build, PhaseStatus::Started), (Phase::Build, PhaseStatus::Completed)]
+    );
     let todos: Vec<_> = entries
         .iter()
         .filter_map(|entry| match entry {
-            Entry::Todos { items } => Some(items.iter().map(|todo| todo.status).collect::<Vec<_>>()),
+            Entry::Todos { items } => {
+                Some(items.iter().map(|todo| todo.status).collect::<Vec<_>>())
+            }
             _ => None,
         })
         .collect();
     assert_eq!(
         todos,
-        [[TodoStatus::InProgress, TodoStatus::Pending], [TodoStatus::Completed, TodoStatus::Completed]]
+        [
+            [TodoStatus::InProgress, TodoStatus::Pending],
+            [TodoStatus::Completed, TodoStatus::Completed]
+        ]
     );
-
-    let usage = verdict.usage.clone().unwrap();
-    let (name, tokens) = usage.models.first_key_value().unwrap();
-    assert!(name.starts_with("claude-"));
-    assert_eq!((tokens.input, tokens.output, tokens.cache_read, tokens.cache_write), (500, 250, 5000, 100));
-    assert!(usage.estimated_cost_usd.parse::<f64>().unwrap() > 0.0);
-    let last = entries.iter().rev().find_map(|entry| match entry {
-        Entry::Usage(usage) => Some(usage.clone()),
-        _ => None,
-    });
-    assert_eq!(last, Some(usage));
-    assert!(model.asked().iter().all(|asked| asked.key == KEY));
-    assert!(!journal(&end).contains(KEY));
 }
 
 #[rstest]
@@ -130,7 +174,7 @@ async fn each_failure_has_its_reason(
     let end = run(&server, &model, &cli, &format!("scenario: {scenario}"), more).await;
     assert_eq!((&*end.verdict.reason, end.verdict.again), (reason, again), "{}", journal(&end));
     assert_eq!((end.code, server.head(BRANCH)), (1, None));
-    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+    assert!(started.elapsed() < STORM, "{:?}", started.elapsed());
 }
 
 #[rstest]
@@ -169,19 +213,18 @@ async fn a_hanging_agent_is_cancelled_at_once() {
 async fn no_key_can_be_found_by_the_agent() {
     let Some(cli) = cli() else { return };
     let (server, model) = (Server::start().await, model().await);
-    // The words are split, so that the search does not find itself.
-    let search = format!(
-        "k1=sk-ant-test; k2=-real-key; p1=hunter2; p2=-s3cret; \
-         {{ for file in /proc/[0-9]*/environ /proc/[0-9]*/cmdline; do tr '\\0' '\\n' < $file 2>/dev/null; done; \
-            grep -rhs -e $k1$k2 -e $p1$p2 .. $HOME /run/fabrica 2>/dev/null; env; git config --list; }} \
-         | grep -c -e $k1$k2 -e $p1$p2; test -n \"$ANTHROPIC_API_KEY\" && echo dummy there > found"
-    );
+    // The last letters are classes, so that the search does not find itself.
+    let search = "{ cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline | tr '\\0' '\\n'; \
+         grep -rhs . .. $HOME /run/fabrica; env; git config --list; } 2> /dev/null > /tmp/$$; \
+         wc -l < /tmp/$$ > found; grep -ac -e 'sk-ant-test-real-ke[y]' -e 'hunter2-s3cre[t]' /tmp/$$; \
+         grep -aq ANTHROPIC_API_KEY= /tmp/$$ && echo and the dummy; rm /tmp/$$";
     let tool = serde_json::json!([{"tools": [{"name": "Bash", "input": {"command": search}}]}, {"text": "Looked."}]);
-    // Tests run side by side as one user, with these secrets in their own variables: so only what is ours counts.
     let plan = format!("```scenario\n{tool}\n```");
+    let folder = tempfile::tempdir().unwrap();
+    let cli = fake(&folder, &format!("set -- {cli} \"$@\"\n{WITHOUT_RIGHTS}"));
     let end = run(&server, &model, &cli, &plan, &[]).await;
     assert_eq!(end.verdict.reason, "Succeeded", "{}", journal(&end));
-    assert_eq!(end.outputs()[0].lines().next(), Some("0"), "{}", journal(&end));
+    assert_eq!(end.outputs()[0], "0\nand the dummy", "{}", journal(&end));
     assert!(!journal(&end).contains(PASSWORD));
 }
 
@@ -220,7 +263,8 @@ async fn what_a_repository_configures_does_not_run() {
     );
     let end = run(&server, &model, &cli, "scenario: happy", &[]).await;
     assert_eq!(end.verdict.reason, "Succeeded", "{}", journal(&end));
-    let touched: Vec<_> = std::fs::read_dir(evil.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let touched: Vec<_> =
+        std::fs::read_dir(evil.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert!(touched.is_empty(), "{touched:?}");
     // Its words are words for the agent.
     assert!(model.asked()[0].question.to_string().contains("pineapple"));
@@ -238,7 +282,12 @@ fn fake(folder: &tempfile::TempDir, script: &str) -> String {
 #[case::crash("echo it broke >&2; exit 3", "AgentFailed", true, "it broke")]
 #[case::stranger("yes hello", "AgentFailed", false, "protocol")]
 #[case::silent_end("read a; read b", "AgentFailed", true, "nothing more")]
-#[case::recorded("read a; read b; cat RECORDINGS/unauthorized.jsonl; cat", "AuthRejected", false, "rejected")]
+#[case::recorded(
+    "read a; read b; cat RECORDINGS/unauthorized.jsonl; cat",
+    "AuthRejected",
+    false,
+    "rejected"
+)]
 #[case::no_key("exec cat", "CredentialsMissing", false, "ANTHROPIC_API_KEY")]
 #[tokio::test]
 async fn a_program_that_is_not_what_it_should_be_is_told(
@@ -247,7 +296,8 @@ async fn a_program_that_is_not_what_it_should_be_is_told(
     #[case] again: bool,
     #[case] words: &str,
 ) {
-    let (server, model, folder) = (Server::start().await, model().await, tempfile::tempdir().unwrap());
+    let (server, model, folder) =
+        (Server::start().await, model().await, tempfile::tempdir().unwrap());
     let recordings = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings");
     let cli = fake(&folder, &script.replace("RECORDINGS", recordings));
     let no_key = [("FABRICA_CREDENTIAL_ANTHROPIC_API_KEY", "")];
@@ -259,12 +309,23 @@ async fn a_program_that_is_not_what_it_should_be_is_told(
 
 #[tokio::test]
 async fn a_recorded_run_is_replayed_to_its_end() {
-    let (server, model, folder) = (Server::start().await, model().await, tempfile::tempdir().unwrap());
+    let (server, model, folder) =
+        (Server::start().await, model().await, tempfile::tempdir().unwrap());
     let recording = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recordings/full.jsonl");
-    let cli = fake(&folder, &format!("read a; read b; echo x > x; cat {recording}; cat > /dev/null"));
+    let cli =
+        fake(&folder, &format!("read a; read b; echo x > x; cat {recording}; cat > /dev/null"));
     let end = run(&server, &model, &cli, "do it", &[]).await;
-    assert_eq!((&*end.verdict.reason, end.verdict.usage.clone()), ("Succeeded", None), "{}", journal(&end));
-    assert!(entries(&end).iter().any(|entry| matches!(entry, Entry::Todos { items } if items.len() == 2)));
+    assert_eq!(
+        (&*end.verdict.reason, end.verdict.usage.clone()),
+        ("Succeeded", None),
+        "{}",
+        journal(&end)
+    );
+    assert!(
+        entries(&end)
+            .iter()
+            .any(|entry| matches!(entry, Entry::Todos { items } if items.len() == 2))
+    );
 }
 
 #[tokio::test]

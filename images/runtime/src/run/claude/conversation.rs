@@ -85,7 +85,7 @@ impl Conversation {
     /// What follows from a line; the broker may have refused something meanwhile.
     pub(super) fn hear(&mut self, heard: Heard, refusal: Option<&Refusal>) -> Vec<Step> {
         if self.waiting == Waiting::Interrupted {
-            return self.hear_last(&heard);
+            return hear_last(&heard);
         }
         match heard {
             Heard::Malformed => return self.malformed(),
@@ -101,7 +101,11 @@ impl Conversation {
             }
             Heard::Said { answer, text } => {
                 self.answer_begins(&answer);
-                if text.trim().is_empty() { Vec::new() } else { vec![Step::Tell(Entry::Said { text })] }
+                if text.trim().is_empty() {
+                    Vec::new()
+                } else {
+                    vec![Step::Tell(Entry::Said { text })]
+                }
             }
             Heard::ToolStarted { answer, id, name, input, is_own } => {
                 if is_own {
@@ -123,16 +127,7 @@ impl Conversation {
                 self.settle()
             }
             Heard::Question { id, question } => vec![Step::Write(answer(&id, question))],
-            Heard::Result(result) => {
-                self.idle = false;
-                self.tools.clear();
-                if let Some(failure) = outcome::failure(&result, refusal) {
-                    return vec![Step::End(Err(failure))];
-                }
-                self.result = Some(*result);
-                self.waiting = Waiting::Settle;
-                Vec::new()
-            }
+            Heard::Result(result) => self.turn_ends(*result, refusal),
             // Dealt with above, or nothing to us.
             Heard::Ready { .. } | Heard::Retry { .. } | Heard::Malformed => Vec::new(),
             Heard::Other => {
@@ -164,7 +159,12 @@ impl Conversation {
     }
 
     /// The program is gone; how, and its last words.
-    pub(super) fn gone(&mut self, how: &str, words: &str, refusal: Option<&Refusal>) -> Result<(), Failure> {
+    pub(super) fn gone(
+        &mut self,
+        how: &str,
+        words: &str,
+        refusal: Option<&Refusal>,
+    ) -> Result<(), Failure> {
         if let Some(refusal) = refusal {
             return Err(outcome::refused(refusal));
         }
@@ -176,14 +176,21 @@ impl Conversation {
         }
         let words = words.trim().replace('\n', " ");
         let words = if words.is_empty() { "it said nothing more" } else { &words };
-        Err(Failure::passing("AgentFailed", format!("The agent's program ended with {how}: {words}.")))
+        Err(Failure::passing(
+            "AgentFailed",
+            format!("The agent's program ended with {how}: {words}."),
+        ))
     }
 
-    fn hear_last(&self, heard: &Heard) -> Vec<Step> {
-        match heard {
-            Heard::Result(_) => vec![Step::End(Err(hung()))],
-            _ => Vec::new(),
+    fn turn_ends(&mut self, result: TurnResult, refusal: Option<&Refusal>) -> Vec<Step> {
+        self.idle = false;
+        self.tools.clear();
+        if let Some(failure) = outcome::failure(&result, refusal) {
+            return vec![Step::End(Err(failure))];
         }
+        self.result = Some(result);
+        self.waiting = Waiting::Settle;
+        Vec::new()
     }
 
     fn malformed(&mut self) -> Vec<Step> {
@@ -263,6 +270,14 @@ impl Conversation {
     }
 }
 
+/// What still comes after an interrupt.
+fn hear_last(heard: &Heard) -> Vec<Step> {
+    match heard {
+        Heard::Result(_) => vec![Step::End(Err(hung()))],
+        _ => Vec::new(),
+    }
+}
+
 fn hung() -> Failure {
     Failure::passing("AgentHung", "The agent stopped saying anything and was ended.")
 }
@@ -299,117 +314,4 @@ fn answer(id: &str, question: Question) -> Value {
 }
 
 #[cfg(test)]
-mod tests {
-    use rstest::rstest;
-
-    use super::super::stream;
-    use super::*;
-
-    fn steps(recording: &str) -> Vec<Step> {
-        let (mut conversation, mut all) = (Conversation::default(), Vec::new());
-        for line in recording.lines() {
-            all.extend(conversation.hear(stream::parse(line.as_bytes()), None));
-            if let Some(Step::End(_)) = all.last() {
-                return all;
-            }
-        }
-        all.push(Step::End(conversation.gone("exit status: 1", "", None)));
-        all
-    }
-
-    macro_rules! recording {
-        ($name:literal) => {
-            ($name, include_str!(concat!("../../../tests/recordings/", $name, ".jsonl")))
-        };
-    }
-
-    #[rstest]
-    #[case(recording!("full"))]
-    #[case(recording!("subagent"))]
-    #[case(recording!("unauthorized"))]
-    #[case(recording!("limited"))]
-    #[case(recording!("limited_once"))]
-    #[case(recording!("cut"))]
-    #[case(recording!("hang"))]
-    #[case(recording!("credit"))]
-    #[case(recording!("interrupted"))]
-    #[case(recording!("stream_error"))]
-    #[case(recording!("too_long"))]
-    #[case(recording!("terminated"))]
-    fn recorded_runs_are_understood(#[case] (name, recording): (&str, &str)) {
-        insta::assert_debug_snapshot!(name, steps(recording));
-    }
-
-    fn heard(line: Value) -> Heard {
-        stream::parse(line.to_string().as_bytes())
-    }
-
-    fn started(id: &str, name: &str) -> Heard {
-        let block = json!({"type": "tool_use", "id": id, "name": name, "input": {}});
-        heard(json!({"type": "assistant", "message": {"id": "m", "content": [block]}}))
-    }
-
-    #[test]
-    fn a_tool_may_be_silent_and_the_model_may_not() {
-        let mut conversation = Conversation::default();
-        assert_eq!(conversation.waiting(), Waiting::Start);
-        conversation.hear(started("1", "Task"), None);
-        assert_eq!(conversation.waiting(), Waiting::Model);
-        conversation.hear(started("2", "Bash"), None);
-        assert_eq!(conversation.waiting(), Waiting::Tool);
-        assert_eq!(conversation.unfinished().count(), 2);
-        let next = json!({"type": "text", "text": "t"});
-        conversation.hear(heard(json!({"type": "assistant", "message": {"id": "n", "content": [next]}})), None);
-        assert_eq!(conversation.waiting(), Waiting::Model);
-    }
-
-    #[test]
-    fn a_dead_stream_is_interrupted_then_ended() {
-        let silence = Duration::from_secs(9);
-        let mut conversation = Conversation::default();
-        conversation.hear(started("1", "Task"), None);
-        let steps = conversation.silent(silence);
-        assert!(matches!(&steps[1], Step::Write(line) if line["request"]["subtype"] == "interrupt"));
-        assert_eq!(conversation.hear(Heard::Idle, None), []);
-        let expected = [Step::End(Err(hung()))];
-        assert_eq!(conversation.silent(silence), expected);
-        assert_eq!(conversation.hear(Heard::Result(Box::default()), None), expected);
-    }
-
-    #[test]
-    fn an_agent_that_forgets_to_say_so_is_done() {
-        let mut conversation = Conversation::default();
-        conversation.hear(Heard::Result(Box::default()), None);
-        assert_eq!(conversation.waiting(), Waiting::Settle);
-        conversation.hear(Heard::Other, None);
-        assert_eq!(conversation.silent(Duration::ZERO), [Step::End(Ok(()))]);
-    }
-
-    #[test]
-    fn what_the_broker_refused_ends_the_agent_at_once() {
-        let refusal = Refusal::TurnsExceeded { turns: 1 };
-        let retry = Heard::Retry { attempt: 1, most: 6, delay: 10, status: Some(403) };
-        let steps = Conversation::default().hear(retry, Some(&refusal));
-        assert!(matches!(&steps[..], [Step::End(Err(failure))] if failure.reason == "MaxTurns"));
-    }
-
-    #[test]
-    fn tools_are_allowed_and_questions_are_not() {
-        let ask = |tool: &str| {
-            let request = json!({"subtype": "can_use_tool", "tool_name": tool, "input": {"a": 1}});
-            let line = json!({"type": "control_request", "request_id": "r", "request": request});
-            let steps = Conversation::default().hear(heard(line), None);
-            let [Step::Write(answer)] = &steps[..] else { panic!("{steps:?}") };
-            answer["response"]["response"].clone()
-        };
-        assert_eq!(ask("Write"), json!({"behavior": "allow", "updatedInput": {"a": 1}}));
-        assert_eq!(ask("AskUserQuestion")["behavior"], "deny");
-    }
-
-    #[test]
-    fn a_stranger_is_not_listened_to_for_long() {
-        let mut conversation = Conversation::default();
-        let ended = (1..).find(|_| !conversation.hear(Heard::Malformed, None).is_empty());
-        assert_eq!(ended, Some(MALFORMED));
-    }
-}
+mod tests;

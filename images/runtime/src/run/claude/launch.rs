@@ -44,7 +44,9 @@ pub(super) fn find(config: &Config, settings: &AgentConfig) -> Result<PathBuf, F
     };
     let found = match named {
         Some(path) => Some(path).filter(can_run),
-        None => Some(PathBuf::from(COMMAND)).filter(can_run).or_else(|| command::find(config, "claude")),
+        None => {
+            Some(PathBuf::from(COMMAND)).filter(can_run).or_else(|| command::find(config, "claude"))
+        }
     };
     found.ok_or_else(|| {
         let message = format!(
@@ -201,7 +203,8 @@ mod tests {
             ("COLOUR", "green"),
             ("FABRICA_CREDENTIAL_ANTHROPIC_API_KEY", "sk-real"),
         ];
-        let config = Config::from_environment(variables.map(|(name, value)| (name.into(), value.into())));
+        let config =
+            Config::from_environment(variables.map(|(name, value)| (name.into(), value.into())));
         let doors = Doors {
             model_url: "http://127.0.0.1:1".to_owned(),
             model_key: "dummy",

@@ -19,7 +19,9 @@ pub(super) fn failure(result: &TurnResult, refusal: Option<&Refusal>) -> Option<
     }
     let words = words(result);
     Some(match result.terminal_reason.as_deref() {
-        Some("max_turns") => Failure::lasting("MaxTurns", format!("The agent used up its turns: {words}.")),
+        Some("max_turns") => {
+            Failure::lasting("MaxTurns", format!("The agent used up its turns: {words}."))
+        }
         Some("budget_exhausted") => {
             Failure::lasting("BudgetExceeded", format!("The agent used up its budget: {words}."))
         }

@@ -166,7 +166,10 @@ mod tests {
 
     #[tokio::test]
     async fn lines_are_whole_and_bounded() {
-        assert_eq!(lines(b"one\n\ntwo and more\nthree").await, [&b"one"[..], b"two and more", b"three"]);
+        assert_eq!(
+            lines(b"one\n\ntwo and more\nthree").await,
+            [&b"one"[..], b"two and more", b"three"]
+        );
         let long = [b"a\n".to_vec(), vec![b'x'; LINE_BYTES + 1], b"\nb\n".to_vec()].concat();
         assert_eq!(lines(&long).await, [b"a", b"b"]);
         let longest = vec![b'x'; LINE_BYTES];

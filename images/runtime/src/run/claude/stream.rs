@@ -12,19 +12,43 @@ const TODOS: usize = 100;
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Heard {
     /// Begins a turn: our tools are connected, or are not.
-    Ready { tools_failed: bool },
+    Ready {
+        tools_failed: bool,
+    },
     /// The agent's own words; blocks of one answer share its id.
-    Said { answer: String, text: String },
-    ToolStarted { answer: String, id: String, name: String, input: Value, is_own: bool },
+    Said {
+        answer: String,
+        text: String,
+    },
+    ToolStarted {
+        answer: String,
+        id: String,
+        name: String,
+        input: Value,
+        is_own: bool,
+    },
     /// What tools answered, and the list of things to do when it was changed.
-    Answered { results: Vec<ToolResult>, todos: Option<Vec<Todo>> },
+    Answered {
+        results: Vec<ToolResult>,
+        todos: Option<Vec<Todo>>,
+    },
     /// The model's service did not answer as it should; asked again.
-    Retry { attempt: u64, most: u64, delay: u64, status: Option<u64> },
+    Retry {
+        attempt: u64,
+        most: u64,
+        delay: u64,
+        status: Option<u64>,
+    },
     /// Subagents that work on while the agent itself has ended its turn.
-    Background { agents: usize },
+    Background {
+        agents: usize,
+    },
     Idle,
     /// The agent wants something from us.
-    Question { id: String, question: Question },
+    Question {
+        id: String,
+        question: Question,
+    },
     Result(Box<TurnResult>),
     /// A line that means nothing to us.
     Other,
@@ -71,7 +95,11 @@ pub(super) fn parse(line: &[u8]) -> Heard {
             |_| {
                 // A result in another shape still ends the turn, and nobody knows how.
                 let errors = vec![Value::from("The agent's result cannot be understood")];
-                Heard::Result(Box::new(TurnResult { is_error: true, errors, ..TurnResult::default() }))
+                Heard::Result(Box::new(TurnResult {
+                    is_error: true,
+                    errors,
+                    ..TurnResult::default()
+                }))
             },
             |result| Heard::Result(Box::new(result)),
         ),
@@ -92,7 +120,9 @@ fn system(line: &Value) -> Heard {
         "init" => {
             let is_ours = |server: &&Value| text(&server["name"]) == crate::run::faber::NAME;
             let ours = list(&line["mcp_servers"]).iter().find(is_ours);
-            Heard::Ready { tools_failed: ours.is_none_or(|server| text(&server["status"]) == "failed") }
+            Heard::Ready {
+                tools_failed: ours.is_none_or(|server| text(&server["status"]) == "failed"),
+            }
         }
         "api_retry" => Heard::Retry {
             attempt: line["attempt"].as_u64().unwrap_or_default(),
@@ -197,14 +227,19 @@ mod tests {
     #[case::type_is_no_text(r#"{"type":7}"#, Heard::Other)]
     #[case::empty_answer(r#"{"type":"assistant","message":{"content":[]}}"#, Heard::Other)]
     #[case::odd_content(r#"{"type":"user","message":{"content":{"a":1}}}"#, Heard::Other)]
-    #[case::running(r#"{"type":"system","subtype":"session_state_changed","state":"running"}"#, Heard::Other)]
+    #[case::running(
+        r#"{"type":"system","subtype":"session_state_changed","state":"running"}"#,
+        Heard::Other
+    )]
     fn what_is_not_understood_does_no_harm(#[case] line: &str, #[case] expected: Heard) {
         assert_eq!(parse(line.as_bytes()), expected);
     }
 
     #[test]
     fn a_result_of_another_shape_is_a_failure() {
-        let Heard::Result(result) = parse(br#"{"type":"result","is_error":"maybe"}"#) else { panic!() };
+        let Heard::Result(result) = parse(br#"{"type":"result","is_error":"maybe"}"#) else {
+            panic!()
+        };
         assert!(result.is_error);
     }
 
