@@ -110,8 +110,8 @@ async fn streams_pass_through_counted_with_the_key_exchanged() {
     assert!(!format!("{broker:?}").contains(broker.dummy_key()));
 }
 
-#[tokio::test]
-async fn each_piece_is_passed_on_before_the_next_one_comes() {
+/// An answer whose pieces a test sends one by one.
+async fn piece_by_piece() -> (mpsc::Sender<Result<Bytes, std::io::Error>>, String) {
     let (sender, receiver) = mpsc::channel::<Result<Bytes, std::io::Error>>(1);
     let receiver = Mutex::new(Some(receiver));
     let (url, _) = upstream(move || {
@@ -122,6 +122,12 @@ async fn each_piece_is_passed_on_before_the_next_one_comes() {
         ([("content-type", "text/event-stream")], body).into_response()
     })
     .await;
+    (sender, url)
+}
+
+#[tokio::test]
+async fn each_piece_is_passed_on_before_the_next_one_comes() {
+    let (sender, url) = piece_by_piece().await;
     let broker = broker(url, Limits::default()).await;
     let mut pieces = ask(&broker, "claude-opus-5-5").await.bytes_stream();
     for piece in [START, "event: ping\ndata: {}\n\n", END] {
@@ -164,11 +170,14 @@ async fn errors_pass_through_and_cost_nothing() {
 
 #[tokio::test]
 async fn a_cut_stream_counts_what_was_seen_and_stays_cut() {
-    let cut = || std::io::Error::other("the fake cuts");
-    let (url, _) =
-        upstream(move || events(vec![Ok(Bytes::from_static(START.as_bytes())), Err(cut())])).await;
+    let (sender, url) = piece_by_piece().await;
     let broker = broker(url, Limits::default()).await;
-    assert!(ask(&broker, "claude-opus-5-5").await.bytes().await.is_err());
+    sender.send(Ok(Bytes::from(START))).await.unwrap();
+    let mut pieces = ask(&broker, "claude-opus-5-5").await.bytes_stream();
+    assert_eq!(pieces.next().await.unwrap().unwrap(), START);
+    // Only now, or nothing at all of the answer would have left the fake.
+    sender.send(Err(std::io::Error::other("the fake cuts"))).await.unwrap();
+    assert!(pieces.next().await.unwrap().is_err());
     let usage = broker.ledger().lines()["claude-opus-5-5"].usage;
     assert_eq!(usage, Usage { output: 1, ..ANSWER });
 }

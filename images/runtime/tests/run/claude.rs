@@ -98,12 +98,14 @@ async fn a_plan_is_worked_on_committed_and_pushed() {
     assert_eq!(git(&server.repository(), &["ls-tree", "--name-only", &head]), "README\none\ntwo");
 
     what_is_told(&entries(&end));
+    let answered = |words: &str| end.outputs().iter().any(|output| output.contains(words));
+    assert!(answered("# Add files") && answered("\"build\":\"completed\""), "{}", journal(&end));
     let usage = verdict.usage.clone().unwrap();
     let (name, tokens) = usage.models.first_key_value().unwrap();
     assert!(name.starts_with("claude-"));
     assert_eq!(
         (tokens.input, tokens.output, tokens.cache_read, tokens.cache_write),
-        (500, 250, 5000, 100)
+        (700, 350, 7000, 140)
     );
     assert!(usage.estimated_cost_usd.parse::<f64>().unwrap() > 0.0);
     let last = entries(&end).into_iter().rev().find_map(|entry| match entry {
@@ -124,7 +126,10 @@ fn what_is_told(entries: &[&Entry]) {
             _ => None,
         })
         .collect();
-    assert_eq!(said, ["I look at the plan.", "Two files were added.", "All is done."]);
+    assert_eq!(
+        said,
+        ["I look at the plan.", "Two files are wanted.", "Two files were added.", "All is done."]
+    );
     let phases: Vec<_> = entries
         .iter()
         .filter_map(|entry| match entry {
