@@ -50,7 +50,7 @@ pub(super) fn find(config: &Config, settings: &AgentConfig) -> Result<PathBuf, F
     };
     found.ok_or_else(|| {
         let message = format!(
-            "The image has no Claude Code: neither {} nor claude in PATH. Set spec.image to one that holds it, such as fabrica-agent-claude.",
+            "The image has no Claude Code: neither {} nor claude in PATH. Set spec.image to one that holds it, such as the image faber of Fabrica.",
             settings.command.as_deref().unwrap_or(Path::new(COMMAND)).display()
         );
         Failure::lasting("AgentMissing", message)
