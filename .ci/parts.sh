@@ -19,10 +19,12 @@ part_lints() { cargo clippy --workspace --all-targets --locked -- --deny warning
 
 # Every build is one of the whole workspace: cargo unites the features of the packages it is told to build, and another
 # choice of packages would build their dependencies again.
-# A real forge belongs to the runtime's tests.
+# A real forge and a real agent belong to the runtime's tests.
 part_unit() {
   build_tool gitea
-  FABRICA_TEST_GITEA=$(tool_path gitea) cargo test --workspace --locked --no-fail-fast
+  fetch_agent
+  FABRICA_TEST_GITEA=$(tool_path gitea) FABRICA_TEST_AGENT_CLI=$(agent_command) \
+    cargo test --workspace --locked --no-fail-fast
 }
 
 # What is generated from the types and committed: manifests, reference, OpenAPI, the page's types.

@@ -1,5 +1,7 @@
 //! What a Run's pod tells: the records of its journal and, last of all, the verdict.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -39,8 +41,81 @@ pub enum Entry {
     ToolStarted { id: String, name: String, input: String },
     /// The tool has answered.
     ToolFinished { id: String, output: String, failed: bool },
+    /// The agent's list of what it has to do, whole each time.
+    Todos { items: Vec<Todo> },
+    /// The agent said where in its work it is.
+    Phase {
+        phase: Phase,
+        status: PhaseStatus,
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        message: String,
+    },
+    /// What models have been used for so far, all of the attempt.
+    Usage(Usage),
     /// How the attempt ended: the last record.
     Ended(Verdict),
+}
+
+/// One thing that the agent has to do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Todo {
+    pub text: String,
+    pub status: TodoStatus,
+}
+
+/// How far a thing to do is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum TodoStatus {
+    Pending,
+    InProgress,
+    Completed,
+}
+
+/// The parts of a piece of work, in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Phase {
+    /// What is wanted?
+    Frame,
+    /// How is it done?
+    Architect,
+    Build,
+    /// Is it right?
+    Evaluate,
+    Release,
+}
+
+/// How a phase stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PhaseStatus {
+    Started,
+    Completed,
+    Failed,
+    Skipped,
+}
+
+/// Tokens and what they cost.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Usage {
+    /// By the model's name.
+    pub models: BTreeMap<String, Tokens>,
+    /// By the list prices that came with the runtime: a decimal number of dollars, such as `0.0017`.
+    #[serde(rename = "estimatedCostUSD")]
+    pub estimated_cost_usd: String,
+}
+
+/// Tokens by class.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tokens {
+    pub input: u64,
+    pub output: u64,
+    pub cache_read: u64,
+    pub cache_write: u64,
 }
 
 /// How an attempt ended. It stands in the container's termination message too, so it outlives the pod's network.
@@ -64,6 +139,9 @@ pub struct Verdict {
     /// Where people find the pull request, at most 512 bytes of ASCII that begin with `http://` or `https://`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pull_request_url: Option<String>,
+    /// Unless no model was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
 }
 
 /// What became of an attempt.
@@ -111,7 +189,14 @@ mod tests {
             branch: None,
             commit: None,
             pull_request_url: None,
+            usage: None,
         };
+        let tokens = Tokens { input: 1, output: 2, cache_read: 3, cache_write: 4 };
+        let usage = Usage {
+            models: [("m".to_owned(), tokens)].into(),
+            estimated_cost_usd: "0.5".to_owned(),
+        };
+        let todo = Todo { text: "t".to_owned(), status: TodoStatus::InProgress };
         let entries = [
             (
                 Entry::Step {
@@ -125,6 +210,22 @@ mod tests {
             (
                 Entry::ToolFinished { id: "1".to_owned(), output: String::new(), failed: true },
                 r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"toolFinished","id":"1","output":"","failed":true}"#,
+            ),
+            (
+                Entry::Todos { items: vec![todo] },
+                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"todos","items":[{"text":"t","status":"inProgress"}]}"#,
+            ),
+            (
+                Entry::Phase {
+                    phase: Phase::Build,
+                    status: PhaseStatus::Started,
+                    message: String::new(),
+                },
+                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"phase","phase":"build","status":"started"}"#,
+            ),
+            (
+                Entry::Usage(usage),
+                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"usage","models":{"m":{"input":1,"output":2,"cacheRead":3,"cacheWrite":4}},"estimatedCostUSD":"0.5"}"#,
             ),
             (
                 Entry::Ended(verdict),

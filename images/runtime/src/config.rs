@@ -12,8 +12,9 @@ use std::time::Duration;
 use fabrica_protocol::runtime::PORT;
 
 pub use forge::{ForgeConfig, Token};
-pub use run::{PlanSource, RunConfig};
+pub use run::{AgentConfig, PlanSource, RunConfig};
 
+use crate::secrets::Secrets;
 use crate::terminal::socket::Timing;
 
 /// Credentials that shells get under their own names.
@@ -52,6 +53,8 @@ pub struct Config {
     pub timing: Timing,
     /// Only in a Run's pod.
     pub run: Option<RunConfig>,
+    /// What no journal may hold.
+    pub secrets: Secrets,
     /// What shells and start steps see.
     pub shell: BTreeMap<OsString, OsString>,
 }
@@ -80,6 +83,15 @@ pub enum Login {
     },
 }
 
+impl Login {
+    fn password(&self) -> Option<&str> {
+        match self {
+            Self::Basic { password, .. } => Some(password),
+            Self::None | Self::Incomplete { .. } => None,
+        }
+    }
+}
+
 /// Whose name commits carry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GitUser {
@@ -104,12 +116,14 @@ impl Config {
             )
         };
         let run = run::read(&text);
+        let login = login(&text);
         Self {
+            secrets: Secrets::new(login.password(), credentials(&all)),
             session_id: text("SESSION_ID").unwrap_or_default(),
             repository: text("REPO_URL").map(|url| Repository {
                 url,
                 branch: text("BRANCH"),
-                login: login(&text),
+                login,
             }),
             git_user: text("GIT_USER_NAME")
                 .zip(text("GIT_USER_EMAIL"))
@@ -133,6 +147,13 @@ impl Config {
             workspace,
         }
     }
+}
+
+/// The values of all credentials, known by name or not.
+fn credentials(all: &BTreeMap<OsString, OsString>) -> impl Iterator<Item = String> {
+    let is_credential = |name: &OsString| name.to_string_lossy().starts_with("FABRICA_CREDENTIAL_");
+    let found = all.iter().filter(move |(name, _)| is_credential(name));
+    found.map(|(_, value)| value.to_string_lossy().into_owned())
 }
 
 fn login(text: &impl Fn(&str) -> Option<String>) -> Login {

@@ -3,10 +3,10 @@
 use fabrica_protocol::runtime::EventType;
 
 use super::verdict::Ending;
-use crate::config::{ForgeConfig, Login, Repository};
-use crate::credential::redact;
+use crate::config::ForgeConfig;
 use crate::forge::{BODY_BYTES, Forge, ForgeError, Proposal, Unknown, WorkItem};
 use crate::journal::Journal;
+use crate::secrets::Secrets;
 
 const STEP: &str = "pullRequest";
 /// The longest title of ours, in characters: as long as a Run's own may be.
@@ -57,8 +57,10 @@ impl Task<'_> {
 
 /// What a pull request is made of.
 pub(super) struct Change<'a> {
-    pub(super) repository: &'a Repository,
+    /// The branch that it is to be merged into; unset: the default one.
+    pub(super) base: Option<&'a str>,
     pub(super) config: &'a ForgeConfig,
+    pub(super) secrets: &'a Secrets,
     pub(super) branch: &'a str,
     pub(super) commit: &'a str,
     /// Whether there is something that the branch can be compared to.
@@ -86,10 +88,12 @@ pub(super) async fn open(
         }
     };
     let step = steps.begin(STEP, "Opening a pull request.");
-    let (title, body) = (change.clean(change.title), change.clean(change.body));
+    // Wherever the words come from.
+    let clean = |text| change.secrets.redact(text);
+    let (title, body) = (clean(change.title), clean(change.body));
     let proposal = Proposal {
         branch: change.branch,
-        base: change.repository.branch.as_deref(),
+        base: change.base,
         title: &title,
         body: &body,
         draft: change.config.draft,
@@ -114,17 +118,6 @@ pub(super) async fn open(
 }
 
 impl Change<'_> {
-    /// Without the login and the forge's tokens, wherever the words come from.
-    fn clean(&self, text: &str) -> String {
-        let tokens = [&self.config.github_token, &self.config.gitea_token];
-        let tokens = tokens
-            .into_iter()
-            .flatten()
-            .map(|token| Login::Basic { username: String::new(), password: token.0.clone() });
-        let logins = tokens.chain([self.repository.login.clone()]);
-        logins.fold(text.to_owned(), |text, login| redact(&text, &login))
-    }
-
     fn failed(&self, error: &ForgeError) -> Ending {
         Ending::PullRequest {
             branch: self.branch.to_owned(),

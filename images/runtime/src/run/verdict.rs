@@ -3,6 +3,7 @@
 use fabrica_protocol::run::{Outcome, Verdict};
 use fabrica_protocol::runtime::TERMINATION_BYTES;
 
+use super::driver::Failure;
 use super::handle::Interrupt;
 use crate::start::StartError;
 
@@ -43,6 +44,8 @@ pub(super) enum Ending {
         branch: String,
     },
     Agent(String),
+    /// The driver's own words.
+    Driver(Failure),
     Push {
         words: String,
     },
@@ -78,6 +81,9 @@ impl Ending {
                 verdict(Failed, "BranchExists", message, false)
             }
             Self::Agent(message) => verdict(Failed, "AgentFailed", message, true),
+            Self::Driver(Failure { reason, message, again }) => {
+                verdict(Failed, reason, message, again)
+            }
             Self::Push { words } => push_failed(&words),
             Self::PullRequest { branch, commit, words, again } => {
                 let message = format!(
@@ -111,6 +117,7 @@ fn verdict(outcome: Outcome, reason: &str, message: String, again: bool) -> Verd
         branch: None,
         commit: None,
         pull_request_url: None,
+        usage: None,
     }
 }
 

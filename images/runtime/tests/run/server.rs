@@ -71,11 +71,24 @@ impl Server {
 
     /// A commit of somebody else.
     pub fn commit_elsewhere(&self, branch: &str, message: &str) {
+        self.commit(branch, message, &[("README", message)]);
+    }
+
+    /// Files that somebody else commits.
+    pub fn commit_files(&self, branch: &str, files: &[(&str, &str)]) {
+        self.commit(branch, "Add files", files);
+    }
+
+    fn commit(&self, branch: &str, message: &str, files: &[(&str, &str)]) {
         let work = tempfile::tempdir().unwrap();
         let url = format!("file://{}", self.repository().display());
         git(work.path(), &["clone", "-q", &url, "."]);
         git(work.path(), &["checkout", "-q", "-B", branch]);
-        std::fs::write(work.path().join("README"), message).unwrap();
+        for (name, text) in files {
+            let file = work.path().join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        }
         git(work.path(), &["add", "."]);
         git(work.path(), &["commit", "-q", "-m", message]);
         git(work.path(), &["push", "-q", "origin", branch]);
