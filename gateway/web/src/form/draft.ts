@@ -1,28 +1,28 @@
-// The form of a new session, kept for this tab until the session exists.
+// The form of something new, kept for this tab until the thing exists.
 
-import { EMPTY_DRAFT, type Draft } from "./validation";
-
-const KEY = "fabrica-new-session";
-
-export function loadDraft(namespaces: string[], preferred: string | undefined): Draft {
-  const stored = read();
-  const wish = [stored.namespace, preferred, namespaces[0]].find((name) => name !== undefined && namespaces.includes(name));
-  return { ...EMPTY_DRAFT, ...stored, namespace: wish ?? "" };
+interface Drafts<T> {
+  load: (namespaces: string[], preferred: string | undefined) => T;
+  save: (draft: T) => void;
+  clear: () => void;
 }
 
-export function saveDraft(draft: Draft): void {
-  sessionStorage.setItem(KEY, JSON.stringify(draft));
+export function draftsOf<T extends { namespace: string }>(key: string, empty: T): Drafts<T> {
+  return {
+    load: (namespaces, preferred) => {
+      const stored = read(key, empty);
+      const wish = [stored.namespace, preferred, namespaces[0]].find((name) => name !== undefined && namespaces.includes(name));
+      return { ...empty, ...stored, namespace: wish ?? "" };
+    },
+    save: (draft) => sessionStorage.setItem(key, JSON.stringify(draft)),
+    clear: () => sessionStorage.removeItem(key),
+  };
 }
 
-export function clearDraft(): void {
-  sessionStorage.removeItem(KEY);
-}
-
-/** Only what still is a field of the form: a newer page may meet an older draft. */
-function read(): Partial<Draft> {
+/** What was stored, as far as it has the types of a draft: it may be of an older version, or of an older draft. */
+function read<T extends { namespace: string }>(key: string, empty: T): Partial<T> {
   try {
-    const stored = JSON.parse(sessionStorage.getItem(KEY) ?? "{}") as Record<string, unknown>;
-    return Object.fromEntries(Object.entries(EMPTY_DRAFT).flatMap(([field, value]) => (typeof stored[field] === typeof value ? [[field, stored[field]]] : [])));
+    const stored = JSON.parse(sessionStorage.getItem(key) ?? "{}") as Record<string, unknown>;
+    return Object.fromEntries(Object.entries(empty).flatMap(([field, value]) => (typeof stored[field] === typeof value ? [[field, stored[field]]] : []))) as Partial<T>;
   } catch {
     return {};
   }
