@@ -118,7 +118,8 @@ async fn rights(
     identity: &Identity,
     name: String,
 ) -> Result<(UsableNamespace, bool), Problem> {
-    let ask = |kind, verb| access.permits(identity, Question::namespace(kind, verb, &name));
+    let ask =
+        |kind, verb| Box::pin(access.permits(identity, Question::namespace(kind, verb, &name)));
     let (create_sessions, create_runs, list_sessions, list_runs) = futures::try_join!(
         ask(Kind::Session, Verb::Create),
         ask(Kind::Run, Verb::Create),

@@ -124,7 +124,9 @@ fn rename_references(value: &mut Value, prefix: &str, taken: &[String]) {
             object.values_mut().for_each(|each| rename_references(each, prefix, taken));
         }
         Value::Array(items) => {
-            items.iter_mut().for_each(|each| rename_references(each, prefix, taken));
+            for item in items {
+                rename_references(item, prefix, taken);
+            }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }

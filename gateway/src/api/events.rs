@@ -143,7 +143,7 @@ impl Subscription {
             let left = (self.viewer.identity.expires - Utc::now()).to_std().ok()?;
             let stop = self.viewer.app.stop.clone();
             let undecided = self.is_undecided();
-            let step = tokio::select! {
+            let woken = tokio::select! {
                 () = stop.cancelled() => return None,
                 () = tokio::time::sleep(left) => return None,
                 _ = self.rechecks.tick() => Step::Look,
@@ -151,7 +151,7 @@ impl Subscription {
                 change = self.sessions.changes.recv() => Step::Session(change),
                 change = self.runs.changes.recv() => Step::Run(change),
             };
-            let event = match step {
+            let event = match woken {
                 Step::Look => self.recheck().await,
                 Step::Session(Ok(change)) => self.sessions.translate(&self.viewer, change).await,
                 Step::Run(Ok(change)) => self.runs.translate(&self.viewer, change).await,

@@ -201,8 +201,8 @@ fn first_heading(plan: &str) -> Option<String> {
                 let depth = text.len() - words.len();
                 let title = words.trim().trim_end_matches('#').trim_end();
                 if (1..=6).contains(&depth) && words.starts_with([' ', '\t']) && !title.is_empty() {
-                    let plain = title.chars().filter(|each| !each.is_control());
-                    return Some(plain.take(TITLE_CHARACTERS).collect());
+                    let words = title.chars().filter(|each| !each.is_control());
+                    return Some(words.take(TITLE_CHARACTERS).collect());
                 }
             }
             _ => {}
