@@ -41,8 +41,10 @@ function extensions(label: string, changed: ((value: string) => void) | undefine
     // No Tab: it leads out of the editor, as everywhere on the page.
     markdown({ addKeymap: writable, completeHTMLTags: false }),
     EditorView.lineWrapping,
-    EditorView.contentAttributes.of({ "aria-label": label, ...(writable ? {} : { "aria-readonly": "true" }) }),
+    // Focusable even when it can only be read: the keyboard scrolls it.
+    EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0", ...(writable ? {} : { "aria-readonly": "true" }) }),
     EditorState.readOnly.of(!writable),
+    EditorView.editable.of(writable),
     ...(writable ? [history(), keymap.of([...defaultKeymap, ...historyKeymap])] : []),
     EditorView.updateListener.of((update) => {
       if (update.docChanged) changed?.(update.state.doc.toString());

@@ -208,11 +208,11 @@ function PlanField({ value, error, mistakes, onChange, onFile, onUse }: PlanProp
       </div>
       <LazyEditor label="Plan" value={value} onChange={onChange} invalid={wrong.length > 0} className="h-56" />
       {wrong.length > 0 && (
-        <ul role="alert" className="mt-1 grid gap-0.5 text-xs break-words text-bad">
+        <div role="alert" className="mt-1 grid gap-0.5 text-xs break-words text-bad">
           {wrong.map((each) => (
-            <li key={each}>{each}</li>
+            <p key={each}>{each}</p>
           ))}
-        </ul>
+        </div>
       )}
       {wrong.length === 0 && hasFrontMatter(value) && (
         <p className="mt-1 flex flex-wrap items-center gap-2 text-xs text-soft">

@@ -131,21 +131,23 @@ function Timeline({ run }: { run: Run }) {
       {messages.length === 0 ? (
         <p className="px-4 pb-4 text-soft">{hasEnded(run) ? "It ended before anything was told." : "Nothing has happened yet."}</p>
       ) : (
-        <ol role="log" aria-label="Messages" className="grid pb-2">
-          {messages.map((message) => {
-            const { icon: Icon, tone, word } = MARKS[message.type];
-            return (
-              <li key={message.seq} className="flex items-start gap-2.5 px-4 py-1.5">
-                <Icon className={`mt-0.5 size-4 shrink-0 ${tone}`} aria-hidden />
-                <span className="sr-only">{word}:</span>
-                <span className={`min-w-0 flex-1 text-sm break-words whitespace-pre-wrap ${message.type === "Failed" ? "text-bad" : ""}`}>{message.text}</span>
-                <span className="text-xs text-faint">
-                  <Time at={message.time} />
-                </span>
-              </li>
-            );
-          })}
-        </ol>
+        <div role="log" aria-label="Messages">
+          <ol className="grid pb-2">
+            {messages.map((message) => {
+              const { icon: Icon, tone, word } = MARKS[message.type];
+              return (
+                <li key={message.seq} className="flex items-start gap-2.5 px-4 py-1.5">
+                  <Icon className={`mt-0.5 size-4 shrink-0 ${tone}`} aria-hidden />
+                  <span className="sr-only">{word}:</span>
+                  <span className={`min-w-0 flex-1 text-sm break-words whitespace-pre-wrap ${message.type === "Failed" ? "text-bad" : ""}`}>{message.text}</span>
+                  <span className="text-xs text-faint">
+                    <Time at={message.time} />
+                  </span>
+                </li>
+              );
+            })}
+          </ol>
+        </div>
       )}
     </Panel>
   );
