@@ -4,4 +4,5 @@ mod bad_input;
 mod causes;
 mod gateway;
 mod lifecycle;
+mod runs;
 mod terminal;
