@@ -77,7 +77,7 @@ impl From<RunView> for ShortRun {
         let observed = view.status.unwrap_or_default();
         Self {
             id: view.metadata.uid,
-            repo_url: view.spec.repository.url,
+            repo_url: view.spec.repository.repository.url,
             title: view.spec.title,
             branch_name: observed.branch.or(view.spec.branch),
             status,

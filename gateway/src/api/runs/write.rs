@@ -180,7 +180,7 @@ fn again(old: &RunView, plan: Option<String>) -> Result<Draft, Problem> {
     // The old one's branch carries the old one's name in its commits: it is begun from, and not taken over.
     spec.branch = None;
     if let (Some(branch), Some(_)) = (status.branch, status.commit) {
-        spec.repository.branch = Some(branch);
+        spec.repository.repository.branch = Some(branch);
     }
     if plan.is_some() {
         spec.plan_ref = None;
