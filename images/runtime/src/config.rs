@@ -157,7 +157,9 @@ fn credentials(all: &BTreeMap<OsString, OsString>) -> impl Iterator<Item = Strin
 }
 
 fn login(text: &impl Fn(&str) -> Option<String>) -> Login {
-    let Some(secret) = text("FABRICA_REPOSITORY_SECRET") else { return Login::None };
+    let Some(secret) = text("FABRICA_REPOSITORY_SECRET") else {
+        return forge_login(text).unwrap_or(Login::None);
+    };
     if let Some(token) = text("FABRICA_REPOSITORY_token") {
         return Login::Basic { username: TOKEN_USER.to_owned(), password: token };
     }
@@ -165,6 +167,20 @@ fn login(text: &impl Fn(&str) -> Option<String>) -> Login {
         (Some(username), Some(password)) => Login::Basic { username, password },
         _ => Login::Incomplete { secret },
     }
+}
+
+/// In a Run, the token of the forge that the repository is on opens the repository too.
+fn forge_login(text: &impl Fn(&str) -> Option<String>) -> Option<Login> {
+    text("MODE").filter(|mode| mode == "run")?;
+    let on_github = || text("REPO_URL").is_some_and(|url| url.starts_with("https://github.com/"));
+    let name = match text("FABRICA_FORGE").as_deref() {
+        Some("gitea") => "FABRICA_CREDENTIAL_GITEA_TOKEN",
+        Some("github") => "FABRICA_CREDENTIAL_GITHUB_TOKEN",
+        None if on_github() => "FABRICA_CREDENTIAL_GITHUB_TOKEN",
+        _ => return None,
+    };
+    let password = text(name)?.trim().to_owned();
+    Some(Login::Basic { username: TOKEN_USER.to_owned(), password })
 }
 
 /// Everything but our own variables; for people, with the credentials under their names.
@@ -258,5 +274,27 @@ mod tests {
         assert!(matches!(login(&pair), Login::Basic { username, .. } if username == "u"));
         assert!(matches!(login(&[]), Login::Incomplete { secret } if secret == "login"));
         assert!(read(&[("REPO_URL", "https://h/x")]).repository.unwrap().login == Login::None);
+    }
+
+    #[test]
+    fn a_run_logs_in_with_the_forges_token() {
+        let login = |url: &str, forge: &str, mode: &str| {
+            let tokens = [
+                ("FABRICA_CREDENTIAL_GITEA_TOKEN", "tea"),
+                ("FABRICA_CREDENTIAL_GITHUB_TOKEN", "hub"),
+            ];
+            let place = [("REPO_URL", url), ("FABRICA_FORGE", forge), ("MODE", mode)];
+            match read(&[&tokens[..], &place].concat()).repository.unwrap().login {
+                Login::Basic { password, .. } => Some(password),
+                _ => None,
+            }
+        };
+        assert_eq!(login("https://h/x", "gitea", "run").as_deref(), Some("tea"));
+        assert_eq!(login("https://h/x", "github", "run").as_deref(), Some("hub"));
+        assert_eq!(login("https://github.com/a/b", "", "run").as_deref(), Some("hub"));
+        // Nobody said that this host may have it.
+        assert_eq!(login("https://h/x", "", "run"), None);
+        assert_eq!(login("https://github.com.example/a", "", "run"), None);
+        assert_eq!(login("https://h/x", "gitea", "terminal"), None);
     }
 }
