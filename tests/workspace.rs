@@ -8,12 +8,15 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each of our crates, and which of ours it may use. Nobody may use the end-to-end tests.
-const MAY_USE: [(&str, &[&str]); 6] = [
+const MAY_USE: [(&str, &[&str]); 8] = [
     ("fabrica-crds", &[]),
     ("fabrica-protocol", &[]),
     ("fabrica-operator", &["fabrica-crds", "fabrica-protocol"]),
     ("fabrica-gateway", &["fabrica-crds", "fabrica-protocol"]),
-    ("fabrica-runtime", &["fabrica-protocol"]),
+    ("fabrica-cli", &["fabrica-crds"]),
+    // Its tests ask the scripted model.
+    ("fabrica-runtime", &["fabrica-protocol", "fabrica-model-api"]),
+    ("fabrica-model-api", &[]),
     (
         "fabrica-e2e",
         &[
@@ -22,6 +25,8 @@ const MAY_USE: [(&str, &[&str]); 6] = [
             "fabrica-operator",
             "fabrica-gateway",
             "fabrica-runtime",
+            "fabrica-cli",
+            "fabrica-model-api",
         ],
     ),
 ];
