@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use fabrica_crds::Session;
+use fabrica_crds::{Run, Session};
 use kube::Api;
 use kube::api::ListParams;
 use tokio::task::JoinSet;
@@ -15,8 +15,8 @@ use crate::admin::{self, Health};
 use crate::config::Config;
 use crate::lease::Candidate;
 use crate::runtime_client::RuntimeClient;
-use crate::session;
 use crate::trust::Keeper;
+use crate::{run, session};
 
 /// How long running reconciles get to end. Below the pod's grace period.
 const SHUTDOWN: Duration = Duration::from_secs(20);
@@ -27,9 +27,24 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     let (keeper, keys, changed) =
         Keeper::new(client.clone(), &config.namespace, config.trust.clone());
     let runtimes = RuntimeClient::new(keys.clone()).context("make the HTTP client")?;
-    let context =
-        Arc::new(session::Context::new(client.clone(), config.session.clone(), keys, runtimes));
-    let state = Arc::new(State { context: context.clone(), ready: AtomicBool::new(false) });
+    let context = Arc::new(session::Context::new(
+        client.clone(),
+        config.session.clone(),
+        keys.clone(),
+        runtimes.clone(),
+    ));
+    let runs = Arc::new(run::Context::new(
+        client.clone(),
+        config.run.clone(),
+        keys,
+        runtimes,
+        context.metrics.clone(),
+    ));
+    let state = Arc::new(State {
+        context: context.clone(),
+        runs: runs.clone(),
+        ready: AtomicBool::new(false),
+    });
 
     let mut tasks = JoinSet::new();
     let (address, health, ending) = (config.admin_address, state.clone(), stop.clone());
@@ -47,7 +62,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         }
         context.metrics.leads(true);
         tracing::info!(identity = config.identity.name, "leading");
-        let outcome = lead(&config, &mut candidate, &keeper, context.clone(), changed, &stop).await;
+        let controllers = Controllers { sessions: context.clone(), runs, changed };
+        let outcome = lead(&config, &mut candidate, &keeper, controllers, &stop).await;
         context.metrics.leads(false);
         outcome
     };
@@ -65,17 +81,27 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     outcome
 }
 
+/// What the leader starts.
+struct Controllers {
+    sessions: Arc<session::Context>,
+    runs: Arc<run::Context>,
+    /// Told when there are new keys.
+    changed: tokio::sync::watch::Receiver<()>,
+}
+
 /// What the leader does. Ends when told to, or when leadership is lost: then at once.
 async fn lead(
     config: &Config,
     candidate: &mut Candidate,
     keeper: &Keeper,
-    context: Arc<session::Context>,
-    changed: tokio::sync::watch::Receiver<()>,
+    controllers: Controllers,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     keeper.step(chrono::Utc::now()).await.context("the signing keys")?;
-    let controller = tokio::spawn(session::run(context, config.concurrency, changed, stop.clone()));
+    let Controllers { sessions, runs, changed } = controllers;
+    let sessions = session::run(sessions, config.concurrency, changed.clone(), stop.clone());
+    let runs = run::run(runs, config.concurrency, changed, stop.clone());
+    let (sessions, runs) = (tokio::spawn(sessions), tokio::spawn(runs));
     let held = async {
         if config.leader_elect {
             candidate.keep(stop).await
@@ -88,7 +114,7 @@ async fn lead(
         lost = held => lost.context("leadership")?,
         () = keeper.run(stop) => {}
     }
-    tokio::time::timeout(SHUTDOWN, controller)
+    tokio::time::timeout(SHUTDOWN, async { tokio::try_join!(sessions, runs) })
         .await
         .context("reconciles did not end in time")??;
     if config.leader_elect {
@@ -97,15 +123,17 @@ async fn lead(
     Ok(())
 }
 
-/// Waits until the API server knows Sessions, for a chart may install the CRD after us; `false` when told to stop first.
+/// Waits until the API server knows Sessions and Runs, for a chart may install the CRD after us; `false` when told to stop first.
 async fn await_api(client: &kube::Client, stop: &CancellationToken) -> bool {
     /// Between two looks.
     const PERIOD: Duration = Duration::from_secs(2);
     let sessions: Api<Session> = Api::all(client.clone());
+    let runs: Api<Run> = Api::all(client.clone());
+    let one = ListParams::default().limit(1);
     loop {
-        match sessions.list(&ListParams::default().limit(1)).await {
+        match tokio::try_join!(sessions.list(&one), runs.list(&one)) {
             Ok(_) => return true,
-            Err(error) => tracing::warn!(error = %error, "Sessions cannot be listed yet"),
+            Err(error) => tracing::warn!(error = %error, "our objects cannot be listed yet"),
         }
         tokio::select! {
             () = stop.cancelled() => return false,
@@ -118,17 +146,18 @@ async fn await_api(client: &kube::Client, stop: &CancellationToken) -> bool {
 #[derive(Debug)]
 struct State {
     context: Arc<session::Context>,
-    /// Set once the CRD is there.
+    runs: Arc<run::Context>,
+    /// Set once the CRDs are there.
     ready: AtomicBool,
 }
 
 impl Health for State {
     fn not_ready(&self) -> Option<&'static str> {
-        (!self.ready.load(Ordering::Relaxed))
-            .then_some("the CRD sessions.fabrica.dev is not there yet")
+        (!self.ready.load(Ordering::Relaxed)).then_some("the CRDs of fabrica.dev are not there yet")
     }
 
     fn metrics(&self) -> Result<String, std::fmt::Error> {
-        self.context.metrics.render(&self.context.phases(), self.context.retry.waiting())
+        let waiting = self.context.retry.waiting() + self.runs.retry.waiting();
+        self.context.metrics.render(&self.context.phases(), &self.runs.phases(), waiting)
     }
 }

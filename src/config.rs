@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::Parser;
+use fabrica_crds::run::Driver;
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use serde::Deserialize;
 
@@ -50,6 +51,37 @@ pub struct Flags {
     /// What Sessions may reach besides DNS and the public web, as JSON: `[{"cidr": "10.0.0.0/8", "ports": [443]}]`.
     #[arg(long, env = "FABRICA_SESSION_EGRESS", default_value = "[]")]
     pub session_egress: String,
+    /// The image of Runs that name none.
+    #[arg(long, env = "FABRICA_RUN_IMAGE")]
+    pub run_image: String,
+    /// Resources of Runs that name none, as JSON.
+    #[arg(
+        long,
+        env = "FABRICA_RUN_RESOURCES",
+        default_value = r#"{"requests":{"cpu":"250m","memory":"512Mi"},"limits":{"cpu":"2","memory":"4Gi"}}"#
+    )]
+    pub run_resources: String,
+    /// Who carries out the plans of Runs that do not say: Claude or Script.
+    #[arg(long, env = "FABRICA_RUN_DRIVER", default_value = "Claude", value_parser = driver)]
+    pub run_driver: Driver,
+    /// The model of Runs that name none. Empty: the agent's own choice.
+    #[arg(long, env = "FABRICA_RUN_MODEL", default_value = "")]
+    pub run_model: String,
+    /// How often a Run that does not say may ask its model. 0: as often as it likes.
+    #[arg(long, env = "FABRICA_RUN_MAX_TURNS", default_value_t = 0)]
+    pub run_max_turns: u16,
+    /// What the model calls of a Run that does not say may cost in US dollars, such as 2.50. Empty: no bound.
+    #[arg(long, env = "FABRICA_RUN_BUDGET_USD", default_value = "")]
+    pub run_budget_usd: String,
+    /// Where the model of Runs is that do not say. Empty: where its maker offers it.
+    #[arg(long, env = "FABRICA_RUN_BASE_URL", default_value = "")]
+    pub run_base_url: String,
+    /// The Secret, in the Run's namespace, with the credentials of Runs that name none; it need not be there. Empty: none.
+    #[arg(long, env = "FABRICA_RUN_CREDENTIALS_SECRET", default_value = "")]
+    pub run_credentials_secret: String,
+    /// How many Runs of a namespace go at once; the others are queued.
+    #[arg(long, env = "FABRICA_RUNS_PER_NAMESPACE", default_value_t = 5)]
+    pub runs_per_namespace: u16,
     /// Whether a clone's npm dependencies are installed at the start.
     #[arg(long, env = "FABRICA_INSTALL_DEPENDENCIES", default_value_t = true, action = clap::ArgAction::Set)]
     pub install_dependencies: bool,
@@ -79,6 +111,7 @@ pub struct Config {
     pub admin_address: SocketAddr,
     pub concurrency: u16,
     pub session: SessionDefaults,
+    pub run: RunDefaults,
     pub trust: TrustConfig,
 }
 
@@ -94,6 +127,28 @@ pub struct SessionDefaults {
     pub egress: Vec<Egress>,
     pub install_dependencies: bool,
     pub pending_deadline: Duration,
+}
+
+/// What Runs get that say nothing else.
+#[derive(Debug, Clone)]
+pub struct RunDefaults {
+    /// As a Session's, but for image and resources.
+    pub pods: SessionDefaults,
+    /// How many of a namespace go at once.
+    pub per_namespace: usize,
+    pub agent: AgentDefaults,
+    /// The Secret of credentials, which need not be there.
+    pub credentials_secret: Option<String>,
+}
+
+/// The agent of Runs that say nothing else.
+#[derive(Debug, Clone)]
+pub struct AgentDefaults {
+    pub driver: Driver,
+    pub model: Option<String>,
+    pub max_turns: Option<i32>,
+    pub budget_usd: Option<String>,
+    pub base_url: Option<String>,
 }
 
 /// One range that Sessions may reach.
@@ -121,17 +176,33 @@ impl Flags {
             .context("--session-resources is not a JSON ResourceRequirements")?;
         let egress = serde_json::from_str(&self.session_egress)
             .context("--session-egress is not a JSON list of {cidr, ports}")?;
-        Ok(Config {
-            session: SessionDefaults {
-                system_namespace: self.namespace.clone(),
-                image: self.session_image,
-                runtime_image: self.runtime_image,
-                image_pull_policy: self.image_pull_policy,
-                resources,
-                egress,
-                install_dependencies: self.install_dependencies,
-                pending_deadline: Duration::from_secs(self.pending_deadline_seconds),
+        let session = SessionDefaults {
+            system_namespace: self.namespace.clone(),
+            image: self.session_image,
+            runtime_image: self.runtime_image,
+            image_pull_policy: self.image_pull_policy,
+            resources,
+            egress,
+            install_dependencies: self.install_dependencies,
+            pending_deadline: Duration::from_secs(self.pending_deadline_seconds),
+        };
+        let resources = serde_json::from_str(&self.run_resources)
+            .context("--run-resources is not a JSON ResourceRequirements")?;
+        let run = RunDefaults {
+            pods: SessionDefaults { image: self.run_image, resources, ..session.clone() },
+            per_namespace: self.runs_per_namespace.into(),
+            agent: AgentDefaults {
+                driver: self.run_driver,
+                model: set(self.run_model),
+                max_turns: Some(self.run_max_turns.into()).filter(|turns| *turns > 0),
+                budget_usd: set(self.run_budget_usd),
+                base_url: set(self.run_base_url),
             },
+            credentials_secret: set(self.run_credentials_secret),
+        };
+        Ok(Config {
+            session,
+            run,
             trust: TrustConfig {
                 secret: self.trust_secret,
                 rotate_after: chrono::Duration::days(i64::from(self.trust_rotation_days)),
@@ -144,4 +215,18 @@ impl Flags {
             concurrency: self.concurrency,
         })
     }
+}
+
+/// A driver, as the API spells it.
+fn driver(text: &str) -> Result<Driver, String> {
+    match text {
+        "Claude" => Ok(Driver::Claude),
+        "Script" => Ok(Driver::Script),
+        _ => Err("a driver is Claude or Script".to_owned()),
+    }
+}
+
+/// Charts render what is not set as the empty text.
+fn set(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
 }

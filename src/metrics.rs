@@ -20,7 +20,7 @@ struct Outcome {
     result: &'static str,
 }
 
-/// How many Sessions are in a phase.
+/// How many are in a phase.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PhaseLabel {
     phase: &'static str,
@@ -37,6 +37,7 @@ pub struct Metrics {
     leader: Gauge,
     waiting: Gauge,
     phases: Family<PhaseLabel, Gauge>,
+    runs: Family<PhaseLabel, Gauge>,
     clients: Gauge,
     terminals: Gauge,
     out_of_memory: Gauge,
@@ -55,6 +56,7 @@ impl Default for Metrics {
             leader: Gauge::default(),
             waiting: Gauge::default(),
             phases: Family::default(),
+            runs: Family::default(),
             clients: Gauge::default(),
             terminals: Gauge::default(),
             out_of_memory: Gauge::default(),
@@ -69,11 +71,7 @@ impl Default for Metrics {
 impl Metrics {
     fn register(&mut self) {
         let registry = &mut self.registry;
-        registry.register(
-            "reconciles",
-            "Reconciles of Sessions, by result",
-            self.reconciles.clone(),
-        );
+        registry.register("reconciles", "Reconciles, by result", self.reconciles.clone());
         registry.register(
             "reconcile_duration_seconds",
             "Time of a reconcile",
@@ -85,6 +83,7 @@ impl Metrics {
             "Objects whose last reconcile failed",
             self.waiting.clone(),
         );
+        registry.register("runs", "Runs by phase", self.runs.clone());
         registry.register("sessions", "Sessions by phase", self.phases.clone());
         registry.register(
             "terminal_clients",
@@ -129,10 +128,14 @@ impl Metrics {
     pub fn render(
         &self,
         phases: &[(&'static str, i64)],
+        runs: &[(&'static str, i64)],
         waiting: usize,
     ) -> Result<String, fmt::Error> {
         for (phase, count) in phases {
             self.phases.get_or_create(&PhaseLabel { phase }).set(*count);
+        }
+        for (phase, count) in runs {
+            self.runs.get_or_create(&PhaseLabel { phase }).set(*count);
         }
         self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         {
@@ -165,8 +168,9 @@ mod tests {
     fn the_page_names_phases_and_results_only() {
         let metrics = Metrics::default();
         metrics.reconciled(true, Duration::from_millis(3));
-        let page = metrics.render(&[("Running", 2)], 1).unwrap();
+        let page = metrics.render(&[("Running", 2)], &[("Queued", 3)], 1).unwrap();
         assert!(page.contains("fabrica_operator_sessions{phase=\"Running\"} 2"), "{page}");
+        assert!(page.contains("fabrica_operator_runs{phase=\"Queued\"} 3"), "{page}");
         assert!(page.contains("fabrica_operator_reconciles_total{result=\"ok\"} 1"), "{page}");
         assert!(page.contains("fabrica_operator_backoff_objects 1"), "{page}");
     }

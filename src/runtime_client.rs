@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use chrono::Utc;
 use fabrica_protocol::assertion::{Claims, Role};
+use fabrica_protocol::run::{Acknowledgement, Record, Stop, StopReason};
 use fabrica_protocol::runtime::{Event, Idle, PORT};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, Response};
+use serde::Serialize;
 
 use crate::trust::Keys;
 
@@ -65,7 +69,70 @@ impl RuntimeClient {
         Ok(RuntimeView { events, idle: Some(serde_json::from_slice(&idle)?) })
     }
 
+    /// What a Run's runtime told after this record: as much as one answer holds.
+    pub async fn records(
+        &self,
+        address: &str,
+        uid: &str,
+        after: u64,
+    ) -> Result<Vec<Record>, RuntimeError> {
+        let path = format!("v1/events?follow=false&after={after}");
+        let mut answer = self.send(Method::GET, address, uid, &path, None::<&()>).await?;
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await? {
+            body.extend_from_slice(&chunk);
+            if body.len() > ANSWER_BYTES {
+                break;
+            }
+        }
+        // What follows the last end of a line is not whole: the next look reads it.
+        let whole = body.iter().rposition(|byte| *byte == b'\n').unwrap_or_default();
+        let lines = body[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        Ok(lines.map(serde_json::from_slice).collect::<Result<_, _>>()?)
+    }
+
+    /// Tells a Run's runtime that everything up to this record is kept.
+    pub async fn acknowledge(
+        &self,
+        address: &str,
+        uid: &str,
+        seq: u64,
+    ) -> Result<(), RuntimeError> {
+        let body = Acknowledgement { seq };
+        self.send(Method::POST, address, uid, "v1/ack", Some(&body)).await.map(|_| ())
+    }
+
+    /// Tells a Run's runtime to stop.
+    pub async fn stop(
+        &self,
+        address: &str,
+        uid: &str,
+        reason: StopReason,
+    ) -> Result<(), RuntimeError> {
+        let body = Stop { reason };
+        self.send(Method::POST, address, uid, "v1/stop", Some(&body)).await.map(|_| ())
+    }
+
     async fn get(&self, address: &str, uid: &str, path: &str) -> Result<Vec<u8>, RuntimeError> {
+        let mut answer = self.send(Method::GET, address, uid, path, None::<&()>).await?;
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await? {
+            body.extend_from_slice(&chunk);
+            if body.len() > ANSWER_BYTES {
+                return Err(RuntimeError::TooLong);
+            }
+        }
+        Ok(body)
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        address: &str,
+        uid: &str,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<Response, RuntimeError> {
         let now = Utc::now();
         let claims = Claims::new(
             "fabrica-operator",
@@ -77,20 +144,12 @@ impl RuntimeClient {
         );
         let token = self.keys.current().signer(now)?.sign(&claims)?;
         let host = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
-        let mut answer = self
-            .http
-            .get(format!("http://{host}:{PORT}/{path}"))
-            .bearer_auth(token)
-            .send()
-            .await?
-            .error_for_status()?;
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await? {
-            body.extend_from_slice(&chunk);
-            if body.len() > ANSWER_BYTES {
-                return Err(RuntimeError::TooLong);
-            }
+        let mut request =
+            self.http.request(method, format!("http://{host}:{PORT}/{path}")).bearer_auth(token);
+        if let Some(body) = body {
+            let json = serde_json::to_vec(body)?;
+            request = request.header(CONTENT_TYPE, "application/json").body(json);
         }
-        Ok(body)
+        Ok(request.send().await?.error_for_status()?)
     }
 }

@@ -6,14 +6,12 @@
 mod announce;
 mod apply;
 mod build;
-mod cause;
 mod clock;
 mod observe;
 mod plan;
 mod report;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::Utc;
 use fabrica_crds::session::Phase;
@@ -21,18 +19,19 @@ use fabrica_crds::{Session, names};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::Api;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::Store;
 use kube::runtime::{Controller, watcher};
-use kube::{Api, ResourceExt};
 use tokio::sync::watch;
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument;
 
+use crate::children::apply::WriteError;
+use crate::children::is_ours;
 use crate::config::SessionDefaults;
+use crate::controller::{self, Around, changes, uid};
 use crate::metrics::Metrics;
 use crate::retry::Retry;
 use crate::runtime_client::RuntimeClient;
@@ -43,12 +42,8 @@ use crate::trust::Keys;
 pub enum ReconcileError {
     #[error("observe the Session's children")]
     Observe(#[source] kube::Error),
-    #[error("apply the {kind}")]
-    Apply {
-        kind: &'static str,
-        #[source]
-        source: kube::Error,
-    },
+    #[error(transparent)]
+    Apply(#[from] WriteError),
     #[error("write the status")]
     Report(#[source] kube::Error),
 }
@@ -62,7 +57,7 @@ pub struct Context {
     pub defaults: SessionDefaults,
     pub keys: Keys,
     pub runtimes: RuntimeClient,
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     pub retry: Retry,
     recorder: Recorder,
     store: std::sync::OnceLock<Store<Guarded>>,
@@ -89,7 +84,7 @@ impl Context {
             defaults,
             keys,
             runtimes,
-            metrics: Metrics::default(),
+            metrics: Arc::default(),
             retry: Retry::default(),
             store: std::sync::OnceLock::new(),
         }
@@ -164,75 +159,21 @@ pub async fn run(
         .await;
 }
 
-/// A pass over an object that can be read. One that cannot is told, and looked at again when it changes.
 async fn guarded(session: Arc<Guarded>, context: Arc<Context>) -> Result<Action, ReconcileError> {
-    match &session.0 {
-        Ok(session) => Box::pin(attempt(Arc::new(session.clone()), context)).await,
-        Err(invalid) => {
-            let (namespace, name) = (session.namespace().unwrap_or_default(), session.name_any());
-            tracing::warn!(namespace, name, error = invalid.error, "a Session cannot be read");
-            Ok(Action::await_change())
-        }
-    }
+    let around = Around {
+        metrics: &context.metrics,
+        retry: &context.retry,
+        span: |metadata| {
+            tracing::info_span!(
+                "session",
+                namespace = metadata.namespace,
+                name = metadata.name,
+                uid = metadata.uid
+            )
+        },
+    };
+    controller::guarded(session, around, |session| reconcile(session, context.clone())).await
 }
-
-/// A pass with its span, its metrics and its back-off.
-async fn attempt(session: Arc<Session>, context: Arc<Context>) -> Result<Action, ReconcileError> {
-    let (uid, started) = (uid(&*session), Instant::now());
-    let span = tracing::info_span!(
-        "session",
-        namespace = session.namespace().unwrap_or_default(),
-        name = session.name_any(),
-        uid
-    );
-    if session.metadata.deletion_timestamp.is_some() {
-        context.retry.forget(&uid);
-        context.metrics.report(&uid, None);
-        return Ok(Action::await_change());
-    }
-    let outcome = context
-        .retry
-        .attempt(&uid, Box::pin(reconcile(session, context.clone())).instrument(span.clone()))
-        .await;
-    context.metrics.reconciled(outcome.is_ok(), started.elapsed());
-    if let Err(error) = &outcome {
-        let _entered = span.entered();
-        tracing::warn!(error = error_chain(error), "a pass failed and will be tried again");
-    }
-    outcome
-}
-
-fn uid(session: &impl ResourceExt) -> String {
-    session.uid().unwrap_or_default()
-}
-
-/// An error with its sources, in one line.
-fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text = format!("{text}: {error}");
-        source = error.source();
-    }
-    text
-}
-
-/// One item for each change.
-fn changes(receiver: watch::Receiver<()>) -> impl futures::Stream<Item = ()> + Send + 'static {
-    futures::stream::unfold(receiver, |mut receiver| async move {
-        receiver.changed().await.ok().map(|()| ((), receiver))
-    })
-}
-
-/// Whether an object is controlled by this Session.
-fn is_ours(session: &Session, metadata: &kube::api::ObjectMeta) -> bool {
-    metadata.owner_references.iter().flatten().any(|owner| {
-        owner.controller == Some(true) && Some(&owner.uid) == session.metadata.uid.as_ref()
-    })
-}
-
-/// Between two looks at a Session that nothing is expected of.
-const QUIET: Duration = Duration::from_hours(1);
 
 #[cfg(test)]
 #[path = "session/call_tests.rs"]

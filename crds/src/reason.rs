@@ -91,6 +91,62 @@ reasons! {
     TemplateChanged,
     /// The pod is as the spec says.
     UpToDate,
+    /// Other Runs of the namespace go first.
+    Queued,
+    /// The plan was carried out and its branch pushed.
+    Succeeded,
+    /// The plan was carried out and changed nothing.
+    NoChanges,
+    /// The agent failed.
+    AgentFailed,
+    /// The Run's deadline has passed.
+    DeadlineExceeded,
+    /// Somebody cancelled the Run.
+    Cancelled,
+    /// The remote did not take the branch.
+    PushRejected,
+    /// The branch is there already, and not by this Run.
+    BranchExists,
+    /// There is no plan to carry out.
+    PlanMissing,
+    /// The runtime was told no repository.
+    RepositoryMissing,
+    /// The pod was told to end by something else than the Run.
+    PodEvicted,
+    /// The pod of an attempt is gone.
+    PodLost,
+    /// The branch is pushed, but its pull request could not be opened.
+    PullRequestFailed,
+    /// The work item could not be read.
+    WorkItemFailed,
+    /// The forge cannot be used: its address, or what is known of it, is not enough.
+    ForgeUnusable,
+    /// The model's service does not take the key.
+    AuthRejected,
+    /// The account at the model's service is empty.
+    CreditExhausted,
+    /// The Run's budget is used up.
+    BudgetExceeded,
+    /// The model was asked as often as the Run allows.
+    MaxTurns,
+    /// The model has no known price.
+    ModelUnpriced,
+    /// The model's service does not know the model.
+    ModelUnknown,
+    /// The image has no agent.
+    AgentMissing,
+    /// A key that the agent needs is not there.
+    CredentialsMissing,
+    /// What the agent was told cannot be.
+    AgentMisconfigured,
+    /// The model's service takes no more for now.
+    RateLimited,
+    /// The model's service does not answer.
+    ModelUnavailable,
+    /// The agent said nothing for too long.
+    AgentHung,
+    /// The runtime knows no such driver.
+    DriverUnknown,
 }
 
 impl Reason {

@@ -4,57 +4,28 @@ mod network_policy;
 mod pod;
 mod volume_claim;
 
-use std::collections::BTreeMap;
-
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fabrica_crds::session::Mode;
 use fabrica_crds::{Session, names};
+use kube::ResourceExt;
 use kube::api::ObjectMeta;
-use kube::{Resource, ResourceExt};
+
+use crate::children;
 
 pub(super) use network_policy::network_policy;
-pub(super) use pod::{CONTAINER, INIT_CONTAINER, pod};
+pub(super) use pod::{CONTAINER, pod};
 pub(super) use volume_claim::volume_claim;
-
-/// The labels of every child.
-fn labels(session: &Session) -> BTreeMap<String, String> {
-    let mode = match session.spec.mode {
-        Mode::Terminal => "terminal",
-    };
-    [
-        ("app.kubernetes.io/name", "session"),
-        ("app.kubernetes.io/instance", &session.name_any()),
-        ("app.kubernetes.io/component", "session"),
-        ("app.kubernetes.io/part-of", "fabrica"),
-        (names::MANAGED_BY, names::MANAGER),
-        (names::SESSION_ID, &session.uid().unwrap_or_default()),
-        (names::SESSION_NAME, &session.name_any()),
-        (names::MODE, mode),
-    ]
-    .into_iter()
-    .map(|(key, value)| (key.to_owned(), value.to_owned()))
-    .collect()
-}
 
 /// Metadata of a child that goes with its Session.
 fn metadata(session: &Session, name: String) -> ObjectMeta {
-    ObjectMeta {
-        name: Some(name),
-        namespace: session.namespace(),
-        labels: Some(labels(session)),
-        owner_references: session.controller_owner_ref(&()).map(|owner| vec![owner]),
-        ..ObjectMeta::default()
-    }
-}
-
-/// What tells one template from another: a digest of its JSON.
-fn hash<T: serde::Serialize>(template: &T) -> String {
-    /// 96 bits: enough that no two templates meet.
-    const BYTES: usize = 12;
-    let text = serde_json::to_vec(template).unwrap_or_default();
-    URL_SAFE_NO_PAD.encode(&digest(&SHA256, &text).as_ref()[..BYTES])
+    let mode = match session.spec.mode {
+        Mode::Terminal => "terminal",
+    };
+    let labels = [
+        (names::SESSION_ID, &*session.uid().unwrap_or_default()),
+        (names::SESSION_NAME, &session.name_any()),
+        (names::MODE, mode),
+    ];
+    children::metadata(session, "session", labels, name)
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use fabrica_crds::session::Phase;
 use fabrica_crds::time::from_kubernetes;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::QUIET;
 use super::observe::Observed;
 use super::plan::{Applied, Intent, Outcome, Plan, replaced_at};
 use crate::config::SessionDefaults;
+use crate::controller::QUIET;
 
 /// Start steps are told within a second.
 const STARTING: Duration = Duration::from_secs(1);

@@ -5,14 +5,14 @@ use std::time::Duration;
 use fabrica_crds::{Session, names};
 use k8s_openapi::api::core::v1::{Event as CoreEvent, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use kube::api::ListParams;
 use kube::{Api, ResourceExt};
 
+use super::build::CONTAINER;
 use super::{Context, ReconcileError, is_ours};
+use crate::children::cause::Subject;
+use crate::children::state::{container_runs, events_of, is_ready};
+use crate::controller::error_chain;
 use crate::runtime_client::RuntimeView;
-
-/// How many events of one object are read: the newest causes are among them.
-const EVENTS: u32 = 50;
 
 /// What stands.
 #[derive(Debug, Clone, Default)]
@@ -25,6 +25,24 @@ pub(super) struct Observed {
     pub(super) events: Vec<CoreEvent>,
     /// What the runtime said, when it could be reached.
     pub(super) runtime: Option<RuntimeView>,
+}
+
+impl Observed {
+    /// What is to be explained.
+    pub(super) fn subject(&self) -> Subject<'_> {
+        Subject {
+            kind: "Session",
+            container: CONTAINER,
+            ready: "A terminal can be used.",
+            pod: self.pod.as_ref(),
+            events: &self.events,
+            step: self
+                .runtime
+                .as_ref()
+                .and_then(|view| view.events.last())
+                .map(|event| event.text.as_str()),
+        }
+    }
 }
 
 /// Looks at a Session's children.
@@ -78,7 +96,7 @@ async fn ask(context: &Context, session: &Session, pod: &Pod) -> Option<RuntimeV
     match tokio::time::timeout(PATIENCE, context.runtimes.view(address, &uid)).await {
         Ok(Ok(view)) => Some(view),
         Ok(Err(error)) => {
-            tracing::debug!(error = super::error_chain(&error), "the runtime cannot be asked");
+            tracing::debug!(error = error_chain(&error), "the runtime cannot be asked");
             None
         }
         Err(_) => None,
@@ -91,37 +109,12 @@ async fn events(
     pod: &Pod,
     claim: Option<&PersistentVolumeClaim>,
 ) -> Result<Vec<CoreEvent>, ReconcileError> {
-    let api: Api<CoreEvent> = Api::namespaced(context.client.clone(), namespace);
-    let of = |uid: Option<String>| {
-        let selector = format!("involvedObject.uid={}", uid.unwrap_or_default());
-        ListParams::default().fields(&selector).limit(EVENTS)
-    };
-    let mut all = api.list(&of(pod.uid())).await.map_err(ReconcileError::Observe)?.items;
+    let of = |uid| events_of(&context.client, namespace, uid);
+    let mut all = of(pod.uid()).await.map_err(ReconcileError::Observe)?;
     if let Some(claim) = claim.filter(|claim| !is_bound(claim)) {
-        all.extend(api.list(&of(claim.uid())).await.map_err(ReconcileError::Observe)?.items);
+        all.extend(of(claim.uid()).await.map_err(ReconcileError::Observe)?);
     }
     Ok(all)
-}
-
-/// Whether the kubelet calls the pod ready.
-pub(super) fn is_ready(pod: &Pod) -> bool {
-    condition(pod, "Ready").is_some_and(|condition| condition.status == "True")
-}
-
-/// A condition of a pod.
-pub(super) fn condition<'a>(
-    pod: &'a Pod,
-    kind: &str,
-) -> Option<&'a k8s_openapi::api::core::v1::PodCondition> {
-    pod.status.as_ref()?.conditions.iter().flatten().find(|condition| condition.type_ == kind)
-}
-
-/// Whether the Session's own container runs.
-pub(super) fn container_runs(pod: &Pod) -> bool {
-    pod.status
-        .iter()
-        .flat_map(|status| status.container_statuses.iter().flatten())
-        .any(|container| container.state.as_ref().is_some_and(|state| state.running.is_some()))
 }
 
 fn is_bound(claim: &PersistentVolumeClaim) -> bool {

@@ -16,14 +16,10 @@ use kube::api::ObjectMeta;
 
 use super::observe::Observed;
 use super::{build, is_ours};
+use crate::children::state::has_ended;
+pub(super) use crate::children::{Applied, Outcome, Prepared, Step};
+use crate::children::{same_template, strange};
 use crate::config::SessionDefaults;
-
-/// A plan that nobody has carried out.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Prepared {}
-/// A plan that was carried out: only such a one can be reported.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Applied {}
 
 /// Why a Session is stopped on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,35 +45,6 @@ impl StopReason {
 pub(super) enum Intent {
     Run,
     Stop(StopReason),
-}
-
-/// What to do about one child.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Step<K> {
-    /// It is as it should be, or of no concern now.
-    Keep,
-    /// Write it as a whole.
-    Apply(Box<K>),
-    /// Make it; it is never written again.
-    Create(Box<K>),
-    /// Tell a live pod the present keys.
-    Annotate(String),
-    /// Delete the one with this UID.
-    Delete(String),
-    /// A former Session's child of this name is still going.
-    Wait(String),
-    /// Somebody else's object has its name.
-    Conflict(String),
-}
-
-/// What came of a step.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Done,
-    /// The API server said no, in these words: a condition, not an error.
-    Refused(String),
-    Waiting(String),
-    Conflict(String),
 }
 
 /// What should happen in this pass, and, once applied, what came of it.
@@ -218,39 +185,12 @@ fn claim_step(observed: &Observed) -> Step<PersistentVolumeClaim> {
     }
 }
 
-/// An object of our child's name that is not ours: one that is going, or that goes with a former Session of this
-/// name, is waited for; another stays where it is.
-fn strange<K>(session: &fabrica_crds::Session, metadata: &ObjectMeta) -> Step<K> {
-    let name = metadata.name.clone().unwrap_or_default();
-    let former = metadata.owner_references.iter().flatten().any(|owner| {
-        owner.controller == Some(true)
-            && owner.kind == "Session"
-            && Some(&owner.name) == session.metadata.name.as_ref()
-    });
-    if former || metadata.deletion_timestamp.is_some() {
-        Step::Wait(name)
-    } else {
-        Step::Conflict(name)
-    }
-}
-
 /// A volume that a former Session of this name left behind on purpose, and that nobody else has.
 fn is_retained(session: &fabrica_crds::Session, metadata: &ObjectMeta) -> bool {
     let label = |key: &str| metadata.labels.as_ref().and_then(|labels| labels.get(key));
     metadata.owner_references.as_ref().is_none_or(Vec::is_empty)
         && label(names::MANAGED_BY).is_some_and(|manager| manager == names::MANAGER)
         && label(names::SESSION_NAME) == session.metadata.name.as_ref()
-}
-
-fn same_template(found: &ObjectMeta, wanted: &ObjectMeta) -> bool {
-    let hash = |metadata: &ObjectMeta| {
-        metadata
-            .annotations
-            .as_ref()
-            .and_then(|annotations| annotations.get(names::TEMPLATE_HASH))
-            .cloned()
-    };
-    hash(found) == hash(wanted)
 }
 
 fn run_step(observed: &Observed, wanted: Pod, now: DateTime<Utc>) -> Step<Pod> {
@@ -285,12 +225,6 @@ fn stop_step(observed: &Observed) -> Step<Pod> {
         }
         _ => Step::Keep,
     }
-}
-
-/// A pod that will never run again: evicted, or lost with its node.
-pub(super) fn has_ended(pod: &Pod) -> bool {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    matches!(phase, Some("Failed" | "Succeeded"))
 }
 
 /// When a pod that ended for good makes room for another, as far as it says when it ended.

@@ -2,17 +2,18 @@
 
 use chrono::{DateTime, DurationRound, Utc};
 use fabrica_crds::condition::{Finding, Truth, find, merge};
-use fabrica_crds::session::{Message, MessageType, Phase, messages};
+use fabrica_crds::session::{Message, MessageType, Phase};
 use fabrica_crds::time::{from_kubernetes, to_kubernetes};
 use fabrica_crds::{Reason, SessionStatus};
-use fabrica_protocol::runtime::{Event, EventType, WorkspaceState};
+use fabrica_protocol::runtime::{Event, WorkspaceState};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use super::cause::{Cause, Stage, explain};
 use super::clock::is_overdue;
 use super::observe::Observed;
 use super::plan::{Applied, Intent, Plan, StopReason};
+use crate::children::cause::{Cause, Stage, explain};
+use crate::children::messages::{self, Line};
 use crate::config::SessionDefaults;
 
 /// Activity is told to the minute, so that somebody who types costs one write a minute.
@@ -33,12 +34,12 @@ pub(super) fn report(
         Intent::Run => running(observed, plan, defaults, now),
     };
     let is_ready = ready.truth == Truth::True;
-    let mut messages = told(observed, &before.messages);
+    let mut all = told(observed, &before.messages);
     if phase == Phase::Failed
         && find(&before.conditions, "Ready")
             .is_none_or(|found| found.reason != ready.reason.as_str())
     {
-        push_cause(&mut messages, &ready.message, now);
+        messages::push(&mut all, MessageType::Failed, &ready.message, now);
     }
     let was_ready = find(&before.conditions, "Ready").is_some_and(|found| found.status == "True");
     let was_stopped =
@@ -64,7 +65,7 @@ pub(super) fn report(
             before.stopped_at.clone()
         },
         last_activity_at: last_activity(observed, &before),
-        messages,
+        messages: all,
     }
 }
 
@@ -93,7 +94,7 @@ fn running(
     defaults: &SessionDefaults,
     now: DateTime<Utc>,
 ) -> (Phase, Finding, Finding) {
-    let Cause { mut stage, mut reason, mut message } = explain(observed, &plan.outcome);
+    let Cause { mut stage, mut reason, mut message } = explain(&observed.subject(), &plan.outcome);
     if stage == Stage::Pending && is_overdue(observed, &plan.outcome, defaults, now) {
         stage = Stage::Failed;
         message =
@@ -200,47 +201,12 @@ fn last_activity(observed: &Observed, before: &SessionStatus) -> Option<Time> {
 
 /// The newest messages: what was told, and what the runtime says since.
 fn told(observed: &Observed, before: &[Message]) -> Vec<Message> {
-    let mut all = before.to_vec();
     let events = observed.runtime.iter().flat_map(|view| &view.events);
-    let mut last = 0;
-    for event in events {
-        // The sequence is the time in milliseconds: it grows over restarts of pod and operator, and reading a journal
-        // twice gives the same numbers.
-        let seq = event.time.timestamp_millis().max(last + 1);
-        last = seq;
-        if before.last().is_none_or(|newest| seq > newest.seq) {
-            all.push(message(event, seq));
-        }
-    }
-    drop_old_progress(&mut all);
-    all.split_off(all.len().saturating_sub(messages::KEPT))
+    messages::told(before, events.map(line))
 }
 
-/// What went wrong stands among the steps that led to it.
-fn push_cause(all: &mut Vec<Message>, text: &str, now: DateTime<Utc>) {
-    let seq = all.last().map_or(0, |last| last.seq + 1).max(now.timestamp_millis());
-    let text = text.chars().take(messages::TEXT).collect();
-    all.push(Message { seq, time: to_kubernetes(now), kind: MessageType::Failed, text });
-    drop_old_progress(all);
-    all.drain(..all.len().saturating_sub(messages::KEPT));
-}
-
-/// How far a step was is of no interest once something newer is known.
-fn drop_old_progress(all: &mut Vec<Message>) {
-    let newest = all.last().map(|message| message.seq);
-    all.retain(|message| message.kind != MessageType::Progress || Some(message.seq) == newest);
-}
-
-fn message(event: &Event, seq: i64) -> Message {
-    let kind = match event.kind {
-        EventType::Started => MessageType::Started,
-        EventType::Progress => MessageType::Progress,
-        EventType::Finished => MessageType::Finished,
-        EventType::Failed => MessageType::Failed,
-        EventType::Notice => MessageType::Notice,
-    };
-    let text = event.text.chars().take(messages::TEXT).collect();
-    Message { seq, time: to_kubernetes(event.time), kind, text }
+fn line(event: &Event) -> Line {
+    Line { time: event.time, kind: messages::kind(event.kind), text: event.text.clone() }
 }
 
 #[cfg(test)]

@@ -2,7 +2,8 @@ use super::super::build::tests::{defaults, session};
 use super::super::plan::{Outcome, Step};
 use super::*;
 use crate::runtime_client::RuntimeView;
-use fabrica_crds::session::CONDITIONS;
+use fabrica_crds::session::{CONDITIONS, messages::KEPT};
+use fabrica_protocol::runtime::EventType;
 use serde_json::json;
 use std::marker::PhantomData;
 
@@ -116,7 +117,7 @@ fn messages_are_told_once_bounded_and_without_stale_progress() {
     events.push(event(40, EventType::Progress, "10 %"));
     observed.runtime = Some(RuntimeView { events: events.clone(), idle: None });
     let first = told(&observed, &[]);
-    assert_eq!(first.len(), messages::KEPT);
+    assert_eq!(first.len(), KEPT);
     assert_eq!(first.last().unwrap().text, "10 %");
     assert_eq!(told(&observed, &first), first, "a journal that is read again tells nothing new");
     events.push(event(41, EventType::Finished, "cloned"));

@@ -9,6 +9,8 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use kube::ResourceExt;
 
+use crate::children::hash;
+
 /// The claim, if the Session has a workspace. A retained one has no owner, so it outlives its Session.
 pub(in crate::session) fn volume_claim(session: &Session) -> Option<PersistentVolumeClaim> {
     let workspace = session.spec.workspace.as_ref()?;
@@ -17,7 +19,7 @@ pub(in crate::session) fn volume_claim(session: &Session) -> Option<PersistentVo
         metadata.owner_references = None;
     }
     metadata.annotations =
-        Some(BTreeMap::from([(names::TEMPLATE_HASH.to_owned(), super::hash(&metadata.labels))]));
+        Some(BTreeMap::from([(names::TEMPLATE_HASH.to_owned(), hash(&metadata.labels))]));
     Some(PersistentVolumeClaim {
         metadata,
         spec: Some(PersistentVolumeClaimSpec {

@@ -1,16 +1,31 @@
-use super::super::build::tests::minimal;
 use super::*;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+/// What stands, as explain sees it.
+struct Observed {
+    pod: Option<Pod>,
+    events: Vec<CoreEvent>,
+}
+
+fn explain(observed: &Observed, outcome: &Outcome) -> Cause {
+    let subject = Subject {
+        kind: "Session",
+        container: "session",
+        ready: "A terminal can be used.",
+        pod: observed.pod.as_ref(),
+        events: &observed.events,
+        step: None,
+    };
+    super::explain(&subject, outcome)
+}
+
 fn observed(pod: Option<Value>, events: Value) -> Observed {
     Observed {
-        session: minimal(),
         pod: pod.map(|status| {
             serde_json::from_value(json!({"metadata": {"name": "one-session"}, "spec": {"nodeName": "node-a", "containers": []}, "status": status})).unwrap()
         }),
         events: serde_json::from_value(events).unwrap(),
-        ..Observed::default()
     }
 }
 

@@ -1,17 +1,35 @@
-//! Why a Session is not ready: one reason and one plain sentence, from the pod, its containers and their events.
+//! Why something is not ready: one reason and one plain sentence, from the pod, its containers and their events.
 
 use chrono::{DateTime, Utc};
 use fabrica_crds::Reason;
 use fabrica_protocol::runtime::Termination;
-use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Event as CoreEvent, Pod};
+use k8s_openapi::api::core::v1::{
+    ContainerState, ContainerStateTerminated, ContainerStatus, Event as CoreEvent, Pod,
+};
 
-use super::build::{CONTAINER, INIT_CONTAINER};
-use super::observe::{Observed, condition, container_runs, is_ready};
-use super::plan::{Outcome, has_ended};
+use super::Outcome;
+use super::pod::INIT_CONTAINER;
+use super::state::{condition, container_runs, has_ended, is_ready};
 
-/// How far a Session is.
+/// What is explained: a pod of ours, or that there is none.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    /// What the pod belongs to: `Session`, `Run`.
+    pub(crate) kind: &'static str,
+    /// Its container.
+    pub(crate) container: &'static str,
+    /// What can be done once it is ready.
+    pub(crate) ready: &'static str,
+    pub(crate) pod: Option<&'a Pod>,
+    /// Events of a pod and a claim that are not ready.
+    pub(crate) events: &'a [CoreEvent],
+    /// The runtime's last word.
+    pub(crate) step: Option<&'a str>,
+}
+
+/// How far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(crate) enum Stage {
     /// The pod does not run yet; past the deadline that counts as failed.
     Pending,
     /// The runtime takes its start steps.
@@ -21,12 +39,12 @@ pub(super) enum Stage {
     Failed,
 }
 
-/// The state of a Session that should run.
+/// The state of something that should run.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Cause {
-    pub(super) stage: Stage,
-    pub(super) reason: Reason,
-    pub(super) message: String,
+pub(crate) struct Cause {
+    pub(crate) stage: Stage,
+    pub(crate) reason: Reason,
+    pub(crate) message: String,
 }
 
 fn cause(stage: Stage, reason: Reason, message: impl Into<String>) -> Cause {
@@ -34,43 +52,43 @@ fn cause(stage: Stage, reason: Reason, message: impl Into<String>) -> Cause {
 }
 
 /// Explains what stands. The first cause that applies is the one to mend first.
-pub(super) fn explain(observed: &Observed, outcome: &Outcome) -> Cause {
+pub(crate) fn explain(subject: &Subject<'_>, outcome: &Outcome) -> Cause {
+    let Subject { kind, events, .. } = *subject;
     match outcome {
         Outcome::Conflict(name) => {
             let message = format!(
-                "An object named {name} is there already and belongs to something else. Delete it, or give the Session another name."
+                "An object named {name} is there already and belongs to something else. Delete it, or give the {kind} another name."
             );
             return cause(Stage::Failed, Reason::NameConflict, message);
         }
-        Outcome::Refused(words) => return refused(words),
+        Outcome::Refused(words) => return refused(kind, words),
         // A pod that already runs can be used however its volume is going.
-        Outcome::Waiting(name) if observed.pod.as_ref().is_none_or(|pod| !is_ready(pod)) => {
-            let message = format!("{name} of a former Session with this name is still going.");
+        Outcome::Waiting(name) if subject.pod.is_none_or(|pod| !is_ready(pod)) => {
+            let message = format!("{name} of a former {kind} with this name is still going.");
             return cause(Stage::Pending, Reason::Pending, message);
         }
         Outcome::Done | Outcome::Waiting(_) => {}
     }
-    let Some(pod) = &observed.pod else {
+    let Some(pod) = subject.pod else {
         return cause(Stage::Pending, Reason::Pending, "The pod is being made.");
     };
-    if let Some(lost) = lost(pod, &observed.events) {
+    if let Some(lost) = lost(kind, pod, events) {
         return lost;
     }
     if pod.metadata.deletion_timestamp.is_some() {
         return cause(Stage::Pending, Reason::Pending, "The former pod is still ending.");
     }
     ended(pod)
-        .or_else(|| {
-            is_ready(pod).then(|| cause(Stage::Ready, Reason::Ready, "A terminal can be used."))
-        })
-        .or_else(|| containers(pod))
-        .or_else(|| unschedulable(pod, &observed.events))
-        .or_else(|| volume(&observed.events))
-        .unwrap_or_else(|| progress(observed, pod))
+        .map(|found| Cause { message: format!("{} A new one follows.", found.message), ..found })
+        .or_else(|| is_ready(pod).then(|| cause(Stage::Ready, Reason::Ready, subject.ready)))
+        .or_else(|| containers(subject, pod))
+        .or_else(|| unschedulable(pod, events))
+        .or_else(|| volume(events))
+        .unwrap_or_else(|| progress(subject, pod))
 }
 
 /// The API server's own words, under the reason they mean.
-fn refused(words: &str) -> Cause {
+fn refused(kind: &str, words: &str) -> Cause {
     if words.contains("exceeded quota") {
         let message = format!("The namespace's quota is used up: {words}");
         return cause(Stage::Pending, Reason::QuotaExceeded, message);
@@ -78,36 +96,36 @@ fn refused(words: &str) -> Cause {
     cause(
         Stage::Failed,
         Reason::Rejected,
-        format!("The API server refused a part of the Session: {words}"),
+        format!("The API server refused a part of the {kind}: {words}"),
     )
 }
 
 /// A pod on a node that does not answer, also while it waits for its end to be confirmed.
-fn lost(pod: &Pod, events: &[CoreEvent]) -> Option<Cause> {
+fn lost(kind: &str, pod: &Pod, events: &[CoreEvent]) -> Option<Cause> {
     let status = pod.status.as_ref()?;
     if status.reason.as_deref() != Some("NodeLost") && !unreachable(pod) && !silent(pod, events) {
         return None;
     }
     let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default();
     let message = format!(
-        "Node {node} does not answer. The Session starts elsewhere when the node is given up."
+        "Node {node} does not answer. The {kind} starts elsewhere when the node is given up."
     );
     Some(cause(Stage::Failed, Reason::NodeLost, message))
 }
 
-/// A pod that will not run again, but makes room for another.
-fn ended(pod: &Pod) -> Option<Cause> {
+/// A pod that will not run again.
+pub(crate) fn ended(pod: &Pod) -> Option<Cause> {
     let status = pod.status.as_ref()?;
     let text = status.message.clone().unwrap_or_default();
     if !has_ended(pod) {
         return None;
     }
     if status.reason.as_deref() == Some("Evicted") {
-        let message = format!("The node put the pod out: {text} A new one follows.");
+        let message = format!("The node put the pod out: {text}");
         return Some(cause(Stage::Failed, Reason::Evicted, message));
     }
     let message = format!(
-        "The pod ended: {} {text} A new one follows.",
+        "The pod ended: {} {text}",
         status.reason.as_deref().unwrap_or("without a reason.")
     );
     Some(cause(Stage::Failed, Reason::ContainerCrashed, message))
@@ -130,21 +148,26 @@ fn silent(pod: &Pod, events: &[CoreEvent]) -> bool {
             .is_some_and(|event| event.reason.as_deref() == Some("NodeNotReady"))
 }
 
-fn containers(pod: &Pod) -> Option<Cause> {
+fn containers(subject: &Subject<'_>, pod: &Pod) -> Option<Cause> {
     let status = pod.status.as_ref()?;
     let init = status
         .init_container_statuses
         .iter()
         .flatten()
         .find(|container| container.name == INIT_CONTAINER);
-    let main =
-        status.container_statuses.iter().flatten().find(|container| container.name == CONTAINER);
-    init.and_then(|container| waiting(container).or_else(|| init_crash(container)))
-        .or_else(|| main.and_then(|container| waiting(container).or_else(|| crash(container))))
+    let main = status
+        .container_statuses
+        .iter()
+        .flatten()
+        .find(|container| container.name == subject.container);
+    let kind = subject.kind;
+    init.and_then(|container| waiting(kind, container).or_else(|| init_crash(container))).or_else(
+        || main.and_then(|container| waiting(kind, container).or_else(|| crash(container))),
+    )
 }
 
 /// A container that the kubelet cannot start, in the kubelet's words.
-fn waiting(container: &ContainerStatus) -> Option<Cause> {
+fn waiting(kind: &str, container: &ContainerStatus) -> Option<Cause> {
     let waiting = container.state.as_ref()?.waiting.as_ref()?;
     let words = waiting.message.clone().unwrap_or_default();
     let image = &container.image;
@@ -160,7 +183,7 @@ fn waiting(container: &ContainerStatus) -> Option<Cause> {
             );
             Some(cause(Stage::Pending, Reason::ImagePullFailed, message))
         }
-        "CreateContainerConfigError" => Some(configuration(&words)),
+        "CreateContainerConfigError" => Some(configuration(kind, &words)),
         "CreateContainerError" | "RunContainerError" => {
             let message = format!("The container cannot be started: {words}");
             Some(cause(Stage::Failed, Reason::ContainerCrashed, message))
@@ -170,7 +193,7 @@ fn waiting(container: &ContainerStatus) -> Option<Cause> {
 }
 
 /// A missing Secret or ConfigMap is learned from the kubelet alone: the operator may read neither.
-fn configuration(words: &str) -> Cause {
+fn configuration(kind: &str, words: &str) -> Cause {
     if words.contains("couldn't find key") {
         let reason = if words.contains("ConfigMap") {
             Reason::ConfigMissing
@@ -181,7 +204,7 @@ fn configuration(words: &str) -> Cause {
             Stage::Pending,
             reason,
             format!(
-                "A key that the Session refers to is missing: {words}. Add it; the Session then starts by itself."
+                "A key that the {kind} refers to is missing: {words}. Add it; the {kind} then starts by itself."
             ),
         );
     }
@@ -192,7 +215,7 @@ fn configuration(words: &str) -> Cause {
             Stage::Pending,
             reason,
             format!(
-                "Something that the Session refers to is missing: {words}. Create it; the Session then starts by itself."
+                "Something that the {kind} refers to is missing: {words}. Create it; the {kind} then starts by itself."
             ),
         );
     }
@@ -213,11 +236,20 @@ fn init_crash(container: &ContainerStatus) -> Option<Cause> {
     Some(cause(Stage::Failed, Reason::InitCrashed, message))
 }
 
+/// What the kernel's end of a container means.
+pub(crate) const OUT_OF_MEMORY: &str =
+    "The container needed more memory than resources.limits.memory allows and was killed.";
+
+/// Whether the kernel ended the container for want of memory.
+pub(crate) fn is_out_of_memory(terminated: &ContainerStateTerminated) -> bool {
+    terminated.reason.as_deref() == Some("OOMKilled")
+}
+
 /// The last end of the container, as long as it has not become ready again.
 fn crash(container: &ContainerStatus) -> Option<Cause> {
     let terminated = failure(container)?;
-    if terminated.reason.as_deref() == Some("OOMKilled") {
-        let message = "The container needed more memory than resources.limits.memory allows and was killed. Raise the limit; the files are kept.";
+    if is_out_of_memory(terminated) {
+        let message = format!("{OUT_OF_MEMORY} Raise the limit; the files are kept.");
         return Some(cause(Stage::Failed, Reason::OOMKilled, message));
     }
     let words = terminated.message.as_deref().unwrap_or_default();
@@ -232,9 +264,7 @@ fn crash(container: &ContainerStatus) -> Option<Cause> {
     Some(cause(Stage::Failed, Reason::ContainerCrashed, message))
 }
 
-fn failure(
-    container: &ContainerStatus,
-) -> Option<&k8s_openapi::api::core::v1::ContainerStateTerminated> {
+fn failure(container: &ContainerStatus) -> Option<&ContainerStateTerminated> {
     let of = |state: &'_ Option<ContainerState>| {
         state.as_ref().is_some_and(|state| state.terminated.is_some())
     };
@@ -291,17 +321,13 @@ fn volume(events: &[CoreEvent]) -> Option<Cause> {
 }
 
 /// Nothing is wrong: what is going on right now?
-fn progress(observed: &Observed, pod: &Pod) -> Cause {
+fn progress(subject: &Subject<'_>, pod: &Pod) -> Cause {
     if container_runs(pod) {
-        let step = observed
-            .runtime
-            .iter()
-            .find_map(|view| view.events.last())
-            .map_or_else(|| "The runtime starts.".to_owned(), |event| event.text.clone());
+        let step = subject.step.unwrap_or("The runtime starts.");
         return cause(Stage::Starting, Reason::Starting, step);
     }
     let event =
-        newest(observed.events.iter().filter(|event| event.type_.as_deref() == Some("Normal")));
+        newest(subject.events.iter().filter(|event| event.type_.as_deref() == Some("Normal")));
     let message = event
         .and_then(|event| event.message.clone())
         .unwrap_or_else(|| "The pod waits for the node.".to_owned());

@@ -1,0 +1,102 @@
+//! What every controller does around a pass: unreadable objects, spans, metrics, back-off.
+
+use std::error::Error;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::api::ObjectMeta;
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::Action;
+use kube::{Resource, ResourceExt};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use crate::metrics::Metrics;
+use crate::retry::Retry;
+
+/// Between two looks at an object that nothing is expected of.
+pub(crate) const QUIET: Duration = Duration::from_hours(1);
+
+/// What a pass is counted and put off by.
+#[derive(Debug)]
+pub(crate) struct Around<'a> {
+    pub(crate) metrics: &'a Metrics,
+    pub(crate) retry: &'a Retry,
+    pub(crate) span: fn(&ObjectMeta) -> tracing::Span,
+}
+
+/// A pass over an object that can be read. One that cannot is told, and looked at again when it changes.
+pub(crate) async fn guarded<K, E, F>(
+    object: Arc<DeserializeGuard<K>>,
+    around: Around<'_>,
+    reconcile: impl FnOnce(Arc<K>) -> F,
+) -> Result<Action, E>
+where
+    K: ResourceExt + Clone,
+    E: Error,
+    F: Future<Output = Result<Action, E>>,
+{
+    match &object.0 {
+        Ok(readable) => Box::pin(attempt(Arc::new(readable.clone()), around, reconcile)).await,
+        Err(invalid) => {
+            let _entered = (around.span)(object.meta()).entered();
+            tracing::warn!(error = invalid.error, "an object cannot be read");
+            Ok(Action::await_change())
+        }
+    }
+}
+
+/// A pass with its span, its metrics and its back-off.
+async fn attempt<K, E, F>(
+    object: Arc<K>,
+    around: Around<'_>,
+    reconcile: impl FnOnce(Arc<K>) -> F,
+) -> Result<Action, E>
+where
+    K: ResourceExt,
+    E: Error,
+    F: Future<Output = Result<Action, E>>,
+{
+    let (uid, started) = (uid(&*object), Instant::now());
+    if object.meta().deletion_timestamp.is_some() {
+        around.retry.forget(&uid);
+        around.metrics.report(&uid, None);
+        return Ok(Action::await_change());
+    }
+    let span = (around.span)(object.meta());
+    let pass = Box::pin(reconcile(object)).instrument(span.clone());
+    let outcome = around.retry.attempt(&uid, pass).await;
+    around.metrics.reconciled(outcome.is_ok(), started.elapsed());
+    if let Err(error) = &outcome {
+        let _entered = span.entered();
+        tracing::warn!(error = error_chain(error), "a pass failed and will be tried again");
+    }
+    outcome
+}
+
+/// An object's UID; every one that was read has one.
+pub(crate) fn uid(object: &impl ResourceExt) -> String {
+    object.uid().unwrap_or_default()
+}
+
+/// An error with its sources, in one line.
+pub(crate) fn error_chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+/// One item for each change.
+pub(crate) fn changes(
+    receiver: watch::Receiver<()>,
+) -> impl futures::Stream<Item = ()> + Send + 'static {
+    futures::stream::unfold(receiver, |mut receiver| async move {
+        receiver.changed().await.ok().map(|()| ((), receiver))
+    })
+}

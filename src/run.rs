@@ -1,0 +1,232 @@
+//! One Run, carried to its verdict.
+//!
+//! [`reconcile`] is the same five calls as a Session's. Only `observe` and `apply` talk to anybody; what lies between is
+//! pure, and time is an argument.
+
+mod announce;
+mod apply;
+mod build;
+mod cause;
+mod faber;
+mod money;
+mod observe;
+mod plan;
+mod queue;
+mod report;
+mod usage;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use chrono::{DateTime, Utc};
+use fabrica_crds::run::Phase;
+use fabrica_crds::{Run, names};
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::core::DeserializeGuard;
+use kube::runtime::controller::{Action, Config};
+use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector::Store;
+use kube::runtime::{Controller, watcher};
+use kube::{Api, ResourceExt};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::children::apply::WriteError;
+use crate::config::RunDefaults;
+use crate::controller::{self, Around, changes, uid};
+use crate::metrics::Metrics;
+use crate::retry::Retry;
+use crate::runtime_client::RuntimeClient;
+use crate::trust::Keys;
+
+/// Why a pass failed. What is merely not done yet is no error but a condition.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    #[error("observe the Run's children")]
+    Observe(#[source] kube::Error),
+    #[error(transparent)]
+    Apply(#[from] WriteError),
+    #[error("write the status")]
+    Report(#[source] kube::Error),
+}
+
+/// A Run as the watch hands it out: one that cannot be read must not hide the others.
+type Guarded = DeserializeGuard<Run>;
+
+/// What is known of a Run beside its status. Whoever forgets it reads the journal again.
+#[derive(Debug, Default)]
+struct Memory {
+    /// The last acknowledged record of each pod, by the pod's UID.
+    read: HashMap<String, u64>,
+    /// When the status was last written.
+    written: Option<DateTime<Utc>>,
+}
+
+/// What every pass shares.
+pub struct Context {
+    client: kube::Client,
+    defaults: RunDefaults,
+    keys: Keys,
+    runtimes: RuntimeClient,
+    metrics: Arc<Metrics>,
+    pub retry: Retry,
+    recorder: Recorder,
+    store: OnceLock<Store<Guarded>>,
+    /// Who may go, while the store does not show it yet.
+    admitted: Mutex<HashSet<String>>,
+    memory: Mutex<HashMap<String, Memory>>,
+}
+
+impl std::fmt::Debug for Context {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Context").field("defaults", &self.defaults).finish_non_exhaustive()
+    }
+}
+
+impl Context {
+    /// A context without any state yet.
+    pub fn new(
+        client: kube::Client,
+        defaults: RunDefaults,
+        keys: Keys,
+        runtimes: RuntimeClient,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let reporter = Reporter { controller: "fabrica-operator".to_owned(), instance: None };
+        Self {
+            recorder: Recorder::new(client.clone(), reporter),
+            client,
+            defaults,
+            keys,
+            runtimes,
+            metrics,
+            retry: Retry::default(),
+            store: OnceLock::new(),
+            admitted: Mutex::default(),
+            memory: Mutex::default(),
+        }
+    }
+
+    /// How many Runs are in each phase, by the controller's cache.
+    pub fn phases(&self) -> Vec<(&'static str, i64)> {
+        let phases = [
+            (Phase::Pending, "Pending"),
+            (Phase::Queued, "Queued"),
+            (Phase::Running, "Running"),
+            (Phase::Completed, "Completed"),
+            (Phase::Failed, "Failed"),
+            (Phase::Cancelled, "Cancelled"),
+        ];
+        let runs = self.runs();
+        let count = |wanted| {
+            let found = runs.iter().filter(|run| phase(run) == Some(wanted));
+            i64::try_from(found.count()).unwrap_or(i64::MAX)
+        };
+        phases.into_iter().map(|(phase, name)| (name, count(phase))).collect()
+    }
+
+    fn runs(&self) -> Vec<Run> {
+        let all = self.store.get().map(Store::state).unwrap_or_default();
+        all.iter().filter_map(|run| run.0.as_ref().ok().cloned()).collect()
+    }
+
+    /// Whether this Run goes, or how many go before it.
+    fn place(&self, run: &Run) -> queue::Place {
+        let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut runs = self.runs();
+        runs.retain(|other| {
+            other.namespace() == run.namespace() && !phase(other).is_some_and(Phase::is_final)
+        });
+        let entries: Vec<_> = runs
+            .iter()
+            .map(|other| queue::Entry::of(other, admitted.contains(&uid(other))))
+            .collect();
+        let place = queue::place(&entries, &uid(run), self.defaults.per_namespace);
+        if place == queue::Place::Goes {
+            admitted.insert(uid(run));
+        }
+        place
+    }
+
+    /// Remembers something of a Run, or asks what is remembered.
+    fn remember<T>(&self, run: &Run, with: impl FnOnce(&mut Memory) -> T) -> T {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        with(memory.entry(uid(run)).or_default())
+    }
+
+    fn forget(&self, run: &Run) {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid(run));
+        self.admitted.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid(run));
+    }
+}
+
+fn phase(run: &Run) -> Option<Phase> {
+    run.status.as_ref().and_then(|status| status.phase)
+}
+
+/// One pass: look, think, make, and say what came of it.
+async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, ReconcileError> {
+    let observed = observe::observe(&context, &run).await?;
+    let now = Utc::now();
+    let planned = plan::plan(&observed, &context.defaults, &context.keys.current(), now);
+    let applied = apply::apply(&context, &observed, planned).await?;
+    let status = report::report(&observed, &applied, &context.defaults, now);
+    let told = apply::write_status(&context, &run, &status, now).await?;
+    if told {
+        apply::acknowledge(&context, &observed).await;
+        announce::announce(&context, &run, &status).await;
+    }
+    Ok(Action::requeue(plan::next_look(&observed, &status, now)))
+}
+
+/// Runs the controller until told to stop.
+pub async fn run(
+    context: Arc<Context>,
+    concurrency: u16,
+    keys_changed: watch::Receiver<()>,
+    stop: CancellationToken,
+) {
+    let client = context.client.clone();
+    let ours =
+        watcher::Config::default().labels(&format!("{}={}", names::MANAGED_BY, names::MANAGER));
+    let controller =
+        Controller::new(Api::<Guarded>::all(client.clone()), watcher::Config::default())
+            .with_config(Config::default().concurrency(concurrency))
+            .owns(Api::<Pod>::all(client.clone()), ours.clone())
+            .owns(Api::<NetworkPolicy>::all(client), ours)
+            .reconcile_all_on(changes(keys_changed))
+            .graceful_shutdown_on(stop.cancelled_owned());
+    // Set once: a process leads at most once.
+    let _ = context.store.set(controller.store());
+    controller
+        .run(
+            guarded,
+            |run, _, context| Action::requeue(context.retry.remaining(&uid(&*run))),
+            context,
+        )
+        .for_each(|outcome| {
+            if let Err(error) = outcome {
+                tracing::debug!(error = %error, "a pass ended early");
+            }
+            std::future::ready(())
+        })
+        .await;
+}
+
+async fn guarded(run: Arc<Guarded>, context: Arc<Context>) -> Result<Action, ReconcileError> {
+    let around = Around {
+        metrics: &context.metrics,
+        retry: &context.retry,
+        span: |metadata| {
+            tracing::info_span!(
+                "run",
+                namespace = metadata.namespace,
+                name = metadata.name,
+                uid = metadata.uid
+            )
+        },
+    };
+    controller::guarded(run, around, |run| reconcile(run, context.clone())).await
+}

@@ -1,0 +1,23 @@
+//! The child objects. Pure: one file and one snapshot per kind.
+
+mod network_policy;
+mod pod;
+
+use fabrica_crds::{Run, names};
+use kube::ResourceExt;
+use kube::api::ObjectMeta;
+
+use crate::children;
+
+pub(super) use network_policy::network_policy;
+pub(super) use pod::{CONTAINER, branch, pod};
+
+/// Metadata of a child that goes with its Run.
+fn metadata(run: &Run, name: String) -> ObjectMeta {
+    let labels = [
+        (names::RUN_ID, &*run.uid().unwrap_or_default()),
+        (names::RUN_NAME, &run.name_any()),
+        (names::MODE, "run"),
+    ];
+    children::metadata(run, "run", labels, name)
+}

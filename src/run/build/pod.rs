@@ -1,0 +1,136 @@
+//! The pod of one attempt.
+
+use fabrica_crds::run::{Driver, Forge};
+use fabrica_crds::{Run, names};
+use fabrica_protocol::trust::KeyDocument;
+use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, KeyToPath, Pod, Volume};
+use kube::ResourceExt;
+
+use crate::children::pod::{self as common, Workload};
+use crate::config::RunDefaults;
+use crate::run::usage::{Allowance, allowance, driver};
+
+/// The runtime ends its driver and tells the verdict within 10 s; this leaves it three times that.
+const GRACE_SECONDS: i64 = 30;
+/// The one container, by its name.
+pub(in crate::run) const CONTAINER: &str = "run";
+/// What a key of the Secret of credentials begins with, as a variable.
+const CREDENTIAL: &str = "FABRICA_CREDENTIAL_";
+/// Where a plan from a ConfigMap is.
+const PLAN: &str = "/run/fabrica/plan";
+
+/// The pod of an attempt that has so many seconds left.
+pub(in crate::run) fn pod(
+    run: &Run,
+    number: usize,
+    seconds: i64,
+    defaults: &RunDefaults,
+    keys: &KeyDocument,
+) -> Pod {
+    let spec = &run.spec;
+    let repository = &spec.repository.repository;
+    let mut told = common::told(run, "run", repository, spec.git.as_ref(), &defaults.pods);
+    told.extend([
+        ("FABRICA_RUN_BRANCH", branch(run)),
+        ("FABRICA_RUN_ATTEMPT", number.to_string()),
+        ("FABRICA_RUN_SECONDS", seconds.to_string()),
+        ("FABRICA_RUN_TITLE", spec.title.clone().unwrap_or_default()),
+    ]);
+    told.extend(spec.plan.clone().map(|plan| ("FABRICA_RUN_PLAN", plan)));
+    told.extend(agent(run, defaults));
+    told.extend(forge(run));
+    let default_secret =
+        defaults.credentials_secret.as_ref().filter(|_| spec.credentials_ref.is_none());
+    let named = spec.credentials_ref.as_ref().map(|reference| &reference.name);
+    told.extend(named.or(default_secret).map(|name| ("FABRICA_CREDENTIALS_SECRET", name.clone())));
+    let mut secrets = common::secrets(&[
+        (repository.secret_ref.as_ref(), "FABRICA_REPOSITORY_"),
+        (spec.credentials_ref.as_ref(), CREDENTIAL),
+    ]);
+    secrets.extend(default_secret.map(|name| common::optional_secret(name, CREDENTIAL)));
+    let workload = Workload {
+        metadata: super::metadata(run, names::run_pod(&run.name_any(), number)),
+        container: CONTAINER,
+        image: spec.image.as_ref(),
+        image_pull_secrets: spec.image_pull_secrets.as_ref(),
+        resources: spec.resources.as_ref(),
+        template: spec.pod_template.clone().unwrap_or_default(),
+        environment: common::environment(told, spec.env.as_ref()),
+        secrets,
+        workspace: common::files_of_the_pod("workspace"),
+        extra: plan_volume(run),
+        restart_policy: "Never",
+        grace_seconds: GRACE_SECONDS,
+    };
+    common::pod(workload, &defaults.pods, keys)
+}
+
+/// The branch that the work is pushed to.
+pub(in crate::run) fn branch(run: &Run) -> String {
+    let own = run.spec.branch.clone();
+    own.unwrap_or_else(|| names::run_branch(&run.uid().unwrap_or_default()))
+}
+
+/// Who works, with what, and for how much: what former attempts have left of the budget.
+fn agent(run: &Run, defaults: &RunDefaults) -> Vec<(&'static str, String)> {
+    let (asked, default) = (&run.spec.agent, &defaults.agent);
+    if driver(&run.spec, default) == Driver::Script {
+        return vec![("FABRICA_RUN_DRIVER", "script".to_owned())];
+    }
+    let attempts = run.status.as_ref().map(|status| &*status.attempts).unwrap_or_default();
+    let budget = match allowance(&run.spec, default, attempts) {
+        Allowance::Left(left) => Some(left.to_string()),
+        Allowance::UsedUp(_) | Allowance::Unbounded => None,
+    };
+    let settings = [
+        ("FABRICA_AGENT_MODEL", asked.model.clone().or_else(|| default.model.clone())),
+        (
+            "FABRICA_AGENT_MAX_TURNS",
+            asked.max_turns.or(default.max_turns).map(|turns| turns.to_string()),
+        ),
+        ("FABRICA_AGENT_BUDGET_USD", budget),
+        ("FABRICA_AGENT_BASE_URL", asked.base_url.clone().or_else(|| default.base_url.clone())),
+    ];
+    let set = settings.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    [("FABRICA_RUN_DRIVER", "claude".to_owned())].into_iter().chain(set).collect()
+}
+
+/// Where pull requests are opened, and how; and the work item, if that is the plan.
+fn forge(run: &Run) -> Vec<(&'static str, String)> {
+    let spec = &run.spec;
+    let kind = spec.repository.forge.map(|forge| match forge {
+        Forge::GitHub => "github".to_owned(),
+        Forge::Gitea => "gitea".to_owned(),
+    });
+    let request = spec.pull_request.as_ref();
+    let labels = request.and_then(|request| request.labels.as_ref());
+    let settings = [
+        ("FABRICA_FORGE", kind),
+        // A list of texts is always JSON.
+        (
+            "FABRICA_PULL_REQUEST_LABELS",
+            labels.and_then(|labels| serde_json::to_string(labels).ok()),
+        ),
+        (
+            "FABRICA_PULL_REQUEST_DRAFT",
+            request.filter(|request| request.draft).map(|_| "true".to_owned()),
+        ),
+        ("FABRICA_WORK_ID", spec.work_id.clone()),
+    ];
+    settings.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+fn plan_volume(run: &Run) -> Option<(Volume, &'static str)> {
+    let reference = run.spec.plan_ref.as_ref()?;
+    let item = KeyToPath { key: reference.key.clone(), path: "plan.md".to_owned(), mode: None };
+    let volume = Volume {
+        name: "plan".to_owned(),
+        config_map: Some(ConfigMapVolumeSource {
+            name: reference.name.clone(),
+            items: Some(vec![item]),
+            ..ConfigMapVolumeSource::default()
+        }),
+        ..Volume::default()
+    };
+    Some((volume, PLAN))
+}

@@ -1,0 +1,164 @@
+//! How an attempt ended, and whether another follows. Pure.
+
+use chrono::{DateTime, Utc};
+use fabrica_crds::run::{Attempt, INFRASTRUCTURE_RETRIES, Phase, Usage};
+use fabrica_crds::{Reason, RunSpec};
+use fabrica_protocol::run::{Entry, Outcome, Verdict};
+use k8s_openapi::api::core::v1::Pod;
+
+use super::observe::Observed;
+use super::usage;
+use crate::children::state::{has_ended, terminated};
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ending {
+    pub(super) phase: Phase,
+    pub(super) reason: Reason,
+    pub(super) message: String,
+    /// Whether another attempt may end otherwise.
+    pub(super) again: bool,
+    pub(super) commit: Option<String>,
+    pub(super) pull_request_url: Option<String>,
+    /// What its models were used for, when the verdict says it.
+    pub(super) usage: Option<Usage>,
+}
+
+impl Ending {
+    /// One that nothing follows.
+    pub(super) fn last(phase: Phase, reason: Reason, message: impl Into<String>) -> Self {
+        let (message, again) = (message.into(), false);
+        Self { phase, reason, message, again, commit: None, pull_request_url: None, usage: None }
+    }
+
+    /// One that was not the plan's fault.
+    fn lost(reason: Reason, message: impl Into<String>) -> Self {
+        Self { again: true, ..Self::last(Phase::Failed, reason, message) }
+    }
+}
+
+/// How the present attempt ended, if it has: by its verdict, else by what became of its pod.
+pub(super) fn ending(observed: &Observed) -> Option<Ending> {
+    let told = observed.records().iter().rev().find_map(|record| match &record.entry {
+        Entry::Ended(verdict) => Some(of_verdict(verdict)),
+        _ => None,
+    });
+    told.or_else(|| of_pod(observed.pod.as_ref()?))
+}
+
+fn of_verdict(verdict: &Verdict) -> Ending {
+    let phase = match verdict.outcome {
+        Outcome::Completed => Phase::Completed,
+        Outcome::Failed => Phase::Failed,
+        Outcome::Cancelled => Phase::Cancelled,
+    };
+    let (reason, message) = match Reason::named(&verdict.reason) {
+        Some(reason) => (reason, verdict.message.clone()),
+        // A runtime of another version: its word stands in the message, and its outcome decides.
+        None => (unnamed(phase), format!("{}: {}", verdict.reason, verdict.message)),
+    };
+    Ending {
+        phase,
+        reason,
+        message,
+        again: verdict.again && phase == Phase::Failed,
+        commit: verdict.commit.clone(),
+        pull_request_url: verdict.pull_request_url.clone(),
+        usage: verdict.usage.as_ref().map(usage::of),
+    }
+}
+
+/// What a verdict with a reason that we do not know comes to.
+const fn unnamed(phase: Phase) -> Reason {
+    match phase {
+        Phase::Completed => Reason::Succeeded,
+        Phase::Cancelled => Reason::Cancelled,
+        _ => Reason::AgentFailed,
+    }
+}
+
+fn of_pod(pod: &Pod) -> Option<Ending> {
+    let status = pod.status.as_ref()?;
+    if let Some(ended) = terminated(pod) {
+        let words = ended.message.as_deref().unwrap_or_default();
+        if let Ok(verdict) = serde_json::from_str::<Verdict>(words) {
+            return Some(of_verdict(&verdict));
+        }
+        if ended.reason.as_deref() == Some("OOMKilled") {
+            let message = "The container needed more memory than resources.limits.memory allows and was killed.";
+            return Some(Ending::lost(Reason::OOMKilled, message));
+        }
+    }
+    if !has_ended(pod) {
+        return None;
+    }
+    let words = status.message.as_deref().unwrap_or_default();
+    Some(match status.reason.as_deref() {
+        Some("Evicted") => {
+            Ending::lost(Reason::Evicted, format!("The node put the pod out: {words}"))
+        }
+        Some("NodeLost") => Ending::lost(Reason::NodeLost, "The pod's node does not answer."),
+        _ => Ending::lost(Reason::ContainerCrashed, "The container ended without a verdict."),
+    })
+}
+
+/// The pod of an attempt is not there any more.
+pub(super) fn gone() -> Ending {
+    Ending::lost(Reason::PodLost, "The pod is gone: it was deleted, or its node was.")
+}
+
+/// Whether an attempt that ended so, after these, is followed by another.
+pub(super) fn follows(ending: &Ending, former: &[Attempt], spec: &RunSpec) -> bool {
+    /// As many as the status lists.
+    const ATTEMPTS: usize = 15;
+    let is_agents = |cause: &str| {
+        let agents = [Reason::AgentFailed, Reason::OOMKilled, Reason::AgentHung];
+        agents.iter().any(|reason| reason.as_str() == cause)
+    };
+    let causes = former.iter().filter_map(|attempt| attempt.cause.as_deref());
+    let agents = is_agents(ending.reason.as_str());
+    let failures = 1 + causes.filter(|cause| is_agents(cause) == agents).count();
+    let most = if agents {
+        usize::try_from(spec.max_attempts).unwrap_or(1)
+    } else {
+        INFRASTRUCTURE_RETRIES + 1
+    };
+    ending.again && failures < most && former.len() + 1 < ATTEMPTS
+}
+
+/// The running time of these attempts until now.
+pub(super) fn used(attempts: &[Attempt], now: DateTime<Utc>) -> chrono::Duration {
+    use fabrica_crds::time::from_kubernetes;
+    let time = |attempt: &Attempt| {
+        let started = attempt.started_at.as_ref().map(from_kubernetes)?;
+        Some(attempt.finished_at.as_ref().map_or(now, from_kubernetes) - started)
+    };
+    attempts.iter().filter_map(time).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::agent_once(Reason::AgentFailed, &[], true)]
+    #[case::agent_twice(Reason::AgentFailed, &["AgentFailed"], false)]
+    #[case::out_of_memory_counts_as_the_agent(Reason::OOMKilled, &["AgentFailed"], false)]
+    #[case::a_lost_node_does_not(Reason::NodeLost, &["AgentFailed"], true)]
+    #[case::five_more(Reason::Evicted, &["PodLost", "PodLost", "PodLost", "PodLost"], true)]
+    #[case::no_sixth(Reason::Evicted, &["PodLost", "PodLost", "PodLost", "PodLost", "PodLost"], false)]
+    fn which_attempts_are_followed(
+        #[case] reason: Reason,
+        #[case] former: &[&str],
+        #[case] expected: bool,
+    ) {
+        let attempt =
+            |cause: &&str| Attempt { cause: Some((*cause).to_owned()), ..Attempt::default() };
+        let former: Vec<_> = former.iter().map(attempt).collect();
+        let spec = RunSpec { max_attempts: 2, ..RunSpec::default() };
+        assert_eq!(follows(&Ending::lost(reason, ""), &former, &spec), expected);
+        let last = Ending::last(Phase::Failed, reason, "");
+        assert!(!follows(&last, &former, &spec), "a verdict without again is the last");
+    }
+}

@@ -1,0 +1,138 @@
+//! Reads everything a pass decides by. Reads only.
+
+use std::time::Duration;
+
+use fabrica_crds::{Run, RunStatus, names};
+use fabrica_protocol::run::{Entry, Record};
+use k8s_openapi::api::core::v1::{Event as CoreEvent, Pod};
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::ResourceExt;
+
+use super::build::CONTAINER;
+use super::queue::Place;
+use super::{Context, ReconcileError};
+use crate::children::apply::api;
+use crate::children::cause::Subject;
+use crate::children::is_ours;
+use crate::children::state::{container_runs, events_of, is_ready};
+use crate::controller::error_chain;
+
+/// What stands.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Observed {
+    pub(super) run: Run,
+    pub(super) policy: Option<NetworkPolicy>,
+    /// The pod of the present attempt, which is the last one once the Run has ended.
+    pub(super) pod: Option<Pod>,
+    /// Events of a pod that is not ready.
+    pub(super) events: Vec<CoreEvent>,
+    /// What the present attempt's runtime tells, then what a former one's does that was never acknowledged.
+    pub(super) asked: Vec<Asked>,
+    pub(super) place: Place,
+}
+
+/// What one runtime told since it was last acknowledged.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) pod: String,
+    pub(super) address: String,
+    pub(super) records: Vec<Record>,
+}
+
+impl Observed {
+    pub(super) fn status(&self) -> RunStatus {
+        self.run.status.clone().unwrap_or_default()
+    }
+
+    /// The present attempt's records.
+    pub(super) fn records(&self) -> &[Record] {
+        let uid = self.pod.as_ref().and_then(ResourceExt::uid);
+        let asked = self.asked.iter().find(|asked| Some(&asked.pod) == uid.as_ref());
+        asked.map(|asked| &*asked.records).unwrap_or_default()
+    }
+
+    /// What is to be explained.
+    pub(super) fn subject(&self) -> Subject<'_> {
+        Subject {
+            kind: "Run",
+            container: CONTAINER,
+            ready: "The plan is being carried out.",
+            pod: self.pod.as_ref(),
+            events: &self.events,
+            step: self.records().iter().rev().find_map(|record| match &record.entry {
+                Entry::Step { text, .. } => Some(text.as_str()),
+                _ => None,
+            }),
+        }
+    }
+}
+
+/// The number of the present attempt.
+pub(super) fn number(status: &RunStatus) -> usize {
+    let finished = status.phase.is_some_and(fabrica_crds::run::Phase::is_final);
+    let closed = status.attempts.last().is_some_and(|last| last.finished_at.is_some());
+    status.attempts.len().max(1) + usize::from(closed && !finished)
+}
+
+/// Looks at a Run's children.
+pub(super) async fn observe(context: &Context, run: &Run) -> Result<Observed, ReconcileError> {
+    let namespace = run.namespace().unwrap_or_default();
+    let name = run.name_any();
+    let status = run.status.clone().unwrap_or_default();
+    let number = number(&status);
+    let pods = api::<Pod>(&context.client, &namespace);
+    let policies = api::<NetworkPolicy>(&context.client, &namespace);
+    let (pod_name, former_name, policy_name) = (
+        names::run_pod(&name, number),
+        names::run_pod(&name, number.saturating_sub(1)),
+        names::run_network_policy(&name),
+    );
+    let (pod, former, policy) = tokio::try_join!(
+        pods.get_opt(&pod_name),
+        async { if number > 1 { pods.get_opt(&former_name).await } else { Ok(None) } },
+        policies.get_opt(&policy_name),
+    )
+    .map_err(ReconcileError::Observe)?;
+    let mut asked = Vec::new();
+    for pod in [&pod, &former].into_iter().flatten() {
+        if is_ours(run, &pod.metadata) {
+            asked.extend(ask(context, run, pod).await);
+        }
+    }
+    let finished = status.phase.is_some_and(fabrica_crds::run::Phase::is_final);
+    let events = match &pod {
+        Some(pod) if !finished && !is_ready(pod) && is_ours(run, &pod.metadata) => {
+            events_of(&context.client, &namespace, pod.uid())
+                .await
+                .map_err(ReconcileError::Observe)?
+        }
+        _ => Vec::new(),
+    };
+    let place =
+        if finished || status.started_at.is_some() { Place::Goes } else { context.place(run) };
+    if finished && asked.is_empty() {
+        context.forget(run);
+    }
+    Ok(Observed { run: run.clone(), policy, pod, events, asked, place })
+}
+
+/// The runtime's own words. One that cannot be reached is no error: the pod's state says why.
+async fn ask(context: &Context, run: &Run, pod: &Pod) -> Option<Asked> {
+    /// A runtime that is only just starting must not hold the pass up.
+    const PATIENCE: Duration = Duration::from_secs(1);
+    if !container_runs(pod) {
+        return None;
+    }
+    let address = pod.status.as_ref()?.pod_ip.clone()?;
+    let (uid, pod) = (run.uid()?, pod.uid()?);
+    let after = context.remember(run, |memory| memory.read.get(&pod).copied().unwrap_or_default());
+    let answer = context.runtimes.records(&address, &uid, after);
+    match tokio::time::timeout(PATIENCE, answer).await {
+        Ok(Ok(records)) => Some(Asked { pod, address, records }),
+        Ok(Err(error)) => {
+            tracing::debug!(error = error_chain(&error), "the runtime cannot be asked");
+            None
+        }
+        Err(_) => None,
+    }
+}

@@ -1,0 +1,146 @@
+//! What a pass says of a Run: phase, condition, attempts, messages. Pure.
+
+use chrono::{DateTime, Utc};
+use fabrica_crds::condition::{Finding, Truth, merge};
+use fabrica_crds::parts::MessageType;
+use fabrica_crds::run::{Attempt, Phase};
+use fabrica_crds::time::to_kubernetes;
+use fabrica_crds::{Reason, RunStatus, names};
+use fabrica_protocol::run::{Entry, Record};
+use kube::ResourceExt;
+
+use super::cause::{self, Ending};
+use super::observe::{Observed, number};
+use super::plan::{Applied, Intent, Plan, own_pod};
+use super::{build, faber, usage};
+use crate::children::Outcome;
+use crate::children::cause::{Stage, explain};
+use crate::children::messages::{self, Line};
+use crate::children::state::started_at;
+use crate::config::RunDefaults;
+
+/// The status after this pass.
+pub(super) fn report(
+    observed: &Observed,
+    plan: &Plan<Applied>,
+    defaults: &RunDefaults,
+    now: DateTime<Utc>,
+) -> RunStatus {
+    let before = observed.status();
+    let mut status = before.clone();
+    status.observed_generation = observed.run.metadata.generation;
+    if plan.intent == Intent::Rest {
+        return status;
+    }
+    status.branch = Some(build::branch(&observed.run));
+    status.messages = messages::told(&before.messages, observed.records().iter().filter_map(line));
+    status.faber = faber::after(before.faber.as_ref(), observed.records());
+    let (phase, truth, reason, message) = match &plan.intent {
+        Intent::Queue(position) => {
+            let limit = defaults.per_namespace;
+            let message = format!(
+                "Number {position} in the queue: at most {limit} Runs of this namespace go at once."
+            );
+            (Phase::Queued, Truth::Unknown, Reason::Queued, message)
+        }
+        Intent::Go | Intent::Stop(_) => {
+            status.started_at.get_or_insert_with(|| to_kubernetes(now));
+            if matches!(plan.intent, Intent::Stop(_)) {
+                status.stopping_at.get_or_insert_with(|| to_kubernetes(now));
+            }
+            open(observed, &mut status);
+            going(observed, &plan.outcome)
+        }
+        Intent::Close(ending) => {
+            open(observed, &mut status);
+            close(observed, &mut status, ending, now)
+        }
+        Intent::Rest => return status,
+    };
+    if phase.is_final() {
+        status.finished_at = Some(to_kubernetes(now));
+    }
+    status.phase = Some(phase);
+    let finding = Finding { kind: "Succeeded", truth, reason, message };
+    let generation = observed.run.metadata.generation.unwrap_or_default();
+    status.conditions = merge(&before.conditions, vec![finding], generation, now);
+    status
+}
+
+/// The pod that stands is the last attempt.
+fn open(observed: &Observed, status: &mut RunStatus) {
+    let Some(pod) = own_pod(observed) else { return };
+    let number = number(status);
+    if status.attempts.len() < number {
+        status.attempts.push(Attempt {
+            number: i32::try_from(number).unwrap_or(i32::MAX),
+            pod_name: names::run_pod(&observed.run.name_any(), number),
+            ..Attempt::default()
+        });
+    }
+    if let Some(last) = status.attempts.last_mut() {
+        last.started_at = started_at(pod).map(to_kubernetes);
+        let used = observed.records().iter().rev().find_map(|record| match &record.entry {
+            Entry::Usage(told) => Some(usage::of(told)),
+            _ => None,
+        });
+        last.usage = used.or(last.usage.take());
+    }
+    status.usage = usage::total(&status.attempts);
+}
+
+/// The last attempt has ended, and perhaps the Run.
+fn close(
+    observed: &Observed,
+    status: &mut RunStatus,
+    ending: &Ending,
+    now: DateTime<Utc>,
+) -> (Phase, Truth, Reason, String) {
+    let mut former = status.attempts.clone();
+    if let Some(last) = status.attempts.last_mut().filter(|last| last.finished_at.is_none()) {
+        last.finished_at = Some(to_kubernetes(now));
+        last.cause = Some(ending.reason.to_string());
+        last.usage = ending.usage.clone().or(last.usage.take());
+        former.pop();
+    }
+    status.usage = usage::total(&status.attempts);
+    let spec = &observed.run.spec;
+    let cancelled = status.stopping_at.is_some();
+    let left = cause::used(&status.attempts, now).num_seconds() < spec.deadline_seconds;
+    if cause::follows(ending, &former, spec) && !cancelled && left {
+        messages::push(&mut status.messages, MessageType::Failed, &ending.message, now);
+        let message = format!("Another attempt follows. {}", ending.message);
+        return (Phase::Pending, Truth::Unknown, ending.reason, message);
+    }
+    status.commit.clone_from(&ending.commit);
+    status.pull_request_url.clone_from(&ending.pull_request_url);
+    let truth = (ending.phase == Phase::Completed).into();
+    (ending.phase, truth, ending.reason, ending.message.clone())
+}
+
+fn going(observed: &Observed, outcome: &Outcome) -> (Phase, Truth, Reason, String) {
+    let found = explain(&observed.subject(), outcome);
+    let (phase, reason) = match found.stage {
+        Stage::Ready => (Phase::Running, Reason::Running),
+        Stage::Starting => (Phase::Running, found.reason),
+        Stage::Pending | Stage::Failed => (Phase::Pending, found.reason),
+    };
+    (phase, Truth::Unknown, reason, found.message)
+}
+
+fn line(record: &Record) -> Option<Line> {
+    let (kind, text) = match &record.entry {
+        Entry::Step { kind, text, .. } => (messages::kind(*kind), text.clone()),
+        Entry::Said { text } => (MessageType::Notice, text.clone()),
+        Entry::ToolStarted { name, input, .. } => {
+            (MessageType::Started, format!("{name}: {input}"))
+        }
+        Entry::ToolFinished { failed: true, output, .. } => (MessageType::Failed, output.clone()),
+        Entry::Phase { phase, status, message } => {
+            (MessageType::Progress, faber::step(*phase, *status, message))
+        }
+        Entry::ToolFinished { .. } | Entry::Todos { .. } | Entry::Usage(_) => return None,
+        Entry::Ended(verdict) => (MessageType::Notice, verdict.message.clone()),
+    };
+    Some(Line { time: record.time, kind, text })
+}
