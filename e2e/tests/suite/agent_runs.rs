@@ -199,8 +199,6 @@ async fn kubectl_hands_a_plan_in_and_tells_how_it_ended() {
         let text =
             format!("---\nrepo: {}\nforge: Gitea\n---\n# Do it\n\nscenario: happy\n", place.1.url);
         tokio::fs::write(&plan, text).await?;
-        let program =
-            std::env::var("FABRICA_KUBECTL_PLUGIN").context("FABRICA_KUBECTL_PLUGIN is not set")?;
         let output = Command::new("kubectl")
             .args([
                 "fabrica",

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use fabrica_crds::Run;
 use fabrica_crds::run::Phase;
 use fabrica_e2e::Namespace;
-use fabrica_e2e::cluster::{wait_for, wait_gone, with_namespace};
+use fabrica_e2e::cluster::{eventually, wait_for, wait_gone, with_namespace};
 use fabrica_e2e::git_server::GitServer;
 use fabrica_e2e::run::{causes, phase_of, succeeded};
 use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
@@ -235,16 +235,24 @@ async fn a_pod_that_is_deleted_costs_no_attempt_of_the_agent() {
 async fn more_runs_than_may_work_wait_in_a_queue() {
     with_namespace(|namespace| async move {
         let server = served("queue").await?;
-        for number in 0..6 {
-            namespace.run(&format!("q{number}"), spec(&server, "queue", ENDLESS)).await?;
+        let names = || (0..6).map(|number| format!("q{number}"));
+        for name in names() {
+            namespace.run(&name, spec(&server, "queue", ENDLESS)).await?;
         }
-        let waits =
-            namespace.await_run("q5", "queued", |run| phase_of(run) == Some(Phase::Queued)).await?;
-        ensure!(succeeded(&waits).2.contains('1'), "its position is told: {:?}", waits.status);
-        ensure!(namespace.api::<Pod>().get_opt("q5-run-1").await?.is_none());
-        namespace.await_phase("q0", Phase::Running).await?;
-        namespace.cancel("q0").await?;
-        namespace.await_phase("q5", Phase::Running).await?;
+        // Those of one second have no order among them.
+        let (running, waiting) = eventually("five work and one waits", || async {
+            let runs = namespace.api::<Run>().list(&Default::default()).await?.items;
+            let (running, others): (Vec<Run>, Vec<Run>) =
+                runs.into_iter().partition(|run| phase_of(run) == Some(Phase::Running));
+            let queued = others.first().is_some_and(|run| phase_of(run) == Some(Phase::Queued));
+            Ok((running.len() == 5 && queued).then_some((running, others)))
+        })
+        .await?;
+        let (runs, waits) = (running[0].name_any(), waiting[0].name_any());
+        ensure!(succeeded(&waiting[0]).2.contains('1'), "its position is told: {waiting:?}");
+        ensure!(namespace.api::<Pod>().get_opt(&format!("{waits}-run-1")).await?.is_none());
+        namespace.cancel(&runs).await?;
+        namespace.await_phase(&waits, Phase::Running).await?;
         // A Run that never ran can be cancelled too.
         namespace.run("q6", spec(&server, "queue", ENDLESS)).await?;
         namespace.await_phase("q6", Phase::Queued).await?;

@@ -99,6 +99,13 @@ pub struct GitUser {
     pub email: String,
 }
 
+impl GitUser {
+    /// Nobody's name was given, and an agent has to commit under one.
+    fn ours() -> Self {
+        Self { name: "Fabrica".to_owned(), email: "fabrica@localhost".to_owned() }
+    }
+}
+
 impl Config {
     /// Reads an environment.
     pub fn from_environment(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
@@ -127,7 +134,8 @@ impl Config {
             }),
             git_user: text("GIT_USER_NAME")
                 .zip(text("GIT_USER_EMAIL"))
-                .map(|(name, email)| GitUser { name, email }),
+                .map(|(name, email)| GitUser { name, email })
+                .or_else(|| run.is_some().then(GitUser::ours)),
             install_dependencies: text("FABRICA_INSTALL_DEPENDENCIES")
                 .is_none_or(|value| value != "false"),
             address: text("FABRICA_ADDRESS")
@@ -274,6 +282,15 @@ mod tests {
         assert!(matches!(login(&pair), Login::Basic { username, .. } if username == "u"));
         assert!(matches!(login(&[]), Login::Incomplete { secret } if secret == "login"));
         assert!(read(&[("REPO_URL", "https://h/x")]).repository.unwrap().login == Login::None);
+    }
+
+    #[test]
+    fn agents_commit_under_a_name() {
+        let name = |variables: &[(&str, &str)]| read(variables).git_user.map(|user| user.name);
+        assert_eq!(name(&[]), None);
+        assert_eq!(name(&[("MODE", "run")]).as_deref(), Some("Fabrica"));
+        let given = [("MODE", "run"), ("GIT_USER_NAME", "Ada"), ("GIT_USER_EMAIL", "ada@h")];
+        assert_eq!(name(&given).as_deref(), Some("Ada"));
     }
 
     #[test]
