@@ -8,11 +8,14 @@ mod apply;
 mod build;
 mod cause;
 mod faber;
+mod journal;
 mod money;
 mod observe;
 mod plan;
 mod queue;
 mod report;
+#[cfg(test)]
+mod tests;
 mod usage;
 
 use std::collections::{HashMap, HashSet};
@@ -24,12 +27,12 @@ use fabrica_crds::{Run, names};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
+use kube::Api;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::Store;
 use kube::runtime::{Controller, watcher};
-use kube::{Api, ResourceExt};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -58,8 +61,8 @@ type Guarded = DeserializeGuard<Run>;
 /// What is known of a Run beside its status. Whoever forgets it reads the journal again.
 #[derive(Debug, Default)]
 struct Memory {
-    /// The last acknowledged record of each pod, by the pod's UID.
-    read: HashMap<String, u64>,
+    /// Of each pod, by the pod's UID.
+    journals: HashMap<String, journal::Journal>,
     /// When the status was last written.
     written: Option<DateTime<Utc>>,
 }
@@ -121,33 +124,47 @@ impl Context {
         ];
         let runs = self.runs();
         let count = |wanted| {
-            let found = runs.iter().filter(|run| phase(run) == Some(wanted));
+            let found = readable(&runs).filter(|run| phase(run) == Some(wanted));
             i64::try_from(found.count()).unwrap_or(i64::MAX)
         };
         phases.into_iter().map(|(phase, name)| (name, count(phase))).collect()
     }
 
-    fn runs(&self) -> Vec<Run> {
-        let all = self.store.get().map(Store::state).unwrap_or_default();
-        all.iter().filter_map(|run| run.0.as_ref().ok().cloned()).collect()
+    fn runs(&self) -> Vec<Arc<Guarded>> {
+        self.store.get().map(Store::state).unwrap_or_default()
     }
 
     /// Whether this Run goes, or how many go before it.
     fn place(&self, run: &Run) -> queue::Place {
         let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut runs = self.runs();
-        runs.retain(|other| {
-            other.namespace() == run.namespace() && !phase(other).is_some_and(Phase::is_final)
+        let runs = self.runs();
+        self.prune(&runs, &mut admitted);
+        let rivals = readable(&runs).filter(|other| {
+            other.metadata.namespace == run.metadata.namespace
+                && !phase(other).is_some_and(Phase::is_final)
         });
-        let entries: Vec<_> = runs
-            .iter()
-            .map(|other| queue::Entry::of(other, admitted.contains(&uid(other))))
-            .collect();
+        let entries: Vec<_> =
+            rivals.map(|other| queue::Entry::of(other, admitted.contains(&uid(other)))).collect();
         let place = queue::place(&entries, &uid(run), self.defaults.per_namespace);
         if place == queue::Place::Goes {
             admitted.insert(uid(run));
         }
         place
+    }
+
+    /// Forgets Runs that are deleted, and who was admitted once the store shows it.
+    fn prune(&self, runs: &[Arc<Guarded>], admitted: &mut HashSet<String>) {
+        let there: HashMap<_, _> = readable(runs)
+            .map(|run| (uid(run), run.status.as_ref().is_some_and(|it| it.started_at.is_some())))
+            .collect();
+        admitted.retain(|uid| there.get(uid) == Some(&false));
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.retain(|uid, _| there.contains_key(uid));
+    }
+
+    /// Remembers something of a pod's journal, or asks what is remembered.
+    fn journal<T>(&self, run: &Run, pod: &str, with: impl FnOnce(&mut journal::Journal) -> T) -> T {
+        self.remember(run, |memory| with(memory.journals.entry(pod.to_owned()).or_default()))
     }
 
     /// Remembers something of a Run, or asks what is remembered.
@@ -160,6 +177,11 @@ impl Context {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid(run));
         self.admitted.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid(run));
     }
+}
+
+/// Those that can be read.
+fn readable(runs: &[Arc<Guarded>]) -> impl Iterator<Item = &Run> {
+    runs.iter().filter_map(|run| run.0.as_ref().ok())
 }
 
 fn phase(run: &Run) -> Option<Phase> {

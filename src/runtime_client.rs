@@ -37,6 +37,14 @@ pub struct RuntimeView {
     pub idle: Option<Idle>,
 }
 
+/// What a Run's runtime told in one answer.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Records {
+    pub records: Vec<Record>,
+    /// Whether there was more than one answer holds.
+    pub more: bool,
+}
+
 /// Speaks to runtimes.
 #[derive(Debug, Clone)]
 pub struct RuntimeClient {
@@ -77,20 +85,21 @@ impl RuntimeClient {
         address: &str,
         uid: &str,
         after: u64,
-    ) -> Result<Vec<Record>, RuntimeError> {
+    ) -> Result<Records, RuntimeError> {
         let path = format!("v1/events?follow=false&after={after}");
         let mut answer = self.send(Method::GET, address, uid, &path, None::<&()>).await?;
-        let mut body = Vec::new();
+        let (mut body, mut more) = (Vec::new(), false);
         while let Some(chunk) = answer.chunk().await? {
             body.extend_from_slice(&chunk);
-            if body.len() > ANSWER_BYTES {
+            more = body.len() > ANSWER_BYTES;
+            if more {
                 break;
             }
         }
         // What follows the last end of a line is not whole: the next look reads it.
         let whole = body.iter().rposition(|byte| *byte == b'\n').unwrap_or_default();
         let lines = body[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        Ok(lines.map(serde_json::from_slice).collect::<Result<_, _>>()?)
+        Ok(Records { records: lines.map(serde_json::from_slice).collect::<Result<_, _>>()?, more })
     }
 
     /// Tells a Run's runtime that everything up to this record is kept.

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use chrono::{DateTime, Utc};
 use fabrica_crds::{Run, RunStatus, names};
+use fabrica_protocol::run::{Entry, Record};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
@@ -60,9 +61,8 @@ pub(super) async fn write_status(
     if run.status.as_ref() == Some(status) {
         return Ok(true);
     }
-    let talk = RunStatus { messages: before.messages.clone(), ..status.clone() } == before;
     let written = context.remember(run, |memory| memory.written);
-    if talk && written.is_some_and(|written| now - written < WRITE_EVERY) {
+    if only_talk(&before, status) && written.is_some_and(|written| now - written < WRITE_EVERY) {
         return Ok(false);
     }
     let runs = api::<Run>(&context.client, &run.namespace().unwrap_or_default());
@@ -71,18 +71,64 @@ pub(super) async fn write_status(
     Ok(true)
 }
 
-/// Tells runtimes what is kept. One that cannot be told is told at the next pass.
+/// Whether two statuses differ in nothing but what an agent says and uses.
+fn only_talk(before: &RunStatus, after: &RunStatus) -> bool {
+    let quiet = |status: &RunStatus| {
+        let mut status =
+            RunStatus { messages: Vec::new(), faber: None, usage: None, ..status.clone() };
+        for attempt in &mut status.attempts {
+            attempt.usage = None;
+        }
+        status
+    };
+    quiet(before) == quiet(after)
+}
+
+/// Tells runtimes what is kept. One that cannot be told is told later, at most so often.
 pub(super) async fn acknowledge(context: &Context, observed: &Observed) {
+    const AGAIN: chrono::Duration = chrono::Duration::seconds(10);
     let uid = observed.run.uid().unwrap_or_default();
     for asked in &observed.asked {
         let Some(last) = asked.records.last() else { continue };
+        let waits = context.journal(&observed.run, &asked.pod, |journal| {
+            let waits = journal.told >= last.seq
+                || journal.refused.is_some_and(|refused| Utc::now() - refused < AGAIN);
+            if !waits {
+                journal.refused = Some(Utc::now());
+            }
+            waits
+        });
+        if waits {
+            continue;
+        }
         match context.runtimes.acknowledge(&asked.address, &uid, last.seq).await {
-            Ok(()) => context.remember(&observed.run, |memory| {
-                memory.read.insert(asked.pod.clone(), last.seq);
+            Ok(()) => context.journal(&observed.run, &asked.pod, |journal| {
+                journal.told = last.seq;
+                // A pass that sees the status as it was must not take the attempt for one that goes on.
+                let is_verdict = |record: &Record| matches!(record.entry, Entry::Ended(_));
+                journal.records.retain(|record| record.seq > last.seq || is_verdict(record));
+                journal.refused = None;
             }),
             Err(error) => {
                 tracing::debug!(error = error_chain(&error), "the runtime cannot be told");
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+    use serde_json::json;
+
+    #[rstest]
+    #[case::words(json!({"messages": [{"seq": 1, "time": "2026-01-01T00:00:00Z", "type": "Notice", "text": "a"}]}), true)]
+    #[case::phase_of_the_agent(json!({"faber": {"phase": "build"}}), true)]
+    #[case::phase(json!({"phase": "Running"}), false)]
+    #[case::an_attempt(json!({"attempts": [{"number": 1, "podName": "a"}]}), false)]
+    fn what_is_written_at_once(#[case] after: serde_json::Value, #[case] talk: bool) {
+        let after: RunStatus = serde_json::from_value(after).unwrap();
+        assert_eq!(only_talk(&RunStatus::default(), &after), talk);
     }
 }

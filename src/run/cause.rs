@@ -46,7 +46,7 @@ pub(super) fn ending(observed: &Observed) -> Option<Ending> {
     told.or_else(|| of_pod(observed.pod.as_ref()?))
 }
 
-fn of_verdict(verdict: &Verdict) -> Ending {
+pub(super) fn of_verdict(verdict: &Verdict) -> Ending {
     let phase = match verdict.outcome {
         Outcome::Completed => Phase::Completed,
         Outcome::Failed => Phase::Failed,
@@ -100,6 +100,11 @@ fn of_pod(pod: &Pod) -> Option<Ending> {
         Some("NodeLost") => Ending::lost(Reason::NodeLost, "The pod's node does not answer."),
         _ => Ending::lost(Reason::ContainerCrashed, "The container ended without a verdict."),
     })
+}
+
+/// The pod of an attempt is out of reach for good.
+pub(super) fn lost(reason: Reason, message: &str) -> Ending {
+    Ending::lost(reason, message)
 }
 
 /// The pod of an attempt is not there any more.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use fabrica_crds::run::Phase;
 use fabrica_crds::{Run, RunStatus, names};
 use fabrica_protocol::run::{Entry, Record};
 use k8s_openapi::api::core::v1::{Event as CoreEvent, Pod};
@@ -9,6 +10,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
 
 use super::build::CONTAINER;
+use super::journal::ANSWERS;
 use super::queue::Place;
 use super::{Context, ReconcileError};
 use crate::children::apply::api;
@@ -69,7 +71,7 @@ impl Observed {
 
 /// The number of the present attempt.
 pub(super) fn number(status: &RunStatus) -> usize {
-    let finished = status.phase.is_some_and(fabrica_crds::run::Phase::is_final);
+    let finished = status.phase.is_some_and(Phase::is_final);
     let closed = status.attempts.last().is_some_and(|last| last.finished_at.is_some());
     status.attempts.len().max(1) + usize::from(closed && !finished)
 }
@@ -99,7 +101,7 @@ pub(super) async fn observe(context: &Context, run: &Run) -> Result<Observed, Re
             asked.extend(ask(context, run, pod).await);
         }
     }
-    let finished = status.phase.is_some_and(fabrica_crds::run::Phase::is_final);
+    let finished = status.phase.is_some_and(Phase::is_final);
     let events = match &pod {
         Some(pod) if !finished && !is_ready(pod) && is_ours(run, &pod.metadata) => {
             events_of(&context.client, &namespace, pod.uid())
@@ -110,7 +112,7 @@ pub(super) async fn observe(context: &Context, run: &Run) -> Result<Observed, Re
     };
     let place =
         if finished || status.started_at.is_some() { Place::Goes } else { context.place(run) };
-    if finished && asked.is_empty() {
+    if finished && ![&pod, &former].into_iter().flatten().any(container_runs) {
         context.forget(run);
     }
     Ok(Observed { run: run.clone(), policy, pod, events, asked, place })
@@ -125,14 +127,26 @@ async fn ask(context: &Context, run: &Run, pod: &Pod) -> Option<Asked> {
     }
     let address = pod.status.as_ref()?.pod_ip.clone()?;
     let (uid, pod) = (run.uid()?, pod.uid()?);
-    let after = context.remember(run, |memory| memory.read.get(&pod).copied().unwrap_or_default());
-    let answer = context.runtimes.records(&address, &uid, after);
-    match tokio::time::timeout(PATIENCE, answer).await {
-        Ok(Ok(records)) => Some(Asked { pod, address, records }),
-        Ok(Err(error)) => {
-            tracing::debug!(error = error_chain(&error), "the runtime cannot be asked");
-            None
+    let mut answers = 0;
+    while answers < ANSWERS {
+        let after = context.journal(run, &pod, |journal| journal.read);
+        let answer = context.runtimes.records(&address, &uid, after);
+        match tokio::time::timeout(PATIENCE, answer).await {
+            Ok(Ok(answer)) => {
+                context.journal(run, &pod, |journal| journal.add(answer.records));
+                answers += 1;
+                if !answer.more {
+                    break;
+                }
+            }
+            Ok(Err(error)) => {
+                tracing::debug!(error = error_chain(&error), "the runtime cannot be asked");
+                break;
+            }
+            Err(_) => break,
         }
-        Err(_) => None,
     }
+    let records = context.journal(run, &pod, |journal| journal.records.clone());
+    let stop = !run.status.as_ref().and_then(|status| status.phase).is_some_and(Phase::is_final);
+    (stop || !records.is_empty()).then_some(Asked { pod, address, records })
 }

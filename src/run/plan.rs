@@ -94,21 +94,24 @@ fn intent(
     if own_pod(observed).is_some()
         && let Some(ending) = cause::ending(observed)
     {
-        return Intent::Close(ending);
+        return Intent::Close(settled(ending, observed, status));
     }
-    let cancelled = observed.run.spec.desired_state == DesiredState::Cancelled;
+    let cancelled = is_cancelled(observed);
     let deadline = chrono::Duration::seconds(observed.run.spec.deadline_seconds);
     let used = cause::used(&status.attempts, now);
     let open = status.attempts.last().is_some_and(|last| last.finished_at.is_none());
+    if let Some(ending) = own_pod(observed).and_then(|pod| given_up(observed, pod, now)) {
+        return Intent::Close(settled(ending, observed, status));
+    }
     if own_pod(observed).is_none() {
         if cancelled {
-            let message = "Cancelled by spec.desiredState.";
-            return Intent::Close(Ending::last(Phase::Cancelled, Reason::Cancelled, message));
+            return Intent::Close(stopped());
         }
         if used >= deadline {
             return Intent::Close(late());
         }
-        if open {
+        // One that was recorded and never ran is made, perhaps again, under the same name.
+        if open && status.attempts.last().is_some_and(|last| last.started_at.is_some()) {
             return Intent::Close(cause::gone());
         }
         if let Allowance::UsedUp(budget) =
@@ -128,6 +131,37 @@ fn intent(
         return Intent::Queue(position);
     }
     overdue(observed, status, defaults, now).map_or(Intent::Go, Intent::Close)
+}
+
+fn is_cancelled(observed: &Observed) -> bool {
+    observed.run.spec.desired_state == DesiredState::Cancelled
+}
+
+/// An attempt that ended while the Run was being stopped, in a way that another could follow: the stop was the end.
+fn settled(ending: Ending, observed: &Observed, status: &RunStatus) -> Ending {
+    let instead = match (ending.again, is_cancelled(observed), &status.stopping_at) {
+        (true, true, _) => stopped(),
+        (true, false, Some(_)) => late(),
+        _ => return ending,
+    };
+    Ending { usage: ending.usage, ..instead }
+}
+
+/// A pod that the cluster has told to go and that cannot confirm it: its node is silent, or its deletion hangs. The next
+/// attempt has another name, so it need not be waited for.
+fn given_up(observed: &Observed, pod: &Pod, now: DateTime<Utc>) -> Option<Ending> {
+    /// After the pod's own grace has passed.
+    const PATIENCE: chrono::Duration = chrono::Duration::seconds(60);
+    let gone_by = from_kubernetes(pod.metadata.deletion_timestamp.as_ref()?);
+    if explain(&observed.subject(), &Outcome::Done).reason == Reason::NodeLost {
+        return Some(cause::lost(Reason::NodeLost, "The pod's node does not answer."));
+    }
+    (now - gone_by > PATIENCE)
+        .then(|| cause::lost(Reason::PodLost, "The pod was deleted and does not go."))
+}
+
+fn stopped() -> Ending {
+    Ending::last(Phase::Cancelled, Reason::Cancelled, "Cancelled by spec.desiredState.")
 }
 
 fn late() -> Ending {
@@ -198,7 +232,11 @@ fn run_step(
     let used = cause::used(&status.attempts, now).num_seconds();
     let left = (observed.run.spec.deadline_seconds - used).max(1);
     let wanted = build::pod(&observed.run, number(status), left, defaults, keys);
-    let Some(pod) = &observed.pod else { return Step::Create(Box::new(wanted)) };
+    let Some(pod) = &observed.pod else {
+        // The status names the attempt before its pod is made, so none is lost.
+        let recorded = status.attempts.len() == number(status);
+        return if recorded { Step::Create(Box::new(wanted)) } else { Step::Keep };
+    };
     if !is_ours(&observed.run, &pod.metadata) {
         return strange(&observed.run, &pod.metadata);
     }
@@ -236,9 +274,18 @@ fn expires(observed: &Observed, status: &RunStatus) -> Option<DateTime<Utc>> {
 pub(super) fn next_look(observed: &Observed, status: &RunStatus, now: DateTime<Utc>) -> Duration {
     /// A journal that goes on, a stop that is waited for, a queue that moves: none of it is watched.
     const GOING: Duration = Duration::from_secs(2);
-    if !status.phase.is_some_and(Phase::is_final) || !observed.asked.is_empty() {
+    /// A runtime that does not hear that its verdict is kept.
+    const LATE: Duration = Duration::from_secs(10);
+    if !status.phase.is_some_and(Phase::is_final) {
         return GOING;
+    }
+    if !observed.asked.is_empty() {
+        return LATE;
     }
     let left = expires(observed, status).map(|time| (time - now).to_std().unwrap_or_default());
     left.map_or(QUIET, |left| QUIET.min(left + Duration::from_millis(100)))
 }
+
+#[cfg(test)]
+#[path = "plan_tests.rs"]
+mod tests;

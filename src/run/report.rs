@@ -48,11 +48,11 @@ pub(super) fn report(
             if matches!(plan.intent, Intent::Stop(_)) {
                 status.stopping_at.get_or_insert_with(|| to_kubernetes(now));
             }
-            open(observed, &mut status);
+            open(observed, &plan.intent, &mut status);
             going(observed, &plan.outcome)
         }
         Intent::Close(ending) => {
-            open(observed, &mut status);
+            open(observed, &plan.intent, &mut status);
             close(observed, &mut status, ending, now)
         }
         Intent::Rest => return status,
@@ -67,9 +67,12 @@ pub(super) fn report(
     status
 }
 
-/// The pod that stands is the last attempt.
-fn open(observed: &Observed, status: &mut RunStatus) {
-    let Some(pod) = own_pod(observed) else { return };
+/// The pod that stands, or that the next pass makes, is the last attempt.
+fn open(observed: &Observed, intent: &Intent, status: &mut RunStatus) {
+    let pod = own_pod(observed);
+    if pod.is_none() && *intent != Intent::Go {
+        return;
+    }
     let number = number(status);
     if status.attempts.len() < number {
         status.attempts.push(Attempt {
@@ -79,7 +82,7 @@ fn open(observed: &Observed, status: &mut RunStatus) {
         });
     }
     if let Some(last) = status.attempts.last_mut() {
-        last.started_at = started_at(pod).map(to_kubernetes);
+        last.started_at = pod.and_then(started_at).map(to_kubernetes).or(last.started_at.take());
         let used = observed.records().iter().rev().find_map(|record| match &record.entry {
             Entry::Usage(told) => Some(usage::of(told)),
             _ => None,
@@ -144,3 +147,7 @@ fn line(record: &Record) -> Option<Line> {
     };
     Some(Line { time: record.time, kind, text })
 }
+
+#[cfg(test)]
+#[path = "report_tests.rs"]
+mod tests;

@@ -74,3 +74,57 @@ pub(super) fn allowance(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fabrica_crds::run::Agent;
+    use rstest::rstest;
+
+    fn attempts(costs: &[&str]) -> Vec<Attempt> {
+        let usage = |cost: &&str| Usage {
+            input_tokens: 1,
+            estimated_cost_usd: (*cost).to_owned(),
+            ..Usage::default()
+        };
+        let attempt = |cost| Attempt { usage: Some(usage(cost)), ..Attempt::default() };
+        costs.iter().map(attempt).collect()
+    }
+
+    #[rstest]
+    #[case::untouched("2.50", &[], Some("2.50"))]
+    #[case::exact("0.3", &["0.1", "0.1"], Some("0.10"))]
+    #[case::smallest("1", &["0.999999999999"], Some("0.000000000001"))]
+    #[case::nothing_left("0.3", &["0.1", "0.2"], None)]
+    #[case::overdrawn("0.3", &["0.5"], None)]
+    fn a_budget_is_shared_by_attempts(
+        #[case] budget: &str,
+        #[case] spent: &[&str],
+        #[case] left: Option<&str>,
+    ) {
+        let agent = Agent { budget_usd: Some(budget.to_owned()), ..Agent::default() };
+        let mut spec = RunSpec { agent, ..RunSpec::default() };
+        let defaults = AgentDefaults {
+            driver: Driver::Claude,
+            model: None,
+            max_turns: None,
+            budget_usd: Some("9".to_owned()),
+            base_url: None,
+        };
+        let used_up = Allowance::UsedUp(Money::parse(budget).unwrap());
+        let expected = left.map_or(used_up, |left| Allowance::Left(Money::parse(left).unwrap()));
+        assert_eq!(allowance(&spec, &defaults, &attempts(spent)), expected);
+        if let (Allowance::Left(money), Some(left)) = (expected, left) {
+            assert_eq!(money.to_string(), left);
+        }
+        spec.agent.driver = Some(Driver::Script);
+        assert_eq!(allowance(&spec, &defaults, &attempts(spent)), Allowance::Unbounded);
+    }
+
+    #[test]
+    fn the_total_is_exact() {
+        let total = total(&attempts(&["0.1", "0.2", "0.0000001"])).unwrap();
+        assert_eq!((total.input_tokens, &*total.estimated_cost_usd), (3, "0.3000001"));
+        assert_eq!(super::total(&[Attempt::default()]), None);
+    }
+}

@@ -134,3 +134,31 @@ fn plan_volume(run: &Run) -> Option<(Volume, &'static str)> {
     };
     Some((volume, PLAN))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::tests::{defaults, run};
+    use kube::ResourceExt;
+    use rstest::rstest;
+    use serde_json::json;
+
+    #[rstest]
+    #[case::script(
+        "script",
+        json!({"plan": "echo $(HOME)", "agent": {"driver": "Script"}, "repository": {"url": "https://git.example/a"}})
+    )]
+    #[case::claude(
+        "claude",
+        json!({"workId": "#12", "agent": {"model": "m", "budgetUSD": "2"}, "credentialsRef": {"name": "keys"},
+            "repository": {"url": "https://git.example/a", "forge": "Gitea", "secretRef": {"name": "git"}},
+            "pullRequest": {"labels": ["a b"], "draft": true}})
+    )]
+    fn snapshots(#[case] name: &str, #[case] spec: serde_json::Value) {
+        let status = json!({"attempts": [{"number": 1, "podName": "p", "usage": {"inputTokens": 1, "outputTokens": 1,
+            "cacheReadTokens": 0, "cacheWriteTokens": 0, "estimatedCostUSD": "0.75"}}]});
+        let mut pod = pod(&run(&spec, &status), 2, 60, &defaults(), &KeyDocument::default());
+        pod.annotations_mut().insert(names::TEMPLATE_HASH.to_owned(), "digest".to_owned());
+        insta::assert_yaml_snapshot!(name, pod);
+    }
+}
