@@ -40,6 +40,19 @@ test("the dialog says what the API would say, keeps what was typed, and starts a
   await expect(page.getByRole("region", { name: "Plan" })).toContainText("Typed plan");
 });
 
+test("a work item takes the place of the plan, and a script asks no model", async ({ page }) => {
+  await page.goto("/runs?new");
+  const dialog = page.getByRole("dialog", { name: "New run" });
+  await dialog.getByLabel("Work", { exact: true }).selectOption({ label: "A work item of the forge" });
+  await dialog.getByLabel("Work item").fill("shop");
+  await dialog.getByLabel("Budget in USD").fill("0");
+  await dialog.getByRole("button", { name: "Start run" }).click();
+  await expect(dialog.getByRole("alert").filter({ hasText: "spec.workId must be the number of an issue" })).toBeVisible();
+  await expect(dialog.getByRole("alert").filter({ hasText: "agent.budgetUSD must be a decimal number above 0" })).toBeVisible();
+  await dialog.getByLabel("Agent").selectOption("Script");
+  await expect(dialog.getByLabel("Budget in USD")).toBeHidden();
+});
+
 test("front matter of a file goes into the fields, and its mistakes name line and field", async ({ page }) => {
   await page.goto("/runs?new");
   const dialog = page.getByRole("dialog", { name: "New run" });

@@ -125,6 +125,8 @@ async fn a_markdown_plan_becomes_a_run() {
     let (status, accepted) = world.answer(submit(&world, "dana", PLAN)).await;
     assert_eq!((status, &accepted["sessionId"]), (202, &json!("run-uid-run-abcde")));
     assert_eq!(accepted["url"], format!("{}/ns/demo/runs/run-abcde", world.url));
+    let place = (&accepted["namespace"], &accepted["name"]);
+    assert_eq!(place, (&json!("demo"), &json!("run-abcde")));
     let (status, run) = world.get("dana", "/sessions/run-uid-run-abcde").await;
     assert_eq!(
         (status, &run["status"], &run["title"]),
@@ -137,6 +139,57 @@ async fn a_markdown_plan_becomes_a_run() {
     assert_eq!(world.get("dana", "/sessions/none").await.0, 404);
     let (status, problem) = world.answer(submit(&world, "stranger", PLAN)).await;
     assert_eq!(status, 403, "{problem}");
+}
+
+#[tokio::test]
+async fn front_matter_names_agent_and_forge_and_the_query_the_namespace() {
+    let world = World::start(&[]).await;
+    world.grant_all();
+    let plan = "---\nrepo: https://git.example.com/a\nmodel: opus\nbudgetUSD: 2.50\nforge: gitea\n---\n# Plan\n";
+    let into = |user: &str, namespace: &str| {
+        let path = format!("/run?namespace={namespace}");
+        let request = world.request(user, Method::POST, &path);
+        request.header("content-type", "text/markdown").body(plan)
+    };
+    let keyed = || into("dana", "demo").header("idempotency-key", "k");
+    let (status, accepted) = world.answer(keyed()).await;
+    assert_eq!((status, &accepted["namespace"]), (202, &json!("demo")), "{accepted}");
+    assert_eq!(world.answer(keyed()).await, (202, accepted.clone()));
+    let name = accepted["name"].as_str().unwrap();
+    let (_, run) = world.get("dana", &format!("{RUNS}/{name}")).await;
+    assert_eq!(run["spec"]["agent"], json!({"model": "opus", "budgetUSD": "2.50"}));
+    assert_eq!(run["spec"]["repository"]["forge"], "Gitea");
+    world.kubernetes.grant(("eve", "list", "runs", "demo", "*"));
+    for (user, namespace, expected) in
+        [("eve", "demo", 403), ("stranger", "demo", 404), ("dana", "No", 404)]
+    {
+        let (status, problem) = world.answer(into(user, namespace)).await;
+        assert_eq!(status, expected, "{user} {namespace} {problem}");
+    }
+    let unknown = world.request("dana", Method::POST, "/run?space=demo");
+    assert_eq!(
+        world.answer(unknown.header("content-type", "text/markdown").body(plan)).await.0,
+        400
+    );
+}
+
+#[tokio::test]
+async fn cost_and_pull_request_are_told_and_work_items_found() {
+    let world = World::start(&[]).await;
+    world.grant_all();
+    let usage = json!({"inputTokens": 1, "outputTokens": 2, "cacheReadTokens": 3, "cacheWriteTokens": 4, "estimatedCostUSD": "0.0017"});
+    let status = json!({"phase": "Completed", "conditions": [], "usage": usage, "pullRequestURL": "https://git.example.com/a/pulls/7"});
+    let item = json!({"repository": {"url": "https://git.example.com/a"}, "workId": "12"});
+    world.put_run("a", item, status).await;
+    world.put_run("b", spec(), json!({"phase": "Completed", "conditions": []})).await;
+    let (_, short) = world.get("dana", "/sessions/run-uid-a").await;
+    let told = (&short["costUsd"], &short["prUrl"]);
+    assert_eq!(told, (&json!("0.0017"), &json!("https://git.example.com/a/pulls/7")));
+    assert_eq!(world.get("dana", "/sessions/run-uid-b").await.1.get("costUsd"), None);
+    let (_, page) = world.get("dana", &format!("{RUNS}?workId=12")).await;
+    assert_eq!(page["items"].as_array().unwrap().len(), 1, "{page}");
+    assert_eq!(page["items"][0]["name"], "a");
+    assert_eq!(world.get("dana", "/api/v1/runs?workId=1").await.1["items"], json!([]));
 }
 
 #[tokio::test]
@@ -159,7 +212,8 @@ async fn wrong_plans_name_line_and_field() {
     world.grant_all();
     let cases = [
         ("# Plan", "repo", "line 1: "),
-        ("---\nrepo: x\nmodel: y\n---\nx", "model", "line 3: "),
+        ("---\nrepo: x\nmodels: y\n---\nx", "models", "line 3: "),
+        ("---\nrepo: x\nforge: gitlab\n---\nx", "forge", "line 3: must be GitHub or Gitea"),
         ("---\ntitle: t\nrepo: ftp://refused\n---\nx", "repo", "line 3: must be http"),
     ];
     for (plan, field, message) in cases {

@@ -23,6 +23,10 @@ pub struct RunQuery {
     /// Only runs in this phase.
     #[param(inline, nullable = false)]
     phase: Option<RunPhaseFilter>,
+    /// Only runs whose `spec.workId` is exactly this.
+    #[serde(rename = "workId")]
+    #[param(nullable = false)]
+    work_id: Option<String>,
     /// How many at most (1 to 500, default 100).
     #[param(minimum = 1, maximum = 500, nullable = false)]
     limit: Option<usize>,
@@ -114,7 +118,10 @@ async fn list(
 ) -> Result<Json<RunList>, Problem> {
     let paging = Paging::read(query.limit, query.after.as_deref())?;
     let phase = query.phase.map(Phase::from);
-    let matches = |view: &RunView| phase.is_none_or(|phase| view.phase() == phase);
+    let matches = |view: &RunView| {
+        phase.is_none_or(|phase| view.phase() == phase)
+            && query.work_id.as_ref().is_none_or(|id| view.spec.work_id.as_ref() == Some(id))
+    };
     let Page { items, after } = objects::list(app, identity, namespace, paging, matches).await?;
     Ok(Json(RunList { items, after }))
 }

@@ -21,12 +21,18 @@ const UNTITLED: &str = "Untitled";
 const FENCE: &str = "---";
 
 /// A field of the front matter, and where the API server finds its value in the spec.
-const FIELDS: [(&str, &str); 4] = [
+const FIELDS: [(&str, &str); 7] = [
     ("repo", "spec.repository.url"),
     ("title", "spec.title"),
     ("branch", "spec.branch"),
     ("base", "spec.repository.branch"),
+    ("model", "spec.agent.model"),
+    ("budgetUSD", "spec.agent.budgetUSD"),
+    ("forge", "spec.repository.forge"),
 ];
+
+/// The forges, as the CRD spells them. People need not.
+const FORGES: [&str; 2] = ["GitHub", "Gitea"];
 
 /// One value, and the line of the file that it stands in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,7 +147,10 @@ fn fields(front: &str) -> Result<Vec<Placed>, Vec<FieldError>> {
             Some((field, _)) if value.is_empty() => {
                 mistakes.push(at(line, field, "must not be empty; set it or remove the line"));
             }
-            Some((field, _)) => fields.push(Placed { field, value, line }),
+            Some((field, _)) => match spelled(field, value) {
+                Ok(value) => fields.push(Placed { field, value, line }),
+                Err(message) => mistakes.push(at(line, field, &message)),
+            },
             None => {
                 let names = FIELDS.map(|(field, _)| field).join(", ");
                 let message = format!("this field does not exist; there are {names}");
@@ -150,6 +159,15 @@ fn fields(front: &str) -> Result<Vec<Placed>, Vec<FieldError>> {
         }
     }
     if mistakes.is_empty() { Ok(fields) } else { Err(mistakes) }
+}
+
+/// A value as the CRD spells it, or what is wrong with it.
+fn spelled(field: &str, value: String) -> Result<String, String> {
+    if field != "forge" {
+        return Ok(value);
+    }
+    let known = FORGES.iter().find(|forge| forge.eq_ignore_ascii_case(&value));
+    known.map(|forge| (*forge).to_owned()).ok_or_else(|| format!("must be {}", FORGES.join(" or ")))
 }
 
 /// The key that a line of the front matter belongs to: the one on it, else the one before it.
@@ -235,11 +253,21 @@ mod tests {
     }
 
     #[rstest]
+    #[case("github", "GitHub")]
+    #[case("GITEA", "Gitea")]
+    fn a_forge_is_known_in_any_case(#[case] written: &str, #[case] forge: &str) {
+        let text = format!("---\nrepo: x\nforge: {written}\nbudgetUSD: 2.50\n---\nx");
+        let document = Document::read(&text).unwrap();
+        assert_eq!((document.get("forge"), document.get("budgetUSD")), (Some(forge), Some("2.50")));
+    }
+
+    #[rstest]
     #[case("# Plan", "repo", "line 1: begin the file")]
     #[case("---\nrepo: x\n# Plan", "repo", "line 1: begin the file")]
     #[case("---\n---\nx", "repo", "line 1: must be set")]
     #[case("---\nrepo: x\n---\n \n", "plan", "line 4: must not be empty")]
     #[case("---\nrepo: x\ncolour: red\n---\nx", "colour", "line 3: this field does not exist")]
+    #[case("---\nrepo: x\nforge: gitlab\n---\nx", "forge", "line 3: must be GitHub or Gitea")]
     #[case("---\nrepo: x\ntitle:\n---\nx", "title", "line 3: must not be empty")]
     #[case("---\nrepo: x\ntitle: [a]\n---\nx", "title", "line 3: cannot be read")]
     #[case("---\nrepo: x\nrepo: y\n---\nx", "repo", "line 3: cannot be read")]

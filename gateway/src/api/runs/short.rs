@@ -63,6 +63,14 @@ pub struct ShortRun {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     branch_name: Option<String>,
+    /// Where people find the pull request; absent while there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pr_url: Option<String>,
+    /// What models cost so far by list prices, in US dollars; absent while none was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    cost_usd: Option<String>,
     status: ShortStatus,
     created_at: DateTime<Utc>,
     /// When it ended.
@@ -80,6 +88,8 @@ impl From<RunView> for ShortRun {
             repo_url: view.spec.repository.repository.url,
             title: view.spec.title,
             branch_name: observed.branch.or(view.spec.branch),
+            pr_url: observed.pull_request_url,
+            cost_usd: observed.usage.map(|usage| usage.estimated_cost_usd),
             status,
             created_at: view.metadata.created_at,
             completed_at: observed.finished_at.as_ref().map(from_kubernetes),

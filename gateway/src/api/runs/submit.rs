@@ -1,14 +1,15 @@
-//! `POST /run`: a markdown plan becomes a Run in the caller's default namespace.
+//! `POST /run`: a markdown plan becomes a Run.
 
 use axum::Json;
-use axum::extract::{Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
 use fabrica_crds::Run;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::plan::Document;
 use crate::access::Verb;
@@ -17,7 +18,7 @@ use crate::api::caller::Caller;
 use crate::api::objects::write::{Draft, create, permitted};
 use crate::app::App;
 use crate::identity::{Identity, origin};
-use crate::names::ObjectKey;
+use crate::names::{ObjectKey, check_namespace};
 use crate::namespaces::preferred;
 use crate::objects::RunView;
 use crate::problem::{FieldError, Problem};
@@ -34,28 +35,44 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// The longest key: more than any UUID or hash.
 const KEY_BYTES: usize = 255;
 
+/// Where the run is made.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SubmitQuery {
+    /// The namespace. Absent: your default one.
+    #[param(nullable = false)]
+    namespace: Option<String>,
+}
+
 /// A plan that was taken.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Accepted {
     /// The id for `/sessions/{id}`: the Run's UID.
     session_id: String,
+    /// The namespace that the run is in.
+    namespace: String,
+    /// The run's name.
+    name: String,
     /// What happens now, in a sentence.
     message: String,
     /// The page that shows it.
     url: String,
 }
 
-/// Takes a markdown plan whose front matter names the repository (`repo`) and maybe `title`, `branch` (to push to) and
-/// `base` (to begin from). The run is made in the caller's default namespace.
+/// Takes a markdown plan whose front matter names the repository (`repo`) and maybe `title`, `branch` (to push to),
+/// `base` (to begin from), `model`, `budgetUSD` and `forge` (GitHub or Gitea).
 #[utoipa::path(
     post, path = "/run", tag = "short forms",
     request_body(content = String, content_type = "text/markdown", description = "The plan, below front matter"),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Asking again with the same key gives the same run")),
+    params(SubmitQuery, ("Idempotency-Key" = Option<String>, Header, description = "Asking again with the same key gives the same run")),
     responses(
         (status = 202, description = "The run is there and will start", body = Accepted),
+        (status = 400, description = "The query, the key or the text is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "You may create runs nowhere, or a quota or policy refuses it", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "You may not create runs there, or nowhere, or a quota or policy refuses it", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such namespace, or not for you", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The file or the plan is too long", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Not sent as text/markdown", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Fields are wrong, or the key was used for another plan; errors names fields and lines", body = Problem, content_type = "application/problem+json"),
@@ -65,8 +82,13 @@ pub struct Accepted {
 pub async fn submit_plan(
     State(app): State<App>,
     Caller(identity): Caller,
+    query: Result<Query<SubmitQuery>, QueryRejection>,
     request: Request,
 ) -> Result<(StatusCode, Json<Accepted>), Problem> {
+    let Query(SubmitQuery { namespace }) = query?;
+    if let Some(namespace) = &namespace {
+        check_namespace(namespace)?;
+    }
     let (parts, body) = request.into_parts();
     if !has_type(&parts.headers, "text/markdown") {
         let detail = "Send the plan as markdown, with Content-Type: text/markdown.";
@@ -84,7 +106,10 @@ pub async fn submit_plan(
         );
         return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
     }
-    let namespace = default_namespace(&app, &identity).await?;
+    let namespace = match namespace {
+        Some(namespace) => namespace,
+        None => default_namespace(&app, &identity).await?,
+    };
     let view = take(&app, &identity, &namespace, name, &document).await?;
     Ok((StatusCode::ACCEPTED, Json(accepted(&app, &parts, &view))))
 }
@@ -96,6 +121,8 @@ fn accepted(app: &App, parts: &Parts, view: &RunView) -> Accepted {
         session_id: view.metadata.uid.clone(),
         message: format!("The run {namespace}/{name} was accepted."),
         url: format!("{base}/ns/{namespace}/runs/{name}"),
+        namespace,
+        name,
     }
 }
 
@@ -130,7 +157,7 @@ async fn take(
 fn same(view: RunView, document: &Document) -> Result<RunView, Problem> {
     let found = serde_json::to_value(&view.spec).unwrap_or_default();
     let wanted = spec(document);
-    let parts = ["plan", "title", "branch", "repository"];
+    let parts = ["plan", "title", "branch", "repository", "agent"];
     if parts.iter().all(|part| found.get(*part) == wanted.get(*part)) {
         return Ok(view);
     }
@@ -140,13 +167,22 @@ fn same(view: RunView, document: &Document) -> Result<RunView, Problem> {
 
 fn spec(document: &Document) -> Map<String, Value> {
     let mut repository = json!({"url": document.get("repo")});
-    if let Some(base) = document.get("base") {
-        repository["branch"] = json!(base);
+    let mut agent = Map::new();
+    for (field, part) in [("base", "branch"), ("forge", "forge")] {
+        if let Some(value) = document.get(field) {
+            repository[part] = json!(value);
+        }
+    }
+    for field in ["model", "budgetUSD"] {
+        if let Some(value) = document.get(field) {
+            agent.insert(field.to_owned(), json!(value));
+        }
     }
     let mut spec = Map::new();
     spec.insert("title".to_owned(), json!(document.title()));
     spec.insert("plan".to_owned(), json!(document.plan));
     spec.insert("repository".to_owned(), repository);
+    spec.insert("agent".to_owned(), Value::Object(agent));
     if let Some(branch) = document.get("branch") {
         spec.insert("branch".to_owned(), json!(branch));
     }

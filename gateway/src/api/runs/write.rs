@@ -184,6 +184,7 @@ fn again(old: &RunView, plan: Option<String>) -> Result<Draft, Problem> {
     }
     if plan.is_some() {
         spec.plan_ref = None;
+        spec.work_id = None;
         spec.plan = plan;
     }
     let spec = serde_json::to_value(&spec);
@@ -234,5 +235,25 @@ mod tests {
     fn an_edited_plan_takes_the_place_of_a_reference() {
         let spec = again(&old(None), Some("# New".to_owned())).unwrap().spec;
         assert_eq!((&spec["plan"], spec.get("planRef")), (&json!("# New"), None));
+    }
+
+    #[test]
+    fn a_retry_keeps_who_works_and_where() {
+        let mut view = old(None);
+        let mut spec = json!({
+            "repository": {"url": "https://git.example.com/a", "forge": "Gitea"}, "workId": "#12",
+            "agent": {"driver": "Claude", "model": "m", "maxTurns": 9, "budgetUSD": "2.50", "baseURL": "http://model"},
+            "pullRequest": {"labels": ["shop"], "draft": true}, "credentialsRef": {"name": "keys"},
+        });
+        view.spec = serde_json::from_value(spec.clone()).unwrap();
+        let kept = ["repository", "agent", "pullRequest", "credentialsRef"];
+        let same = again(&view, None).unwrap().spec;
+        assert_eq!(same["workId"], "#12");
+        let edited = again(&view, Some("# New".to_owned())).unwrap().spec;
+        assert_eq!(edited.get("workId"), None);
+        for part in kept {
+            let part_before = spec[part].take();
+            assert_eq!((&same[part], &edited[part]), (&part_before, &part_before), "{part}");
+        }
     }
 }

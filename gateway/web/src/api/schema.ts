@@ -348,8 +348,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Takes a markdown plan whose front matter names the repository (`repo`) and maybe `title`, `branch` (to push to) and
-         *     `base` (to begin from). The run is made in the caller's default namespace.
+         * Takes a markdown plan whose front matter names the repository (`repo`) and maybe `title`, `branch` (to push to),
+         *     `base` (to begin from), `model`, `budgetUSD` and `forge` (GitHub or Gitea).
          */
         post: operations["submit_plan"];
         delete?: never;
@@ -400,18 +400,14 @@ export interface components {
         Accepted: {
             /** @description What happens now, in a sentence. */
             message: string;
+            /** @description The run's name. */
+            name: string;
+            /** @description The namespace that the run is in. */
+            namespace: string;
             /** @description The id for `/sessions/{id}`: the Run's UID. */
             sessionId: string;
             /** @description The page that shows it. */
             url: string;
-        };
-        /** @description Who carries the plan out. */
-        Agent: {
-            /**
-             * @description Script (default): the plan's fenced `sh` blocks, in order.
-             * @default Script
-             */
-            driver?: components["schemas"]["Driver"];
         };
         /** @description One pod's try at the plan. */
         Attempt: {
@@ -428,6 +424,8 @@ export interface components {
             podName: string;
             /** @description When its container started. */
             startedAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
+            /** @description What its models were used for. */
+            usage?: components["schemas"]["Usage"];
         };
         /** @description A key of a ConfigMap of the same namespace. */
         ConfigMapKey: {
@@ -460,12 +458,15 @@ export interface components {
             /** @description Whether it holds more than is listed. */
             truncated: boolean;
         };
-        /**
-         * @description Each fenced `sh` block of the plan is run by bash (else sh) with `-e`, in the repository. One that fails ends the
-         *     attempt.
-         * @constant
-         */
-        Driver: "Script";
+        /** @description What reads the plan. */
+        Driver: "Claude" | "Script";
+        /** @description Where an agent is in its work. */
+        Faber: {
+            /** @description The phase that was named last: frame, architect, build, evaluate or release. */
+            phase?: string;
+            /** @description What it has to do, at most 30. */
+            todos?: components["schemas"]["Todo"][];
+        };
         /** @description One field that is wrong, and why. */
         FieldError: {
             /** @description The field's path in the request body, such as `spec.repository.url`. */
@@ -490,6 +491,25 @@ export interface components {
          * @enum {string}
          */
         FileKind: "file" | "directory" | "symlink";
+        /** @description A place that keeps repositories and talks of them. */
+        Forge: "GitHub" | "Gitea";
+        /** @description A git repository over HTTP, on a forge. */
+        ForgeRepository: {
+            /**
+             * @description The branch to work on, 1 to 100 characters. Unset: the default one. One that is missing is created from the
+             *     default one, and that is said.
+             */
+            branch?: string;
+            /**
+             * @description Where pull requests are opened. Unset: GitHub when the address is github.com's, else nowhere: the branch alone is
+             *     pushed.
+             */
+            forge?: components["schemas"]["Forge"];
+            /** @description A Secret of this namespace with `token`, or with `username` and `password`. Unset: no login. */
+            secretRef?: components["schemas"]["SecretReference"];
+            /** @description Its address, http or https, without a user part. */
+            url: string;
+        };
         /** @description Whose name commits carry. */
         GitIdentity: {
             userEmail: string;
@@ -609,16 +629,36 @@ export interface components {
         RunSpec: {
             /**
              * @description Who carries the plan out.
-             * @default {
-             *       "driver": "Script"
-             *     }
+             * @default {}
              */
-            agent?: components["schemas"]["Agent"];
+            agent?: {
+                /** @description Where the model is, http or https. Unset: the chart's. */
+                baseURL?: string;
+                /**
+                 * @description What the model calls of all attempts may cost by list prices, in US dollars: a decimal number above 0, such as
+                 *     `2.50`. Then the next call is refused and the Run ends. Unset: the chart's.
+                 */
+                budgetUSD?: string;
+                /** @description Unset: the chart's. */
+                driver?: components["schemas"]["Driver"];
+                /**
+                 * Format: int32
+                 * @description How often the model may be asked, 1 to 10000. Unset: the chart's.
+                 */
+                maxTurns?: number;
+                /** @description The model's name, 1 to 100 characters. Unset: the chart's. One without a known price is refused. */
+                model?: string;
+            };
             /**
              * @description The branch that the work is pushed to, 1 to 100 characters. Unset: `fabrica/` and the first 8 characters of the
              *     UID. One that is there already is taken over only when this Run made it.
              */
             branch?: string;
+            /**
+             * @description A Secret of this namespace with any of ANTHROPIC_API_KEY, for the agent's model, and GITHUB_TOKEN or GITEA_TOKEN, for
+             *     pull requests and work items (unset: the repository's own login). Unset: the chart's. The agent sees none of them.
+             */
+            credentialsRef?: components["schemas"]["SecretReference"];
             /**
              * Format: int64
              * @description The running time of all attempts together, 10 s to 7 days (default 3600). Waiting does not count.
@@ -643,7 +683,10 @@ export interface components {
             }[];
             /** @description Whose name commits carry. Unset: Fabrica's. */
             git?: components["schemas"]["GitIdentity"];
-            /** @description The container image. Unset: the chart's. Any image with a shell and git will do. The runtime is copied in. */
+            /**
+             * @description The container image. Unset: the chart's. Any image with a shell, git and what the driver needs will do. The runtime
+             *     is copied in.
+             */
             image?: string;
             /** @description Secrets of type kubernetes.io/dockerconfigjson to pull `image` with. */
             imagePullSecrets?: components["schemas"]["SecretReference"][];
@@ -675,18 +718,18 @@ export interface components {
                 runtimeClassName?: string;
                 tolerations?: components["schemas"]["io.k8s.api.core.v1.Toleration"][];
             };
-            /** @description The repository that is worked on. Its `branch` is the one to begin from; unset: the default one. */
-            repository: {
+            /** @description How the pull request is opened. Unset: without labels, ready for review. */
+            pullRequest?: {
                 /**
-                 * @description The branch to work on, 1 to 100 characters. Unset: the default one. One that is missing is created from the
-                 *     default one, and that is said.
+                 * @description Not yet to be merged (default false).
+                 * @default false
                  */
-                branch?: string;
-                /** @description A Secret of this namespace with `token`, or with `username` and `password`. Unset: no login. */
-                secretRef?: components["schemas"]["SecretReference"];
-                /** @description Its address, http or https, without a user part. */
-                url: string;
+                draft?: boolean;
+                /** @description Labels of the forge, at most 16. */
+                labels?: string[];
             };
+            /** @description The repository that is worked on. Its `branch` is the one to begin from; unset: the default one. */
+            repository: components["schemas"]["ForgeRepository"];
             /** @description CPU and memory of the container. Unset: the chart's. */
             resources?: {
                 /** @description What the Run can use at most. Above limits.memory it is killed. */
@@ -698,13 +741,21 @@ export interface components {
                     [key: string]: unknown;
                 };
             } | null;
-            /** @description The subject of the commit. Unset: `Fabrica Run`. */
+            /**
+             * @description The subject of a commit of ours, and the title of the pull request when the agent gives none. Unset: the plan's
+             *     first heading, at last `Fabrica Run`.
+             */
             title?: string;
             /**
              * Format: int64
              * @description The Run and its pods are deleted so many seconds after the end. Unset: never.
              */
             ttlSecondsAfterFinished?: number;
+            /**
+             * @description An issue of the repository's forge that says what to do, 1 to 50 characters: `12`, `#12` or `owner/name#12`. Its text
+             *     is given to the agent as what a stranger wrote.
+             */
+            workId?: string;
         };
         /** @description What was observed of a Run. Written by the operator alone. */
         RunStatus: {
@@ -719,6 +770,8 @@ export interface components {
              * @default []
              */
             conditions?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Condition"][];
+            /** @description What its agents said of their work. Unset: nothing yet. */
+            faber?: components["schemas"]["Faber"];
             /** @description When it ended. */
             finishedAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
             /** @description The newest of what happened, at most 20, oldest first. */
@@ -740,10 +793,14 @@ export interface components {
             observedGeneration?: number;
             /** @description One word for people and dashboards; decisions are made by `conditions`. */
             phase?: components["schemas"]["RunStatusPhase"];
+            /** @description Where people find the pull request. */
+            pullRequestURL?: string;
             /** @description When it left the queue. */
             startedAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
             /** @description When its pod was first told to stop, because the Run was cancelled or its deadline had passed. */
             stoppingAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
+            /** @description What models were used for, over all attempts. Unset: no model was asked. */
+            usage?: components["schemas"]["Usage"];
         };
         /** @description A Run in one word. */
         RunStatusPhase: "Pending" | "Queued" | "Running" | "Completed" | "Failed" | "Cancelled";
@@ -953,10 +1010,14 @@ export interface components {
              * @description When it ended.
              */
             completedAt?: string;
+            /** @description What models cost so far by list prices, in US dollars; absent while none was asked. */
+            costUsd?: string;
             /** Format: date-time */
             createdAt: string;
             /** @description The Run's UID. */
             id: string;
+            /** @description Where people find the pull request; absent while there is none. */
+            prUrl?: string;
             repoUrl: string;
             status: components["schemas"]["ShortStatus"];
             title?: string;
@@ -966,6 +1027,17 @@ export interface components {
          * @enum {string}
          */
         ShortStatus: "pending" | "queued" | "running" | "completed" | "failed" | "cancelled";
+        /** @description One thing that an agent has to do. */
+        Todo: {
+            status: components["schemas"]["TodoStatus"];
+            /** @description At most 200 characters. */
+            text: string;
+        };
+        /**
+         * @description How far a thing to do is.
+         * @enum {string}
+         */
+        TodoStatus: "Pending" | "InProgress" | "Completed";
         /** @description A namespace in which one may list or create sessions or runs. */
         UsableNamespace: {
             /** @description Whether one may create runs in it. */
@@ -973,6 +1045,19 @@ export interface components {
             /** @description Whether one may create sessions in it. */
             createSessions: boolean;
             name: string;
+        };
+        /** @description Tokens by class, and what they cost. */
+        Usage: {
+            /** Format: int64 */
+            cacheReadTokens: number;
+            /** Format: int64 */
+            cacheWriteTokens: number;
+            /** @description By list prices: a decimal number of US dollars, such as `0.0017`. */
+            estimatedCostUSD: string;
+            /** Format: int64 */
+            inputTokens: number;
+            /** Format: int64 */
+            outputTokens: number;
         };
         /** @description The pod this Toleration is attached to tolerates any taint that matches the triple <key,value,effect> using the matching operator <operator>. */
         "io.k8s.api.core.v1.Toleration": {
@@ -1258,6 +1343,8 @@ export interface operations {
             query?: {
                 /** @description Only runs in this phase. */
                 phase?: "Pending" | "Queued" | "Running" | "Completed" | "Failed" | "Cancelled";
+                /** @description Only runs whose `spec.workId` is exactly this. */
+                workId?: string;
                 /** @description How many at most (1 to 500, default 100). */
                 limit?: number;
                 /** @description The `continue` of the page before. */
@@ -2423,6 +2510,8 @@ export interface operations {
             query?: {
                 /** @description Only runs in this phase. */
                 phase?: "Pending" | "Queued" | "Running" | "Completed" | "Failed" | "Cancelled";
+                /** @description Only runs whose `spec.workId` is exactly this. */
+                workId?: string;
                 /** @description How many at most (1 to 500, default 100). */
                 limit?: number;
                 /** @description The `continue` of the page before. */
@@ -2548,7 +2637,10 @@ export interface operations {
     };
     submit_plan: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The namespace. Absent: your default one. */
+                namespace?: string;
+            };
             header?: {
                 /** @description Asking again with the same key gives the same run */
                 "Idempotency-Key"?: string;
@@ -2572,6 +2664,15 @@ export interface operations {
                     "application/json": components["schemas"]["Accepted"];
                 };
             };
+            /** @description The query, the key or the text is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not logged in */
             401: {
                 headers: {
@@ -2581,8 +2682,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description You may create runs nowhere, or a quota or policy refuses it */
+            /** @description You may not create runs there, or nowhere, or a quota or policy refuses it */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such namespace, or not for you */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -8,14 +8,14 @@ import type { NewRun } from "../api/types";
 import { Button } from "../components/button";
 import { CodeBlock } from "../components/code";
 import { Dialog, DialogBody, DialogFoot } from "../components/dialog";
-import { FieldRow, SelectField, TextField } from "../components/field";
+import { CheckField, FieldRow, SelectField, TextField } from "../components/field";
 import { LazyEditor } from "../components/lazy-editor";
 import { draftsOf } from "../form/draft";
 import { placeErrors } from "../form/errors";
 import { useAuth } from "../layout/auth";
 import { manifest } from "../run/manifest";
 import { firstHeading, hasFrontMatter, readPlanFile } from "../run/plan-file";
-import { ATTEMPT_CHOICES, DEADLINE_CHOICES, EMPTY_DRAFT, PLACES, specOf, validate, type Draft, type DraftErrors, type DraftField } from "../run/validation";
+import { ATTEMPT_CHOICES, DEADLINE_CHOICES, DRIVERS, EMPTY_DRAFT, FORGES, PLACES, specOf, validate, type Draft, type DraftErrors, type DraftField } from "../run/validation";
 import { toYaml } from "../session/manifest";
 
 const drafts = draftsOf("fabrica-new-run", EMPTY_DRAFT);
@@ -56,7 +56,7 @@ export function CreateRunDialog({ namespace, onClose }: { namespace: string | un
     setDraft((old) => ({ ...old, [field]: value }));
     setRefused(({ fields, rest }) => ({ fields: Object.fromEntries(Object.entries(fields).filter(([name]) => name !== field)), rest }));
   };
-  const wire = (field: DraftField) => ({
+  const wire = (field: Exclude<DraftField, "work" | "pullRequestDraft">) => ({
     value: draft[field],
     error: errors[field],
     onChange: (event: { target: { value: string } }) => set(field, event.target.value),
@@ -64,7 +64,7 @@ export function CreateRunDialog({ namespace, onClose }: { namespace: string | un
   });
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
-    if (Object.keys(own).length === 0 && mistakes.length === 0) return create.mutate();
+    if (Object.keys(own).length === 0 && (mistakes.length === 0 || draft.work === "item")) return create.mutate();
     setTouched(new Set(Object.keys(own) as DraftField[]));
     requestAnimationFrame(() => form.current?.querySelector<HTMLElement>("[aria-invalid=true], [data-invalid=true] .cm-content")?.focus());
   };
@@ -114,20 +114,50 @@ export function CreateRunDialog({ namespace, onClose }: { namespace: string | un
               <TextField label="Repository" placeholder="https://git.example.com/team/project" inputMode="url" {...wire("url")} />
               <TextField label="Begin from" placeholder="the default branch" {...wire("base")} />
             </FieldRow>
-            <PlanField value={draft.plan} error={errors.plan} mistakes={mistakes} onChange={write} onFile={(file) => void read(file)} onUse={() => void unpack(draft.plan)} />
             <FieldRow>
-              <TextField label="Title" placeholder={firstHeading(draft.plan) ?? "the plan's first heading"} hint="The subject of the commit" {...wire("title")} />
+              <SelectField label="Work" value={draft.work} onChange={(event) => set("work", event.target.value === "item" ? "item" : "plan")}>
+                <option value="plan">A plan</option>
+                <option value="item">A work item of the forge</option>
+              </SelectField>
+              <SelectField label="Forge" hint="Where the pull request is opened" value={draft.forge} error={errors.forge} onChange={(event) => set("forge", event.target.value)}>
+                <option value="">told by the address</option>
+                {FORGES.map((forge) => (
+                  <option key={forge}>{forge}</option>
+                ))}
+              </SelectField>
+            </FieldRow>
+            {draft.work === "item" ? (
+              <TextField label="Work item" placeholder="12, #12 or owner/name#12" hint="An issue that says what to do" {...wire("workId")} />
+            ) : (
+              <PlanField value={draft.plan} error={errors.plan} mistakes={mistakes} onChange={write} onFile={(file) => void read(file)} onUse={() => void unpack(draft.plan)} />
+            )}
+            <FieldRow>
+              <TextField label="Title" placeholder={draft.work === "item" ? "the agent's own" : (firstHeading(draft.plan) ?? "the plan's first heading")} hint="The subject of the commit" {...wire("title")} />
               <SelectField label="Namespace" value={draft.namespace} error={errors.namespace} onChange={(event) => set("namespace", event.target.value)}>
                 {allowed.map((name) => (
                   <option key={name}>{name}</option>
                 ))}
               </SelectField>
             </FieldRow>
+            <FieldRow>
+              <SelectField label="Agent" value={draft.driver} error={errors.driver} onChange={(event) => set("driver", event.target.value)}>
+                <option value="">the cluster's default</option>
+                {DRIVERS.map((driver) => (
+                  <option key={driver}>{driver}</option>
+                ))}
+              </SelectField>
+              {draft.driver !== "Script" && <TextField label="Budget in USD" placeholder="the cluster's default" inputMode="decimal" {...wire("budget")} />}
+            </FieldRow>
             <details className="group">
               <summary className="flex h-8 w-fit cursor-pointer items-center gap-1 rounded text-sm font-medium text-soft hover:text-ink">
                 <ChevronDown className="size-4 -rotate-90 transition-transform group-open:rotate-0" aria-hidden /> More
               </summary>
               <div className="mt-2 grid gap-4">
+                <FieldRow>
+                  <TextField label="Labels of the pull request" placeholder="none" hint="Between commas" {...wire("labels")} />
+                  <CheckField label="Open as a draft" hint="The pull request is not yet to be merged" checked={draft.pullRequestDraft} onChange={(checked) => set("pullRequestDraft", checked)} />
+                </FieldRow>
+                {draft.driver !== "Script" && <TextField label="Model" placeholder="the cluster's default" code {...wire("model")} />}
                 <FieldRow>
                   <TextField label="Push to" placeholder="fabrica/…" hint="A branch that is not there yet" {...wire("branch")} />
                   <TextField label="Repository Secret" placeholder="none" hint="Holds token, or username and password" {...wire("secret")} />
@@ -200,7 +230,7 @@ function PlanField({ value, error, mistakes, onChange, onFile, onUse }: PlanProp
     <section aria-label="Plan" onDragOver={(event) => event.preventDefault()} onDropCapture={(event) => event.dataTransfer.files.length > 0 && drop(event)}>
       <div className="mb-1 flex flex-wrap items-center gap-x-2">
         <h3 className="text-sm font-medium">Plan</h3>
-        <p className="min-w-0 flex-1 text-xs text-faint">Markdown; its fenced sh blocks are run in order. Drop an .md file here.</p>
+        <p className="min-w-0 flex-1 text-xs text-faint">Markdown: what the agent does, or the sh blocks of a script. Drop an .md file here.</p>
         <Button look="quiet" onClick={() => input.current?.click()}>
           <FileUp className="size-4" aria-hidden /> Open file
         </Button>

@@ -118,6 +118,7 @@ function RetryDialog({ run, onClose }: { run: Run; onClose: () => void }) {
             The plan is the key {run.spec.planRef.key} of the ConfigMap {run.spec.planRef.name}, as it is now. Write one here to use that instead.
           </p>
         )}
+        {run.spec.workId !== undefined && same && <p className="mb-2 text-sm text-soft">The work item {run.spec.workId} says what to do. Write a plan here to use that instead.</p>}
         <LazyEditor label="Plan" value={plan} onChange={setPlan} invalid={mistake !== undefined} className="h-[45dvh]" />
         {(mistake !== undefined || retry.error !== null) && (
           <p role="alert" className="mt-2 text-sm break-words text-bad">
@@ -128,7 +129,7 @@ function RetryDialog({ run, onClose }: { run: Run; onClose: () => void }) {
       <DialogFoot>
         <Button onClick={onClose}>Cancel</Button>
         <Button look="primary" disabled={retry.isPending || mistake !== undefined} onClick={() => retry.mutate()}>
-          {retry.isPending ? "Starting…" : same ? "Retry the same plan" : "Retry with this plan"}
+          {retry.isPending ? "Starting…" : same ? run.spec.workId === undefined ? "Retry the same plan" : "Retry the work item" : "Retry with this plan"}
         </Button>
       </DialogFoot>
     </Dialog>

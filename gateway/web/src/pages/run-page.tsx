@@ -6,11 +6,14 @@ import type { Message, Run } from "../api/types";
 import { Button, buttonLook, IconButton } from "../components/button";
 import { LazyEditor } from "../components/lazy-editor";
 import { Menu } from "../components/menu";
+import { Panel } from "../components/panel";
 import { RunBadge } from "../components/state-badge";
 import { Duration, Time } from "../components/time";
+import { dollars, pullRequestOf } from "../run/cost";
 import { branchOf, hasEnded, headline, stateOf, titleOf, verdict } from "../run/state";
 import { RunActions, type RunAction } from "./run-actions";
 import { Facts, RunMenuItems } from "./run-row";
+import { Cost, Work } from "./run-work";
 
 export default function RunPage() {
   const { namespace = "", name = "" } = useParams();
@@ -78,6 +81,8 @@ function Report({ run }: { run: Run }) {
         </div>
         <div className="grid min-w-0 content-start gap-5">
           <Result run={run} />
+          <Work run={run} />
+          <Cost run={run} />
           <Attempts run={run} />
         </div>
       </div>
@@ -97,18 +102,6 @@ function Headline({ run }: { run: Run }) {
         <p className={`break-words ${bad ? "text-bad" : ""}`}>{headline(run)}</p>
         {reason !== undefined && hasEnded(run) && <p className="text-xs text-soft">Reason: {reason}</p>}
       </div>
-    </section>
-  );
-}
-
-function Panel({ title, aside, children }: { title: string; aside?: ReactNode; children: ReactNode }) {
-  return (
-    <section aria-label={title} className="min-w-0 rounded-xl border border-line bg-surface">
-      <div className="flex items-baseline gap-2 px-4 pt-3 pb-2">
-        <h2 className="text-sm font-semibold">{title}</h2>
-        {aside !== undefined && <span className="text-xs text-faint">{aside}</span>}
-      </div>
-      {children}
     </section>
   );
 }
@@ -154,7 +147,16 @@ function Timeline({ run }: { run: Run }) {
 }
 
 function Plan({ run }: { run: Run }) {
-  const { plan, planRef } = run.spec;
+  const { plan, planRef, workId } = run.spec;
+  if (workId !== undefined) {
+    return (
+      <Panel title="Work item">
+        <p className="px-4 pb-4 text-soft">
+          The issue <code className="font-mono text-xs">{workId}</code> of the repository’s forge says what to do.
+        </p>
+      </Panel>
+    );
+  }
   return (
     <Panel title="Plan">
       <div className="px-4 pb-4">
@@ -173,11 +175,13 @@ function Plan({ run }: { run: Run }) {
 function Result({ run }: { run: Run }) {
   const { commit } = run.status ?? {};
   const { repository } = run.spec;
+  const pullRequest = pullRequestOf(run);
   const facts: [string, ReactNode][] = [
     ["Repository", repository.url],
     ["Begins from", repository.branch ?? "the default branch"],
     ["Branch", branchOf(run) ?? "not known yet"],
     ["Commit", commit ?? (hasEnded(run) ? "none was pushed" : "not pushed yet")],
+    ...(pullRequest === undefined ? [] : [["Pull request", <PullRequest key="link" url={pullRequest} />] satisfies [string, ReactNode]]),
   ];
   return (
     <Panel title="Result">
@@ -193,6 +197,14 @@ function Result({ run }: { run: Run }) {
   );
 }
 
+function PullRequest({ url }: { url: string }) {
+  return (
+    <a href={url} target="_blank" rel="noreferrer" className="text-accent-text underline underline-offset-2">
+      {url.replace(/^https?:\/\//, "")}
+    </a>
+  );
+}
+
 function Attempts({ run }: { run: Run }) {
   const attempts = run.status?.attempts ?? [];
   return (
@@ -201,11 +213,12 @@ function Attempts({ run }: { run: Run }) {
         <p className="px-4 pb-4 text-soft">None yet.</p>
       ) : (
         <ol className="divide-y divide-line pb-1">
-          {attempts.map(({ number, podName, startedAt, finishedAt, cause }) => (
+          {attempts.map(({ number, podName, startedAt, finishedAt, cause, usage }) => (
             <li key={number} className="grid gap-0.5 px-4 py-2 text-sm">
               <span className="flex items-baseline gap-2">
                 <span className="font-medium">Attempt {number}</span>
                 <span className="min-w-0 flex-1 truncate text-soft">{cause ?? (finishedAt === undefined ? "going on" : "ended")}</span>
+                {usage !== undefined && <span className="numbers text-xs text-faint">{dollars(usage.estimatedCostUSD)}</span>}
                 {startedAt !== undefined && (
                   <span className="text-xs text-faint">
                     <Duration from={startedAt} to={finishedAt} />

@@ -1,4 +1,4 @@
-import { Ban, Copy, Ellipsis, FileCode, GitBranch, RotateCcw, Trash2, User } from "lucide-react";
+import { Ban, Copy, Ellipsis, FileCode, GitBranch, GitPullRequest, RotateCcw, Trash2, User } from "lucide-react";
 import { memo, type ReactNode } from "react";
 import { Link } from "react-router";
 import type { Run } from "../api/types";
@@ -8,6 +8,7 @@ import { Menu, MenuItem, MenuLine } from "../components/menu";
 import { RunBadge } from "../components/state-badge";
 import { Duration, Time } from "../components/time";
 import { useTell } from "../components/toast";
+import { dollars, pullRequestOf } from "../run/cost";
 import { kubectlCommand } from "../run/manifest";
 import { branchOf, hasEnded, headline, stateOf, titleOf } from "../run/state";
 import type { RunAction } from "./run-actions";
@@ -58,7 +59,8 @@ export const RunRow = memo(function RunRow({ run, withNamespace, onAct }: RowPro
 /** Where it works, whose it is and how long it took. */
 export function Facts({ run, children }: { run: Run; children?: ReactNode }) {
   const branch = branchOf(run);
-  const { startedAt, finishedAt } = run.status ?? {};
+  const { startedAt, finishedAt, usage } = run.status ?? {};
+  const pullRequest = pullRequestOf(run);
   return (
     <p className="mt-0.5 flex min-w-0 flex-wrap items-center gap-x-3 gap-y-0.5 text-xs text-faint">
       <span className="flex min-w-0 items-center gap-1">
@@ -73,6 +75,12 @@ export function Facts({ run, children }: { run: Run; children?: ReactNode }) {
           <User className="size-3 shrink-0" aria-hidden />
           <span className="truncate">{run.spec.owner.split(":").at(-1)}</span>
         </span>
+      )}
+      {usage !== undefined && <span className="numbers">{dollars(usage.estimatedCostUSD)}</span>}
+      {pullRequest !== undefined && (
+        <a href={pullRequest} target="_blank" rel="noreferrer" className="relative z-1 inline-flex items-center gap-1 text-accent-text underline-offset-2 hover:underline pointer-coarse:py-3">
+          <GitPullRequest className="size-3 shrink-0" aria-hidden /> Pull request
+        </a>
       )}
       {startedAt !== undefined && (
         <span>

@@ -1,13 +1,13 @@
 // A plan as people write it down: markdown with front matter, as `POST /run` takes it.
 
-import { TITLE_CHARACTERS, type Draft } from "./validation";
+import { FORGES, TITLE_CHARACTERS, type Draft } from "./validation";
 
 /** The fields of the front matter, and where the form has them. */
-const FIELDS = { repo: "url", title: "title", branch: "branch", base: "base" } as const;
+const FIELDS = { repo: "url", title: "title", branch: "branch", base: "base", model: "model", budgetUSD: "budget", forge: "forge" } as const;
 
 export interface PlanFile {
   /** What the front matter says, by the form's fields. */
-  fields: Partial<Pick<Draft, "url" | "title" | "branch" | "base">>;
+  fields: Partial<Pick<Draft, (typeof FIELDS)[keyof typeof FIELDS]>>;
   plan: string;
   /** What is wrong with the front matter, each with its line and field. */
   mistakes: string[];
@@ -44,7 +44,11 @@ export async function readPlanFile(text: string): Promise<PlanFile> {
     const where = `line ${lineAt(key.range[0])}, ${name}`;
     if (!(name in FIELDS)) mistakes.push(`${where}: this field does not exist; there are ${Object.keys(FIELDS).join(", ")}`);
     else if (!isScalar(value) || value.value === null) mistakes.push(`${where}: must be one value`);
-    else fields[FIELDS[name as keyof typeof FIELDS]] = value.source;
+    else if (name === "forge") {
+      const forge = FORGES.find((each) => each.toLowerCase() === value.source.toLowerCase());
+      if (forge === undefined) mistakes.push(`${where}: must be ${FORGES.join(" or ")}`);
+      else fields.forge = forge;
+    } else fields[FIELDS[name as keyof typeof FIELDS]] = value.source;
   }
   if (fields.url === undefined && mistakes.length === 0) mistakes.push("line 1, repo: must be set: the URL of the repository");
   return { fields, plan: plan.trimStart(), mistakes };

@@ -13,6 +13,12 @@ const RULED: [string, Draft, DraftField][] = [
   ["a branch with a forbidden character", draft({ branch: "a~b" }), "branch"],
   ["a branch with a hidden part", draft({ branch: "a/.b" }), "branch"],
   ["a title of two lines", draft({ title: "a\nb" }), "title"],
+  ["a work item without a number", draft({ work: "item", workId: "shop" }), "workId"],
+  ["a work item with a path and no #", draft({ work: "item", workId: "a/b12" }), "workId"],
+  ["a work item for a script", draft({ work: "item", workId: "#12", driver: "Script" }), "workId"],
+  ["a model that begins with a dash", draft({ model: "-m" }), "model"],
+  ["a budget of nothing", draft({ budget: "0.00" }), "budget"],
+  ["a budget in words", draft({ budget: "two" }), "budget"],
   ["a dotted name", draft({ name: "a.b" }), "name"],
 ];
 
@@ -41,6 +47,20 @@ describe("validate", () => {
       deadlineSeconds: 900,
       maxAttempts: 1,
       plan: "# Plan",
+    });
+  });
+
+  it("asks no model for a script, and no plan for a work item", () => {
+    const script = draft({ driver: "Script", model: "-", budget: "0" });
+    expect(validate(script)).toEqual({});
+    expect(specOf(script).agent).toEqual({ driver: "Script" });
+    const item = draft({ work: "item", workId: "a/b#12", plan: "", model: "m", budget: "2.50", forge: "Gitea", labels: "a, b,,a", pullRequestDraft: true });
+    expect(validate(item)).toEqual({});
+    expect(specOf(item, "Heading")).toEqual({
+      repository: { url: "https://git.example.com/a/b", forge: "Gitea" },
+      agent: { model: "m", budgetUSD: "2.50" },
+      pullRequest: { labels: ["a", "b"], draft: true },
+      workId: "a/b#12",
     });
   });
 
@@ -81,10 +101,16 @@ describe("a plan's file", () => {
     expect(await readPlanFile(text)).toEqual({ fields: { url: "https://git.example.com/a", title: "Fix: rounding", base: "2026" }, plan: "# Plan\n", mistakes: [] });
   });
 
+  it("knows model, budget and a forge in any case", async () => {
+    const { fields } = await readPlanFile("---\nrepo: x\nmodel: m\nbudgetUSD: 2.50\nforge: gitea\n---\nx");
+    expect(fields).toEqual({ url: "x", model: "m", budget: "2.50", forge: "Gitea" });
+  });
+
   it.each([
     ["---\nrepo: x\n# Plan", "line 1: the front matter does not end"],
     ["---\n---\nx", "line 1, repo: must be set"],
     ["---\nrepo: x\ncolour: red\n---\nx", "line 3, colour: this field does not exist"],
+    ["---\nrepo: x\nforge: gitlab\n---\nx", "line 3, forge: must be GitHub or Gitea"],
     ["---\nrepo: x\ntitle: [a]\n---\nx", "line 3, title: must be one value"],
     ["---\nrepo: x\ntitle:\n---\nx", "line 3, title: must be one value"],
     ["---\nrepo: x\nrepo: y\n---\nx", "line 3: "],
