@@ -111,7 +111,7 @@ test("delete says what is lost, and YAML is at hand", async ({ page }) => {
   await expect(dialog).toContainText("not pushed yet");
   await dialog.getByRole("button", { name: "Delete run" }).click();
   await expect(page).toHaveURL(/\/runs$/);
-  await expect(page.getByText(name)).toBeHidden({ timeout: 60_000 });
+  await expect(page.getByText(`demo/${name}`, { exact: true })).toBeHidden({ timeout: 60_000 });
 });
 
 test("the editor lets the keyboard out", async ({ page }) => {
