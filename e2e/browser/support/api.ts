@@ -69,7 +69,7 @@ export async function untilRunEnds(name: string): Promise<void> {
   }
 }
 
-async function removeRun(name: string): Promise<void> {
+export async function removeRun(name: string): Promise<void> {
   await call("DELETE", `/namespaces/${await namespace()}/runs/${name}`).catch(() => undefined);
 }
 

@@ -4,10 +4,11 @@
 mod answer;
 pub mod scenario;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -24,6 +25,9 @@ use self::scenario::{Place, Step};
 /// A question holds a whole conversation, and so more than a web form does.
 const QUESTION_BYTES: usize = 32 * 1024 * 1024;
 
+/// Questions that are remembered, the newest: more than any test asks, and little memory where it serves for days.
+const REMEMBERED: usize = 256;
+
 /// The service, until dropped.
 #[derive(Debug)]
 pub struct ModelApi {
@@ -35,6 +39,7 @@ pub struct ModelApi {
 /// What was asked.
 #[derive(Debug, Clone)]
 pub struct Asked {
+    pub at: Instant,
     pub key: String,
     pub question: Value,
 }
@@ -43,7 +48,9 @@ pub struct Asked {
 struct Shared {
     /// The one that is accepted; unset: any.
     key: Option<String>,
-    asked: Mutex<Vec<Asked>>,
+    asked: Mutex<VecDeque<Asked>>,
+    /// How often it was asked in all.
+    questions: AtomicUsize,
     /// How often each step has happened, by conversation.
     happened: Mutex<HashMap<String, HashMap<usize, u32>>>,
 }
@@ -70,9 +77,9 @@ impl ModelApi {
         format!("http://{}", self.address)
     }
 
-    /// Everything that was asked until now.
+    /// What was asked until now, oldest first.
     pub fn asked(&self) -> Vec<Asked> {
-        lock(&self.shared.asked).clone()
+        lock(&self.shared.asked).iter().cloned().collect()
     }
 
     /// Serves until the process ends.
@@ -108,11 +115,14 @@ async fn messages(
         headers.get("x-api-key").map(|key| String::from_utf8_lossy(key.as_bytes()).into_owned());
     let key = key.unwrap_or_default();
     let is_accepted = shared.key.as_ref().is_none_or(|accepted| *accepted == key);
-    let number = {
+    {
         let mut asked = lock(&shared.asked);
-        asked.push(Asked { key, question: question.clone() });
-        asked.len()
-    };
+        if asked.len() == REMEMBERED {
+            asked.pop_front();
+        }
+        asked.push_back(Asked { at: Instant::now(), key, question: question.clone() });
+    }
+    let number = shared.questions.fetch_add(1, Ordering::Relaxed);
     if !is_accepted {
         return error(401, "invalid x-api-key", None);
     }
