@@ -4,7 +4,7 @@
 part_scripts() {
   local -a scripts
   command -v shellcheck >/dev/null || fail "shellcheck is not installed"
-  mapfile -t scripts < <(grep -rlE '^(#!/usr/bin/env bash|# shellcheck shell=bash)' .ci e2e/cluster --exclude-dir=node)
+  mapfile -t scripts < <(grep -rlE '^(#!/usr/bin/env bash|# shellcheck shell=bash)' .ci e2e/cluster e2e/bench images --exclude-dir=node)
   shellcheck --external-sources "${scripts[@]}"
 }
 

@@ -261,6 +261,13 @@ mod tests {
         assert_eq!((document.get("forge"), document.get("budgetUSD")), (Some(forge), Some("2.50")));
     }
 
+    #[test]
+    fn the_example_can_be_read() {
+        let text = include_str!("../../../../crds/examples/plan.md");
+        let document = Document::read(text).unwrap();
+        assert_eq!(document.title(), "Add one and two");
+    }
+
     #[rstest]
     #[case("# Plan", "repo", "line 1: begin the file")]
     #[case("---\nrepo: x\n# Plan", "repo", "line 1: begin the file")]
