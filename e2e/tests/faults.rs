@@ -60,7 +60,7 @@ async fn a_run_ends_right_though_the_operator_is_killed_in_its_middle() {
     with_namespace(|namespace| async move {
         let server = GitServer::start().await?;
         server.repository("killed", &[("README.md", "hello")]).await?;
-        // Each block is something to be told of, so that every kill finds the journal at another place.
+        // Long enough for three operators; one may be killed before it leads.
         let block = "```sh\nsleep 1; echo step >> steps\n```\n";
         let spec = json!({"plan": block.repeat(8), "agent": {"driver": "Script"},
             "repository": {"url": server.url("killed")}});

@@ -162,19 +162,19 @@ async fn a_refused_push_is_final_and_told_in_the_servers_words() {
 async fn a_strangers_branch_is_left_alone() {
     with_namespace(|namespace| async move {
         let server = served("theirs").await?;
-        server.ask("theirs", &["branch", "work", "main"]).await?;
+        let identity = ["-c", "user.name=Stranger", "-c", "user.email=stranger@fabrica.test"];
+        let commit = ["commit-tree", "main^{tree}", "-p", "main", "-m", "theirs"];
+        let theirs = server.ask("theirs", &[&identity[..], &commit].concat()).await?;
+        let theirs = theirs.context("a stranger's commit")?;
+        server.ask("theirs", &["update-ref", "refs/heads/work", &theirs]).await?;
         let before = server.head("theirs", "work").await?;
         let mut spec = spec(&server, "theirs", CHANGE);
         spec["branch"] = json!("work");
         namespace.run("theirs", spec).await?;
         let run = namespace.await_end("theirs").await?;
-        // A branch without a commit of its own holds nothing that could be lost.
         let (_, reason, message) = succeeded(&run);
-        ensure!(reason == "BranchExists" || reason == "Succeeded", "{:?}", run.status);
-        if reason == "BranchExists" {
-            ensure!(message.contains("work"), "{message}");
-            ensure!(server.head("theirs", "work").await? == before);
-        }
+        ensure!(reason == "BranchExists" && message.contains("work"), "{:?}", run.status);
+        ensure!(before.is_some() && server.head("theirs", "work").await? == before);
         Ok(())
     })
     .await;
