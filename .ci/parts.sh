@@ -4,7 +4,7 @@
 part_scripts() {
   local -a scripts
   command -v shellcheck >/dev/null || fail "shellcheck is not installed"
-  mapfile -t scripts < <(grep -rlE '^(#!/usr/bin/env bash|# shellcheck shell=bash)' .ci e2e/cluster images --exclude-dir=node)
+  mapfile -t scripts < <(grep -rlE '^(#!/usr/bin/env bash|# shellcheck shell=bash)' .ci e2e/cluster e2e/bench images --exclude-dir=node)
   shellcheck --external-sources "${scripts[@]}"
 }
 
@@ -19,7 +19,13 @@ part_lints() { cargo clippy --workspace --all-targets --locked -- --deny warning
 
 # Every build is one of the whole workspace: cargo unites the features of the packages it is told to build, and another
 # choice of packages would build their dependencies again.
-part_unit() { cargo test --workspace --locked --no-fail-fast; }
+# A real forge and a real agent belong to the runtime's tests.
+part_unit() {
+  build_tool gitea
+  fetch_agent
+  FABRICA_TEST_GITEA=$(tool_path gitea) FABRICA_TEST_AGENT_CLI=$(agent_command) \
+    cargo test --workspace --locked --no-fail-fast
+}
 
 # What is generated from the types and committed: manifests, reference, OpenAPI, the page's types.
 part_generated() {
@@ -41,7 +47,9 @@ part_licences() {
   "$(tool_path cargo-deny)" --offline --log-level error check --hide-inclusion-graph bans licenses sources
 }
 
-part_modules() { "$CI_FOLDER/circles" src crds/src gateway/protocol/src gateway/store/src images/runtime/src gateway/src; }
+part_modules() {
+  "$CI_FOLDER/circles" src crds/src gateway/protocol/src gateway/store/src images/runtime/src gateway/src gateway/cli/src e2e/model-api/src
+}
 
 check_all() {
   run_part scripts part_scripts

@@ -4,9 +4,7 @@ use std::collections::HashMap;
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
-use std::time::Duration;
-
-use tokio::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The delay after a first failure; it doubles with each one after it.
 const BASE: Duration = Duration::from_secs(1);
@@ -35,24 +33,29 @@ impl Retry {
         attempt: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
         let outcome = attempt.await;
-        let mut entries = self.lock();
-        if outcome.is_ok() {
-            entries.remove(uid);
-            return outcome;
+        match outcome {
+            Ok(_) => self.forget(uid),
+            Err(_) => self.failed(uid, Instant::now()),
         }
-        let now = Instant::now();
+        outcome
+    }
+
+    fn failed(&self, uid: &str, now: Instant) {
+        let mut entries = self.lock();
         let entry = entries.entry(uid.to_owned()).or_insert(Entry { failures: 0, until: now });
         // A watch event may call early; such a call must not drive the delay up.
         if now >= entry.until {
             entry.failures = entry.failures.saturating_add(1);
             entry.until = now + delay(uid, entry.failures);
         }
-        outcome
     }
 
     /// How long to wait before the next attempt.
     pub fn remaining(&self, uid: &str) -> Duration {
-        let now = Instant::now();
+        self.remaining_at(uid, Instant::now())
+    }
+
+    fn remaining_at(&self, uid: &str, now: Instant) -> Duration {
         self.lock().get(uid).map_or(BASE, |entry| entry.until.saturating_duration_since(now))
     }
 
@@ -93,20 +96,23 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::HashSet;
 
-    async fn fail(retry: &Retry) {
-        let _ = retry.attempt("one", async { Err::<(), ()>(()) }).await;
-    }
-
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn the_delay_doubles_only_when_it_was_waited_for() {
         let retry = Retry::default();
-        fail(&retry).await;
-        assert_eq!(retry.remaining("one"), delay("one", 1));
-        fail(&retry).await;
-        assert_eq!(retry.remaining("one"), delay("one", 1), "an early call counts for nothing");
-        tokio::time::advance(delay("one", 1)).await;
-        fail(&retry).await;
-        assert_eq!(retry.remaining("one"), delay("one", 2));
+        let begun = Instant::now();
+        retry.failed("one", begun);
+        assert_eq!(retry.remaining_at("one", begun), delay("one", 1));
+        retry.failed("one", begun);
+        assert_eq!(
+            retry.remaining_at("one", begun),
+            delay("one", 1),
+            "an early call counts for nothing"
+        );
+        let later = begun + delay("one", 1);
+        retry.failed("one", later);
+        assert_eq!(retry.remaining_at("one", later), delay("one", 2));
+        let _ = retry.attempt("one", async { Err::<(), ()>(()) }).await;
+        assert_eq!(retry.waiting(), 1);
         let _ = retry.attempt("one", async { Ok::<(), ()>(()) }).await;
         assert_eq!(retry.waiting(), 0);
     }

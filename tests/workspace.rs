@@ -8,13 +8,16 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each of our crates, and which of ours it may use. Nobody may use the end-to-end tests.
-const MAY_USE: [(&str, &[&str]); 7] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("fabrica-crds", &[]),
     ("fabrica-protocol", &[]),
     ("fabrica-store", &["fabrica-protocol"]),
     ("fabrica-operator", &["fabrica-crds", "fabrica-protocol", "fabrica-store"]),
     ("fabrica-gateway", &["fabrica-crds", "fabrica-protocol", "fabrica-store"]),
-    ("fabrica-runtime", &["fabrica-protocol"]),
+    ("fabrica-cli", &["fabrica-crds"]),
+    // Its tests ask the scripted model.
+    ("fabrica-runtime", &["fabrica-protocol", "fabrica-model-api"]),
+    ("fabrica-model-api", &[]),
     (
         "fabrica-e2e",
         &[
@@ -24,6 +27,8 @@ const MAY_USE: [(&str, &[&str]); 7] = [
             "fabrica-operator",
             "fabrica-gateway",
             "fabrica-runtime",
+            "fabrica-cli",
+            "fabrica-model-api",
         ],
     ),
 ];

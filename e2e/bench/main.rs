@@ -7,6 +7,7 @@ mod cuts;
 mod link;
 mod memory;
 mod node;
+mod runs;
 mod start;
 mod stats;
 mod table;
@@ -21,7 +22,7 @@ use fabrica_e2e::cluster::with_namespace;
 use crate::table::Table;
 
 /// The parts, in the order in which they run.
-const PARTS: [&str; 4] = ["start", "terminal", "cuts", "memory"];
+const PARTS: [&str; 5] = ["start", "terminal", "cuts", "runs", "memory"];
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
@@ -41,6 +42,7 @@ async fn main() -> Result<ExitCode> {
                 "start" => start::measure(&namespace, &table).await,
                 "terminal" => terminal::measure(&namespace, &table).await,
                 "cuts" => cuts::measure(&namespace, &table).await,
+                "runs" => runs::measure(&namespace, &table).await,
                 _ => Box::pin(memory::measure(&namespace, &table)).await,
             }
         })

@@ -66,7 +66,11 @@ fn bare(pod: &Pod) -> Result<Value> {
     Ok(json!({"metadata": {"annotations": pod.metadata.annotations}, "spec": spec}))
 }
 
-async fn start_pod(namespace: &Namespace, model: &Value, round: usize) -> Result<Duration> {
+pub(crate) async fn start_pod(
+    namespace: &Namespace,
+    model: &Value,
+    round: usize,
+) -> Result<Duration> {
     let name = format!("bare-{round}");
     let mut manifest = model.clone();
     manifest["metadata"]["name"] = json!(name);

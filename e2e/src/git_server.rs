@@ -73,6 +73,7 @@ impl GitServer {
         let bare = self.folder.path().join(format!("{name}.git"));
         git(self.folder.path(), &["init", "-q", "--bare", "-b", "main", &bare.to_string_lossy()])
             .await?;
+        git(&bare, &["config", "http.receivepack", "true"]).await?;
         if files.is_empty() {
             return Ok(());
         }
@@ -89,6 +90,31 @@ impl GitServer {
         let identity = ["-c", "user.name=Test", "-c", "user.email=test@fabrica.test"];
         git(work.path(), &[&identity[..], &["commit", "-q", "-m", "first"]].concat()).await?;
         git(work.path(), &["push", "-q", &bare.to_string_lossy(), "main"]).await
+    }
+
+    /// What git says of a repository on the server's side, or nothing when it refuses.
+    pub async fn ask(&self, repository: &str, arguments: &[&str]) -> Result<Option<String>> {
+        let bare = self.folder.path().join(format!("{repository}.git"));
+        let output = Command::new("git").current_dir(bare).args(arguments).output().await?;
+        let said = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        Ok(output.status.success().then_some(said))
+    }
+
+    /// The commit that a branch is at.
+    pub async fn head(&self, repository: &str, branch: &str) -> Result<Option<String>> {
+        self.ask(repository, &["rev-parse", "-q", "--verify", &format!("refs/heads/{branch}")])
+            .await
+    }
+
+    /// Refuses every push from now on, in these words.
+    pub async fn protect(&self, repository: &str, words: &str) -> Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        let hooks = self.folder.path().join(format!("{repository}.git/hooks"));
+        let hook = hooks.join("pre-receive");
+        tokio::fs::create_dir_all(&hooks).await?;
+        tokio::fs::write(&hook, format!("#!/bin/sh\necho '{words}' >&2\nexit 1\n")).await?;
+        tokio::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).await?;
+        Ok(())
     }
 }
 

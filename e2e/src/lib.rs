@@ -1,13 +1,16 @@
 //! What the tests against a real cluster share: a cluster to talk to, a namespace of one's own, waiting for
-//! conditions with a deadline, the gateway as a tool sees it, a terminal client, a git server.
+//! conditions with a deadline, the gateway as a tool sees it, a terminal client, a git server,
+//! a forge.
 //!
 //! Everything here talks to real parts. `eval "$(make -s env)"` says where they are.
 #![expect(clippy::expect_used, reason = "a test harness fails by panicking")]
 
 pub mod cluster;
+pub mod forge;
 pub mod gateway;
 pub mod git_server;
 pub mod helm;
+pub mod run;
 pub mod session;
 pub mod terminal;
 

@@ -21,6 +21,9 @@ pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 /// What a client acknowledges at most at once, as the page does.
 const ACK_STEP: u64 = 32 * 1024;
 
+/// A runtime is heard of every 20 s at least, by its pings.
+const SILENCE: tokio::time::Duration = tokio::time::Duration::from_secs(25);
+
 /// One terminal of one Session.
 #[derive(Debug)]
 pub struct Terminal {
@@ -172,12 +175,13 @@ impl Terminal {
         String::from_utf8_lossy(&self.shown).into_owned()
     }
 
-    /// Takes one frame; comes back when the connection is lost.
+    /// Takes one frame; comes back when the connection is lost. A gateway that is killed with its network says nothing
+    /// more, so silence is a loss too, as it is for a page.
     pub async fn read_some(&mut self) -> Result<()> {
         let Some(socket) = self.socket.as_mut() else { return self.resume().await };
-        match next_frame(socket).await {
-            Ok(frame) => self.take(frame).await,
-            Err(_) => self.resume().await,
+        match tokio::time::timeout(SILENCE, next_frame(socket)).await {
+            Ok(Ok(frame)) => self.take(frame).await,
+            Ok(Err(_)) | Err(_) => self.resume().await,
         }
     }
 

@@ -4,7 +4,10 @@
 use std::sync::LazyLock;
 
 use anyhow::{Result, ensure};
+use fabrica_crds::run::Phase;
 use fabrica_e2e::cluster::{Cluster, SYSTEM_NAMESPACE, eventually, wait_for, with_namespace};
+use fabrica_e2e::git_server::GitServer;
+use fabrica_e2e::run::{causes, phase_of};
 use fabrica_e2e::terminal::Terminal;
 use fabrica_e2e::{Gateway, Namespace};
 use k8s_openapi::api::apps::v1::Deployment;
@@ -46,6 +49,35 @@ async fn the_operator_may_be_killed_at_every_step_of_a_create() {
         }
         let pods = namespace.api::<Pod>().list(&ListParams::default()).await?.items;
         ensure!(pods.len() == 6, "{} pods for 6 Sessions", pods.len());
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_run_ends_right_though_the_operator_is_killed_in_its_middle() {
+    let _alone = ALONE.lock().await;
+    with_namespace(|namespace| async move {
+        let server = GitServer::start().await?;
+        server.repository("killed", &[("README.md", "hello")]).await?;
+        // Long enough for three operators; one may be killed before it leads.
+        let block = "```sh\nsleep 1; echo step >> steps\n```\n";
+        let spec = json!({"plan": block.repeat(8), "agent": {"driver": "Script"},
+            "repository": {"url": server.url("killed")}});
+        namespace.run("killed", spec).await?;
+        for _ in 0..3 {
+            namespace.await_phase("killed", Phase::Running).await?;
+            for pod in namespace.cluster.component_pods("operator").await? {
+                let pods = namespace.cluster.api::<Pod>(SYSTEM_NAMESPACE);
+                pods.delete(&pod.name_any(), &at_once()).await?;
+            }
+        }
+        let run = namespace.await_end("killed").await?;
+        ensure!(phase_of(&run) == Some(Phase::Completed), "{:?}", run.status);
+        ensure!(causes(&run) == ["Succeeded"], "{:?}", run.status);
+        let branch = run.status.and_then(|status| status.branch).unwrap_or_default();
+        let steps = server.ask("killed", &["show", &format!("{branch}:steps")]).await?;
+        ensure!(steps.unwrap_or_default().lines().count() == 8, "each block ran once");
         Ok(())
     })
     .await;

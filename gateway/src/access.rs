@@ -13,7 +13,7 @@ use crate::flags::AccessMode;
 use crate::identity::Identity;
 use crate::kubernetes::{ApiError, answer};
 use crate::metrics::Metrics;
-use crate::names::SessionKey;
+use crate::names::{Kind, ObjectKey};
 use crate::problem::Problem;
 
 /// How long a decision holds.
@@ -55,8 +55,9 @@ impl Verb {
 /// What somebody wants to do.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Question {
+    pub kind: Kind,
     pub verb: Verb,
-    /// `terminal`, or none for the Session itself.
+    /// `terminal`, or none for the object itself.
     pub subresource: Option<&'static str>,
     /// Empty: in all namespaces.
     pub namespace: String,
@@ -65,20 +66,21 @@ pub struct Question {
 }
 
 impl Question {
-    /// About one Session.
-    pub fn session(verb: Verb, key: &SessionKey) -> Self {
-        let SessionKey { namespace, name } = key.clone();
-        Self { verb, subresource: None, namespace, name }
+    /// About one object.
+    pub fn object(kind: Kind, verb: Verb, key: &ObjectKey) -> Self {
+        let ObjectKey { namespace, name } = key.clone();
+        Self { kind, verb, subresource: None, namespace, name }
     }
 
     /// About one Session's terminals and files: `create` is control, `get` is view.
-    pub fn terminal(verb: Verb, key: &SessionKey) -> Self {
-        Self { subresource: Some("terminal"), ..Self::session(verb, key) }
+    pub fn terminal(verb: Verb, key: &ObjectKey) -> Self {
+        Self { subresource: Some("terminal"), ..Self::object(Kind::Session, verb, key) }
     }
 
-    /// About the Sessions of a namespace, or of all of them if it is empty.
-    pub fn namespace(verb: Verb, namespace: &str) -> Self {
-        Self { verb, subresource: None, namespace: namespace.to_owned(), name: String::new() }
+    /// About the objects of a namespace, or of all of them if it is empty.
+    pub fn namespace(kind: Kind, verb: Verb, namespace: &str) -> Self {
+        let namespace = namespace.to_owned();
+        Self { kind, verb, subresource: None, namespace, name: String::new() }
     }
 }
 
@@ -155,7 +157,7 @@ fn review(identity: &Identity, question: &Question) -> SubjectAccessReview {
     let resource = ResourceAttributes {
         group: Some("fabrica.dev".to_owned()),
         version: Some("v1alpha1".to_owned()),
-        resource: Some("sessions".to_owned()),
+        resource: Some(question.kind.plural().to_owned()),
         subresource: question.subresource.map(str::to_owned),
         verb: Some(question.verb.as_str().to_owned()),
         namespace: some(&question.namespace),

@@ -23,7 +23,8 @@ pub fn router(app: App) -> Router {
 async fn readyz(State(app): State<App>) -> Response {
     let lacking: Vec<&str> = [
         (!app.trust.is_ready(), "keys of the trust Secret"),
-        (!app.store.is_synced(), "the list of sessions"),
+        (!app.sessions.is_synced(), "the list of sessions"),
+        (!app.runs.is_synced(), "the list of runs"),
         (app.draining.is_cancelled(), "stopping"),
     ]
     .into_iter()

@@ -6,5 +6,7 @@ pub mod events;
 pub mod files;
 pub mod login;
 pub mod named;
+pub mod objects;
+pub mod runs;
 pub mod sessions;
 pub mod terminal;

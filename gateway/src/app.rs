@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use fabrica_crds::{Run, Session};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -13,9 +14,10 @@ use crate::identity::bearer::TokenReviews;
 use crate::identity::limit::LoginLimit;
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
+use crate::objects::Served;
+use crate::objects::store::Store;
 use crate::pods::Pods;
 use crate::quota::Quota;
-use crate::sessions::store::SessionStore;
 use crate::terminal::registry::LiveSockets;
 use crate::trust::Trust;
 
@@ -41,7 +43,8 @@ pub struct Parts {
     pub client: kube::Client,
     pub metrics: Metrics,
     pub trust: Arc<Trust>,
-    pub store: Arc<SessionStore>,
+    pub sessions: Arc<Store<Session>>,
+    pub runs: Arc<Store<Run>>,
     pub reviews: TokenReviews,
     pub access: Access,
     pub namespaces: Namespaces,
@@ -78,7 +81,8 @@ impl App {
         let metrics = Metrics::default();
         Self(Arc::new(Parts {
             trust: Arc::default(),
-            store: Arc::default(),
+            sessions: Arc::default(),
+            runs: Arc::default(),
             reviews: TokenReviews::new(client.clone()),
             access: Access::new(client.clone(), config.access, metrics.clone()),
             namespaces: Namespaces::new(client.clone()),
@@ -99,5 +103,23 @@ impl App {
     /// The limit of failed logins.
     pub fn logins(&self) -> MutexGuard<'_, LoginLimit> {
         self.logins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A resource whose objects are watched.
+pub trait Watched: Served {
+    /// The store of all.
+    fn store(app: &App) -> &Arc<Store<Self>>;
+}
+
+impl Watched for Session {
+    fn store(app: &App) -> &Arc<Store<Self>> {
+        &app.sessions
+    }
+}
+
+impl Watched for Run {
+    fn store(app: &App) -> &Arc<Store<Self>> {
+        &app.runs
     }
 }

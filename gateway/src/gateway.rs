@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::config::Config;
-use crate::sessions::store;
+use crate::objects::store;
 use crate::{admin, recheck, router, server, trust};
 
 /// How long tunnels and streams may take to end once they were told to.
@@ -96,10 +96,15 @@ fn background(app: &App) -> JoinSet<&'static str> {
         trust::keep_current(trust, client, namespace, secret).await;
         "the reading of keys"
     });
-    let (store, client) = (Arc::clone(&app.store), app.client.clone());
+    let (sessions, client) = (Arc::clone(&app.sessions), app.client.clone());
     tasks.spawn(async move {
-        store::keep_current(store, client).await;
+        store::keep_current(sessions, client).await;
         "the watch of sessions"
+    });
+    let (runs, client) = (Arc::clone(&app.runs), app.client.clone());
+    tasks.spawn(async move {
+        store::keep_current(runs, client).await;
+        "the watch of runs"
     });
     let app = app.clone();
     tasks.spawn(async move {

@@ -1,11 +1,11 @@
 //! The gateway: the one door to Fabrica for browsers and tools.
 //!
-//! It is stateless: logins are sealed cookies, decisions are the API server's, Sessions are watched, and a terminal is a
+//! It is stateless: logins are sealed cookies, decisions are the API server's, Sessions and Runs are watched, and a terminal is a
 //! raw tunnel to its pod. Any replica can serve any request.
 //!
 //! A request goes through [`server`] (connections) and [`router`] (routes and headers) to a handler in [`api`], or to
 //! [`ui`]. Handlers share one [`app`]; what they call does not know it: [`identity`] finds who asks, [`access`] decides,
-//! [`sessions`] knows what there is, [`pods`] and [`terminal`] reach it.
+//! [`objects`] knows what there is, [`pods`] and [`terminal`] reach it.
 
 pub mod access;
 pub mod admin;
@@ -20,6 +20,7 @@ pub mod kubernetes;
 pub mod metrics;
 pub mod names;
 pub mod namespaces;
+pub mod objects;
 pub mod openapi;
 pub mod pods;
 pub mod problem;
@@ -27,7 +28,6 @@ pub mod quota;
 pub mod recheck;
 pub mod router;
 pub mod server;
-pub mod sessions;
 pub mod terminal;
 pub mod trust;
 pub mod ui;

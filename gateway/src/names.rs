@@ -2,30 +2,55 @@
 
 use crate::problem::Problem;
 
-/// The longest name of a Session: room for what its children append.
-const SESSION_NAME_LENGTH: usize = 52;
+/// The longest name of a Session or Run: room for what its children append.
+const OBJECT_NAME_LENGTH: usize = 52;
 
 /// The longest DNS-1123 label.
 const LABEL_LENGTH: usize = 63;
 
-/// Where a Session is: the id that people use.
+/// What the gateway serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Session,
+    Run,
+}
+
+impl Kind {
+    /// The resource of RBAC, and the last part of a list's path.
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::Session => "sessions",
+            Self::Run => "runs",
+        }
+    }
+
+    /// The word in a sentence.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Run => "run",
+        }
+    }
+}
+
+/// Where a Session or Run is: the id that people use.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SessionKey {
+pub struct ObjectKey {
     pub namespace: String,
     pub name: String,
 }
 
-impl SessionKey {
-    /// A key whose parts are valid names. What cannot be a name cannot exist: 404.
-    pub fn checked(namespace: &str, name: &str) -> Result<Self, Problem> {
-        if is_label(namespace, LABEL_LENGTH) && is_label(name, SESSION_NAME_LENGTH) {
-            return Ok(Self { namespace: namespace.to_owned(), name: name.to_owned() });
+impl ObjectKey {
+    /// A key whose parts are valid names. What cannot be a name cannot exist: none.
+    pub fn checked(namespace: &str, name: &str) -> Option<Self> {
+        if is_label(namespace, LABEL_LENGTH) && is_label(name, OBJECT_NAME_LENGTH) {
+            return Some(Self { namespace: namespace.to_owned(), name: name.to_owned() });
         }
-        Err(Problem::not_found("This session"))
+        None
     }
 }
 
-impl std::fmt::Display for SessionKey {
+impl std::fmt::Display for ObjectKey {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "{}/{}", self.namespace, self.name)
     }
@@ -39,12 +64,12 @@ pub fn check_namespace(namespace: &str) -> Result<(), Problem> {
     Err(Problem::not_found("This namespace"))
 }
 
-/// Refuses a name that no Session can have, in the words of its CEL rule.
+/// Refuses a name that neither a Session nor a Run can have, in the words of its CEL rule.
 pub fn check_new_name(field: &str, name: &str) -> Result<(), Problem> {
     // The API server appends five random characters to a generateName, which may end in a dash.
     let (text, longest) = match field {
-        "generateName" => (name.trim_end_matches('-'), SESSION_NAME_LENGTH - 5),
-        _ => (name, SESSION_NAME_LENGTH),
+        "generateName" => (name.trim_end_matches('-'), OBJECT_NAME_LENGTH - 5),
+        _ => (name, OBJECT_NAME_LENGTH),
     };
     let letter_first = name.starts_with(|first: char| first.is_ascii_lowercase());
     if letter_first && name.len() <= longest && is_label(text, longest) {
@@ -85,7 +110,7 @@ mod tests {
     #[case("a/b", false)]
     #[case("ü", false)]
     fn knows_labels(#[case] text: &str, #[case] valid: bool) {
-        assert_eq!(SessionKey::checked("demo", text).is_ok(), valid);
+        assert_eq!(ObjectKey::checked("demo", text).is_some(), valid);
         let new = valid && text.starts_with(|first: char| first.is_ascii_lowercase());
         assert_eq!(check_new_name("name", text).is_ok(), new);
     }

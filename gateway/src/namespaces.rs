@@ -13,6 +13,7 @@ use crate::access::{Access, Question, Verb};
 use crate::cache::ExpiringTable;
 use crate::identity::Identity;
 use crate::kubernetes::answer;
+use crate::names::Kind;
 use crate::problem::Problem;
 
 /// How long one identity's list holds.
@@ -27,13 +28,15 @@ const NAMESPACE_LIMIT: u32 = 500;
 /// Questions to the API server at a time.
 const CONCURRENCY: usize = 16;
 
-/// A namespace in which one may list or create sessions.
+/// A namespace in which one may list or create sessions or runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct UsableNamespace {
     pub name: String,
     /// Whether one may create sessions in it.
     pub create_sessions: bool,
+    /// Whether one may create runs in it.
+    pub create_runs: bool,
 }
 
 /// Finds the namespaces that each identity may use, and remembers them.
@@ -69,14 +72,17 @@ impl Namespaces {
             list.items.into_iter().filter(|item| item.metadata.deletion_timestamp.is_none());
         let names = active.filter_map(|item| item.metadata.name);
         let (everywhere, list_everywhere) = rights(access, identity, String::new()).await?;
-        let found: Vec<(UsableNamespace, bool)> = if everywhere.create_sessions && list_everywhere {
-            names.map(|name| (UsableNamespace { name, create_sessions: true }, true)).collect()
+        let UsableNamespace { create_sessions, create_runs, .. } = everywhere;
+        let found: Vec<(UsableNamespace, bool)> = if create_sessions && create_runs {
+            let all = |name| UsableNamespace { name, create_sessions, create_runs };
+            names.map(|name| (all(name), list_everywhere)).collect()
         } else {
             let reviews = stream::iter(names).map(|name| rights(access, identity, name));
             reviews.buffered(CONCURRENCY).try_collect().await?
         };
-        let usable =
-            found.into_iter().filter(|(namespace, list)| *list || namespace.create_sessions);
+        let usable = found.into_iter().filter(|(namespace, list)| {
+            *list || namespace.create_sessions || namespace.create_runs
+        });
         let mut usable: Vec<UsableNamespace> = usable.map(|(namespace, _)| namespace).collect();
         usable.sort_by(|one, other| one.name.cmp(&other.name));
         self.remember(identity, usable.clone());
@@ -95,15 +101,30 @@ impl Namespaces {
     }
 }
 
-/// Whether one may create sessions in a namespace, and whether one may list them.
+/// The namespace to use when none is named: the configured one if it is among them, else the first in which one may
+/// create what is asked for.
+pub fn preferred<'a>(
+    usable: &'a [UsableNamespace],
+    configured: Option<&str>,
+    creates: impl Fn(&UsableNamespace) -> bool,
+) -> Option<&'a UsableNamespace> {
+    let named = usable.iter().find(|namespace| Some(namespace.name.as_str()) == configured);
+    named.or_else(|| usable.iter().find(|namespace| creates(namespace)))
+}
+
+/// Whether one may create sessions and runs in a namespace, and whether one may list any.
 async fn rights(
     access: &Access,
     identity: &Identity,
     name: String,
 ) -> Result<(UsableNamespace, bool), Problem> {
-    let (create, list) = futures::try_join!(
-        access.permits(identity, Question::namespace(Verb::Create, &name)),
-        access.permits(identity, Question::namespace(Verb::List, &name)),
+    let ask =
+        |kind, verb| Box::pin(access.permits(identity, Question::namespace(kind, verb, &name)));
+    let (create_sessions, create_runs, list_sessions, list_runs) = futures::try_join!(
+        ask(Kind::Session, Verb::Create),
+        ask(Kind::Run, Verb::Create),
+        ask(Kind::Session, Verb::List),
+        ask(Kind::Run, Verb::List),
     )?;
-    Ok((UsableNamespace { name, create_sessions: create }, list))
+    Ok((UsableNamespace { name, create_sessions, create_runs }, list_sessions || list_runs))
 }

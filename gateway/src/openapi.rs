@@ -1,8 +1,10 @@
-//! The OpenAPI document. What stands in a Session comes from the CRD's own schema.
+//! The OpenAPI document. What stands in a Session or Run comes from the CRD's own schema.
 
 use std::borrow::Cow;
+use std::marker::PhantomData;
 
-use fabrica_crds::{SessionSpec, SessionStatus};
+use fabrica_crds::{Run, RunSpec, RunStatus, Session, SessionSpec, SessionStatus};
+use kube::Resource;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
@@ -10,35 +12,44 @@ use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{OpenApi, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 
+/// How a schema names another.
+const REFERENCE: &str = "#/components/schemas/";
+
 /// Stands for the CRD's schema of a spec until [`document`] puts that in.
 #[derive(Debug, Clone, Copy)]
-pub struct SpecSchema;
+pub struct SpecSchema<R>(PhantomData<R>);
 
-/// Stands for the CRD's schema of a status until [`document`] puts that in.
+/// The spec of a Session.
+pub type SessionSpecSchema = SpecSchema<Session>;
+
+/// The spec of a Run.
+pub type RunSpecSchema = SpecSchema<Run>;
+
+impl<R> PartialSchema for SpecSchema<R> {
+    fn schema() -> RefOr<Schema> {
+        RefOr::T(Schema::default())
+    }
+}
+
+impl<R: Resource<DynamicType = ()>> ToSchema for SpecSchema<R> {
+    fn name() -> Cow<'static, str> {
+        format!("{}Spec", R::kind(&())).into()
+    }
+}
+
+/// Stands for the CRD's schema of a message.
 #[derive(Debug, Clone, Copy)]
-pub struct StatusSchema;
+pub struct MessageSchema;
 
-impl PartialSchema for SpecSchema {
+impl PartialSchema for MessageSchema {
     fn schema() -> RefOr<Schema> {
         RefOr::T(Schema::default())
     }
 }
 
-impl ToSchema for SpecSchema {
+impl ToSchema for MessageSchema {
     fn name() -> Cow<'static, str> {
-        "SessionSpec".into()
-    }
-}
-
-impl PartialSchema for StatusSchema {
-    fn schema() -> RefOr<Schema> {
-        RefOr::T(Schema::default())
-    }
-}
-
-impl ToSchema for StatusSchema {
-    fn name() -> Cow<'static, str> {
-        "SessionStatus".into()
+        "Message".into()
     }
 }
 
@@ -47,7 +58,7 @@ pub fn document(api: &OpenApi) -> Result<String, serde_json::Error> {
     let mut document = serde_json::to_value(api)?;
     document["info"] = json!({
         "title": "Fabrica",
-        "description": "Sessions of Fabrica: list, create, stop, resume and delete them, and reach their terminals and files.",
+        "description": "Sessions and Runs of Fabrica: list, create, stop and delete them, follow them, and reach the terminals and files of Sessions.",
         "version": env!("CARGO_PKG_VERSION"),
         "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
     });
@@ -56,8 +67,13 @@ pub fn document(api: &OpenApi) -> Result<String, serde_json::Error> {
         "cookie": {"type": "apiKey", "in": "cookie", "name": "fabrica_login"},
         "bearer": {"type": "http", "scheme": "bearer", "description": "A Kubernetes token"},
     });
+    if let Some(schemas) = components["schemas"].as_object_mut() {
+        schemas.remove(MessageSchema::name().as_ref());
+    }
     insert::<SessionSpec>(&mut components["schemas"], "SessionSpec");
     insert::<SessionStatus>(&mut components["schemas"], "SessionStatus");
+    insert::<RunSpec>(&mut components["schemas"], "RunSpec");
+    insert::<RunStatus>(&mut components["schemas"], "RunStatus");
     document["security"] = json!([{"cookie": []}, {"bearer": []}]);
     name_wildcards(&mut document["paths"]);
     prune(&mut document);
@@ -77,9 +93,42 @@ fn insert<T: JsonSchema>(schemas: &mut Value, name: &str) {
         object.remove("components");
         object.remove("title");
     }
-    schemas[name] = schema;
-    for (definition, schema) in generator.take_definitions(true) {
-        schemas[definition] = schema;
+    // Schemas of two resources may have one name: the later one is then called after what it stands in.
+    let definitions = generator.take_definitions(true);
+    let taken: Vec<String> = definitions
+        .iter()
+        .filter(|(key, value)| schemas.get(*key).is_some_and(|other| other != *value))
+        .map(|(key, _)| key.clone())
+        .collect();
+    let renamed = |mut schema: Value| {
+        rename_references(&mut schema, name, &taken);
+        schema
+    };
+    schemas[name] = renamed(schema);
+    for (definition, schema) in definitions {
+        let own =
+            if taken.contains(&definition) { format!("{name}{definition}") } else { definition };
+        schemas[own] = renamed(schema);
+    }
+}
+
+fn rename_references(value: &mut Value, prefix: &str, taken: &[String]) {
+    match value {
+        Value::Object(object) => {
+            if let Some(Value::String(reference)) = object.get_mut("$ref")
+                && let Some(name) = reference.strip_prefix(REFERENCE)
+                && taken.iter().any(|each| each == name)
+            {
+                *reference = format!("{REFERENCE}{prefix}{name}");
+            }
+            object.values_mut().for_each(|each| rename_references(each, prefix, taken));
+        }
+        Value::Array(items) => {
+            for item in items {
+                rename_references(item, prefix, taken);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
 
@@ -159,5 +208,8 @@ mod tests {
             assert!(schemas.contains_key(name), "{name} is missing");
         }
         assert!(schemas["SessionSpec"]["properties"]["repository"].is_object());
+        assert!(schemas["RunSpec"]["properties"]["plan"].is_object());
+        // Both have a phase, and each its own.
+        assert_ne!(schemas["Phase"], schemas["RunStatusPhase"]);
     }
 }

@@ -11,7 +11,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
-use crate::sessions::SessionView;
+use crate::objects::SessionView;
 
 /// How long a connection to a pod may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -44,7 +44,7 @@ impl Pod {
     /// The pod of a Session, as soon as it has an address.
     pub fn of(view: &SessionView) -> Option<Self> {
         let ip: IpAddr = view.status.as_ref()?.pod_ip.as_deref()?.parse().ok()?;
-        Some(Self { address: SocketAddr::new(ip, PORT), uid: view.uid.clone() })
+        Some(Self { address: SocketAddr::new(ip, PORT), uid: view.metadata.uid.clone() })
     }
 }
 

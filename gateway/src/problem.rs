@@ -146,7 +146,7 @@ fn from_status(status: &Status) -> Problem {
     match code {
         StatusCode::BAD_REQUEST => strict_decoding(status),
         StatusCode::UNPROCESSABLE_ENTITY => with_causes(status),
-        StatusCode::NOT_FOUND => Problem::not_found("The session or its namespace"),
+        StatusCode::NOT_FOUND => Problem::not_found("This object or its namespace"),
         StatusCode::FORBIDDEN => refused_by_policy(status),
         StatusCode::UNAUTHORIZED => {
             tracing::error!(

@@ -120,14 +120,14 @@ mod tests {
 
     use super::*;
     use crate::identity::{Identity, User};
-    use crate::names::SessionKey;
+    use crate::names::ObjectKey;
     use crate::pods::Pod;
 
     fn socket(role: Role) -> LiveSocket {
         let user =
             User { name: "dana".into(), uid: String::new(), groups: vec![], extra: [].into() };
         let identity = Identity::new(user, Utc::now() + TimeDelta::hours(1));
-        let key = SessionKey { namespace: "demo".into(), name: "a".into() };
+        let key = ObjectKey { namespace: "demo".into(), name: "a".into() };
         let pod = Pod { address: ([127, 0, 0, 1], 3000).into(), uid: "1".into() };
         LiveSocket::new(identity, key, pod, role)
     }

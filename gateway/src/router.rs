@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::sessions::{list, write};
-use crate::api::{events, files, login, terminal};
+use crate::api::{events, files, login, runs, terminal};
 use crate::app::App;
 use crate::{openapi, ui};
 
@@ -45,6 +45,15 @@ pub fn api() -> (Router<App>, OpenApi) {
         .routes(routes!(write::get_session, write::delete_session))
         .routes(routes!(write::suspend_session))
         .routes(routes!(write::resume_session))
+        .routes(routes!(runs::list::list_all_runs))
+        .routes(routes!(runs::list::list_runs, runs::write::create_run))
+        .routes(routes!(runs::write::get_run, runs::write::delete_run))
+        .routes(routes!(runs::write::cancel_run))
+        .routes(routes!(runs::write::retry_run))
+        .routes(routes!(runs::messages::get_messages))
+        .routes(routes!(runs::submit::submit_plan))
+        .routes(routes!(runs::short::get_short))
+        .routes(routes!(runs::short::get_short_messages))
         .routes(routes!(events::events))
         .routes(routes!(events::events_in_namespace))
         .routes(routes!(terminal::terminal))

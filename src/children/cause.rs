@@ -313,11 +313,12 @@ fn volume(events: &[CoreEvent]) -> Option<Cause> {
         )
     }))?;
     let words = event.message.clone().unwrap_or_default();
-    Some(cause(
-        Stage::Pending,
-        Reason::VolumePending,
-        format!("The volume cannot be had yet: {words}"),
-    ))
+    let reason = if words.contains("configmap \"") || words.contains("non-existent config key") {
+        Reason::ConfigMissing
+    } else {
+        Reason::VolumePending
+    };
+    Some(cause(Stage::Pending, reason, format!("The volume cannot be had yet: {words}")))
 }
 
 /// Nothing is wrong: what is going on right now?

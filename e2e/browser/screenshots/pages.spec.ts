@@ -1,5 +1,5 @@
 import { expect, test, type Page } from "@playwright/test";
-import { createSession, namespace, removeSession, untilReady } from "../support/api";
+import { createRun, createSession, namespace, removeRun, removeSession, untilReady, untilRunEnds } from "../support/api";
 import { CHROMIUM_FLAGS } from "../support/environment";
 import { READABLE, Terminal } from "../support/terminal";
 
@@ -20,7 +20,25 @@ const SESSIONS: Record<string, object> = {
   "legacy-migration": { workspace: { size: "1Gi" }, operatingMode: "Suspended" },
 };
 
+/** A plan for the demo's repository, which the scripted model plays. */
+const run = (title: string, scenario: string): object => ({
+  title,
+  plan: `# ${title}\n\nThe shop has neither \`one\` nor \`two\`. Add both, each in a commit of its own, and say what you did.\n\nscenario: ${scenario}\n`,
+  repository: { url: process.env.FABRICA_FORGE_REPOSITORY, forge: "Gitea" },
+  agent: { driver: "Claude", budgetUSD: "0.50" },
+});
+
+/** Runs as people have them: one that is done, one that works, one that was refused. */
+const RUNS: Record<string, object> = {
+  "add-one-and-two": run("Add one and two", "happy"),
+  "index-the-catalogue": run("Index the catalogue", "hang"),
+  "round-to-cents": run("Round to cents", "unauthorized"),
+};
+
 test.beforeAll(async () => {
+  for (const [name, spec] of Object.entries(RUNS)) await createRun(name, spec);
+  await untilRunEnds("add-one-and-two");
+  await untilRunEnds("round-to-cents");
   for (const [name, spec] of Object.entries(SESSIONS)) await createSession(name, spec);
   await untilReady("checkout");
 });
@@ -37,6 +55,7 @@ test("work in the terminal", async ({ page }) => {
 
 test.afterAll(async () => {
   for (const name of Object.keys(SESSIONS)) await removeSession(name);
+  for (const name of Object.keys(RUNS)) await removeRun(name);
 });
 
 const PAGES: Record<string, (page: Page) => Promise<void>> = {
@@ -53,6 +72,14 @@ const PAGES: Record<string, (page: Page) => Promise<void>> = {
   terminal: async (page) => {
     await page.goto(`/ns/${await namespace()}/sessions/checkout`);
     await new Terminal(page).connected();
+  },
+  runs: async (page) => {
+    await page.goto(`/runs?namespace=${await namespace()}`);
+    await expect(page.getByText("add-one-and-two").first()).toBeVisible();
+  },
+  run: async (page) => {
+    await page.goto(`/ns/${await namespace()}/runs/add-one-and-two`);
+    await expect(page.getByRole("link", { name: /pull/i }).first()).toBeVisible();
   },
   failed: async (page) => {
     await page.goto(`/ns/${await namespace()}/sessions/search-index`);

@@ -36,7 +36,7 @@ test("no task is long while a thousand changes a second arrive", async ({ page }
       const body = new ReadableStream({
         start(controller) {
           let version = 1_000;
-          controller.enqueue(encoder.encode(event("snapshot", { items: Array.from({ length: 200 }, (_, index) => session(index, version)) })));
+          controller.enqueue(encoder.encode(event("snapshot", { runs: [], sessions: Array.from({ length: 200 }, (_, index) => session(index, version)) })));
           setInterval(() => {
             let text = "";
             for (let count = 0; count < 20; count += 1) text += event("session", session((version += 1) % 200, version));

@@ -54,8 +54,29 @@ export async function removeSession(name: string): Promise<void> {
   await call("DELETE", `/namespaces/${await namespace()}/sessions/${name}`).catch(() => undefined);
 }
 
+export async function createRun(name: string, spec: object): Promise<void> {
+  await call("POST", `/namespaces/${await namespace()}/runs`, { name, spec });
+}
+
+/** Waits until a run has ended, however it did. */
+export async function untilRunEnds(name: string): Promise<void> {
+  const deadline = Date.now() + 90_000;
+  for (;;) {
+    const run = await call<{ status?: { finishedAt?: string } }>("GET", `/namespaces/${await namespace()}/runs/${name}`);
+    if (run.status?.finishedAt !== undefined) return;
+    if (Date.now() > deadline) throw new Error(`${name} has not ended: ${JSON.stringify(run.status)}`);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+  }
+}
+
+export async function removeRun(name: string): Promise<void> {
+  await call("DELETE", `/namespaces/${await namespace()}/runs/${name}`).catch(() => undefined);
+}
+
 export async function removeOurs(): Promise<void> {
   const { items } = await call<{ items: Session[] }>("GET", `/namespaces/${await namespace()}/sessions?limit=500`);
   const ours = items.filter(({ name }) => name.startsWith(PREFIX));
   await Promise.all(ours.map(({ name }) => removeSession(name)));
+  const runs = await call<{ items: { name: string }[] }>("GET", `/namespaces/${await namespace()}/runs?limit=500`);
+  await Promise.all(runs.items.filter(({ name }) => name.startsWith(PREFIX)).map(({ name }) => removeRun(name)));
 }

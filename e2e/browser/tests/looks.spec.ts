@@ -1,6 +1,6 @@
 import AxeBuilder from "@axe-core/playwright";
 import { expect, test, type Page } from "@playwright/test";
-import { createSession, namespace, untilReady } from "../support/api";
+import { createRun, createSession, namespace, untilReady, untilRunEnds } from "../support/api";
 import { uniqueName } from "../support/environment";
 import { Terminal } from "../support/terminal";
 
@@ -9,6 +9,8 @@ const name = uniqueName("looks");
 test.beforeAll(async () => {
   await createSession(name, { workspace: { size: "1Gi" } });
   await untilReady(name);
+  await createRun(name, { repository: { url: "http://127.0.0.1:9/nothing.git" }, title: "Looks", plan: "# Plan\n\n```sh\ntrue\n```\n", maxAttempts: 1 });
+  await untilRunEnds(name);
 });
 
 /** Every page and layer, by how one comes to it. */
@@ -52,6 +54,26 @@ const PAGES: [string, (page: Page) => Promise<void>][] = [
     await new Terminal(page).connected();
     await page.getByRole("button", { name: "Files", exact: true }).click();
     await expect(page.getByRole("complementary", { name: "Files" })).toBeVisible();
+  }],
+  ["the list of runs", async (page) => {
+    await page.goto("/runs");
+    await expect(page.getByRole("link", { name: "Looks", exact: true })).toBeVisible();
+  }],
+  ["the dialog of a new run", async (page) => {
+    await page.goto("/runs?new");
+    await page.getByRole("dialog").locator(".cm-content").fill("---\ncolour: red\n---\n# Plan");
+    await page.getByText("More", { exact: true }).click();
+    await page.getByRole("button", { name: "Start run" }).click();
+    await expect(page.getByRole("alert").first()).toBeVisible();
+  }],
+  ["a run", async (page) => {
+    await page.goto(`/ns/${await namespace()}/runs/${name}`);
+    await page.locator(".cm-content").waitFor();
+  }],
+  ["the dialog of a retry", async (page) => {
+    await page.goto(`/ns/${await namespace()}/runs/${name}`);
+    await page.getByRole("button", { name: "Retry" }).click();
+    await page.getByRole("dialog").locator(".cm-content").waitFor();
   }],
   ["a session that is not there", async (page) => {
     await page.goto(`/ns/${await namespace()}/sessions/not-there`);

@@ -2,7 +2,7 @@
 # The parts of the cluster in the order they start. Each has start_<part> and, where it answers, ready_<part>.
 
 PARTS=(mounts etcd kube-apiserver kube-controller-manager kube-scheduler containerd kubelet kube-proxy coredns
-  local-path-provisioner)
+  local-path-provisioner gitea model)
 
 component() {
   local name=$1

@@ -1,11 +1,12 @@
 # shellcheck shell=bash
 # Programs that are built from their sources: which versions, where their binaries are cached, how they are built.
 
-TOOLS=(node coredns helm local-path-provisioner)
+TOOLS=(node coredns helm local-path-provisioner gitea)
 
 KUBERNETES_VERSION=1.34.4
+GITEA_VERSION=1.26.1
 
-# tool_source <name>: what to install, as `go install` or `cargo install` want it. Node is built from ./node.
+# tool_source <name>: what to install, as `go install` or `cargo install` want it. Node and Gitea have a module of their own here.
 tool_source() {
   case $1 in
     coredns) echo github.com/coredns/coredns@v1.12.4 ;;
@@ -17,14 +18,16 @@ tool_source() {
 }
 
 tool_version() {
-  if [[ $1 == node ]]; then
-    echo "$KUBERNETES_VERSION-$(content_hash "$SOURCES"/node/{main.go,go.mod,go.sum})"
-  else
-    local source
-    source=$(tool_source "$1")
-    source=${source##*@}
-    echo "${source#v}"
-  fi
+  local source
+  case $1 in
+    node) echo "$KUBERNETES_VERSION-$(content_hash "$SOURCES"/node/{main.go,go.mod,go.sum})" ;;
+    gitea) echo "$GITEA_VERSION-$(content_hash "$SOURCES"/gitea/{go.mod,go.sum})" ;;
+    *)
+      source=$(tool_source "$1")
+      source=${source##*@}
+      echo "${source#v}"
+      ;;
+  esac
 }
 
 tool_path() { echo "$CACHE/$1-$(tool_version "$1")/$1"; }
@@ -53,6 +56,7 @@ compile_tool() {
   # Below our own cargo in priority: whoever waits for both waits for that.
   case $name in
     node) compile_node "$folder" ;;
+    gitea) compile_gitea "$folder" ;;
     cargo-*) compile_cargo_tool "$name" "$folder" ;;
     *) GOBIN=$folder nice -n 10 go install -trimpath -ldflags "-s -w" "$(tool_source "$name")" ;;
   esac
@@ -64,6 +68,20 @@ compile_node() {
     flags+=" -X $package.gitVersion=$version -X $package.gitMajor=1 -X $package.gitMinor=34"
   done
   (cd "$SOURCES/node" && nice -n 10 go build -trimpath -ldflags "$flags" -o "$1/node" .)
+}
+
+# With a module of its own, as Gitea needs replacements that `go install` does not take. What it reads while it runs is put
+# beside it.
+compile_gitea() {
+  local folder=${1%/*} module part
+  (cd "$SOURCES/gitea" && nice -n 10 go build -trimpath -tags "sqlite sqlite_unlock_notify" \
+    -ldflags "-s -w -X main.Version=$GITEA_VERSION" -o "$1/gitea" code.gitea.io/gitea)
+  # Known once the build has fetched it.
+  module=$(cd "$SOURCES/gitea" && go list -m -f '{{.Dir}}' code.gitea.io/gitea)
+  for part in templates options public; do
+    rm -rf "${folder:?}/$part"
+    cp -r --no-preserve=mode "$module/$part" "$folder"
+  done
 }
 
 # Unoptimised, which builds in a third of the time; outside the project, whose settings are for static binaries.

@@ -1,7 +1,10 @@
 //! Everything that can run beside everything else: each test has a namespace of its own.
 
+mod agent_runs;
 mod bad_input;
 mod causes;
 mod gateway;
 mod lifecycle;
+mod runs_over_rest;
+mod script_runs;
 mod terminal;

@@ -1,8 +1,8 @@
-//! Request bodies: JSON, of a bounded size, with errors that name the field.
+//! Request bodies: of a bounded size, JSON with errors that name the field.
 
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes, HttpBody};
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
@@ -12,33 +12,53 @@ use crate::problem::{FieldError, Problem};
 /// The largest JSON body: a Session is far smaller, and etcd takes no more than 1.5 MiB.
 const BODY_BYTES: usize = 256 * 1024;
 
-/// How long a JSON body may take.
+/// How long a body may take.
 const BODY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Reads a JSON body. Fields that nobody knows are refused by their name.
 pub async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Problem> {
-    let content_type =
-        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
-    let essence = content_type.split(';').next().unwrap_or("").trim();
     // A page of another site can send text/plain without being asked first, but not JSON.
-    if !essence.eq_ignore_ascii_case("application/json") {
+    if !has_type(headers, "application/json") {
         let detail = "Send the body as JSON, with Content-Type: application/json.";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
-    let reading = Limited::new(body, BODY_BYTES).collect();
+    let bytes = read_bytes(body, BODY_BYTES).await?;
+    serde_json::from_slice(&bytes).map_err(|error| explain(&error))
+}
+
+/// The same for a body that may be left out.
+pub async fn read_optional_json<T: DeserializeOwned + Default>(
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Problem> {
+    if body.is_end_stream() {
+        return Ok(T::default());
+    }
+    read_json(headers, body).await
+}
+
+/// Whether the body is said to be of this type.
+pub fn has_type(headers: &HeaderMap, wanted: &str) -> bool {
+    let content_type =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or("");
+    content_type.split(';').next().unwrap_or("").trim().eq_ignore_ascii_case(wanted)
+}
+
+/// Reads a body of at most so many bytes.
+pub async fn read_bytes(body: Body, limit: usize) -> Result<Bytes, Problem> {
+    let reading = Limited::new(body, limit).collect();
     let Ok(read) = tokio::time::timeout(BODY_TIMEOUT, reading).await else {
         let detail = "The body did not arrive in time.";
         return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail));
     };
-    let bytes = match read {
-        Ok(collected) => collected.to_bytes(),
+    match read {
+        Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
-            let detail = format!("The body is larger than {BODY_BYTES} bytes.");
-            return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+            let detail = format!("The body is larger than {limit} bytes.");
+            Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail))
         }
-        Err(_) => return Err(Problem::bad_request("The body ended early.")),
-    };
-    serde_json::from_slice(&bytes).map_err(|error| explain(&error))
+        Err(_) => Err(Problem::bad_request("The body ended early.")),
+    }
 }
 
 fn explain(error: &serde_json::Error) -> Problem {

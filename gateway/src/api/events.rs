@@ -1,29 +1,30 @@
-//! Changes of Sessions as server-sent events: first a snapshot, then every change that the subscriber may see.
+//! Changes as server-sent events: first a snapshot, then every change that the subscriber may see. One stream carries
+//! Sessions and Runs, for a page holds one.
 
-use std::collections::BTreeSet;
+mod feed;
+
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{Path, State};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use chrono::Utc;
+use fabrica_crds::{Run, Session};
 use futures::stream;
 use prometheus_client::metrics::gauge::Gauge;
-use serde_json::json;
-use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Interval, MissedTickBehavior};
 
+use self::feed::{Feed, Viewer};
 use super::caller::Caller;
 use crate::app::App;
 use crate::identity::Identity;
-use crate::names::{SessionKey, check_namespace};
+use crate::names::{Kind, check_namespace};
+use crate::objects::store::Change;
+use crate::objects::visibility::may_see_namespace;
 use crate::problem::Problem;
 use crate::quota::Place;
-use crate::sessions::store::{Change, Entry};
-use crate::sessions::visibility::{is_visible, may_see_namespace, visible};
 
 /// How often a comment is sent, so that proxies keep the stream open.
 const PING: Duration = Duration::from_secs(15);
@@ -34,8 +35,8 @@ const UNDECIDED_PAUSE: Duration = Duration::from_secs(3);
 /// How soon a browser reconnects.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// Streams all sessions that the caller may see: an event `snapshot` ({items}), then `session` (a Session) and
-/// `deleted` ({namespace, name, uid}). A new snapshot replaces everything before it.
+/// Streams all sessions and runs that the caller may see: an event `snapshot` ({sessions, runs}), then `session` (a
+/// Session), `run` (a Run) and `deleted` ({kind, namespace, name, uid}). A new snapshot replaces everything before it.
 #[utoipa::path(
     get, path = "/api/v1/events", tag = "events",
     responses(
@@ -49,7 +50,7 @@ pub async fn events(State(app): State<App>, Caller(identity): Caller) -> Result<
     subscribe(app, identity, None).await
 }
 
-/// Streams the sessions of one namespace, like the stream of all.
+/// Streams the sessions and runs of one namespace, like the stream of all.
 #[utoipa::path(
     get, path = "/api/v1/namespaces/{namespace}/events", tag = "events",
     params(("namespace" = String, Path, description = "The namespace")),
@@ -75,21 +76,18 @@ async fn subscribe(
     identity: Identity,
     namespace: Option<String>,
 ) -> Result<Response, Problem> {
-    if !app.store.is_synced() {
-        return Err(Problem::unavailable(
-            "The list of sessions is still being read; try again in a moment.",
-        ));
+    if !(app.sessions.is_synced() && app.runs.is_synced()) {
+        return Err(Problem::unavailable("The lists are still being read; try again in a moment."));
     }
     let place = app.streams.take(identity.name());
     let place = place
         .ok_or_else(|| Problem::too_many("You hold too many event streams; close some.", 5))?;
-    let mut subscription = Subscription::new(app, identity, namespace, place);
+    let mut subscription = Subscription::new(Viewer { app, identity, namespace }, place);
     // The first snapshot decides whether there is a stream at all.
     let first = subscription.snapshot().await?;
-    if let Some(namespace) =
-        subscription.namespace.as_deref().filter(|_| subscription.shows_nothing())
-    {
-        may_see_namespace(&subscription.app.access, &subscription.identity, namespace).await?;
+    let Viewer { app, identity, namespace } = &subscription.viewer;
+    if let Some(namespace) = namespace.as_deref().filter(|_| subscription.shows_nothing()) {
+        may_see_namespace(&app.access, identity, &[Kind::Session, Kind::Run], namespace).await?;
     }
     subscription.first = Some(first.retry(RETRY));
     let changes = stream::unfold(subscription, |mut subscription| async move {
@@ -101,13 +99,10 @@ async fn subscribe(
 
 /// One open stream.
 struct Subscription {
-    app: App,
-    identity: Identity,
-    namespace: Option<String>,
-    changes: broadcast::Receiver<Change>,
+    viewer: Viewer,
+    sessions: Feed<Session>,
+    runs: Feed<Run>,
     first: Option<Event>,
-    /// What the subscriber has been shown. None after rights could not be decided: then a snapshot is due.
-    known: Option<BTreeSet<SessionKey>>,
     /// When rights are looked at again: what was granted appears, what was taken away goes.
     rechecks: Interval,
     open: Gauge,
@@ -120,25 +115,23 @@ impl Drop for Subscription {
     }
 }
 
+/// Why a stream wakes up.
+enum Step {
+    Look,
+    Session(Result<Change<Session>, RecvError>),
+    Run(Result<Change<Run>, RecvError>),
+}
+
 impl Subscription {
-    fn new(app: App, identity: Identity, namespace: Option<String>, place: Place) -> Self {
+    fn new(viewer: Viewer, place: Place) -> Self {
+        let app = &viewer.app;
         let mut rechecks = tokio::time::interval(app.config.recheck);
         rechecks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         rechecks.reset();
         let open = app.metrics.connections("events");
         open.inc();
-        let changes = app.store.subscribe();
-        Self {
-            app,
-            identity,
-            namespace,
-            changes,
-            first: None,
-            known: None,
-            rechecks,
-            open,
-            _place: place,
-        }
+        let (sessions, runs) = (Feed::new(app), Feed::new(app));
+        Self { viewer, sessions, runs, first: None, rechecks, open, _place: place }
     }
 
     /// The next event; none when the stream ends, with the login or with the gateway.
@@ -147,81 +140,64 @@ impl Subscription {
             return Some(first);
         }
         loop {
-            let left = (self.identity.expires - Utc::now()).to_std().ok()?;
-            let stop = self.app.stop.clone();
-            let change = tokio::select! {
+            let left = (self.viewer.identity.expires - Utc::now()).to_std().ok()?;
+            let stop = self.viewer.app.stop.clone();
+            let undecided = self.is_undecided();
+            let woken = tokio::select! {
                 () = stop.cancelled() => return None,
                 () = tokio::time::sleep(left) => return None,
-                _ = self.rechecks.tick() => None,
-                () = tokio::time::sleep(UNDECIDED_PAUSE), if self.known.is_none() => None,
-                change = self.changes.recv() => Some(change),
+                _ = self.rechecks.tick() => Step::Look,
+                () = tokio::time::sleep(UNDECIDED_PAUSE), if undecided => Step::Look,
+                change = self.sessions.changes.recv() => Step::Session(change),
+                change = self.runs.changes.recv() => Step::Run(change),
             };
-            let event = match change {
-                None => self.recheck().await,
-                Some(Ok(change)) => self.translate(change).await,
-                Some(Err(RecvError::Lagged(_))) => self.snapshot().await.map(Some),
-                Some(Err(RecvError::Closed)) => return None,
+            let event = match woken {
+                Step::Look => self.recheck().await,
+                Step::Session(Ok(change)) => self.sessions.translate(&self.viewer, change).await,
+                Step::Run(Ok(change)) => self.runs.translate(&self.viewer, change).await,
+                Step::Session(Err(RecvError::Lagged(_))) | Step::Run(Err(RecvError::Lagged(_))) => {
+                    self.snapshot().await.map(Some)
+                }
+                Step::Session(Err(RecvError::Closed)) | Step::Run(Err(RecvError::Closed)) => {
+                    return None;
+                }
             };
             match event {
                 Ok(Some(event)) => return Some(event),
                 Ok(None) => {}
-                Err(_) => self.known = None,
+                // Whichever could not be decided: the next look shows both.
+                Err(_) => self.sessions.known = None,
             }
         }
     }
 
     fn shows_nothing(&self) -> bool {
-        self.known.as_ref().is_none_or(BTreeSet::is_empty)
+        self.sessions.shows_nothing() && self.runs.shows_nothing()
+    }
+
+    fn is_undecided(&self) -> bool {
+        self.sessions.known.is_none() || self.runs.known.is_none()
     }
 
     async fn snapshot(&mut self) -> Result<Event, Problem> {
         // What came before is in the snapshot; sending it again would show old states after new ones.
-        self.changes = self.changes.resubscribe();
-        let entries = self.visible().await?;
-        Ok(self.show(&entries))
+        self.sessions.skip();
+        self.runs.skip();
+        self.show().await.map(|(event, _)| event)
     }
 
-    /// A new snapshot, when the caller may see other sessions than before.
+    /// A new snapshot, when the caller may see other objects than before.
     async fn recheck(&mut self) -> Result<Option<Event>, Problem> {
-        let entries = self.visible().await?;
-        let keys: BTreeSet<SessionKey> = entries.iter().map(|entry| entry.view.key()).collect();
-        Ok((Some(keys) != self.known).then(|| self.show(&entries)))
+        self.show().await.map(|(event, differs)| differs.then_some(event))
     }
 
-    async fn visible(&self) -> Result<Vec<Arc<Entry>>, Problem> {
-        let entries = self.app.store.after(None, self.namespace.as_deref());
-        visible(&self.app.access, &self.identity, entries).await
-    }
-
-    fn show(&mut self, entries: &[Arc<Entry>]) -> Event {
-        self.known = Some(entries.iter().map(|entry| entry.view.key()).collect());
-        self.app.metrics.snapshot();
-        let items: Vec<&str> = entries.iter().map(|entry| entry.json()).collect();
-        Event::default().event("snapshot").data(format!("{{\"items\":[{}]}}", items.join(",")))
-    }
-
-    async fn translate(&mut self, change: Change) -> Result<Option<Event>, Problem> {
-        let (entry, present) = match change {
-            Change::Present(entry) => (entry, true),
-            Change::Deleted(entry) => (entry, false),
-        };
-        let elsewhere =
-            self.namespace.as_ref().is_some_and(|namespace| *namespace != entry.view.namespace);
-        if elsewhere {
-            return Ok(None);
-        }
-        // Taken out: should the decision fail, a snapshot is due.
-        let Some(mut known) = self.known.take() else { return Ok(None) };
-        let key = entry.view.key();
-        if present && is_visible(&self.app.access, &self.identity, &entry).await? {
-            known.insert(key);
-            self.known = Some(known);
-            return Ok(Some(Event::default().event("session").data(entry.json())));
-        }
-        let view = &entry.view;
-        let gone = json!({"namespace": view.namespace, "name": view.name, "uid": view.uid});
-        let shown = known.remove(&key);
-        self.known = Some(known);
-        Ok(shown.then(|| Event::default().event("deleted").data(gone.to_string())))
+    async fn show(&mut self) -> Result<(Event, bool), Problem> {
+        let sessions = self.sessions.visible(&self.viewer).await?;
+        let runs = self.runs.visible(&self.viewer).await?;
+        let (sessions, other_sessions) = self.sessions.show(&sessions);
+        let (runs, other_runs) = self.runs.show(&runs);
+        self.viewer.app.metrics.snapshot();
+        let data = format!("{{\"sessions\":{sessions},\"runs\":{runs}}}");
+        Ok((Event::default().event("snapshot").data(data), other_sessions || other_runs))
     }
 }

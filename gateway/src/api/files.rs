@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use chrono::Utc;
+use fabrica_crds::Session;
 use fabrica_protocol::assertion::Role;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -18,7 +19,7 @@ use super::named::Named;
 use crate::access::{Question, Verb};
 use crate::app::App;
 use crate::identity::Identity;
-use crate::names::SessionKey;
+use crate::names::{Kind, ObjectKey};
 use crate::pods::{ANSWER_TIMEOUT, Pod};
 use crate::problem::Problem;
 use crate::quota::Place;
@@ -84,7 +85,7 @@ pub struct Directory {
 pub async fn download(
     State(app): State<App>,
     Caller(identity): Caller,
-    Named(key): Named,
+    Named { key, .. }: Named<Session>,
     request: Request,
 ) -> Result<Response, Problem> {
     transfer(&app, identity, key, request, Role::View).await
@@ -111,7 +112,7 @@ pub async fn download(
 pub async fn upload(
     State(app): State<App>,
     Caller(identity): Caller,
-    Named(key): Named,
+    Named { key, .. }: Named<Session>,
     request: Request,
 ) -> Result<Response, Problem> {
     transfer(&app, identity, key, request, Role::Control).await
@@ -120,7 +121,7 @@ pub async fn upload(
 async fn transfer(
     app: &App,
     identity: Identity,
-    key: SessionKey,
+    key: ObjectKey,
     request: Request,
     role: Role,
 ) -> Result<Response, Problem> {
@@ -146,14 +147,16 @@ async fn transfer(
 }
 
 /// The pod, if the caller may do this and the Session runs.
-async fn pod(app: &App, identity: &Identity, key: &SessionKey, role: Role) -> Result<Pod, Problem> {
+async fn pod(app: &App, identity: &Identity, key: &ObjectKey, role: Role) -> Result<Pod, Problem> {
     let verb = if role == Role::View { Verb::Get } else { Verb::Create };
     let allowed = app.access.permits(identity, Question::terminal(verb, key)).await?;
-    if !allowed && !app.access.permits(identity, Question::session(Verb::Get, key)).await? {
+    if !allowed
+        && !app.access.permits(identity, Question::object(Kind::Session, Verb::Get, key)).await?
+    {
         return Err(Problem::not_found("This session"));
     }
     let entry =
-        app.store.get(key).filter(|entry| app.access.admits_owner(identity, entry.view.owner()));
+        app.sessions.get(key).filter(|entry| app.access.admits_owner(identity, entry.view.owner()));
     let entry = entry.ok_or_else(|| Problem::not_found("This session"))?;
     if !allowed {
         let verb = verb.as_str();

@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::identity::Refused;
 use crate::identity::cookie::{self, CookieError};
 use crate::identity::origin::{self, OriginCheck};
-use crate::namespaces::UsableNamespace;
+use crate::namespaces::{UsableNamespace, preferred};
 use crate::problem::Problem;
 
 /// What logs somebody in.
@@ -51,7 +51,7 @@ pub struct Me {
     pub groups: Vec<String>,
     /// When to log in again.
     pub expires_at: DateTime<Utc>,
-    /// The namespaces in which the caller may list or create sessions, by name.
+    /// The namespaces in which the caller may list or create sessions or runs, by name.
     pub namespaces: Vec<UsableNamespace>,
     /// The namespace to offer first.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,12 +128,10 @@ pub async fn logout(State(app): State<App>, request: Request) -> Result<Response
 )]
 pub async fn me(State(app): State<App>, Caller(identity): Caller) -> Result<Json<Me>, Problem> {
     let namespaces = app.namespaces.usable(&app.access, &identity).await?;
-    let configured = app.config.default_namespace.clone();
-    let first =
-        namespaces.iter().find(|namespace| namespace.create_sessions).or(namespaces.first());
-    let default_namespace = configured
-        .filter(|name| namespaces.iter().any(|namespace| namespace.name == *name))
-        .or_else(|| first.map(|namespace| namespace.name.clone()));
+    let configured = app.config.default_namespace.as_deref();
+    let preferred = preferred(&namespaces, configured, |namespace| namespace.create_sessions);
+    let default_namespace =
+        preferred.or(namespaces.first()).map(|namespace| namespace.name.clone());
     let expires_at = identity.expires;
     let user = identity.user;
     Ok(Json(Me {

@@ -1,4 +1,6 @@
-//! The Session that a request is about.
+//! The object that a request is about.
+
+use std::marker::PhantomData;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path};
@@ -6,21 +8,27 @@ use http::request::Parts;
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::names::SessionKey;
+use crate::names::ObjectKey;
+use crate::objects::Served;
 use crate::problem::Problem;
 
-/// The Session that a path names.
+/// The object of one kind that a path names.
 #[derive(Debug)]
-pub struct Named(pub SessionKey);
+pub struct Named<R> {
+    pub key: ObjectKey,
+    kind: PhantomData<R>,
+}
 
-impl FromRequestParts<App> for Named {
+impl<R: Served> FromRequestParts<App> for Named<R> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         let path: Result<Path<PathNames>, PathRejection> =
             Path::from_request_parts(parts, app).await;
         let Path(PathNames { namespace, name }) = path?;
-        Ok(Self(SessionKey::checked(&namespace, &name)?))
+        let key = ObjectKey::checked(&namespace, &name);
+        let key = key.ok_or_else(|| Problem::not_found(&format!("This {}", R::KIND.noun())))?;
+        Ok(Self { key, kind: PhantomData })
     }
 }
 

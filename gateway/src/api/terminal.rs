@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use fabrica_crds::Session;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -39,7 +40,7 @@ const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 )]
 pub async fn terminal(
     State(app): State<App>,
-    named: Result<Named, Problem>,
+    named: Result<Named<Session>, Problem>,
     request: Request,
 ) -> Response {
     let (mut parts, _) = request.into_parts();
@@ -52,7 +53,7 @@ pub async fn terminal(
             .into_response();
     };
     // Large, and gone when the tunnel stands: the tunnel's task must not carry it along.
-    let admission = Box::pin(admit(&app, &parts, named.ok().map(|named| named.0), &handshake));
+    let admission = Box::pin(admit(&app, &parts, named.ok().map(|named| named.key), &handshake));
     match admission.await {
         Ok(admitted) => {
             app.metrics.socket(101);

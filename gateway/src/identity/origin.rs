@@ -1,5 +1,7 @@
 //! Origins: which page a browser's request comes from, and whether that is ours.
 
+use std::fmt;
+
 use http::{HeaderMap, Uri, header};
 
 /// Why a text is not an origin.
@@ -39,6 +41,16 @@ impl Origin {
     }
 }
 
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scheme, host, port } = self;
+        match (*scheme, port) {
+            ("http", 80) | ("https", 443) => write!(formatter, "{scheme}://{host}"),
+            _ => write!(formatter, "{scheme}://{host}:{port}"),
+        }
+    }
+}
+
 /// What a request says of its origin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OriginCheck {
@@ -62,6 +74,18 @@ pub fn check(headers: &HeaderMap, uri: &Uri, public: Option<&Origin>) -> OriginC
         None => host(headers, uri).is_some_and(|host| origin.names_host(host)),
     };
     if ours { OriginCheck::Matches } else { OriginCheck::Foreign }
+}
+
+/// The address that the caller reaches us by: the public one, else that of the request. Empty: it does not say.
+pub fn address(headers: &HeaderMap, uri: &Uri, public: Option<&Origin>) -> String {
+    if let Some(public) = public {
+        return public.to_string();
+    }
+    // Only the caller itself is told: what a header claims here misleads nobody else.
+    let forwarded = headers.get("x-forwarded-proto").and_then(|value| value.to_str().ok());
+    let scheme = if forwarded == Some("https") { "https" } else { "http" };
+    let host = host(headers, uri).filter(|host| split_authority(host).is_some());
+    host.map(|host| format!("{scheme}://{host}")).unwrap_or_default()
 }
 
 /// Whether the request came to a loopback host, where browsers keep cookies without TLS.

@@ -7,7 +7,7 @@ use fabrica_protocol::assertion::Role;
 use super::refusal::Refusal;
 use crate::access::{Access, AccessError, Question, Verb};
 use crate::identity::Identity;
-use crate::names::SessionKey;
+use crate::names::{Kind, ObjectKey};
 
 /// How soon a client should try again when nothing can be decided.
 const UNDECIDED: Duration = Duration::from_secs(2);
@@ -25,7 +25,7 @@ pub enum Grant {
 pub async fn decide(
     access: &Access,
     identity: &Identity,
-    key: &SessionKey,
+    key: &ObjectKey,
 ) -> Result<Grant, AccessError> {
     let (control, view) = futures::try_join!(
         access.allows(identity, Question::terminal(Verb::Create, key)),
@@ -37,12 +37,12 @@ pub async fn decide(
     if view {
         return Ok(Grant::Role(Role::View));
     }
-    let session = access.allows(identity, Question::session(Verb::Get, key)).await?;
+    let session = access.allows(identity, Question::object(Kind::Session, Verb::Get, key)).await?;
     Ok(if session { Grant::SessionOnly } else { Grant::Nothing })
 }
 
 /// The role of a new socket, or why there is none.
-pub async fn role(access: &Access, identity: &Identity, key: &SessionKey) -> Result<Role, Refusal> {
+pub async fn role(access: &Access, identity: &Identity, key: &ObjectKey) -> Result<Role, Refusal> {
     match decide(access, identity, key).await {
         Ok(Grant::Role(role)) => Ok(role),
         Ok(Grant::SessionOnly) => {

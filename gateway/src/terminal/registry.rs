@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::identity::Identity;
-use crate::names::SessionKey;
+use crate::names::ObjectKey;
 use crate::pods::Pod;
 use crate::quota::{Place, Quota};
 
@@ -25,7 +25,7 @@ pub struct LiveSocket {
     /// Id of the connection: in logs, in the assertion and in the pod.
     pub id: Uuid,
     pub identity: Identity,
-    pub key: SessionKey,
+    pub key: ObjectKey,
     pub pod: Pod,
     pub role: Role,
     /// Cancelled to cut the tunnel.
@@ -36,7 +36,7 @@ pub struct LiveSocket {
 
 impl LiveSocket {
     /// A socket whose access was confirmed just now.
-    pub fn new(identity: Identity, key: SessionKey, pod: Pod, role: Role) -> Self {
+    pub fn new(identity: Identity, key: ObjectKey, pod: Pod, role: Role) -> Self {
         let cut = CancellationToken::new();
         let confirmed = Mutex::new(Instant::now());
         Self { id: Uuid::new_v4(), identity, key, pod, role, cut, confirmed }

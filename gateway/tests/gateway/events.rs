@@ -59,15 +59,18 @@ async fn a_snapshot_then_changes() {
     let mut all = Events::open(&world, "dana").await;
     let mut some = Events::open(&world, "guest").await;
     let (name, snapshot) = all.next().await.unwrap();
-    assert_eq!((name.as_str(), snapshot["items"].as_array().unwrap().len()), ("snapshot", 2));
+    assert_eq!((name.as_str(), snapshot["sessions"].as_array().unwrap().len()), ("snapshot", 2));
     let (_, snapshot) = some.next().await.unwrap();
-    assert_eq!(snapshot["items"][0]["name"], "b");
+    assert_eq!(snapshot["sessions"][0]["name"], "b");
     world.kubernetes.put("demo", "a", &json!({}), &json!({"phase": "Running", "conditions": []}));
     world.kubernetes.put("other", "x", &json!({}), &json!({}));
     world.kubernetes.remove("demo", "b");
     let (name, session) = all.next().await.unwrap();
     assert_eq!((name.as_str(), &session["status"]["phase"]), ("session", &json!("Running")));
-    let gone = ("deleted".to_owned(), json!({"namespace": "demo", "name": "b", "uid": "uid-b"}));
+    let gone = (
+        "deleted".to_owned(),
+        json!({"kind": "Session", "namespace": "demo", "name": "b", "uid": "uid-b"}),
+    );
     assert_eq!(all.next().await.unwrap(), gone);
     assert_eq!(some.next().await.unwrap(), gone);
     world.stop.cancel();
@@ -81,7 +84,43 @@ async fn what_was_revoked_disappears_at_the_next_look() {
     world.grant_all();
     world.put("a", json!({}), json!({})).await;
     let mut events = Events::open(&world, "dana").await;
-    assert_eq!(events.next().await.unwrap().1["items"].as_array().unwrap().len(), 1);
+    assert_eq!(events.next().await.unwrap().1["sessions"].as_array().unwrap().len(), 1);
     world.kubernetes.revoke_all();
-    assert_eq!(events.next().await.unwrap(), ("snapshot".to_owned(), json!({"items": []})));
+    assert_eq!(
+        events.next().await.unwrap(),
+        ("snapshot".to_owned(), json!({"sessions": [], "runs": []}))
+    );
+}
+
+#[tokio::test]
+async fn runs_come_in_the_same_stream_by_their_own_rights() {
+    let world = World::start(&[]).await;
+    world.grant_all();
+    world.put("a", json!({}), json!({})).await;
+    world.put_run("a", plan(), json!({"phase": "Queued", "conditions": []})).await;
+    world.kubernetes.grant(("guest", "list", "sessions", "demo", ""));
+    let mut all = Events::open(&world, "dana").await;
+    let mut some = Events::open(&world, "guest").await;
+    let (_, snapshot) = all.next().await.unwrap();
+    assert_eq!(snapshot["sessions"][0]["uid"], "uid-a");
+    assert_eq!(snapshot["runs"][0]["uid"], "run-uid-a");
+    let (_, snapshot) = some.next().await.unwrap();
+    assert_eq!(
+        (snapshot["sessions"][0]["uid"].as_str(), &snapshot["runs"]),
+        (Some("uid-a"), &json!([]))
+    );
+    world.kubernetes.put_run("demo", "a", &plan(), &json!({"phase": "Running", "conditions": []}));
+    world.kubernetes.remove("demo", "a");
+    let (name, run) = all.next().await.unwrap();
+    let first = match name.as_str() {
+        "run" => run,
+        _ => all.next().await.unwrap().1,
+    };
+    assert_eq!(first["status"]["phase"], "Running");
+    let (name, gone) = some.next().await.unwrap();
+    assert_eq!((name.as_str(), &gone["kind"]), ("deleted", &json!("Session")));
+}
+
+fn plan() -> Value {
+    json!({"repository": {"url": "https://git.example.com/a"}, "plan": "# Plan"})
 }

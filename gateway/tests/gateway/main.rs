@@ -6,4 +6,5 @@ mod events;
 mod files;
 mod memory;
 mod rest;
+mod runs;
 mod terminal;

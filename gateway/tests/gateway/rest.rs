@@ -13,7 +13,10 @@ async fn a_login_is_a_cookie_that_needs_our_origin_to_change_something() {
         .answer(world.client.get(format!("{}/api/v1/me", world.url)).header("cookie", &cookie))
         .await;
     assert_eq!((status, &me["username"]), (200, &json!("dana")));
-    assert_eq!(me["namespaces"], json!([{"name": "demo", "createSessions": true}]));
+    assert_eq!(
+        me["namespaces"],
+        json!([{"name": "demo", "createSessions": true, "createRuns": true}])
+    );
     assert_eq!(me["defaultNamespace"], "demo");
     let create = || {
         let url = format!("{}/api/v1/namespaces/demo/sessions", world.url);

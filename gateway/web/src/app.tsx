@@ -6,10 +6,12 @@ import { AuthGate } from "./layout/auth";
 import { PaletteProvider } from "./layout/palette";
 import { Shell } from "./layout/shell";
 import { LoginPage } from "./pages/login";
+import { RunsPage } from "./pages/runs";
 import { SessionsPage } from "./pages/sessions";
 
 // The emulator is as large as all the rest, and only this page needs it.
 const SessionPage = lazy(() => import("./pages/session-page"));
+const RunPage = lazy(() => import("./pages/run-page"));
 
 const queries = new QueryClient({ defaultOptions: { queries: { refetchOnWindowFocus: false } } });
 
@@ -24,6 +26,8 @@ export function App() {
               <Route path="/" element={<Navigate to="/sessions" replace />} />
               <Route path="/sessions" element={<SessionsPage />} />
               <Route path="/ns/:namespace/sessions/:name" element={<SessionPage />} />
+              <Route path="/runs" element={<RunsPage />} />
+              <Route path="/ns/:namespace/runs/:name" element={<RunPage />} />
               <Route path="*" element={<NoSuchPage />} />
             </Route>
           </Routes>

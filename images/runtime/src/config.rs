@@ -1,5 +1,6 @@
 //! The environment, read once and never again. What shells get is decided here.
 
+mod forge;
 mod run;
 
 use std::collections::BTreeMap;
@@ -10,13 +11,18 @@ use std::time::Duration;
 
 use fabrica_protocol::runtime::PORT;
 
-pub use run::{PlanSource, RunConfig};
+pub use forge::{ForgeConfig, Token};
+pub use run::{AgentConfig, PlanSource, RunConfig};
 
+use crate::secrets::Secrets;
 use crate::terminal::socket::Timing;
 
 /// Credentials that shells get under their own names.
 const CREDENTIALS: [&str; 4] =
     ["GITHUB_TOKEN", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY"];
+
+/// Forges take a token as the password of any user; this name is the one that all of them accept.
+pub(crate) const TOKEN_USER: &str = "x-access-token";
 
 /// Between the upgrade and HELLO.
 const HELLO_MILLISECONDS: u64 = 5_000;
@@ -47,6 +53,8 @@ pub struct Config {
     pub timing: Timing,
     /// Only in a Run's pod.
     pub run: Option<RunConfig>,
+    /// What no journal may hold.
+    pub secrets: Secrets,
     /// What shells and start steps see.
     pub shell: BTreeMap<OsString, OsString>,
 }
@@ -75,11 +83,27 @@ pub enum Login {
     },
 }
 
+impl Login {
+    fn password(&self) -> Option<&str> {
+        match self {
+            Self::Basic { password, .. } => Some(password),
+            Self::None | Self::Incomplete { .. } => None,
+        }
+    }
+}
+
 /// Whose name commits carry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GitUser {
     pub name: String,
     pub email: String,
+}
+
+impl GitUser {
+    /// Nobody's name was given, and an agent has to commit under one.
+    fn ours() -> Self {
+        Self { name: "Fabrica".to_owned(), email: "fabrica@localhost".to_owned() }
+    }
 }
 
 impl Config {
@@ -99,16 +123,19 @@ impl Config {
             )
         };
         let run = run::read(&text);
+        let login = login(&text);
         Self {
+            secrets: Secrets::new(login.password(), credentials(&all)),
             session_id: text("SESSION_ID").unwrap_or_default(),
             repository: text("REPO_URL").map(|url| Repository {
                 url,
                 branch: text("BRANCH"),
-                login: login(&text),
+                login,
             }),
             git_user: text("GIT_USER_NAME")
                 .zip(text("GIT_USER_EMAIL"))
-                .map(|(name, email)| GitUser { name, email }),
+                .map(|(name, email)| GitUser { name, email })
+                .or_else(|| run.is_some().then(GitUser::ours)),
             install_dependencies: text("FABRICA_INSTALL_DEPENDENCIES")
                 .is_none_or(|value| value != "false"),
             address: text("FABRICA_ADDRESS")
@@ -130,16 +157,38 @@ impl Config {
     }
 }
 
+/// The values of all credentials, known by name or not.
+fn credentials(all: &BTreeMap<OsString, OsString>) -> impl Iterator<Item = String> {
+    let is_credential = |name: &OsString| name.to_string_lossy().starts_with("FABRICA_CREDENTIAL_");
+    let found = all.iter().filter(move |(name, _)| is_credential(name));
+    found.map(|(_, value)| value.to_string_lossy().into_owned())
+}
+
 fn login(text: &impl Fn(&str) -> Option<String>) -> Login {
-    let Some(secret) = text("FABRICA_REPOSITORY_SECRET") else { return Login::None };
+    let Some(secret) = text("FABRICA_REPOSITORY_SECRET") else {
+        return forge_login(text).unwrap_or(Login::None);
+    };
     if let Some(token) = text("FABRICA_REPOSITORY_token") {
-        // Forges take a token as the password of any user; this name is the one that all of them accept.
-        return Login::Basic { username: "x-access-token".to_owned(), password: token };
+        return Login::Basic { username: TOKEN_USER.to_owned(), password: token };
     }
     match (text("FABRICA_REPOSITORY_username"), text("FABRICA_REPOSITORY_password")) {
         (Some(username), Some(password)) => Login::Basic { username, password },
         _ => Login::Incomplete { secret },
     }
+}
+
+/// In a Run, the token of the forge that the repository is on opens the repository too.
+fn forge_login(text: &impl Fn(&str) -> Option<String>) -> Option<Login> {
+    text("MODE").filter(|mode| mode == "run")?;
+    let on_github = || text("REPO_URL").is_some_and(|url| url.starts_with("https://github.com/"));
+    let name = match text("FABRICA_FORGE").as_deref() {
+        Some("gitea") => "FABRICA_CREDENTIAL_GITEA_TOKEN",
+        Some("github") => "FABRICA_CREDENTIAL_GITHUB_TOKEN",
+        None if on_github() => "FABRICA_CREDENTIAL_GITHUB_TOKEN",
+        _ => return None,
+    };
+    let password = text(name)?.trim().to_owned();
+    Some(Login::Basic { username: TOKEN_USER.to_owned(), password })
 }
 
 /// Everything but our own variables; for people, with the credentials under their names.
@@ -233,5 +282,36 @@ mod tests {
         assert!(matches!(login(&pair), Login::Basic { username, .. } if username == "u"));
         assert!(matches!(login(&[]), Login::Incomplete { secret } if secret == "login"));
         assert!(read(&[("REPO_URL", "https://h/x")]).repository.unwrap().login == Login::None);
+    }
+
+    #[test]
+    fn agents_commit_under_a_name() {
+        let name = |variables: &[(&str, &str)]| read(variables).git_user.map(|user| user.name);
+        assert_eq!(name(&[]), None);
+        assert_eq!(name(&[("MODE", "run")]).as_deref(), Some("Fabrica"));
+        let given = [("MODE", "run"), ("GIT_USER_NAME", "Ada"), ("GIT_USER_EMAIL", "ada@h")];
+        assert_eq!(name(&given).as_deref(), Some("Ada"));
+    }
+
+    #[test]
+    fn a_run_logs_in_with_the_forges_token() {
+        let login = |url: &str, forge: &str, mode: &str| {
+            let tokens = [
+                ("FABRICA_CREDENTIAL_GITEA_TOKEN", "tea"),
+                ("FABRICA_CREDENTIAL_GITHUB_TOKEN", "hub"),
+            ];
+            let place = [("REPO_URL", url), ("FABRICA_FORGE", forge), ("MODE", mode)];
+            match read(&[&tokens[..], &place].concat()).repository.unwrap().login {
+                Login::Basic { password, .. } => Some(password),
+                _ => None,
+            }
+        };
+        assert_eq!(login("https://h/x", "gitea", "run").as_deref(), Some("tea"));
+        assert_eq!(login("https://h/x", "github", "run").as_deref(), Some("hub"));
+        assert_eq!(login("https://github.com/a/b", "", "run").as_deref(), Some("hub"));
+        // Nobody said that this host may have it.
+        assert_eq!(login("https://h/x", "", "run"), None);
+        assert_eq!(login("https://github.com.example/a", "", "run"), None);
+        assert_eq!(login("https://h/x", "gitea", "terminal"), None);
     }
 }

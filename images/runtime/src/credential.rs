@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 use crate::config::{Login, Repository};
+use crate::secrets::Secrets;
 
 /// Git's question is a handful of short lines.
 const QUESTION_BYTES: u64 = 16 * 1024;
@@ -23,8 +24,6 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const HELPERS: usize = 16;
 /// Before listening again when the process has no descriptor left for one more helper.
 const PAUSE: Duration = Duration::from_millis(100);
-/// What stands where a login stood.
-const CUT: &str = "***";
 
 fn folder() -> PathBuf {
     std::env::temp_dir().join("fabrica-runtime")
@@ -137,62 +136,11 @@ pub fn ask(operation: &str) -> std::io::Result<()> {
 /// Cuts logins out of a text: the configured password, as it stands and as any address would encode it, and whatever
 /// stands before the host of an address.
 pub fn redact(text: &str, login: &Login) -> String {
-    let without_password = match login {
-        Login::Basic { password, .. } => cut_password(text, password.as_bytes()),
-        Login::None | Login::Incomplete { .. } => text.to_owned(),
+    let secrets = match login {
+        Login::Basic { password, .. } => Secrets::new(Some(password), []),
+        Login::None | Login::Incomplete { .. } => Secrets::default(),
     };
-    cut_addresses(&without_password)
-}
-
-fn cut_password(text: &str, password: &[u8]) -> String {
-    let (mut kept, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
-    while let Some(first) = rest.first() {
-        if let Some(behind) = behind_password(rest, password) {
-            kept.extend_from_slice(CUT.as_bytes());
-            rest = behind;
-        } else {
-            kept.push(*first);
-            rest = &rest[1..];
-        }
-    }
-    String::from_utf8_lossy(&kept).into_owned()
-}
-
-/// What follows a password at the start of a text. Which bytes are percent-encoded differs between those who encode,
-/// but whoever encodes any of them encodes the percent sign.
-fn behind_password<'text>(text: &'text [u8], password: &[u8]) -> Option<&'text [u8]> {
-    if password.is_empty() {
-        return None;
-    }
-    let encoded = || password.iter().try_fold(text, |text, byte| behind_byte(text, *byte));
-    text.strip_prefix(password).or_else(encoded)
-}
-
-fn behind_byte(text: &[u8], byte: u8) -> Option<&[u8]> {
-    if let [b'%', high, low, rest @ ..] = text
-        && [*high, *low].eq_ignore_ascii_case(format!("{byte:02x}").as_bytes())
-    {
-        return Some(rest);
-    }
-    text.strip_prefix(&[byte])
-}
-
-fn cut_addresses(text: &str) -> String {
-    const SCHEME: &str = "://";
-    let mut pieces = text.split(SCHEME);
-    let mut kept = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        let end = piece.find(|character: char| {
-            character.is_whitespace() || matches!(character, '/' | '?' | '#' | '\'' | '"')
-        });
-        let authority = &piece[..end.unwrap_or(piece.len())];
-        kept.push_str(SCHEME);
-        match authority.rfind('@') {
-            Some(at) => kept.extend([CUT, &piece[at..]]),
-            None => kept.push_str(piece),
-        }
-    }
-    kept
+    secrets.redact(text)
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
+use std::time::Duration;
 
 use axum::Json;
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
@@ -27,6 +28,9 @@ use crate::problem::Problem;
 const ENTRIES: usize = 2_000;
 /// Parts of a path.
 const DEPTH: usize = 64;
+/// What is read of an upload that was refused: more than fits between two sockets, and no burden.
+const HEARD_BYTES: usize = 64 * 1024 * 1024;
+const HEARING: Duration = Duration::from_secs(5);
 /// The name of an upload until it is complete.
 const PARTIAL: &str = ".fabrica-upload-";
 
@@ -86,6 +90,29 @@ pub async fn write(
     length: Option<u64>,
     body: Body,
 ) -> Result<(), Problem> {
+    let mut stream = body.into_data_stream();
+    let written = store(root, path, length, &mut stream).await;
+    if written.is_err() {
+        let _ = tokio::time::timeout(HEARING, hear_out(&mut stream)).await;
+    }
+    written
+}
+
+/// A client that is cut off while it still sends does not read why, so a refused upload is read on for a while.
+async fn hear_out(stream: &mut BodyDataStream) {
+    let mut heard = 0;
+    while heard < HEARD_BYTES {
+        let Some(Ok(chunk)) = stream.next().await else { return };
+        heard += chunk.len();
+    }
+}
+
+async fn store(
+    root: &Path,
+    path: &str,
+    length: Option<u64>,
+    stream: &mut BodyDataStream,
+) -> Result<(), Problem> {
     let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let name = parts.pop().filter(|name| *name != "." && *name != "..");
     let Some(name) = name else {
@@ -101,7 +128,7 @@ pub async fn write(
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let file =
         openat(&folder, partial.as_str(), flags, mode).map_err(|error| refused(path, error))?;
-    let written = copy(tokio::fs::File::from_std(file.into()), body, path).await;
+    let written = copy(tokio::fs::File::from_std(file.into()), stream, path).await;
     let done = written.and_then(|()| {
         renameat(&folder, partial.as_str(), &folder, name).map_err(|error| refused(path, error))
     });
@@ -112,8 +139,11 @@ pub async fn write(
     done
 }
 
-async fn copy(mut file: tokio::fs::File, body: Body, path: &str) -> Result<(), Problem> {
-    let mut stream = body.into_data_stream();
+async fn copy(
+    mut file: tokio::fs::File,
+    stream: &mut BodyDataStream,
+    path: &str,
+) -> Result<(), Problem> {
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|_| {
             Problem::new(StatusCode::BAD_REQUEST, "the upload broke off; nothing was kept")

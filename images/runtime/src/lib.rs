@@ -1,16 +1,19 @@
 //! The first process of every workspace pod: it prepares the workspace, keeps terminals alive, and answers gateway and
 //! operator. It holds no credential of the cluster, and what it holds of its user nobody else in the pod can read.
 
+pub mod broker;
 pub mod children;
 pub mod config;
 pub mod credential;
 pub mod files;
+pub mod forge;
 pub mod http;
 pub mod idle;
 pub mod journal;
 pub mod pod;
 pub mod problem;
 pub mod run;
+pub mod secrets;
 pub mod serve;
 pub mod start;
 pub mod terminal;

@@ -4,18 +4,23 @@
 //! by the operator. No program of the repository ever runs while git can ask for the repository's login: the driver and
 //! all that it left behind is gone before the push.
 
+mod agent;
 mod branch;
+mod claude;
 mod codec;
 mod driver;
+mod faber;
 mod git;
 mod handle;
 pub mod journal;
 mod output;
 mod plan;
+mod pull_request;
 mod push;
 mod script;
 mod verdict;
 mod verify;
+mod work_item;
 
 use std::convert::Infallible;
 use std::io::Write;
@@ -27,14 +32,15 @@ use std::time::Duration;
 use fabrica_protocol::run::{Entry, Outcome, Verdict};
 use tokio_util::sync::CancellationToken;
 
+use self::agent::Agent;
 use self::driver::{Driver, Place};
 use self::git::Git;
 pub use self::handle::{Interrupt, Run};
-use self::script::Script;
+use self::pull_request::{Change, Task};
 use self::verdict::Ending;
 use crate::children;
 use crate::config::{Config, Repository, RunConfig};
-use crate::credential::redact;
+use crate::forge::{Forge, Unknown};
 use crate::idle::Activity;
 use crate::journal::Journal;
 use crate::start::{self, StartError};
@@ -59,7 +65,7 @@ pub async fn live(
         std::future::pending::<Infallible>().await
     };
     let living = async {
-        let verdict = attempt(run, config, steps, activity, ready).await.verdict();
+        let verdict = attempt(run, config, steps, activity, ready).await;
         conclude(run, config, verdict, &terminated).await
     };
     tokio::select! {
@@ -75,9 +81,7 @@ async fn conclude(
     mut verdict: Verdict,
     terminated: &CancellationToken,
 ) -> ExitCode {
-    if let Some(repository) = &config.repository {
-        verdict.message = redact(&verdict.message, &repository.login);
-    }
+    verdict.message = config.secrets.redact(&verdict.message);
     let verdict = verdict::fit(verdict);
     let text = serde_json::to_string(&verdict).unwrap_or_default();
     if let Err(error) = std::fs::write(&config.termination_log, text) {
@@ -104,31 +108,38 @@ async fn attempt(
     steps: &Journal,
     activity: &Activity,
     ready: impl Fn(),
-) -> Ending {
+) -> Verdict {
+    let (mut driver, plan) = match agent(&run.settings) {
+        Ok(chosen) => chosen,
+        Err(ending) => return ending.verdict(),
+    };
     let Some(repository) = &config.repository else {
-        return misconfigured("clone", "RepositoryMissing", "A Run needs REPO_URL.".to_owned());
+        let message = "A Run needs REPO_URL.".to_owned();
+        return misconfigured("clone", "RepositoryMissing", message).verdict();
     };
-    let settings = &run.settings;
-    if settings.driver != "script" {
-        let message = format!("This runtime has no driver {}: it has script.", settings.driver);
-        return misconfigured("agent", "DriverUnknown", message);
-    }
-    let made = plan::load(&settings.plan).and_then(|text| Ok((Script::new(&text)?, text)));
-    let (mut driver, plan) = match made {
-        Ok(made) => made,
-        Err(error) => return Ending::Plan(crate::chain(&error)),
-    };
-    let attempt = Attempt { run, settings, config, repository, steps, activity };
+    let attempt = Attempt { run, settings: &run.settings, config, repository, steps, activity };
     let ending = tokio::select! {
         biased;
         interrupt = run.interrupted() => Ending::Interrupted(interrupt),
-        ending = attempt.work(&mut driver, &plan, ready) => ending.unwrap_or_else(|ending| ending),
+        ending = attempt.work(&mut driver, plan.as_deref(), ready) => ending.unwrap_or_else(|ending| ending),
     };
-    if let Some(unfinished) = driver.stop(&attempt.place()).await {
+    for unfinished in driver.stop(&attempt.place()).await {
         run.journal.write(unfinished);
     }
     children::end_all(GRACE).await;
-    ending
+    Verdict { usage: driver.usage(), ..ending.verdict() }
+}
+
+/// Who works, and on which plan.
+fn agent(settings: &RunConfig) -> Result<(Agent, Option<String>), Ending> {
+    let missing = |error| Ending::Plan(crate::chain(&error));
+    let plan = plan::load(settings).map_err(missing)?;
+    let Some(agent) = Agent::of(settings, plan.as_deref()) else {
+        let driver = &settings.driver;
+        let message = format!("This runtime has no driver {driver}: it has script and claude.");
+        return Err(misconfigured("agent", "DriverUnknown", message));
+    };
+    Ok((agent.map_err(missing)?, plan))
 }
 
 fn misconfigured(step: &'static str, reason: &'static str, message: String) -> Ending {
@@ -145,11 +156,11 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    /// From the clone to the push; `Err` when it ended before.
+    /// From the clone to the pull request; `Err` when it ended before.
     async fn work(
         &self,
         driver: &mut impl Driver,
-        plan: &str,
+        plan: Option<&str>,
         ready: impl Fn(),
     ) -> Result<Ending, Ending> {
         let login =
@@ -158,18 +169,41 @@ impl Attempt<'_> {
         let branch = branch::Branch { name: &self.settings.branch, uid: &self.config.session_id };
         let begun = branch.take(&git, self.steps).await?;
         drop(login);
+        let forge = self.forge()?;
+        let item = work_item::fetch(&forge, &self.settings.forge, self.steps).await?;
+        let (uid, title) = (branch.uid, self.settings.title.as_deref());
+        let task = Task { uid, title, plan, item: item.as_ref() };
         start::install(self.config, self.steps, self.activity).await;
-        write_plan(&self.config.workspace.join("plan.md"), plan)?;
+        let text = work_item::join(plan, task.item);
+        write_plan(&self.config.workspace.join("plan.md"), &text)?;
         ready();
-        self.drive(driver).await?;
-        let title = self.settings.title.as_deref().unwrap_or("Fabrica Run");
-        let Some(commit) = verify::commit(&git, &branch, &begun, title, self.steps).await? else {
+        self.drive(driver, &text).await?;
+        let completion = driver.completion();
+        let title = task.title(completion.as_ref().map(|completion| completion.title.as_str()));
+        let Some(commit) = verify::commit(&git, &branch, &begun, &title, self.steps).await? else {
             return Ok(Ending::NoChanges);
         };
         // The repository's own filters may have run once more.
         end_everything().await?;
         push::push(&git, &branch, &begun, &commit, self.steps).await?;
-        Ok(Ending::Pushed { branch: branch.name.to_owned(), commit })
+        let change = Change {
+            base: self.repository.branch.as_deref(),
+            config: &self.settings.forge,
+            secrets: &self.config.secrets,
+            branch: branch.name,
+            commit: &commit,
+            has_base: begun.base.is_some(),
+            title: &title,
+            body: &task.body(completion.as_ref().map(|completion| completion.body.as_str())),
+        };
+        let pull_request = pull_request::open(forge, &change, self.steps).await?;
+        Ok(Ending::Pushed { branch: branch.name.to_owned(), commit, pull_request })
+    }
+
+    fn forge(&self) -> Result<Result<Forge, Unknown>, Ending> {
+        Forge::of(self.repository, &self.settings.forge).map_err(|error| {
+            misconfigured("pullRequest", "ForgeUnusable", format!("{}.", crate::chain(&error)))
+        })
     }
 
     fn place(&self) -> Place<'_> {
@@ -177,11 +211,11 @@ impl Attempt<'_> {
     }
 
     /// Runs the driver to its end, and ends whatever it leaves.
-    async fn drive(&self, driver: &mut impl Driver) -> Result<(), Ending> {
+    async fn drive(&self, driver: &mut impl Driver, plan: &str) -> Result<(), Ending> {
         let step = self.steps.begin("agent", "The agent works on the plan.");
         let place = self.place();
         let outcome = async {
-            driver.start(&place).await?;
+            driver.start(&place, plan).await?;
             while let Some(event) = driver.next(&place).await {
                 self.run.journal.room().await;
                 self.run.journal.write(event?);
@@ -190,9 +224,10 @@ impl Attempt<'_> {
         }
         .await;
         if let Err(error) = outcome {
-            let message = redact(&crate::chain(&error), &self.repository.login);
-            step.fail(&message);
-            return Err(Ending::Agent(message));
+            let mut failure = error.failure();
+            failure.message = self.config.secrets.redact(&failure.message);
+            step.fail(&failure.message);
+            return Err(Ending::Driver(failure));
         }
         step.finish("The agent has ended.");
         end_everything().await

@@ -9,6 +9,7 @@
 mod support;
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -93,7 +94,10 @@ async fn every_command_hides_its_memory() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
     let program = folder.path().join("fabrica-runtime");
-    std::fs::copy(PROGRAM, &program).unwrap();
+    // Copied by another process: a program that somebody still writes to cannot be started, and whatever this one has open
+    // other tests' children have too, for a moment.
+    let copied = Command::new("cp").args([Path::new(PROGRAM), &program]).status().await.unwrap();
+    assert!(copied.success());
     let mut command = Command::new(&program);
     if rustix::process::geteuid().is_root() {
         command.uid(65_534);

@@ -8,19 +8,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::api::caller::Caller;
+use crate::api::objects::list::{self as objects, Page, Paging};
 use crate::app::App;
 use crate::identity::Identity;
 use crate::names::check_namespace;
+use crate::objects::SessionView;
 use crate::problem::Problem;
-use crate::sessions::SessionView;
-use crate::sessions::page::{read_token, token_after};
-use crate::sessions::visibility::{may_see_namespace, visible};
-
-/// How many a page holds when nothing is said.
-const PAGE: usize = 100;
-
-/// How many a page holds at most.
-const PAGE_LIMIT: usize = 500;
 
 /// Which sessions to list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -134,32 +127,13 @@ async fn list(
     namespace: Option<&str>,
     query: ListQuery,
 ) -> Result<Json<SessionList>, Problem> {
-    if !app.store.is_synced() {
-        return Err(Problem::unavailable(
-            "The list of sessions is still being read; try again in a moment.",
-        ));
-    }
-    let limit = query.limit.unwrap_or(PAGE);
-    if !(1..=PAGE_LIMIT).contains(&limit) {
-        return Err(Problem::bad_request(format!("limit must be between 1 and {PAGE_LIMIT}.")));
-    }
-    // As in Kubernetes, an empty token asks for the first page.
-    let token = query.after.as_deref().filter(|token| !token.is_empty());
-    let start = token.map(read_token).transpose()?;
+    let paging = Paging::read(query.limit, query.after.as_deref())?;
     let mode = query.mode.map(Mode::from);
     let phase = query.phase.map(Phase::from);
-    let entries = app.store.after(start.as_ref(), namespace);
-    let visible = visible(&app.access, identity, entries).await?;
-    if let Some(namespace) = namespace.filter(|_| visible.is_empty()) {
-        may_see_namespace(&app.access, identity, namespace).await?;
-    }
-    let mut matching = visible.into_iter().filter(|entry| {
-        mode.is_none_or(|mode| entry.view.mode() == mode)
-            && phase.is_none_or(|phase| entry.view.phase() == phase)
-    });
-    let items: Vec<SessionView> =
-        matching.by_ref().take(limit).map(|entry| entry.view.clone()).collect();
-    let last = items.last().map(SessionView::key);
-    let after = matching.next().and(last).map(|key| token_after(&key));
+    let matches = |view: &SessionView| {
+        mode.is_none_or(|mode| view.mode() == mode)
+            && phase.is_none_or(|phase| view.phase() == phase)
+    };
+    let Page { items, after } = objects::list(app, identity, namespace, paging, matches).await?;
     Ok(Json(SessionList { items, after }))
 }

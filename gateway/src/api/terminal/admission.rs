@@ -16,9 +16,9 @@ use kube::api::Api;
 use crate::api::caller::authenticate;
 use crate::app::App;
 use crate::kubernetes::answer;
-use crate::names::SessionKey;
+use crate::names::ObjectKey;
+use crate::objects::SessionView;
 use crate::pods::{Pod, bearer};
-use crate::sessions::SessionView;
 use crate::terminal::handshake::Handshake;
 use crate::terminal::refusal::Refusal;
 use crate::terminal::registry::{Entered, LiveSocket};
@@ -39,12 +39,12 @@ pub(super) struct Admitted {
 pub(super) async fn admit(
     app: &App,
     parts: &Parts,
-    key: Option<SessionKey>,
+    key: Option<ObjectKey>,
     handshake: &Handshake,
 ) -> Result<Admitted, Refusal> {
     let identity = authenticate(app, parts, true).await?;
     let key = key.ok_or_else(Refusal::not_found)?;
-    let told = app.store.get(&key).filter(|entry| Pod::of(&entry.view).is_some());
+    let told = app.sessions.get(&key).filter(|entry| Pod::of(&entry.view).is_some());
     let address = told.as_ref().and_then(|entry| Pod::of(&entry.view)).map(|pod| pod.address);
     // Dialled while access is decided: nothing is sent before the decision, and a refusal does not wait for it.
     let dialling = OptionFuture::from(address.map(dial::connect));
@@ -71,7 +71,7 @@ pub(super) async fn admit(
 
 /// A Session as the API server has it now. The watch may not have told yet what a client has seen elsewhere: that there
 /// is such a Session, or that its pod is ready.
-async fn look_up(app: &App, key: &SessionKey) -> Result<SessionView, Refusal> {
+async fn look_up(app: &App, key: &ObjectKey) -> Result<SessionView, Refusal> {
     let sessions: Api<Session> = Api::namespaced(app.client.clone(), &key.namespace);
     match answer(sessions.get_opt(&key.name)).await {
         Ok(session) => session.map(SessionView::from).ok_or_else(Refusal::not_found),
@@ -84,7 +84,7 @@ async fn look_up(app: &App, key: &SessionKey) -> Result<SessionView, Refusal> {
 
 /// The pod of a Session that can have a terminal now.
 fn ready(view: &SessionView) -> Result<Pod, Refusal> {
-    if view.deletion_timestamp.is_some() {
+    if view.metadata.deletion_timestamp.is_some() {
         return Err(Refusal::gone());
     }
     Pod::of(view).ok_or_else(|| match view.phase() {

@@ -20,7 +20,7 @@ use tokio::sync::broadcast;
 const PKCS8: &str = "302e020100300506032b6570042204209d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
 pub(crate) const PUBLIC_KEY: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
 
-/// A right: user, verb, resource (`sessions` or `sessions/terminal`), namespace, name; `*` fits every name.
+/// A right: user, verb, resource (`sessions`, `runs` or `sessions/terminal`), namespace, name; `*` fits every name.
 pub(crate) type Right = (&'static str, &'static str, &'static str, &'static str, &'static str);
 
 /// The fake's state.
@@ -29,8 +29,8 @@ pub(crate) struct Kubernetes(Arc<Inner>);
 
 struct Inner {
     rights: Mutex<BTreeSet<Right>>,
-    sessions: Mutex<Vec<Value>>,
-    changes: broadcast::Sender<String>,
+    objects: Mutex<Vec<Value>>,
+    changes: broadcast::Sender<Value>,
     reviews: AtomicU64,
     version: AtomicU64,
     away: std::sync::atomic::AtomicBool,
@@ -41,21 +41,21 @@ impl Kubernetes {
     pub(crate) async fn start() -> (Self, SocketAddr) {
         let fake = Self(Arc::new(Inner {
             rights: Mutex::default(),
-            sessions: Mutex::default(),
+            objects: Mutex::default(),
             changes: broadcast::channel(64).0,
             reviews: AtomicU64::new(0),
             version: AtomicU64::new(10),
             away: false.into(),
         }));
-        let sessions = "/apis/fabrica.dev/v1alpha1/namespaces/{namespace}/sessions";
+        let objects = "/apis/fabrica.dev/v1alpha1/namespaces/{namespace}/{resource}";
         let router = axum::Router::new()
             .route("/apis/authentication.k8s.io/v1/tokenreviews", post(review_token))
             .route("/apis/authorization.k8s.io/v1/subjectaccessreviews", post(review_access))
             .route("/api/v1/namespaces", get(namespaces))
             .route("/api/v1/namespaces/fabrica-system/secrets/fabrica-trust", get(secret))
-            .route("/apis/fabrica.dev/v1alpha1/sessions", get(list))
-            .route(sessions, post(create))
-            .route(&format!("{sessions}/{{name}}"), get(read).patch(patch).delete(delete))
+            .route("/apis/fabrica.dev/v1alpha1/{resource}", get(list))
+            .route(objects, post(create))
+            .route(&format!("{objects}/{{name}}"), get(read).patch(patch).delete(delete))
             .with_state(fake.clone());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -88,6 +88,19 @@ impl Kubernetes {
         session
     }
 
+    /// Adds or replaces a Run and tells the watches.
+    pub(crate) fn put_run(
+        &self,
+        namespace: &str,
+        name: &str,
+        spec: &Value,
+        status: &Value,
+    ) -> Value {
+        let run = self.put_object("runs", namespace, name, spec, status);
+        self.tell("MODIFIED", &run);
+        run
+    }
+
     /// Adds or replaces a Session while the watches lag behind.
     pub(crate) fn put_silently(
         &self,
@@ -96,39 +109,58 @@ impl Kubernetes {
         spec: &Value,
         status: &Value,
     ) -> Value {
-        let mut sessions = self.0.sessions.lock().unwrap();
-        sessions.retain(|session| !is(session, namespace, name));
+        self.put_object("sessions", namespace, name, spec, status)
+    }
+
+    fn put_object(
+        &self,
+        resource: &str,
+        namespace: &str,
+        name: &str,
+        spec: &Value,
+        status: &Value,
+    ) -> Value {
+        let mut objects = self.0.objects.lock().unwrap();
+        objects.retain(|object| !is(object, resource, namespace, name));
         let version = self.0.version.fetch_add(1, Ordering::SeqCst).to_string();
-        let session = json!({
+        let uid = match resource {
+            "sessions" => format!("uid-{name}"),
+            _ => format!("run-uid-{name}"),
+        };
+        let object = json!({
             "apiVersion": "fabrica.dev/v1alpha1",
-            "kind": "Session",
+            "kind": kind(resource),
             "metadata": {
-                "namespace": namespace, "name": name, "uid": format!("uid-{name}"), "generation": 1,
+                "namespace": namespace, "name": name, "uid": uid, "generation": 1,
                 "resourceVersion": version, "creationTimestamp": "2026-01-01T00:00:00Z",
             },
             "spec": spec,
             "status": status,
         });
-        sessions.push(session.clone());
-        session
+        objects.push(object.clone());
+        object
     }
 
     /// Takes a Session out and tells the watches.
     pub(crate) fn remove(&self, namespace: &str, name: &str) -> Option<Value> {
-        let mut sessions = self.0.sessions.lock().unwrap();
-        let position = sessions.iter().position(|session| is(session, namespace, name))?;
-        let session = sessions.remove(position);
-        self.tell("DELETED", &session);
-        Some(session)
+        self.remove_object("sessions", namespace, name)
     }
 
-    fn find(&self, namespace: &str, name: &str) -> Option<Value> {
-        let sessions = self.0.sessions.lock().unwrap();
-        sessions.iter().find(|session| is(session, namespace, name)).cloned()
+    fn remove_object(&self, resource: &str, namespace: &str, name: &str) -> Option<Value> {
+        let mut objects = self.0.objects.lock().unwrap();
+        let position = objects.iter().position(|object| is(object, resource, namespace, name))?;
+        let object = objects.remove(position);
+        self.tell("DELETED", &object);
+        Some(object)
     }
 
-    fn tell(&self, kind: &str, session: &Value) {
-        let _ = self.0.changes.send(format!("{}\n", json!({"type": kind, "object": session})));
+    fn find(&self, resource: &str, namespace: &str, name: &str) -> Option<Value> {
+        let objects = self.0.objects.lock().unwrap();
+        objects.iter().find(|object| is(object, resource, namespace, name)).cloned()
+    }
+
+    fn tell(&self, kind: &str, object: &Value) {
+        let _ = self.0.changes.send(json!({"type": kind, "object": object}));
     }
 
     fn is_away(&self) -> bool {
@@ -136,8 +168,18 @@ impl Kubernetes {
     }
 }
 
-fn is(session: &Value, namespace: &str, name: &str) -> bool {
-    session["metadata"]["namespace"] == namespace && session["metadata"]["name"] == name
+fn kind(resource: &str) -> &'static str {
+    match resource {
+        "sessions" => "Session",
+        _ => "Run",
+    }
+}
+
+fn is(object: &Value, resource: &str, namespace: &str, name: &str) -> bool {
+    let metadata = &object["metadata"];
+    object["kind"] == kind(resource)
+        && metadata["namespace"] == namespace
+        && metadata["name"] == name
 }
 
 fn failure(code: u16, reason: &str, message: &str) -> Response {
@@ -213,24 +255,32 @@ struct ListQuery {
     watch: Option<bool>,
 }
 
-async fn list(State(fake): State<Kubernetes>, Query(query): Query<ListQuery>) -> Response {
+async fn list(
+    State(fake): State<Kubernetes>,
+    Path(resource): Path<String>,
+    Query(query): Query<ListQuery>,
+) -> Response {
+    let kind = kind(&resource);
+    let items: Vec<Value> = {
+        let objects = fake.0.objects.lock().unwrap();
+        objects.iter().filter(|object| object["kind"] == kind).cloned().collect()
+    };
     if query.watch != Some(true) {
-        let items = fake.0.sessions.lock().unwrap().clone();
-        let list = json!({"apiVersion": "fabrica.dev/v1alpha1", "kind": "SessionList", "metadata": {"resourceVersion": "1"}, "items": items});
+        let list = json!({"apiVersion": "fabrica.dev/v1alpha1", "kind": format!("{kind}List"), "metadata": {"resourceVersion": "1"}, "items": items});
         return Json(list).into_response();
     }
     let changes = fake.0.changes.subscribe();
+    let line = |change: &Value| Bytes::from(format!("{change}\n"));
     // What changed between the list and this watch.
-    let known: Vec<Bytes> = fake
-        .0
-        .sessions
-        .lock()
-        .unwrap()
-        .iter()
-        .map(|session| Bytes::from(format!("{}\n", json!({"type": "MODIFIED", "object": session}))))
-        .collect();
-    let later = futures::stream::unfold(changes, |mut changes| async move {
-        Some((Bytes::from(changes.recv().await.ok()?), changes))
+    let known: Vec<Bytes> =
+        items.iter().map(|object| line(&json!({"type": "MODIFIED", "object": object}))).collect();
+    let later = futures::stream::unfold(changes, move |mut changes| async move {
+        loop {
+            let change = changes.recv().await.ok()?;
+            if change["object"]["kind"] == kind {
+                return Some((line(&change), changes));
+            }
+        }
     });
     let lines = futures::StreamExt::chain(futures::stream::iter(known), later);
     Body::from_stream(futures::StreamExt::map(lines, Ok::<_, std::convert::Infallible>))
@@ -239,59 +289,72 @@ async fn list(State(fake): State<Kubernetes>, Query(query): Query<ListQuery>) ->
 
 async fn create(
     State(fake): State<Kubernetes>,
-    Path(namespace): Path<String>,
+    Path((namespace, resource)): Path<(String, String)>,
     Query(query): Query<std::collections::BTreeMap<String, String>>,
-    Json(session): Json<Value>,
+    Json(object): Json<Value>,
 ) -> Response {
     assert_eq!(query["fieldValidation"], "Strict");
-    let name = session["metadata"]["name"].as_str().unwrap_or("session-abcde").to_owned();
-    if let Some(field) = session["spec"].as_object().unwrap().keys().find(|field| *field == "foo") {
+    let made = object["metadata"]["generateName"].as_str().map(|prefix| format!("{prefix}abcde"));
+    let name = object["metadata"]["name"].as_str().map_or_else(|| made.unwrap(), str::to_owned);
+    if let Some(field) = object["spec"].as_object().unwrap().keys().find(|field| *field == "foo") {
         let message = format!(
             "Session in version \"v1alpha1\" cannot be handled as a Session: strict decoding error: unknown field \"spec.{field}\""
         );
         return failure(400, "BadRequest", &message);
     }
-    if fake.find(&namespace, &name).is_some() {
+    if object["spec"]["repository"]["url"] == "ftp://refused" {
+        let cause =
+            json!({"field": "spec.repository.url", "message": "must be http", "reason": ""});
+        let status = json!({
+            "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": 422, "reason": "Invalid",
+            "message": "invalid", "details": {"causes": [cause]},
+        });
+        return (StatusCode::UNPROCESSABLE_ENTITY, Json(status)).into_response();
+    }
+    if fake.find(&resource, &namespace, &name).is_some() {
         return failure(
             409,
             "AlreadyExists",
-            &format!("sessions.fabrica.dev \"{name}\" already exists"),
+            &format!("{resource}.fabrica.dev \"{name}\" already exists"),
         );
     }
-    let created = fake.put(&namespace, &name, &session["spec"], &json!({}));
+    let created = fake.put_object(&resource, &namespace, &name, &object["spec"], &json!({}));
+    fake.tell("ADDED", &created);
     (StatusCode::CREATED, Json(created)).into_response()
 }
 
 async fn read(
     State(fake): State<Kubernetes>,
-    Path((namespace, name)): Path<(String, String)>,
+    Path((namespace, resource, name)): Path<(String, String, String)>,
 ) -> Response {
-    match fake.find(&namespace, &name) {
-        Some(session) => Json(session).into_response(),
+    match fake.find(&resource, &namespace, &name) {
+        Some(object) => Json(object).into_response(),
         None => failure(404, "NotFound", "not found"),
     }
 }
 
 async fn patch(
     State(fake): State<Kubernetes>,
-    Path((namespace, name)): Path<(String, String)>,
+    Path((namespace, resource, name)): Path<(String, String, String)>,
     Json(patch): Json<Value>,
 ) -> Response {
-    let Some(mut session) = fake.find(&namespace, &name) else {
+    let Some(mut object) = fake.find(&resource, &namespace, &name) else {
         return failure(404, "NotFound", "not found");
     };
     for (field, value) in patch["spec"].as_object().unwrap() {
-        session["spec"][field] = value.clone();
+        object["spec"][field] = value.clone();
     }
-    Json(fake.put(&namespace, &name, &session["spec"], &session["status"])).into_response()
+    let changed = fake.put_object(&resource, &namespace, &name, &object["spec"], &object["status"]);
+    fake.tell("MODIFIED", &changed);
+    Json(changed).into_response()
 }
 
 async fn delete(
     State(fake): State<Kubernetes>,
-    Path((namespace, name)): Path<(String, String)>,
+    Path((namespace, resource, name)): Path<(String, String, String)>,
 ) -> Response {
-    match fake.remove(&namespace, &name) {
-        Some(session) => Json(session).into_response(),
+    match fake.remove_object(&resource, &namespace, &name) {
+        Some(object) => Json(object).into_response(),
         None => failure(404, "NotFound", "not found"),
     }
 }

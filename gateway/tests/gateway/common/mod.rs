@@ -116,10 +116,23 @@ impl World {
         .await;
     }
 
+    /// Puts a Run there and waits until the gateway lists it to `dana`.
+    pub(crate) async fn put_run(&self, name: &str, spec: Value, status: Value) {
+        let run = self.kubernetes.put_run("demo", name, &spec, &status);
+        let version = run["metadata"]["resourceVersion"].clone();
+        until(async || {
+            let (_, list) = self.get("dana", "/api/v1/runs").await;
+            let items = list["items"].as_array().cloned().unwrap_or_default();
+            items.iter().any(|item| item["name"] == name && item["resourceVersion"] == version)
+        })
+        .await;
+    }
+
     /// Grants dana everything in the namespace demo.
     pub(crate) fn grant_all(&self) {
         for verb in ["get", "list", "create", "patch", "delete"] {
             self.kubernetes.grant(("dana", verb, "sessions", "demo", "*"));
+            self.kubernetes.grant(("dana", verb, "runs", "demo", "*"));
         }
         for verb in ["get", "create"] {
             self.kubernetes.grant(("dana", verb, "sessions/terminal", "demo", "*"));

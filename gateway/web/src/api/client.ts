@@ -1,6 +1,6 @@
 // Requests to the gateway. Every refusal becomes an ApiError that carries the API's own words.
 
-import type { FieldError, FileEntry, Me, NewSession, Problem, Session } from "./types";
+import type { FieldError, FileEntry, Me, NewRun, NewSession, Problem, Run, Session } from "./types";
 
 export class ApiError extends Error {
   readonly status: number;
@@ -46,11 +46,24 @@ export async function refusal(response: Response): Promise<ApiError> {
   return new ApiError({ title: `The gateway answered ${response.status}.`, ...problem, status: response.status });
 }
 
-export function sessionPath(session: { namespace: string; name: string }): string {
-  return `/namespaces/${encodeURIComponent(session.namespace)}/sessions/${encodeURIComponent(session.name)}`;
+export interface Key {
+  namespace: string;
+  name: string;
 }
 
-export function filePath(session: { namespace: string; name: string }, path: string): string {
+function listPath(namespace: string, kind: "sessions" | "runs"): string {
+  return `/namespaces/${encodeURIComponent(namespace)}/${kind}`;
+}
+
+export function sessionPath(session: Key): string {
+  return `${listPath(session.namespace, "sessions")}/${encodeURIComponent(session.name)}`;
+}
+
+function runPath(run: Key): string {
+  return `${listPath(run.namespace, "runs")}/${encodeURIComponent(run.name)}`;
+}
+
+export function filePath(session: Key, path: string): string {
   const encoded = path.split("/").filter(Boolean).map(encodeURIComponent).join("/");
   return `${BASE}${sessionPath(session)}/files/${encoded}`;
 }
@@ -59,13 +72,19 @@ export const api = {
   login: (token: string) => request<undefined>("POST", "/login", { token }),
   logout: () => request<undefined>("POST", "/logout"),
   me: () => request<Me>("GET", "/me"),
-  sessions: allSessions,
-  session: (at: { namespace: string; name: string }) => request<Session>("GET", sessionPath(at)),
+  sessions: () => all<Session>("/sessions"),
+  session: (at: Key) => request<Session>("GET", sessionPath(at)),
   create: (namespace: string, session: NewSession) =>
-    request<Session>("POST", `/namespaces/${encodeURIComponent(namespace)}/sessions`, session),
+    request<Session>("POST", listPath(namespace, "sessions"), session),
   remove: (session: Session) => request<undefined>("DELETE", sessionPath(session)),
   suspend: (session: Session) => request<Session>("POST", `${sessionPath(session)}/suspend`),
   resume: (session: Session) => request<Session>("POST", `${sessionPath(session)}/resume`),
+  runs: () => all<Run>("/runs"),
+  createRun: (namespace: string, run: NewRun) => request<Run>("POST", listPath(namespace, "runs"), run),
+  removeRun: (run: Key) => request<undefined>("DELETE", runPath(run)),
+  cancelRun: (run: Key) => request<Run>("POST", `${runPath(run)}/cancel`),
+  /** The same plan again, or another one. */
+  retryRun: (run: Key, plan: string | undefined) => request<Run>("POST", `${runPath(run)}/retry`, plan === undefined ? undefined : { plan }),
   list: async (session: Session, path: string): Promise<FileEntry[]> => {
     const response = await fetch(filePath(session, path), { headers: { accept: "application/json" } });
     if (!response.ok) throw await refusal(response);
@@ -73,14 +92,14 @@ export const api = {
   },
 };
 
-/** Every page of the list. The page's stream keeps it up to date from then on. */
-async function allSessions(): Promise<Session[]> {
-  const sessions: Session[] = [];
+/** Every page of a list. The page's stream keeps it up to date from then on. */
+async function all<T>(path: string): Promise<T[]> {
+  const items: T[] = [];
   let next = "";
   do {
-    const page = await request<{ items: Session[]; continue?: string | null }>("GET", `/sessions?limit=500${next}`);
-    sessions.push(...page.items);
+    const page = await request<{ items: T[]; continue?: string | null }>("GET", `${path}?limit=500${next}`);
+    items.push(...page.items);
     next = page.continue ? `&continue=${encodeURIComponent(page.continue)}` : "";
   } while (next !== "");
-  return sessions;
+  return items;
 }

@@ -5,9 +5,13 @@ import type { QueryClient } from "@tanstack/react-query";
 import { useSyncExternalStore } from "react";
 import { refusal } from "./client";
 import { readStream, type StreamEvent } from "./event-stream";
-import type { Session } from "./types";
+import type { Run, Session } from "./types";
 
 export const SESSIONS = ["sessions"] as const;
+export const RUNS = ["runs"] as const;
+
+/** Without the stream a list is asked for again this often. */
+export const POLL = 5_000;
 
 const SHORTEST = 500;
 const LONGEST = 10_000;
@@ -18,11 +22,24 @@ const GATHER = 40;
 /** Longer than this they do not wait for a page that is still drawing. */
 const LATEST = 1_000;
 
-type Change = (all: Session[]) => Session[];
+/** What lists hold, as far as the stream needs to know it. */
+interface Listed {
+  namespace: string;
+  name: string;
+  uid: string;
+  resourceVersion: string;
+}
+
+interface Lists {
+  sessions: Session[];
+  runs: Run[];
+}
+
+type Change = (all: Lists) => Lists;
 
 export type StreamState = "connecting" | "live" | "down";
 
-export class LiveSessions {
+export class LiveLists {
   #state: StreamState = "connecting";
   #stop = new AbortController();
   #wake: () => void = () => undefined;
@@ -97,8 +114,12 @@ export class LiveSessions {
     const changes = this.#changes.splice(0);
     this.#flushing = undefined;
     // A list that was asked for before is older than the stream.
-    void this.queries.cancelQueries({ queryKey: SESSIONS });
-    this.queries.setQueryData<Session[]>(SESSIONS, (all) => changes.reduce((list, change) => change(list), all ?? []));
+    for (const queryKey of [SESSIONS, RUNS]) void this.queries.cancelQueries({ queryKey });
+    const before: Lists = { sessions: this.queries.getQueryData(SESSIONS) ?? [], runs: this.queries.getQueryData(RUNS) ?? [] };
+    const after = changes.reduce((lists, change) => change(lists), before);
+    // A list that did not change stays the same value, so that nobody draws it again.
+    this.queries.setQueryData(SESSIONS, after.sessions);
+    this.queries.setQueryData(RUNS, after.runs);
   }
 
   #set(state: StreamState): void {
@@ -117,25 +138,30 @@ function whenIdle(work: () => void): void {
 function changeOf(event: string, data: string): Change | undefined {
   switch (event) {
     case "snapshot": {
-      const { items } = JSON.parse(data) as { items: Session[] };
-      return () => items;
+      const lists = JSON.parse(data) as Lists;
+      return () => lists;
     }
     case "session": {
       const changed = JSON.parse(data) as Session;
-      return (all) => upsert(all, changed);
+      return (all) => ({ ...all, sessions: upsert(all.sessions, changed) });
+    }
+    case "run": {
+      const changed = JSON.parse(data) as Run;
+      return (all) => ({ ...all, runs: upsert(all.runs, changed) });
     }
     case "deleted": {
-      const { uid } = JSON.parse(data) as { uid: string };
-      return (all) => all.filter((session) => session.uid !== uid);
+      const { kind, uid } = JSON.parse(data) as { kind: "Session" | "Run"; uid: string };
+      const others = <T extends Listed>(list: T[]): T[] => list.filter((each) => each.uid !== uid);
+      return kind === "Run" ? (all) => ({ ...all, runs: others(all.runs) }) : (all) => ({ ...all, sessions: others(all.sessions) });
     }
     default:
       return undefined;
   }
 }
 
-/** The list with one session replaced or added. An older version never replaces a newer one. */
-export function upsert(all: Session[], changed: Session): Session[] {
-  const at = all.findIndex((session) => session.namespace === changed.namespace && session.name === changed.name);
+/** The list with one object replaced or added. An older version never replaces a newer one. */
+export function upsert<T extends Listed>(all: T[], changed: T): T[] {
+  const at = all.findIndex((each) => each.namespace === changed.namespace && each.name === changed.name);
   const before = all[at];
   if (before === undefined) return [...all, changed];
   if (before.uid === changed.uid && older(changed.resourceVersion, before.resourceVersion)) return all;
@@ -148,6 +174,6 @@ function older(one: string, other: string): boolean {
   return one.length === other.length ? one < other : one.length < other.length;
 }
 
-export function useStreamState(live: LiveSessions): StreamState {
+export function useStreamState(live: LiveLists): StreamState {
   return useSyncExternalStore(live.subscribe, () => live.state);
 }

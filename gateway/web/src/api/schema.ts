@@ -12,8 +12,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Streams all sessions that the caller may see: an event `snapshot` ({items}), then `session` (a Session) and
-         *     `deleted` ({namespace, name, uid}). A new snapshot replaces everything before it.
+         * Streams all sessions and runs that the caller may see: an event `snapshot` ({sessions, runs}), then `session` (a
+         *     Session), `run` (a Run) and `deleted` ({kind, namespace, name, uid}). A new snapshot replaces everything before it.
          */
         get: operations["events"];
         put?: never;
@@ -82,10 +82,97 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Streams the sessions of one namespace, like the stream of all. */
+        /** Streams the sessions and runs of one namespace, like the stream of all. */
         get: operations["events_in_namespace"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/namespaces/{namespace}/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the runs of a namespace that the caller may see. */
+        get: operations["list_runs"];
+        put?: never;
+        /** Creates a run. The caller becomes its owner. */
+        post: operations["create_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/namespaces/{namespace}/runs/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Gets one run. */
+        get: operations["get_run"];
+        put?: never;
+        post?: never;
+        /** Deletes a run and its pods, logs included. What it pushed stays. */
+        delete: operations["delete_run"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/namespaces/{namespace}/runs/{name}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ends a run for good. */
+        post: operations["cancel_run"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/namespaces/{namespace}/runs/{name}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tells what happened in a run. Ask again with `after` = the last `seq` for what came since. */
+        get: operations["get_messages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/namespaces/{namespace}/runs/{name}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Creates a run that does the same again, or an edited plan, and begins from the branch that the old one pushed. */
+        post: operations["retry_run"];
         delete?: never;
         options?: never;
         head?: never;
@@ -200,6 +287,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the runs of all namespaces that the caller may see. */
+        get: operations["list_all_runs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/sessions": {
         parameters: {
             query?: never;
@@ -234,14 +338,108 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes a markdown plan whose front matter names the repository (`repo`) and maybe `title`, `branch` (to push to),
+         *     `base` (to begin from), `model`, `budgetUSD` and `forge` (GitHub or Gitea).
+         */
+        post: operations["submit_plan"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tells where a run is. */
+        get: operations["get_short"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Tells what happened in a run. */
+        get: operations["get_short_messages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A plan that was taken. */
+        Accepted: {
+            /** @description What happens now, in a sentence. */
+            message: string;
+            /** @description The run's name. */
+            name: string;
+            /** @description The namespace that the run is in. */
+            namespace: string;
+            /** @description The id for `/sessions/{id}`: the Run's UID. */
+            sessionId: string;
+            /** @description The page that shows it. */
+            url: string;
+        };
+        /** @description One pod's try at the plan. */
+        Attempt: {
+            /** @description Why it ended, in one word: a reason of `Succeeded`. */
+            cause?: string;
+            /** @description When it ended. */
+            finishedAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
+            /**
+             * Format: int32
+             * @description Counts from 1.
+             */
+            number: number;
+            /** @description Its pod, which stays after the end, with its log. */
+            podName: string;
+            /** @description When its container started. */
+            startedAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
+            /** @description What its models were used for. */
+            usage?: components["schemas"]["Usage"];
+        };
         /** @description A key of a ConfigMap of the same namespace. */
         ConfigMapKey: {
             key: string;
             name: string;
+        };
+        /** @description A Run to create. */
+        CreateRun: {
+            /** @description The beginning of a name that is made. Absent: `run-`. */
+            generateName?: string;
+            /** @description Its name. Absent: one is made from generateName. */
+            name?: string;
+            /** @description The CRD's own spec. The owner is set to you. */
+            spec: components["schemas"]["RunSpec"];
         };
         /** @description A Session to create. */
         CreateSession: {
@@ -252,11 +450,22 @@ export interface components {
             /** @description The CRD's own spec. The owner is set to you. */
             spec: components["schemas"]["SessionSpec"];
         };
+        /** @description Whether the Run should go on. */
+        DesiredState: "Running" | "Cancelled";
         /** @description What a directory holds. */
         Directory: {
             entries: components["schemas"]["FileEntry"][];
             /** @description Whether it holds more than is listed. */
             truncated: boolean;
+        };
+        /** @description What reads the plan. */
+        Driver: "Claude" | "Script";
+        /** @description Where an agent is in its work. */
+        Faber: {
+            /** @description The phase that was named last: frame, architect, build, evaluate or release. */
+            phase?: string;
+            /** @description What it has to do, at most 30. */
+            todos?: components["schemas"]["Todo"][];
         };
         /** @description One field that is wrong, and why. */
         FieldError: {
@@ -282,6 +491,25 @@ export interface components {
          * @enum {string}
          */
         FileKind: "file" | "directory" | "symlink";
+        /** @description A place that keeps repositories and talks of them. */
+        Forge: "GitHub" | "Gitea";
+        /** @description A git repository over HTTP, on a forge. */
+        ForgeRepository: {
+            /**
+             * @description The branch to work on, 1 to 100 characters. Unset: the default one. One that is missing is created from the
+             *     default one, and that is said.
+             */
+            branch?: string;
+            /**
+             * @description Where pull requests are opened. Unset: GitHub when the address is github.com's, else nowhere: the branch alone is
+             *     pushed.
+             */
+            forge?: components["schemas"]["Forge"];
+            /** @description A Secret of this namespace with `token`, or with `username` and `password`. Unset: no login. */
+            secretRef?: components["schemas"]["SecretReference"];
+            /** @description Its address, http or https, without a user part. */
+            url: string;
+        };
         /** @description Whose name commits carry. */
         GitIdentity: {
             userEmail: string;
@@ -312,7 +540,7 @@ export interface components {
              */
             expiresAt: string;
             groups: string[];
-            /** @description The namespaces in which the caller may list or create sessions, by name. */
+            /** @description The namespaces in which the caller may list or create sessions or runs, by name. */
             namespaces: components["schemas"]["UsableNamespace"][];
             username: string;
         };
@@ -327,6 +555,10 @@ export interface components {
             text: string;
             time: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
             type: components["schemas"]["MessageType"];
+        };
+        /** @description Messages, oldest first. */
+        MessageList: {
+            items: components["schemas"]["Message"][];
         };
         /** @description What a message says. */
         MessageType: ("Started" | "Finished" | "Failed" | "Notice") | "Progress";
@@ -355,6 +587,224 @@ export interface components {
             /** @description Always `about:blank`: the status code is the type. */
             type: string;
         };
+        /** @description How a retry differs from the Run that it follows. */
+        RetryRun: {
+            /** @description The plan to carry out instead. Absent: the same one. */
+            plan?: string;
+        };
+        /** @description A Run as the REST API shows it. */
+        Run: {
+            /** Format: date-time */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @description Set while it is being deleted.
+             */
+            deletionTimestamp?: string;
+            /**
+             * Format: int64
+             * @description Grows with every change of the spec.
+             */
+            generation: number;
+            labels?: {
+                [key: string]: string;
+            };
+            name: string;
+            namespace: string;
+            /** @description Changes with every change at all. */
+            resourceVersion: string;
+            spec: components["schemas"]["RunSpec"];
+            /** @description What the operator observed; absent until it has looked. */
+            status?: components["schemas"]["RunStatus"];
+            /** @description The id in labels, logs and the database. */
+            uid: string;
+        };
+        /** @description A page of runs, by namespace and name. */
+        RunList: {
+            /** @description Ask with this for the next page; absent on the last one. */
+            continue?: string;
+            items: components["schemas"]["Run"][];
+        };
+        /** @description A plan, the repository it is for, and the bounds of carrying it out. */
+        RunSpec: {
+            /**
+             * @description Who carries the plan out.
+             * @default {}
+             */
+            agent?: {
+                /** @description Where the model is, http or https. Unset: the chart's. */
+                baseURL?: string;
+                /**
+                 * @description What the model calls of all attempts may cost by list prices, in US dollars: a decimal number above 0, such as
+                 *     `2.50`. Then the next call is refused and the Run ends. Unset: the chart's.
+                 */
+                budgetUSD?: string;
+                /** @description Unset: the chart's. */
+                driver?: components["schemas"]["Driver"];
+                /**
+                 * Format: int32
+                 * @description How often the model may be asked, 1 to 10000. Unset: the chart's.
+                 */
+                maxTurns?: number;
+                /** @description The model's name, 1 to 100 characters. Unset: the chart's. One without a known price is refused. */
+                model?: string;
+            };
+            /**
+             * @description The branch that the work is pushed to, 1 to 100 characters. Unset: `fabrica/` and the first 8 characters of the
+             *     UID. One that is there already is taken over only when this Run made it.
+             */
+            branch?: string;
+            /**
+             * @description A Secret of this namespace with any of ANTHROPIC_API_KEY, for the agent's model, and GITHUB_TOKEN or GITEA_TOKEN, for
+             *     pull requests and work items (unset: the repository's own login). Unset: the chart's. The agent sees none of them.
+             */
+            credentialsRef?: components["schemas"]["SecretReference"];
+            /**
+             * Format: int64
+             * @description The running time of all attempts together, 10 s to 7 days (default 3600). Waiting does not count.
+             * @default 3600
+             */
+            deadlineSeconds?: number;
+            /**
+             * @description Running (default), or Cancelled: the Run ends and never goes on.
+             * @default Running
+             */
+            desiredState?: components["schemas"]["DesiredState"];
+            /** @description Environment variables of the agent. */
+            env?: {
+                /** @description Letters, digits and '_'. Names that Fabrica sets itself are refused. */
+                name: string;
+                value?: string;
+                /** @description Where a value is. */
+                valueFrom?: {
+                    configMapKeyRef?: components["schemas"]["ConfigMapKey"];
+                    secretKeyRef?: components["schemas"]["SecretKey"];
+                };
+            }[];
+            /** @description Whose name commits carry. Unset: Fabrica's. */
+            git?: components["schemas"]["GitIdentity"];
+            /**
+             * @description The container image. Unset: the chart's. Any image with a shell, git and what the driver needs will do. The runtime
+             *     is copied in.
+             */
+            image?: string;
+            /** @description Secrets of type kubernetes.io/dockerconfigjson to pull `image` with. */
+            imagePullSecrets?: components["schemas"]["SecretReference"][];
+            /**
+             * Format: int32
+             * @description How often the agent may fail, 1 to 10 (default 2). What is not the agent's fault, such as a lost node, is tried
+             *     again 5 times more.
+             * @default 2
+             */
+            maxAttempts?: number;
+            /** @description Who created it. Set by the gateway, or by you as yourself; never changes and never grants anything. */
+            owner?: string;
+            /** @description What to do, as markdown. */
+            plan?: string;
+            /** @description A key of a ConfigMap of this namespace that holds the plan. */
+            planRef?: components["schemas"]["ConfigMapKey"];
+            /** @description What is added to the pods. */
+            podTemplate?: {
+                annotations?: {
+                    [key: string]: string;
+                };
+                labels?: {
+                    [key: string]: string;
+                };
+                nodeSelector?: {
+                    [key: string]: string;
+                };
+                /** @description For stronger isolation: gVisor or Kata, where the cluster has them. */
+                runtimeClassName?: string;
+                tolerations?: components["schemas"]["io.k8s.api.core.v1.Toleration"][];
+            };
+            /** @description How the pull request is opened. Unset: without labels, ready for review. */
+            pullRequest?: {
+                /**
+                 * @description Not yet to be merged (default false).
+                 * @default false
+                 */
+                draft?: boolean;
+                /** @description Labels of the forge, at most 16. */
+                labels?: string[];
+            };
+            /** @description The repository that is worked on. Its `branch` is the one to begin from; unset: the default one. */
+            repository: components["schemas"]["ForgeRepository"];
+            /** @description CPU and memory of the container. Unset: the chart's. */
+            resources?: {
+                /** @description What the Run can use at most. Above limits.memory it is killed. */
+                limits?: {
+                    [key: string]: unknown;
+                };
+                /** @description What the node sets aside for the Run. */
+                requests?: {
+                    [key: string]: unknown;
+                };
+            } | null;
+            /**
+             * @description The subject of a commit of ours, and the title of the pull request when the agent gives none. Unset: the plan's
+             *     first heading, at last `Fabrica Run`.
+             */
+            title?: string;
+            /**
+             * Format: int64
+             * @description The Run and its pods are deleted so many seconds after the end. Unset: never.
+             */
+            ttlSecondsAfterFinished?: number;
+            /**
+             * @description An issue of the repository's forge that says what to do, 1 to 50 characters: `12`, `#12` or `owner/name#12`. Its text
+             *     is given to the agent as what a stranger wrote.
+             */
+            workId?: string;
+        };
+        /** @description What was observed of a Run. Written by the operator alone. */
+        RunStatus: {
+            /** @description Every attempt, oldest first. Each had a pod of its own. */
+            attempts?: components["schemas"]["Attempt"][];
+            /** @description The branch that the work is pushed to. */
+            branch?: string;
+            /** @description The commit that was pushed. Unset: none was. */
+            commit?: string;
+            /**
+             * @description `Succeeded`: Unknown while the Run goes on, then True or False for good. `Recorded`: whether everything it told is
+             *     in the archive.
+             * @default []
+             */
+            conditions?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Condition"][];
+            /** @description What its agents said of their work. Unset: nothing yet. */
+            faber?: components["schemas"]["Faber"];
+            /** @description When it ended. */
+            finishedAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
+            /** @description The newest of what happened, at most 20, oldest first. */
+            messages?: {
+                /**
+                 * Format: int64
+                 * @description Grows within a Run, over all attempts.
+                 */
+                seq: number;
+                /** @description At most 512 characters. */
+                text: string;
+                time: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
+                type: components["schemas"]["MessageType"];
+            }[];
+            /**
+             * Format: int64
+             * @description The generation of the spec that this status speaks of.
+             */
+            observedGeneration?: number;
+            /** @description One word for people and dashboards; decisions are made by `conditions`. */
+            phase?: components["schemas"]["RunStatusPhase"];
+            /** @description Where people find the pull request. */
+            pullRequestURL?: string;
+            /** @description When it left the queue. */
+            startedAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
+            /** @description When its pod was first told to stop, because the Run was cancelled or its deadline had passed. */
+            stoppingAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
+            /** @description What models were used for, over all attempts. Unset: no model was asked. */
+            usage?: components["schemas"]["Usage"];
+        };
+        /** @description A Run in one word. */
+        RunStatusPhase: "Pending" | "Queued" | "Running" | "Completed" | "Failed" | "Cancelled";
         /** @description A key of a Secret of the same namespace. */
         SecretKey: {
             key: string;
@@ -531,11 +981,84 @@ export interface components {
             /** @description When it was last stopped. A later `spec.wakeTime` starts it again. */
             stoppedAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
         };
-        /** @description A namespace in which one may list or create sessions. */
+        /** @description What a message says. */
+        ShortContent: {
+            message: string;
+        };
+        /** @description One message of a Run. */
+        ShortMessage: {
+            content: components["schemas"]["ShortContent"];
+            /** Format: date-time */
+            createdAt: string;
+            /** @description Unique among all messages. */
+            id: string;
+            /**
+             * Format: int64
+             * @description Grows within the Run.
+             */
+            seq: number;
+            /** @description The Run's UID. */
+            sessionId: string;
+            /** @description `progress`, or `error`. */
+            type: string;
+        };
+        /** @description A Run in few words. */
+        ShortRun: {
+            /** @description The branch that the work is pushed to; absent until it is known. */
+            branchName?: string;
+            /**
+             * Format: date-time
+             * @description When it ended.
+             */
+            completedAt?: string;
+            /** @description What models cost so far by list prices, in US dollars; absent while none was asked. */
+            costUsd?: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** @description The Run's UID. */
+            id: string;
+            /** @description Where people find the pull request; absent while there is none. */
+            prUrl?: string;
+            repoUrl: string;
+            status: components["schemas"]["ShortStatus"];
+            title?: string;
+        };
+        /**
+         * @description Where a Run is, in one word.
+         * @enum {string}
+         */
+        ShortStatus: "pending" | "queued" | "running" | "completed" | "failed" | "cancelled";
+        /** @description One thing that an agent has to do. */
+        Todo: {
+            status: components["schemas"]["TodoStatus"];
+            /** @description At most 200 characters. */
+            text: string;
+        };
+        /**
+         * @description How far a thing to do is.
+         * @enum {string}
+         */
+        TodoStatus: "Pending" | "InProgress" | "Completed";
+        /** @description A namespace in which one may list or create sessions or runs. */
         UsableNamespace: {
+            /** @description Whether one may create runs in it. */
+            createRuns: boolean;
             /** @description Whether one may create sessions in it. */
             createSessions: boolean;
             name: string;
+        };
+        /** @description Tokens by class, and what they cost. */
+        Usage: {
+            /** Format: int64 */
+            cacheReadTokens: number;
+            /** Format: int64 */
+            cacheWriteTokens: number;
+            /** @description By list prices: a decimal number of US dollars, such as `0.0017`. */
+            estimatedCostUSD: string;
+            /** Format: int64 */
+            inputTokens: number;
+            /** Format: int64 */
+            outputTokens: number;
         };
         /** @description The pod this Toleration is attached to tolerates any taint that matches the triple <key,value,effect> using the matching operator <operator>. */
         "io.k8s.api.core.v1.Toleration": {
@@ -798,6 +1321,503 @@ export interface operations {
             };
             /** @description Too many streams */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_runs: {
+        parameters: {
+            query?: {
+                /** @description Only runs in this phase. */
+                phase?: "Pending" | "Queued" | "Running" | "Completed" | "Failed" | "Cancelled";
+                /** @description Only runs whose `spec.workId` is exactly this. */
+                workId?: string;
+                /** @description How many at most (1 to 500, default 100). */
+                limit?: number;
+                /** @description The `continue` of the page before. */
+                continue?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The namespace */
+                namespace: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunList"];
+                };
+            };
+            /** @description The query is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such namespace, or not for you */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The namespace */
+                namespace: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateRun"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed, by RBAC, a quota or a policy */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such namespace, or not for you */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The name is taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; errors names them */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The namespace */
+                namespace: string;
+                /** @description The run's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such run, or not for you */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    delete_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The namespace */
+                namespace: string;
+                /** @description The run's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is being deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such run, or not for you */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was replaced meanwhile */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The namespace */
+                namespace: string;
+                /** @description The run's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run as asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such run, or not for you */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It has ended already */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_messages: {
+        parameters: {
+            query?: {
+                /** @description Only those whose `seq` is greater. */
+                after?: number;
+                /** @description How many at most, the oldest first (1 to 1000, default 100). */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The namespace */
+                namespace: string;
+                /** @description The run's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The messages */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageList"];
+                };
+            };
+            /** @description The query is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such run, or not for you */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retry_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The namespace */
+                namespace: string;
+                /** @description The name of the run that has ended */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["RetryRun"];
+            };
+        };
+        responses: {
+            /** @description The new run */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed, by RBAC, a quota or a policy */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such run, or not for you */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The old run has not ended yet */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The plan is wrong */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1486,6 +2506,62 @@ export interface operations {
             };
         };
     };
+    list_all_runs: {
+        parameters: {
+            query?: {
+                /** @description Only runs in this phase. */
+                phase?: "Pending" | "Queued" | "Running" | "Completed" | "Failed" | "Cancelled";
+                /** @description Only runs whose `spec.workId` is exactly this. */
+                workId?: string;
+                /** @description How many at most (1 to 500, default 100). */
+                limit?: number;
+                /** @description The `continue` of the page before. */
+                continue?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunList"];
+                };
+            };
+            /** @description The query is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_all: {
         parameters: {
             query?: {
@@ -1557,6 +2633,223 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    submit_plan: {
+        parameters: {
+            query?: {
+                /** @description The namespace. Absent: your default one. */
+                namespace?: string;
+            };
+            header?: {
+                /** @description Asking again with the same key gives the same run */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The plan, below front matter */
+        requestBody: {
+            content: {
+                "text/markdown": string;
+            };
+        };
+        responses: {
+            /** @description The run is there and will start */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+            /** @description The query, the key or the text is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You may not create runs there, or nowhere, or a quota or policy refuses it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such namespace, or not for you */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file or the plan is too long */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not sent as text/markdown */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, or the key was used for another plan; errors names fields and lines */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_short: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The sessionId that POST /run answered: the run's UID */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShortRun"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such run, or not for you */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_short_messages: {
+        parameters: {
+            query?: {
+                /** @description Only those whose `seq` is greater. */
+                after?: number;
+                /** @description How many at most, the oldest first (1 to 1000, default 100). */
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The run's UID */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The messages, oldest first */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShortMessage"][];
+                };
+            };
+            /** @description The query is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such run, or not for you */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
         };
     };

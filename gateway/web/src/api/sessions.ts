@@ -3,11 +3,8 @@
 import { useMutation, useQuery, useQueryClient, type UseMutationResult, type UseQueryResult } from "@tanstack/react-query";
 import { useAuth } from "../layout/auth";
 import { api } from "./client";
-import { SESSIONS, upsert, useStreamState } from "./live";
+import { POLL, SESSIONS, upsert, useStreamState } from "./live";
 import type { Session } from "./types";
-
-/** Without the stream the list is asked for again this often. */
-const POLL = 5_000;
 
 export function useSessions(): UseQueryResult<Session[]> {
   const { live } = useAuth();

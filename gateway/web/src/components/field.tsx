@@ -48,6 +48,11 @@ function Field({ label, hint, error, children }: FieldProps & { children: (wirin
   );
 }
 
+/** Two fields beside each other where there is room. */
+export function FieldRow({ children }: { children: ReactNode }) {
+  return <div className="grid gap-4 sm:grid-cols-2">{children}</div>;
+}
+
 type TextProps = FieldProps & Omit<InputHTMLAttributes<HTMLInputElement>, "id"> & { code?: boolean };
 
 export function TextField({ label, hint, error, code = false, className: extra = "", ...input }: TextProps) {

@@ -1,6 +1,7 @@
-import { CircleCheck, CirclePause, LoaderCircle, OctagonAlert, Trash2, type LucideIcon } from "lucide-react";
+import { CircleCheck, CirclePause, CircleSlash, Clock, Hourglass, LoaderCircle, OctagonAlert, Trash2, type LucideIcon } from "lucide-react";
+import type { Run, Session } from "../api/types";
+import * as runs from "../run/state";
 import { STATE_WORDS, stateOf, type StateName } from "../session/state";
-import type { Session } from "../api/types";
 
 interface Look {
   icon: LucideIcon;
@@ -8,22 +9,37 @@ interface Look {
   spins?: boolean;
 }
 
-const LOOKS: Record<StateName, Look> = {
+const LOOKS: Record<StateName | runs.StateName, Look> = {
   ready: { icon: CircleCheck, tone: "text-good bg-good-soft" },
+  completed: { icon: CircleCheck, tone: "text-good bg-good-soft" },
   starting: { icon: LoaderCircle, tone: "text-busy bg-busy-soft", spins: true },
+  running: { icon: LoaderCircle, tone: "text-busy bg-busy-soft", spins: true },
+  pending: { icon: Hourglass, tone: "text-busy bg-busy-soft" },
+  queued: { icon: Clock, tone: "text-rest bg-rest-soft" },
+  cancelling: { icon: LoaderCircle, tone: "text-rest bg-rest-soft", spins: true },
+  cancelled: { icon: CircleSlash, tone: "text-rest bg-rest-soft" },
   stopped: { icon: CirclePause, tone: "text-rest bg-rest-soft" },
   failed: { icon: OctagonAlert, tone: "text-bad bg-bad-soft" },
   deleting: { icon: Trash2, tone: "text-rest bg-rest-soft" },
 };
 
-/** The state as colour, icon and word. */
 export function StateBadge({ session }: { session: Session }) {
   const state = stateOf(session);
+  return <Badge state={state} word={STATE_WORDS[state]} />;
+}
+
+export function RunBadge({ run }: { run: Run }) {
+  const state = runs.stateOf(run);
+  return <Badge state={state} word={runs.STATE_WORDS[state]} />;
+}
+
+/** A state as colour, icon and word. */
+function Badge({ state, word }: { state: StateName | runs.StateName; word: string }) {
   const { icon: Icon, tone, spins = false } = LOOKS[state];
   return (
     <span data-state={state} className={`inline-flex h-6 items-center gap-1 rounded-full pr-2 pl-1.5 text-xs font-medium ${tone}`}>
       <Icon className={`size-3.5 ${spins ? "animate-spin" : ""}`} aria-hidden />
-      {STATE_WORDS[state]}
+      {word}
     </span>
   );
 }

@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from "react";
-import { absolute, relative } from "../session/time";
+import { absolute, duration, relative } from "../session/time";
 
 const TICK = 5_000;
 let now = Date.now();
@@ -21,6 +21,12 @@ function subscribe(listener: () => void): () => void {
       timer = undefined;
     }
   };
+}
+
+/** How long something took, or has been going on. */
+export function Duration({ from, to }: { from: string; to: string | undefined }) {
+  const current = useSyncExternalStore(subscribe, () => now);
+  return <span className="numbers whitespace-nowrap">{duration(from, to === undefined ? current : Date.parse(to))}</span>;
 }
 
 export function Time({ at }: { at: string }) {

@@ -4,7 +4,7 @@ import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { createContext, use, useCallback, useEffect, useMemo, useState, type ReactNode } from "react";
 import { Navigate, useLocation } from "react-router";
 import { api, ApiError, whenLoginIsNeeded } from "../api/client";
-import { LiveSessions } from "../api/live";
+import { LiveLists } from "../api/live";
 import type { Me } from "../api/types";
 import { Button } from "../components/button";
 import { Dialog, DialogBody } from "../components/dialog";
@@ -12,7 +12,7 @@ import { LoginForm } from "./login-form";
 
 interface Auth {
   me: Me;
-  live: LiveSessions;
+  live: LiveLists;
   /** Asks for a login in place. */
   askForLogin: () => void;
   /** Grows with every login, so that what waits for one can go on. */
@@ -33,7 +33,7 @@ export function AuthGate({ children }: { children: ReactNode }) {
   const location = useLocation();
   const [expired, setExpired] = useState(false);
   const [logins, setLogins] = useState(0);
-  const live = useMemo(() => new LiveSessions(queries), [queries]);
+  const live = useMemo(() => new LiveLists(queries), [queries]);
   const me = useQuery({ queryKey: ["me"], queryFn: api.me, retry: retryUnlessRefused });
   const askForLogin = useCallback(() => setExpired(true), []);
   const known = me.data !== undefined;

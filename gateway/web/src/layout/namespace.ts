@@ -1,4 +1,4 @@
-// The namespace the list shows. It is in the URL while the list is open, and remembered for new sessions.
+// The namespace that a list shows. It is in the URL while the list is open, and remembered for what is new.
 
 import { useCallback } from "react";
 import { useNavigate, useSearchParams, useLocation } from "react-router";
@@ -11,10 +11,11 @@ export function useNamespace(): [string | undefined, (namespace: string | undefi
   const current = inPath ?? params.get("namespace") ?? undefined;
   const choose = useCallback(
     (namespace: string | undefined) => {
-      const next = new URLSearchParams(pathname === "/sessions" ? params : undefined);
+      const list = /^\/(ns\/[^/]+\/)?runs\b/.test(pathname) ? "/runs" : "/sessions";
+      const next = new URLSearchParams(pathname === list ? params : undefined);
       if (namespace === undefined) next.delete("namespace");
       else next.set("namespace", namespace);
-      void navigate({ pathname: "/sessions", search: next.toString() });
+      void navigate({ pathname: list, search: next.toString() });
     },
     [navigate, params, pathname],
   );

@@ -1,13 +1,15 @@
 // The command palette: everything the page can do, by typing.
 
-import { Copy, Moon, Plus, SquareTerminal, Sun, type LucideIcon } from "lucide-react";
+import { Copy, Moon, Play, Plus, SquareTerminal, Sun, type LucideIcon } from "lucide-react";
 import { Dialog as Radix } from "radix-ui";
 import { useEffect, useId, useMemo, useState, type KeyboardEvent, type ReactNode } from "react";
 import { useNavigate } from "react-router";
+import { useRuns } from "../api/runs";
 import { useSessions } from "../api/sessions";
-import type { Session } from "../api/types";
 import { copyText } from "../components/copy";
 import { useTell } from "../components/toast";
+import * as runs from "../run/manifest";
+import * as runStates from "../run/state";
 import { kubectlCommand } from "../session/manifest";
 import { STATE_WORDS, stateOf } from "../session/state";
 import { PaletteContext } from "./palette-context";
@@ -87,8 +89,8 @@ function CommandList({ close }: { close: () => void }) {
         aria-expanded
         aria-controls={list}
         aria-activedescendant={found[active] === undefined ? undefined : `${list}-${active}`}
-        aria-label="Search commands and sessions"
-        placeholder="Open a session, do something…"
+        aria-label="Search commands, sessions and runs"
+        placeholder="Open a session or run, do something…"
         autoComplete="off"
         spellCheck={false}
         value={query}
@@ -126,12 +128,13 @@ function useEntries(): Entry[] {
   const tell = useTell();
   const theme = useTheme();
   const { data: sessions = [] } = useSessions();
-  const copy = async (session: Session): Promise<void> => {
-    const command = kubectlCommand(session);
+  const { data: allRuns = [] } = useRuns();
+  const copy = async (command: string): Promise<void> => {
     tell((await copyText(command)) ? "Command copied" : command);
   };
   return [
     { id: "new", icon: Plus, text: "New session", run: () => void navigate("/sessions?new") },
+    { id: "new-run", icon: Plus, text: "New run", run: () => void navigate("/runs?new") },
     ...sessions.map((session) => ({
       id: `open-${session.uid}`,
       icon: SquareTerminal,
@@ -139,18 +142,25 @@ function useEntries(): Entry[] {
       aside: `${session.namespace} · ${STATE_WORDS[stateOf(session)]}`,
       run: () => void navigate(`/ns/${session.namespace}/sessions/${session.name}`),
     })),
+    ...allRuns.map((run) => ({
+      id: `open-${run.uid}`,
+      icon: Play,
+      text: `Open run ${runStates.titleOf(run)}`,
+      aside: `${run.namespace}/${run.name} · ${runStates.STATE_WORDS[runStates.stateOf(run)]}`,
+      run: () => void navigate(`/ns/${run.namespace}/runs/${run.name}`),
+    })),
     {
       id: "theme",
       icon: theme === "dark" ? Sun : Moon,
       text: theme === "dark" ? "Switch to the light theme" : "Switch to the dark theme",
       run: () => chooseTheme(theme === "dark" ? "light" : "dark"),
     },
-    ...sessions.map((session) => ({
-      id: `copy-${session.uid}`,
+    ...[...sessions.map((session) => ({ ...session, command: kubectlCommand(session) })), ...allRuns.map((run) => ({ ...run, command: runs.kubectlCommand(run) }))].map(({ uid, name, namespace, command }) => ({
+      id: `copy-${uid}`,
       icon: Copy,
-      text: `Copy kubectl command of ${session.name}`,
-      aside: session.namespace,
-      run: () => void copy(session),
+      text: `Copy kubectl command of ${name}`,
+      aside: namespace,
+      run: () => void copy(command),
     })),
   ];
 }

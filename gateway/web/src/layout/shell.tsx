@@ -1,4 +1,4 @@
-import { Command, LogOut, Moon, SquareTerminal, Sun, User, Boxes, type LucideIcon } from "lucide-react";
+import { Command, LogOut, Moon, Play, SquareTerminal, Sun, User, Boxes, type LucideIcon } from "lucide-react";
 import type { ReactNode } from "react";
 import { NavLink, useMatch } from "react-router";
 import { api } from "../api/client";
@@ -45,6 +45,10 @@ function Rail({ slim }: { slim: boolean }) {
       <NavLink to="/sessions" className={({ isActive }) => entry(isActive)} title="Sessions">
         <Icon of={SquareTerminal} />
         <span className={`${words} text-left lg:flex-1`}>Sessions</span>
+      </NavLink>
+      <NavLink to="/runs" className={({ isActive }) => entry(isActive)} title="Runs">
+        <Icon of={Play} />
+        <span className={`${words} text-left lg:flex-1`}>Runs</span>
       </NavLink>
       <button type="button" className={entry(false)} onClick={palette.open} title="Commands (Ctrl K)" aria-label="Commands">
         <Icon of={Command} />

@@ -8,11 +8,14 @@ import type { NewSession, Session } from "../api/types";
 import { Button } from "../components/button";
 import { CodeBlock } from "../components/code";
 import { Dialog, DialogBody, DialogFoot } from "../components/dialog";
-import { CheckField, SelectField, TextField } from "../components/field";
+import { CheckField, FieldRow as Row, SelectField, TextField } from "../components/field";
 import { useAuth } from "../layout/auth";
 import { manifest, toYaml } from "../session/manifest";
-import { clearDraft, loadDraft, saveDraft } from "../session/draft";
-import { IDLE_CHOICES, placeErrors, PRESETS, specOf, validate, type Draft, type DraftErrors, type DraftField } from "../session/validation";
+import { draftsOf } from "../form/draft";
+import { placeErrors } from "../form/errors";
+import { EMPTY_DRAFT, IDLE_CHOICES, PLACES, PRESETS, specOf, validate, type Draft, type DraftErrors, type DraftField } from "../session/validation";
+
+const drafts = draftsOf("fabrica-new-session", EMPTY_DRAFT);
 
 /** Creates a session. What was typed outlives errors, reloads and the end of a login. */
 export function CreateDialog({ namespace, onClose }: { namespace: string | undefined; onClose: () => void }) {
@@ -21,7 +24,7 @@ export function CreateDialog({ namespace, onClose }: { namespace: string | undef
   const navigate = useNavigate();
   const form = useRef<HTMLFormElement>(null);
   const allowed = me.namespaces.filter((each) => each.createSessions).map((each) => each.name);
-  const [draft, setDraft] = useState<Draft>(() => loadDraft(allowed, namespace ?? me.defaultNamespace ?? undefined));
+  const [draft, setDraft] = useState<Draft>(() => drafts.load(allowed, namespace ?? me.defaultNamespace ?? undefined));
   const [touched, setTouched] = useState<ReadonlySet<DraftField>>(new Set());
   const [refused, setRefused] = useState<{ fields: DraftErrors; rest: string[] }>({ fields: {}, rest: [] });
   const [yaml, setYaml] = useState<string>();
@@ -33,14 +36,14 @@ export function CreateDialog({ namespace, onClose }: { namespace: string | undef
   const create = useMutation({
     mutationFn: () => api.create(draft.namespace, body(draft)),
     onSuccess: (session) => {
-      clearDraft();
+      drafts.clear();
       queries.setQueryData<Session[]>(SESSIONS, (all) => upsert(all ?? [], session));
       void navigate(`/ns/${session.namespace}/sessions/${session.name}`);
     },
-    onError: (error) => setRefused(error instanceof ApiError && error.fields.length > 0 ? placeErrors(error.fields) : { fields: {}, rest: [error.message] }),
+    onError: (error) => setRefused(error instanceof ApiError && error.fields.length > 0 ? placeErrors(PLACES, error.fields) : { fields: {}, rest: [error.message] }),
   });
 
-  useEffect(() => saveDraft(draft), [draft]);
+  useEffect(() => drafts.save(draft), [draft]);
   useEffect(() => {
     if (Object.keys(refused.fields).length > 0) form.current?.querySelector<HTMLElement>("[aria-invalid=true]")?.focus();
   }, [refused]);
@@ -156,10 +159,6 @@ export function CreateDialog({ namespace, onClose }: { namespace: string | undef
 function body(draft: Draft): NewSession {
   const spec = specOf(draft);
   return draft.name === "" ? { generateName: "session-", spec } : { name: draft.name, spec };
-}
-
-function Row({ children }: { children: React.ReactNode }) {
-  return <div className="grid gap-4 sm:grid-cols-2">{children}</div>;
 }
 
 function Sizes({ value, error, onChange }: { value: string; error: string | undefined; onChange: (value: string) => void }) {

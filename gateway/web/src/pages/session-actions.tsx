@@ -1,9 +1,9 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { api } from "../api/client";
 import type { Session } from "../api/types";
-import { Button } from "../components/button";
 import { CodeBlock } from "../components/code";
-import { Dialog, DialogBody, DialogFoot } from "../components/dialog";
+import { Confirm } from "../components/confirm";
+import { Dialog, DialogBody } from "../components/dialog";
 import { useTell } from "../components/toast";
 import { keeps, kubectlCommand, losses, manifest, toYaml } from "../session/manifest";
 import type { RowAction } from "./session-row";
@@ -31,29 +31,23 @@ function DeleteDialog({ session, onClose, onDeleted }: { session: Session; onClo
   });
   const kept = keeps(session);
   return (
-    <Dialog open onClose={onClose} title={`Delete ${session.name}?`} description="This cannot be undone. It takes with it:" width="sm:max-w-md">
-      <DialogBody>
-        <ul className="list-disc space-y-1 pl-5">
-          {losses(session).map((loss) => (
-            <li key={loss}>{loss}</li>
-          ))}
-        </ul>
-        {kept !== undefined && <p className="mt-3 text-sm text-soft">{kept}</p>}
-        {remove.error !== null && (
-          <p role="alert" className="mt-3 text-sm text-bad">
-            {remove.error.message}
-          </p>
-        )}
-      </DialogBody>
-      <DialogFoot>
-        <Button autoFocus onClick={onClose}>
-          Cancel
-        </Button>
-        <Button look="danger" disabled={remove.isPending} onClick={() => remove.mutate()}>
-          {remove.isPending ? "Deleting…" : "Delete session"}
-        </Button>
-      </DialogFoot>
-    </Dialog>
+    <Confirm
+      title={`Delete ${session.name}?`}
+      description="This cannot be undone. It takes with it:"
+      stay="Cancel"
+      act={remove.isPending ? "Deleting…" : "Delete session"}
+      busy={remove.isPending}
+      error={remove.error}
+      onAct={() => remove.mutate()}
+      onClose={onClose}
+    >
+      <ul className="list-disc space-y-1 pl-5">
+        {losses(session).map((loss) => (
+          <li key={loss}>{loss}</li>
+        ))}
+      </ul>
+      {kept !== undefined && <p className="mt-3 text-sm text-soft">{kept}</p>}
+    </Confirm>
   );
 }
 

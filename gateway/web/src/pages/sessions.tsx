@@ -6,6 +6,7 @@ import { useSessions } from "../api/sessions";
 import type { Session } from "../api/types";
 import { Button } from "../components/button";
 import { CodeBlock } from "../components/code";
+import { LoadError, Skeleton, StateFilter } from "../components/list";
 import { useAuth } from "../layout/auth";
 import { useNamespace } from "../layout/namespace";
 import { exampleManifest } from "../session/manifest";
@@ -58,8 +59,8 @@ export function SessionsPage() {
         )}
       </header>
 
-      {inNamespace.length > 0 && <StateFilter sessions={inNamespace} value={filter} onChange={(value) => set("state", value)} />}
-      {data === undefined && error === null && <Skeleton />}
+      {inNamespace.length > 0 && <StateFilter choices={FILTERS.map((id) => ({ id, label: STATE_WORDS[id], count: inNamespace.filter((session) => stateOf(session) === id).length }))} all={inNamespace.length} value={filter} onChange={(value) => set("state", value)} />}
+      {data === undefined && error === null && <Skeleton label="Loading sessions" />}
       {data === undefined && error !== null && <LoadError error={error} retry={() => void refetch()} />}
       {data !== undefined && inNamespace.length === 0 && <Empty namespace={namespace ?? me.defaultNamespace ?? me.namespaces[0]?.name} mayCreate={mayCreate} onNew={() => set("new", "")} />}
       {inNamespace.length > 0 && shown.length === 0 && (
@@ -95,31 +96,6 @@ function List({ sessions, withNamespace }: { sessions: Session[]; withNamespace:
   );
 }
 
-function StateFilter({ sessions, value, onChange }: { sessions: Session[]; value: string | null; onChange: (value: string | undefined) => void }) {
-  const choices = [{ id: undefined, label: "All", count: sessions.length }, ...FILTERS.map((id) => ({ id, label: STATE_WORDS[id], count: sessions.filter((session) => stateOf(session) === id).length }))];
-  return (
-    <div role="group" aria-label="Filter by state" className="-mx-4 mb-3 flex gap-1 overflow-x-auto px-4 py-0.5 sm:mx-0 sm:px-0">
-      {choices.map(({ id, label, count }) => {
-        const active = (id ?? null) === value;
-        return (
-          <button
-            key={label}
-            type="button"
-            aria-pressed={active}
-            onClick={() => onChange(id)}
-            className={`inline-flex h-7 pointer-coarse:h-11 shrink-0 items-center gap-1.5 rounded-full border px-2.5 text-sm transition-colors ${
-              active ? "border-edge bg-hover text-ink" : "border-transparent text-soft hover:bg-hover"
-            }`}
-          >
-            {label}
-            <span className="numbers text-xs text-faint">{count}</span>
-          </button>
-        );
-      })}
-    </div>
-  );
-}
-
 function Empty({ namespace = "default", mayCreate, onNew }: { namespace: string | undefined; mayCreate: boolean; onNew: () => void }) {
   return (
     <section className="mx-auto mt-10 grid max-w-md justify-items-center gap-4 text-center sm:mt-16">
@@ -142,27 +118,5 @@ function Empty({ namespace = "default", mayCreate, onNew }: { namespace: string 
         <CodeBlock label="manifest" text={exampleManifest(namespace)} />
       </div>
     </section>
-  );
-}
-
-function Skeleton() {
-  return (
-    <div role="status" aria-label="Loading sessions" className="divide-y divide-line rounded-xl border border-line bg-surface">
-      {[0, 1, 2].map((row) => (
-        <div key={row} className="flex h-16 items-center gap-4 px-4">
-          <span className="h-5 w-20 animate-pulse rounded-full bg-hover" />
-          <span className="h-4 w-48 animate-pulse rounded bg-hover" />
-        </div>
-      ))}
-    </div>
-  );
-}
-
-function LoadError({ error, retry }: { error: Error; retry: () => void }) {
-  return (
-    <div role="alert" className="grid justify-items-center gap-3 rounded-xl border border-line bg-surface p-8 text-center">
-      <p className="max-w-md">{error.message}</p>
-      <Button onClick={retry}>Try again</Button>
-    </div>
   );
 }

@@ -18,6 +18,15 @@ export function relative(time: string, now: number): string {
   return format.format(Math.trunc(seconds / (LENGTH[unit] ?? 1)), unit);
 }
 
+/** How long something took, in its two largest units. */
+export function duration(from: string, to: number): string {
+  const seconds = Math.max(0, Math.round((to - Date.parse(from)) / 1000));
+  const [minutes, hours, days] = [Math.floor(seconds / 60), Math.floor(seconds / 3600), Math.floor(seconds / 86_400)];
+  if (minutes === 0) return `${seconds} s`;
+  if (hours === 0) return `${minutes} min ${seconds % 60} s`;
+  return days === 0 ? `${hours} h ${minutes % 60} min` : `${days} d ${hours % 24} h`;
+}
+
 export function absolute(time: string): string {
   return new Date(time).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "long" });
 }

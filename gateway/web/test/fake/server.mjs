@@ -6,6 +6,7 @@ import { createServer } from "node:http";
 import { extname, normalize } from "node:path";
 import { WebSocketServer } from "ws";
 import { serveTerminal } from "./kterm.mjs";
+import { exampleRuns } from "./runs.mjs";
 import { exampleSessions } from "./sessions.mjs";
 
 const PORT = Number(process.env.PORT ?? 8099);
@@ -14,6 +15,7 @@ const CSP = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inl
 const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".woff2": "font/woff2" };
 
 const sessions = exampleSessions();
+const runs = exampleRuns();
 const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => "kterm.v1" });
 const files = new Map([["repo/README.md", Buffer.from("# Checkout\n")], ["repo/Cargo.toml", Buffer.from("[package]\n")], ["repo/src/main.rs", Buffer.from("fn main() {}\n")], ["notes.txt", Buffer.from("hello\n")]]);
 let empty = false;
@@ -32,9 +34,12 @@ async function handle(request, response) {
   if (path === "/login") return login(await body(request), response);
   if (path === "/logout") return void response.writeHead(204, { "set-cookie": "fake=; Path=/; Max-Age=0" }).end();
   if (!knows(request)) return problem(response, 401, "Log in first.");
-  if (path === "/me") return answer(response, 200, { username: "system:serviceaccount:demo:ada", groups: [], expiresAt: "2030-01-01T00:00:00Z", defaultNamespace: "demo", namespaces: [{ name: "demo", createSessions: true }, { name: "team-b", createSessions: true }] });
+  if (path === "/me") return answer(response, 200, { username: "system:serviceaccount:demo:ada", groups: [], expiresAt: "2030-01-01T00:00:00Z", defaultNamespace: "demo", namespaces: ["demo", "team-b"].map((name) => ({ name, createSessions: true, createRuns: true })) });
   if (path === "/sessions") return answer(response, 200, { items: visible() });
+  if (path === "/runs") return answer(response, 200, { items: visibleRuns() });
   if (path === "/events") return events(response);
+  const run = /^\/namespaces\/([^/]+)\/runs(?:\/([^/]+))?(\/.*)?$/.exec(path);
+  if (run !== null) return actOnRun(request, run, response);
   const [, namespace, name, rest = ""] = /^\/namespaces\/([^/]+)\/sessions(?:\/([^/]+))?(\/.*)?$/.exec(path) ?? [];
   if (namespace === undefined) return problem(response, 404, "There is no such address.");
   if (name === undefined && request.method === "GET") return answer(response, 200, { items: visible().filter((session) => session.namespace === namespace) });
@@ -65,6 +70,31 @@ function act(method, rest, session, response) {
   return answer(response, 200, session);
 }
 
+const visibleRuns = () => (empty ? [] : [...runs.all.values()]);
+
+async function actOnRun(request, [, namespace, name, rest = ""], response) {
+  if (name === undefined) return answer(response, 201, createRun(namespace, await body(request)));
+  const run = runs.get(namespace, name);
+  if (run === undefined) return problem(response, 404, "There is no such run.");
+  if (request.method === "DELETE") {
+    runs.remove(run);
+    return void response.writeHead(204).end();
+  }
+  if (rest === "/retry") return answer(response, 201, createRun(namespace, { generateName: `${name}-`, spec: { ...run.spec, ...(await body(request)) } }));
+  if (rest === "/cancel") {
+    run.spec = { ...run.spec, desiredState: "Cancelled" };
+    runs.changed(run);
+    setTimeout(() => runs.end(run, "Cancelled", "Cancelled", "Somebody cancelled it."), 800);
+  }
+  return answer(response, 200, run);
+}
+
+function createRun(namespace, { name, generateName = "run-", spec }) {
+  const run = runs.add(namespace, name ?? `${generateName}${Math.random().toString(36).slice(2, 7)}`, { ...spec, desiredState: "Running" }, undefined);
+  setTimeout(() => runs.start(run), 400);
+  return run;
+}
+
 function login({ token }, response) {
   if (token === "wrong" || token === "not-a-token") return problem(response, 401, "The API server does not accept this token.");
   response.writeHead(200, { "content-type": "application/json", "set-cookie": "fake=1; Path=/; HttpOnly; SameSite=Strict" }).end('{"username":"ada","expiresAt":"2030-01-01T00:00:00Z"}');
@@ -82,14 +112,17 @@ function create(namespace, { name, generateName = "session-", spec }, response) 
 function events(response) {
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
   const send = (event, data) => response.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
-  send("snapshot", { items: visible() });
+  send("snapshot", { sessions: visible(), runs: visibleRuns() });
   const onSession = (session) => send("session", session);
+  const onRun = (run) => send("run", run);
   const onDeleted = (deleted) => send("deleted", deleted);
   const ping = setInterval(() => response.write(": ping\n\n"), 15_000);
   sessions.on("session", onSession).on("deleted", onDeleted);
+  runs.on("run", onRun).on("deleted", onDeleted);
   response.on("close", () => {
     clearInterval(ping);
     sessions.off("session", onSession).off("deleted", onDeleted);
+    runs.off("run", onRun).off("deleted", onDeleted);
   });
 }
 

@@ -41,7 +41,7 @@ export class Sessions extends EventEmitter {
     this.changed(session);
     setTimeout(() => {
       this.all.delete(this.key(namespace, name));
-      this.emit("deleted", { namespace, name, uid: session.uid });
+      this.emit("deleted", { kind: "Session", namespace, name, uid: session.uid });
     }, 800);
   }
 

@@ -3,10 +3,18 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::forge::{self, ForgeConfig};
+
+/// Where models are asked, unless told otherwise.
+const MODEL_URL: &str = "https://api.anthropic.com";
 /// A Run's own deadline stands in its object; this one holds where nobody said any.
 const SECONDS: u64 = 3_600;
 /// How long the verdict is kept for an operator that does not come: longer than one that is being replaced takes.
 const LINGER_SECONDS: u64 = 3_600;
+
+/// The agent's words come at least this often while it waits for nothing of its own: the CLI gives an unanswered
+/// question up after 600 s, and says so.
+const SILENCE_SECONDS: u64 = 660;
 
 /// One attempt of a Run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,11 +26,38 @@ pub struct RunConfig {
     pub deadline: Duration,
     /// Who does the work.
     pub driver: String,
+    pub agent: AgentConfig,
     /// The subject of a commit of ours.
     pub title: Option<String>,
     pub plan: PlanSource,
+    /// Where the pull request is opened.
+    pub forge: ForgeConfig,
     /// How long the verdict waits to be acknowledged.
     pub linger: Duration,
+}
+
+/// What an agent that asks a model is told.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AgentConfig {
+    /// Unset: the agent's own choice.
+    pub model: Option<String>,
+    /// Answers of models.
+    pub turns: Option<String>,
+    /// In dollars.
+    pub budget: Option<String>,
+    /// The model's service.
+    pub url: String,
+    pub key: Option<String>,
+    /// The agent's program, when it is not where it is looked for.
+    pub command: Option<PathBuf>,
+    /// How long it may be silent.
+    pub silence: Duration,
+}
+
+impl std::fmt::Debug for AgentConfig {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("AgentConfig").field("model", &self.model).finish_non_exhaustive()
+    }
 }
 
 /// Where the plan is.
@@ -49,9 +84,19 @@ pub(super) fn read(text: &impl Fn(&str) -> Option<String>) -> Option<RunConfig> 
         attempt: number("FABRICA_RUN_ATTEMPT").and_then(|n| n.try_into().ok()).unwrap_or(1),
         deadline: seconds("FABRICA_RUN_SECONDS", SECONDS),
         driver: text("FABRICA_RUN_DRIVER").unwrap_or_else(|| "script".to_owned()),
+        agent: AgentConfig {
+            model: text("FABRICA_AGENT_MODEL"),
+            turns: text("FABRICA_AGENT_MAX_TURNS"),
+            budget: text("FABRICA_AGENT_BUDGET_USD"),
+            url: text("FABRICA_AGENT_BASE_URL").unwrap_or_else(|| MODEL_URL.to_owned()),
+            key: text("FABRICA_CREDENTIAL_ANTHROPIC_API_KEY"),
+            command: text("FABRICA_AGENT_COMMAND").map(PathBuf::from),
+            silence: seconds("FABRICA_AGENT_SILENCE_SECONDS", SILENCE_SECONDS),
+        },
         title: text("FABRICA_RUN_TITLE"),
         plan: text("FABRICA_RUN_PLAN")
             .map_or_else(|| PlanSource::File(plan_file()), PlanSource::Text),
+        forge: forge::read(text),
         linger: seconds("FABRICA_LINGER_SECONDS", LINGER_SECONDS),
     })
 }
@@ -81,7 +126,10 @@ mod tests {
     fn an_agent_sees_no_credentials() {
         let key = ("FABRICA_CREDENTIAL_OPENAI_API_KEY", "sk");
         assert!(configured(&[key]).shell.values().any(|value| value == "sk"));
-        let config = configured(&[("MODE", "run"), key, ("FABRICA_REPOSITORY_token", "sk")]);
-        assert!(config.shell.values().all(|value| value != "sk"));
+        let key = ("FABRICA_CREDENTIAL_ANTHROPIC_API_KEY", "sk-long");
+        let config = configured(&[("MODE", "run"), key, ("FABRICA_REPOSITORY_token", "sk-long")]);
+        assert!(config.shell.values().all(|value| value != "sk-long"));
+        assert!(!format!("{:?}", config.run).contains("sk-long"));
+        assert_eq!(config.secrets.redact("a sk-long key"), "a *** key");
     }
 }

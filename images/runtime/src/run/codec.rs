@@ -1,9 +1,8 @@
 //! Records as lines, and what of a file still counts as such.
 
-use fabrica_protocol::run::{Entry, Record, TEXT_BYTES};
+use fabrica_protocol::run::{Entry, Record, TEXT_BYTES, Todo};
 
-use crate::config::Login;
-use crate::credential::redact;
+use crate::secrets::Secrets;
 
 /// A record as its line.
 pub(super) fn encode(record: &Record) -> Vec<u8> {
@@ -23,9 +22,9 @@ pub(super) fn whole_lines(bytes: &[u8]) -> Vec<&[u8]> {
     lines.take_while(is_whole).map(|(_, line)| line).collect()
 }
 
-/// An entry without the login, none of its texts longer than allowed.
-pub(super) fn clean(entry: Entry, login: &Login) -> Entry {
-    let text = |text: String| cut(redact(&text, login));
+/// An entry without secrets, none of its texts longer than allowed.
+pub(super) fn clean(entry: Entry, secrets: &Secrets) -> Entry {
+    let text = |text: String| cut(secrets.redact(&text));
     match entry {
         Entry::Step { step, kind, text: told, duration_ms } => {
             Entry::Step { step, kind, text: text(told), duration_ms }
@@ -37,6 +36,15 @@ pub(super) fn clean(entry: Entry, login: &Login) -> Entry {
         Entry::ToolFinished { id, output, failed } => {
             Entry::ToolFinished { id: text(id), output: text(output), failed }
         }
+        Entry::Todos { items } => {
+            let todo = |todo: Todo| Todo { text: text(todo.text), ..todo };
+            Entry::Todos { items: items.into_iter().map(todo).collect() }
+        }
+        Entry::Phase { phase, status, message } => {
+            Entry::Phase { phase, status, message: text(message) }
+        }
+        // Numbers, and names that the price table knows.
+        Entry::Usage(usage) => Entry::Usage(usage),
         // Its message is redacted and fits a termination message.
         Entry::Ended(verdict) => Entry::Ended(verdict),
     }
@@ -79,7 +87,7 @@ mod tests {
 
         #[test]
         fn texts_are_bounded(text in ".{0,20}", times in 0_usize..20_000) {
-            let login = Login::None;
+            let login = Secrets::default();
             let Entry::Said { text } = clean(Entry::Said { text: text.repeat(times) }, &login) else { panic!() };
             prop_assert!(text.len() <= TEXT_BYTES);
         }
@@ -93,7 +101,7 @@ mod tests {
 
     #[test]
     fn logins_are_cut_out() {
-        let login = Login::Basic { username: "u".to_owned(), password: "s3cret".to_owned() };
+        let login = Secrets::new(Some("s3cret"), []);
         let entry = Entry::ToolFinished {
             id: "1".to_owned(),
             output: "it is s3cret".to_owned(),

@@ -1,6 +1,6 @@
 //! Who works on a plan: started, listened to, stopped.
 
-use fabrica_protocol::run::Entry;
+use fabrica_protocol::run::{Entry, Usage};
 
 use crate::config::{Config, Login};
 
@@ -21,16 +21,68 @@ pub(super) enum DriverError {
     },
     #[error("Block {number} of the plan failed with {status}: {last}")]
     Block { number: usize, status: String, last: String },
+    #[error(transparent)]
+    Agent(#[from] Failure),
+}
+
+/// A failure with a reason of its own.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub(super) struct Failure {
+    /// A condition reason.
+    pub(super) reason: &'static str,
+    pub(super) message: String,
+    /// Whether another attempt may end otherwise.
+    pub(super) again: bool,
+}
+
+impl Failure {
+    /// One that another attempt may not have.
+    pub(super) fn passing(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), again: true }
+    }
+
+    /// One that every attempt would have.
+    pub(super) fn lasting(reason: &'static str, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), again: false }
+    }
+}
+
+impl DriverError {
+    /// As a verdict wants it.
+    pub(super) fn failure(self) -> Failure {
+        match self {
+            Self::Agent(failure) => failure,
+            Self::Start { .. } | Self::Block { .. } => {
+                Failure::passing("AgentFailed", crate::chain(&self))
+            }
+        }
+    }
+}
+
+/// What the agent says of its work, for those who are to take it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Completion {
+    /// One line.
+    pub(super) title: String,
+    /// Markdown.
+    pub(super) body: String,
 }
 
 /// An agent. Its events are asked for one by one, so one that tells faster than its records are kept has to wait.
 pub(super) trait Driver {
-    /// Begins.
-    async fn start(&mut self, place: &Place<'_>) -> Result<(), DriverError>;
+    /// Begins with the plan, behind which stands what strangers say in a work item.
+    async fn start(&mut self, place: &Place<'_>, plan: &str) -> Result<(), DriverError>;
 
     /// What the agent does next; nothing when it has ended. May be dropped and asked again.
     async fn next(&mut self, place: &Place<'_>) -> Option<Result<Entry, DriverError>>;
 
     /// Ends it; what it was doing. Whatever it leaves behind is ended by the caller.
-    async fn stop(&mut self, place: &Place<'_>) -> Option<Entry>;
+    async fn stop(&mut self, place: &Place<'_>) -> Vec<Entry>;
+
+    /// What it says of its work, if it said so.
+    fn completion(&self) -> Option<Completion>;
+
+    /// What it used models for, if it did.
+    fn usage(&self) -> Option<Usage>;
 }

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::journal::{Journal, JournalError, UNACKNOWLEDGED_BYTES};
 use crate::children;
-use crate::config::{Config, Login, RunConfig};
+use crate::config::{Config, RunConfig};
 use crate::journal::Journal as Steps;
 
 /// Why an attempt ends before its work is done.
@@ -33,9 +33,12 @@ impl Run {
     pub fn open(config: &Config) -> Result<Option<Arc<Self>>, JournalError> {
         let Some(settings) = config.run.clone() else { return Ok(None) };
         children::adopt_orphans().map_err(JournalError::Adopt)?;
-        let login = config.repository.as_ref().map_or(Login::None, |known| known.login.clone());
         let name = format!(".fabrica/journal-{}.ndjson", settings.attempt);
-        let journal = Journal::open(&config.workspace.join(name), login, UNACKNOWLEDGED_BYTES)?;
+        let journal = Journal::open(
+            &config.workspace.join(name),
+            config.secrets.clone(),
+            UNACKNOWLEDGED_BYTES,
+        )?;
         Ok(Some(Arc::new(Self {
             settings,
             journal: Arc::new(journal),

@@ -16,8 +16,8 @@ use fabrica_protocol::runtime::{Event, EventType};
 use tokio::sync::watch;
 
 use super::codec;
-use crate::config::Login;
 use crate::journal::Sink;
+use crate::secrets::Secrets;
 
 /// What may lie here without being kept elsewhere: far more than an operator falls behind, and little for a disk.
 pub const UNACKNOWLEDGED_BYTES: u64 = 256 * 1024 * 1024;
@@ -37,7 +37,7 @@ pub enum JournalError {
 #[derive(Debug)]
 pub struct Journal {
     file: File,
-    login: Login,
+    secrets: Secrets,
     limit: u64,
     lines: Mutex<Vec<Line>>,
     digests: RandomState,
@@ -53,7 +53,7 @@ struct Line {
 
 impl Journal {
     /// Opens a journal, after what an earlier process wrote whole.
-    pub fn open(path: &Path, login: Login, limit: u64) -> Result<Self, JournalError> {
+    pub fn open(path: &Path, secrets: Secrets, limit: u64) -> Result<Self, JournalError> {
         let file = open_file(path).map_err(JournalError::Open)?;
         let mut bytes = Vec::new();
         (&file).read_to_end(&mut bytes).map_err(JournalError::Open)?;
@@ -69,13 +69,13 @@ impl Journal {
         file.set_len(end).map_err(JournalError::Open)?;
         let newest = watch::Sender::new(lines.len() as u64);
         let acknowledged = watch::Sender::new(0);
-        Ok(Self { file, login, limit, lines: Mutex::new(lines), digests, newest, acknowledged })
+        Ok(Self { file, secrets, limit, lines: Mutex::new(lines), digests, newest, acknowledged })
     }
 
     /// Writes a record to the disk; its number, unless the disk refuses. This waits for the disk, as no record may be
     /// shown before it lies there.
     pub fn write(&self, entry: Entry) -> Option<u64> {
-        let entry = codec::clean(entry, &self.login);
+        let entry = codec::clean(entry, &self.secrets);
         let mut lines = self.lock();
         let seq = lines.len() as u64 + 1;
         let line = codec::encode(&Record { seq, time: Utc::now(), entry });
@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     fn journal(folder: &tempfile::TempDir, limit: u64) -> Journal {
-        Journal::open(&folder.path().join("a/journal"), Login::None, limit).unwrap()
+        Journal::open(&folder.path().join("a/journal"), Secrets::default(), limit).unwrap()
     }
 
     fn said(text: &str) -> Entry {

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use crate::config::PlanSource;
+use crate::config::{PlanSource, RunConfig};
 
 /// The longest plan, in bytes: as long as a Run's own text may be.
 const PLAN_BYTES: u64 = 32 * 1024;
@@ -18,12 +18,23 @@ pub(super) enum PlanError {
     TooLong,
     #[error("The plan has no block fenced with ```sh, so there is nothing to run")]
     NoBlocks,
+    #[error(
+        "The Run has a work item and no plan: script runs blocks of a plan alone, never those of a work item, which anybody may have written"
+    )]
+    WorkItemAlone,
     #[error("The plan cannot be read")]
     Read(#[source] std::io::Error),
 }
 
-/// The plan's text.
-pub(super) fn load(source: &PlanSource) -> Result<String, PlanError> {
+/// The plan's text; nothing when there is none and a work item says what to do.
+pub(super) fn load(settings: &RunConfig) -> Result<Option<String>, PlanError> {
+    match read(&settings.plan) {
+        Err(PlanError::Missing(_)) if settings.forge.work_id.is_some() => Ok(None),
+        read => read.map(Some),
+    }
+}
+
+fn read(source: &PlanSource) -> Result<String, PlanError> {
     let text = match source {
         PlanSource::Text(text) => text.clone(),
         PlanSource::File(path) => {

@@ -6,14 +6,14 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use fabrica_protocol::run::Entry;
+use fabrica_protocol::run::{Entry, Usage};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-use super::driver::{Driver, DriverError, Place};
+use super::driver::{Completion, Driver, DriverError, Place};
 use super::output::Output;
 use super::plan::{self, PlanError};
 use crate::children::{self, Owned};
@@ -46,7 +46,8 @@ struct Running {
 }
 
 impl Script {
-    pub(super) fn new(plan: &str) -> Result<Self, PlanError> {
+    pub(super) fn new(plan: Option<&str>) -> Result<Self, PlanError> {
+        let plan = plan.ok_or(PlanError::WorkItemAlone)?;
         let blocks: VecDeque<String> = plan::blocks(plan).into();
         if blocks.is_empty() {
             return Err(PlanError::NoBlocks);
@@ -68,7 +69,7 @@ impl Script {
 }
 
 impl Driver for Script {
-    async fn start(&mut self, _: &Place<'_>) -> Result<(), DriverError> {
+    async fn start(&mut self, _: &Place<'_>, _: &str) -> Result<(), DriverError> {
         Ok(())
     }
 
@@ -95,9 +96,9 @@ impl Driver for Script {
         Some(Ok(Entry::ToolStarted { id, name, input: block }))
     }
 
-    async fn stop(&mut self, place: &Place<'_>) -> Option<Entry> {
+    async fn stop(&mut self, place: &Place<'_>) -> Vec<Entry> {
         self.blocks.clear();
-        let mut running = self.running.take()?;
+        let Some(mut running) = self.running.take() else { return Vec::new() };
         let group = running.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         if let Some(group) = group {
             // A group that is gone needs no signal.
@@ -106,7 +107,15 @@ impl Driver for Script {
         // Whoever does not listen is killed by the caller; what was said until now counts anyway.
         let _ = tokio::time::timeout(GRACE, running.ended()).await;
         let (id, output) = (self.started.to_string(), running.said(place));
-        Some(Entry::ToolFinished { id, output, failed: true })
+        vec![Entry::ToolFinished { id, output, failed: true }]
+    }
+
+    fn completion(&self) -> Option<Completion> {
+        None
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        None
     }
 }
 

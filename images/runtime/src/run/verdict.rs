@@ -3,6 +3,7 @@
 use fabrica_protocol::run::{Outcome, Verdict};
 use fabrica_protocol::runtime::TERMINATION_BYTES;
 
+use super::driver::Failure;
 use super::handle::Interrupt;
 use crate::start::StartError;
 
@@ -18,23 +19,42 @@ const NETWORK: [&str; 8] = [
     "did not end within",
 ];
 
+/// Git's words when the remote refused, whatever else it said: a request that is too large ends in a hang-up too.
+const REFUSED: [&str; 3] = ["[remote rejected]", "[rejected]", "returned error: 4"];
+/// Git's words when the branch is not where we saw it.
+const MOVED: &str = "stale info";
+
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ending {
     Pushed {
         branch: String,
         commit: String,
+        pull_request: Option<String>,
     },
     NoChanges,
     Start(StartError),
+    WorkItem {
+        error: StartError,
+        again: bool,
+    },
     /// There is nothing to work on.
     Plan(String),
     BranchExists {
         branch: String,
     },
     Agent(String),
+    /// The driver's own words.
+    Driver(Failure),
     Push {
         words: String,
+    },
+    /// Everything is pushed, and the forge did not open a pull request.
+    PullRequest {
+        branch: String,
+        commit: String,
+        words: String,
+        again: bool,
     },
     Interrupted(Interrupt),
 }
@@ -42,20 +62,8 @@ pub(super) enum Ending {
 impl Ending {
     pub(super) fn verdict(self) -> Verdict {
         use Outcome::{Cancelled, Completed, Failed};
-        let verdict = |outcome, reason: &str, message: String, again| Verdict {
-            outcome,
-            reason: reason.to_owned(),
-            message,
-            again,
-            branch: None,
-            commit: None,
-        };
         match self {
-            Self::Pushed { branch, commit } => Verdict {
-                branch: Some(branch.clone()),
-                commit: Some(commit),
-                ..verdict(Completed, "Succeeded", format!("The branch {branch} was pushed."), false)
-            },
+            Self::Pushed { branch, commit, pull_request } => pushed(branch, commit, pull_request),
             Self::NoChanges => {
                 let message = "The plan was worked on, and nothing has changed.".to_owned();
                 verdict(Completed, "NoChanges", message, false)
@@ -64,6 +72,7 @@ impl Ending {
                 let again = matches!(error.reason, "CloneFailed" | "ContainerCrashed");
                 verdict(Failed, error.reason, error.message, again)
             }
+            Self::WorkItem { error, again } => verdict(Failed, error.reason, error.message, again),
             Self::Plan(message) => verdict(Failed, "PlanMissing", message + ".", false),
             Self::BranchExists { branch } => {
                 let message = format!(
@@ -72,9 +81,16 @@ impl Ending {
                 verdict(Failed, "BranchExists", message, false)
             }
             Self::Agent(message) => verdict(Failed, "AgentFailed", message, true),
-            Self::Push { words } => {
-                let again = NETWORK.iter().any(|sign| words.contains(sign));
-                verdict(Failed, "PushRejected", format!("The push failed: {words}"), again)
+            Self::Driver(Failure { reason, message, again }) => {
+                verdict(Failed, reason, message, again)
+            }
+            Self::Push { words } => push_failed(&words),
+            Self::PullRequest { branch, commit, words, again } => {
+                let message = format!(
+                    "The branch {branch} was pushed, but its pull request was not opened: {words}"
+                );
+                let verdict = verdict(Failed, "PullRequestFailed", message, again);
+                Verdict { branch: Some(branch), commit: Some(commit), ..verdict }
             }
             Self::Interrupted(Interrupt::Cancelled) => {
                 verdict(Cancelled, "Cancelled", "The Run was cancelled.".to_owned(), false)
@@ -90,6 +106,41 @@ impl Ending {
             }
         }
     }
+}
+
+fn verdict(outcome: Outcome, reason: &str, message: String, again: bool) -> Verdict {
+    Verdict {
+        outcome,
+        reason: reason.to_owned(),
+        message,
+        again,
+        branch: None,
+        commit: None,
+        pull_request_url: None,
+        usage: None,
+    }
+}
+
+fn pushed(branch: String, commit: String, pull_request: Option<String>) -> Verdict {
+    let message = match &pull_request {
+        Some(url) => format!("The pull request {url} is open."),
+        None => format!("The branch {branch} was pushed."),
+    };
+    Verdict {
+        branch: Some(branch),
+        commit: Some(commit),
+        pull_request_url: pull_request,
+        ..verdict(Outcome::Completed, "Succeeded", message, false)
+    }
+}
+
+fn push_failed(words: &str) -> Verdict {
+    let says = |signs: &[&str]| signs.iter().any(|sign| words.contains(sign));
+    let again = says(&NETWORK) && !says(&REFUSED);
+    let moved = ", for somebody else has changed the branch meanwhile";
+    let why = if says(&[MOVED]) { moved } else { "" };
+    let message = format!("The push failed{why}: {words}");
+    verdict(Outcome::Failed, "PushRejected", message, again)
 }
 
 /// A verdict that fits a termination message; a message that is too long loses its end.
@@ -128,6 +179,8 @@ mod tests {
     #[case(Ending::Agent("m".to_owned()), Outcome::Failed, "AgentFailed", true)]
     #[case(Ending::Push { words: "! [remote rejected]".to_owned() }, Outcome::Failed, "PushRejected", false)]
     #[case(Ending::Push { words: "Could not resolve host: h".to_owned() }, Outcome::Failed, "PushRejected", true)]
+    #[case(Ending::Push { words: "returned error: 413 hung up unexpectedly".to_owned() }, Outcome::Failed, "PushRejected", false)]
+    #[case(Ending::Push { words: "returned error: 503 hung up unexpectedly".to_owned() }, Outcome::Failed, "PushRejected", true)]
     #[case(Ending::Interrupted(Interrupt::Cancelled), Outcome::Cancelled, "Cancelled", false)]
     #[case(
         Ending::Interrupted(Interrupt::DeadlineExceeded),
@@ -150,8 +203,21 @@ mod tests {
 
     #[test]
     fn a_push_names_what_was_pushed() {
-        let pushed = Ending::Pushed { branch: "b".to_owned(), commit: "c".to_owned() };
-        let verdict = pushed.verdict();
+        let url = Some("https://h/1".to_owned());
+        let pushed = |pull_request| {
+            let (branch, commit) = ("b".to_owned(), "c".to_owned());
+            Ending::Pushed { branch, commit, pull_request }.verdict()
+        };
+        let verdict = pushed(url.clone());
+        assert!(verdict.message.contains("https://h/1") && pushed(None).message.contains('b'));
+        assert_eq!((verdict.pull_request_url, pushed(None).pull_request_url), (url, None));
+        let (branch, commit, words) = ("b".to_owned(), "c".to_owned(), "no".to_owned());
+        let failed = Ending::PullRequest { branch, commit, words, again: true }.verdict();
+        assert_eq!(
+            (&*failed.reason, failed.outcome, failed.again),
+            ("PullRequestFailed", Outcome::Failed, true)
+        );
+        assert_eq!((failed.branch.as_deref(), failed.commit.as_deref()), (Some("b"), Some("c")));
         assert_eq!((&*verdict.reason, verdict.outcome), ("Succeeded", Outcome::Completed));
         assert_eq!((verdict.branch.as_deref(), verdict.commit.as_deref()), (Some("b"), Some("c")));
     }

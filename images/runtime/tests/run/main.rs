@@ -7,6 +7,10 @@
     reason = "a test ends at what it did not expect"
 )]
 
+mod claude;
+mod forge;
+mod gitea;
+mod github;
 mod hostile;
 mod pod;
 mod server;
@@ -156,17 +160,36 @@ async fn a_branch_that_appears_meanwhile_is_not_pushed_over() {
     server.commit_elsewhere(BRANCH, "theirs");
     std::fs::write(pod.0.workspace().join("go"), "").unwrap();
     let before = server.head(BRANCH);
-    assert_eq!(pod.end().await.verdict.reason, "PushRejected");
+    let verdict = pod.end().await.verdict;
+    assert_eq!((&*verdict.reason, verdict.again), ("PushRejected", false));
+    assert!(verdict.message.contains("somebody else"), "{}", verdict.message);
     assert_eq!(server.head(BRANCH), before);
 }
 
+#[rstest]
+#[case::branch("GH006: Protected branch update failed")]
+#[case::file("GH001: Large files detected. File big is 101.00 MB")]
 #[tokio::test]
-async fn a_refused_push_is_told_in_the_remotes_words() {
+async fn a_refused_push_is_told_in_the_remotes_words(#[case] words: &str) {
     let server = Server::start().await;
-    server.protect("this branch is protected");
+    server.protect(words);
     let end = Pod::run(&server, "```sh\necho x > x\n```", &[]).await;
     assert_eq!((&*end.verdict.reason, end.verdict.again, end.code), ("PushRejected", false, 1));
-    assert!(end.verdict.message.contains("this branch is protected"), "{}", end.verdict.message);
+    assert!(end.verdict.message.contains(words), "{}", end.verdict.message);
+}
+
+#[rstest]
+#[case::for_git(1_000_000, "exceeds maximum allowed size")]
+#[case::for_what_stands_before_it(5_000_000, "413")]
+#[tokio::test]
+async fn a_push_that_is_too_large_is_not_tried_again(#[case] bytes: u32, #[case] expected: &str) {
+    let server = Server::start().await;
+    git(&server.repository(), &["config", "receive.maxInputSize", "500000"]);
+    let plan = format!("```sh\nhead -c {bytes} /dev/urandom > big\n```");
+    let end = Pod::run(&server, &plan, &[]).await;
+    assert_eq!((&*end.verdict.reason, end.verdict.again), ("PushRejected", false));
+    assert!(end.verdict.message.contains(expected), "{}", end.verdict.message);
+    assert_eq!(server.head(BRANCH), None);
 }
 
 #[tokio::test]

@@ -35,19 +35,17 @@ impl Pod {
         plan: &str,
         more: &[(&str, &str)],
     ) -> Self {
-        let mut variables = vec![
-            ("MODE", "run"),
-            ("REPO_URL", server.url.as_str()),
-            ("GIT_USER_NAME", "Ada"),
-            ("GIT_USER_EMAIL", "ada@fabrica.test"),
-            ("FABRICA_REPOSITORY_SECRET", "login"),
-            ("FABRICA_REPOSITORY_token", PASSWORD),
-            ("FABRICA_RUN_BRANCH", BRANCH),
-            ("FABRICA_RUN_PLAN", plan),
-            ("FABRICA_RUN_TITLE", "Do it"),
-        ];
+        let mut variables = general(plan);
+        variables.extend([("REPO_URL", &*server.url), ("FABRICA_REPOSITORY_token", PASSWORD)]);
         variables.extend(more);
         Self(Runtime::begin_in(folder, &[], &variables).await)
+    }
+
+    /// Begins with these variables in the place of the git server's.
+    pub async fn begin_at(variables: &[(&str, &str)], plan: &str) -> Self {
+        let mut all = general(plan);
+        all.extend(variables);
+        Self(Runtime::begin_in(folder(), &[], &all).await)
     }
 
     /// Runs a plan to its end.
@@ -99,6 +97,18 @@ impl Pod {
         let status = tokio::time::timeout(PATIENCE, self.0.process.wait()).await.unwrap();
         status.unwrap().code().unwrap()
     }
+}
+
+fn general(plan: &str) -> Vec<(&str, &str)> {
+    vec![
+        ("MODE", "run"),
+        ("GIT_USER_NAME", "Ada"),
+        ("GIT_USER_EMAIL", "ada@fabrica.test"),
+        ("FABRICA_REPOSITORY_SECRET", "login"),
+        ("FABRICA_RUN_BRANCH", BRANCH),
+        ("FABRICA_RUN_PLAN", plan),
+        ("FABRICA_RUN_TITLE", "Do it"),
+    ]
 }
 
 pub fn read(lines: &str) -> Vec<Record> {

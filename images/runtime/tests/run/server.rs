@@ -9,15 +9,15 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use tempfile::TempDir;
 use tokio::io::AsyncWriteExt;
 
 /// What must be seen nowhere.
 pub const PASSWORD: &str = "hunter2-s3cret";
-/// Far above any request of these tests.
-const REQUEST_BYTES: usize = 16 * 1024 * 1024;
+/// Longer requests are refused, as proxies do.
+const REQUEST_BYTES: usize = 4 * 1024 * 1024;
 
 /// A server with one repository.
 pub struct Server {
@@ -44,18 +44,18 @@ impl Server {
 
     pub async fn start_empty() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        git(folder.path(), &["init", "-q", "--bare", "-b", "main", "x.git"]);
+        git(folder.path(), &["init", "-q", "--bare", "-b", "main", "team/x.git"]);
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let root = Arc::new(folder.path().to_owned());
         let router = Router::new().fallback(answer).with_state(root);
         tokio::spawn(async move { axum::serve(listener, router).await });
-        let url = format!("http://{address}/x.git");
+        let url = format!("http://{address}/team/x.git");
         Self { folder, address, url }
     }
 
     pub fn repository(&self) -> PathBuf {
-        self.folder.path().join("x.git")
+        self.folder.path().join("team/x.git")
     }
 
     /// The commit of a branch.
@@ -71,11 +71,24 @@ impl Server {
 
     /// A commit of somebody else.
     pub fn commit_elsewhere(&self, branch: &str, message: &str) {
+        self.commit(branch, message, &[("README", message)]);
+    }
+
+    /// Files that somebody else commits.
+    pub fn commit_files(&self, branch: &str, files: &[(&str, &str)]) {
+        self.commit(branch, "Add files", files);
+    }
+
+    fn commit(&self, branch: &str, message: &str, files: &[(&str, &str)]) {
         let work = tempfile::tempdir().unwrap();
         let url = format!("file://{}", self.repository().display());
         git(work.path(), &["clone", "-q", &url, "."]);
         git(work.path(), &["checkout", "-q", "-B", branch]);
-        std::fs::write(work.path().join("README"), message).unwrap();
+        for (name, text) in files {
+            let file = work.path().join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+        }
         git(work.path(), &["add", "."]);
         git(work.path(), &["commit", "-q", "-m", message]);
         git(work.path(), &["push", "-q", "origin", branch]);
@@ -101,7 +114,11 @@ async fn answer(State(root): State<Arc<PathBuf>>, request: Request) -> Response 
             .unwrap();
     }
     let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, REQUEST_BYTES).await.unwrap();
+    // Heard to the end in any case: an answer to half a request may not be read.
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    if body.len() > REQUEST_BYTES {
+        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
+    }
     let header = |name: &str| parts.headers.get(name).map_or("", |value| value.to_str().unwrap());
     let mut backend = tokio::process::Command::new("git")
         .arg("http-backend")

@@ -217,7 +217,7 @@ pub fn may_unshare(kind: &str) -> bool {
     may
 }
 
-async fn free_port() -> u16 {
+pub async fn free_port() -> u16 {
     tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
 }
 

@@ -1,14 +1,16 @@
-//! Which Sessions somebody may see.
+//! Which objects somebody may see.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::Served;
 use super::store::Entry;
 use crate::access::{Access, Question, Verb};
 use crate::identity::Identity;
+use crate::names::Kind;
 use crate::problem::Problem;
 
-/// Sessions decided one by one, by their names, in one request: for people who were granted single ones. Their
+/// Objects decided one by one, by their names, in one request: for people who were granted single ones. Their
 /// namespaces hold few they may not list; the bound is for those who were granted nothing.
 const SINGLE_LIMIT: usize = 256;
 
@@ -16,29 +18,32 @@ const SINGLE_LIMIT: usize = 256;
 pub async fn may_see_namespace(
     access: &Access,
     identity: &Identity,
+    kinds: &[Kind],
     namespace: &str,
 ) -> Result<(), Problem> {
-    for verb in [Verb::List, Verb::Create] {
-        if access.permits(identity, Question::namespace(verb, namespace)).await? {
-            return Ok(());
+    for kind in kinds {
+        for verb in [Verb::List, Verb::Create] {
+            if access.permits(identity, Question::namespace(*kind, verb, namespace)).await? {
+                return Ok(());
+            }
         }
     }
     Err(Problem::not_found("This namespace"))
 }
 
 /// Those of the entries that the identity may see, in their order: by the right to list a namespace, else by the right
-/// to get the single Session.
-pub async fn visible(
+/// to get the single object.
+pub async fn visible<R: Served>(
     access: &Access,
     identity: &Identity,
-    entries: Vec<Arc<Entry>>,
-) -> Result<Vec<Arc<Entry>>, Problem> {
-    let everywhere = access.permits(identity, Question::namespace(Verb::List, "")).await?;
+    entries: Vec<Arc<Entry<R>>>,
+) -> Result<Vec<Arc<Entry<R>>>, Problem> {
+    let everywhere = access.permits(identity, Question::namespace(R::KIND, Verb::List, "")).await?;
     let mut namespaces: BTreeMap<String, bool> = BTreeMap::new();
     let mut singles = 0;
     let mut visible = Vec::new();
     for entry in entries {
-        let namespace = &entry.view.namespace;
+        let namespace = &entry.view.metadata.namespace;
         if !access.admits_owner(identity, entry.view.owner()) {
             continue;
         }
@@ -46,15 +51,18 @@ pub async fn visible(
             Some(listable) => *listable,
             None => {
                 everywhere
-                    || access.permits(identity, Question::namespace(Verb::List, namespace)).await?
+                    || access
+                        .permits(identity, Question::namespace(R::KIND, Verb::List, namespace))
+                        .await?
             }
         };
         namespaces.insert(namespace.clone(), listable);
         let mut seen = listable;
         if !seen && singles < SINGLE_LIMIT {
             singles += 1;
-            seen =
-                access.permits(identity, Question::session(Verb::Get, &entry.view.key())).await?;
+            seen = access
+                .permits(identity, Question::object(R::KIND, Verb::Get, &entry.view.key()))
+                .await?;
         }
         if seen {
             visible.push(entry);
@@ -64,17 +72,17 @@ pub async fn visible(
 }
 
 /// Whether the identity may see one entry.
-pub async fn is_visible(
+pub async fn is_visible<R: Served>(
     access: &Access,
     identity: &Identity,
-    entry: &Entry,
+    entry: &Entry<R>,
 ) -> Result<bool, Problem> {
     if !access.admits_owner(identity, entry.view.owner()) {
         return Ok(false);
     }
-    let namespace = Question::namespace(Verb::List, &entry.view.namespace);
-    let single = Question::session(Verb::Get, &entry.view.key());
-    Ok(access.permits(identity, Question::namespace(Verb::List, "")).await?
+    let namespace = Question::namespace(R::KIND, Verb::List, &entry.view.metadata.namespace);
+    let single = Question::object(R::KIND, Verb::Get, &entry.view.key());
+    Ok(access.permits(identity, Question::namespace(R::KIND, Verb::List, "")).await?
         || access.permits(identity, namespace).await?
         || access.permits(identity, single).await?)
 }

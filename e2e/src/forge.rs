@@ -1,0 +1,113 @@
+//! The real Gitea beside the cluster, as its user sees it.
+
+use anyhow::{Context, Result, ensure};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::Namespace;
+
+/// Gitea's REST, with the token of the demo's user.
+#[derive(Debug)]
+pub struct Forge {
+    http: reqwest::Client,
+    url: String,
+    token: String,
+}
+
+/// A repository of one test; [`Forge::delete`] removes it.
+#[derive(Debug)]
+pub struct ForgeRepository {
+    pub full_name: String,
+    pub url: String,
+}
+
+impl Forge {
+    /// The one that `FABRICA_FORGE_URL` names.
+    pub fn new() -> Result<Self> {
+        let variable = |name: &str| {
+            std::env::var(name).with_context(|| {
+                format!("{name} is not set: run `make up`, then `eval \"$(make -s env)\"`")
+            })
+        };
+        let (url, token) = (variable("FABRICA_FORGE_URL")?, variable("FABRICA_FORGE_TOKEN")?);
+        Ok(Self { http: reqwest::Client::new(), url, token })
+    }
+
+    /// The token of the demo's user.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// A new repository with one commit on `main`.
+    pub async fn repository(&self) -> Result<ForgeRepository> {
+        let name = format!("test-{}", uuid::Uuid::new_v4().simple());
+        let body = json!({"name": name, "auto_init": true, "default_branch": "main"});
+        let made = self.ask(Method::POST, "/user/repos", Some(body)).await?;
+        let text = |field: &str| made[field].as_str().map(str::to_owned).context("a repository");
+        Ok(ForgeRepository { full_name: text("full_name")?, url: text("clone_url")? })
+    }
+
+    /// Removes a repository.
+    pub async fn delete(&self, repository: &ForgeRepository) -> Result<()> {
+        let path = format!("/repos/{}", repository.full_name);
+        self.ask(Method::DELETE, &path, None).await.map(|_| ())
+    }
+
+    /// Its pull requests, open or not.
+    pub async fn pull_requests(&self, repository: &ForgeRepository) -> Result<Vec<Value>> {
+        let path = format!("/repos/{}/pulls?state=all", repository.full_name);
+        let all = self.ask(Method::GET, &path, None).await?;
+        Ok(all.as_array().cloned().unwrap_or_default())
+    }
+
+    /// The subjects of a branch's commits, newest first.
+    pub async fn subjects(
+        &self,
+        repository: &ForgeRepository,
+        branch: &str,
+    ) -> Result<Vec<String>> {
+        let path = format!("/repos/{}/commits?sha={branch}", repository.full_name);
+        let all = self.ask(Method::GET, &path, None).await?;
+        let message =
+            |commit: &Value| commit["commit"]["message"].as_str().unwrap_or_default().to_owned();
+        Ok(all.as_array().into_iter().flatten().map(message).collect())
+    }
+
+    /// An issue; its number.
+    pub async fn issue(
+        &self,
+        repository: &ForgeRepository,
+        title: &str,
+        body: &str,
+    ) -> Result<i64> {
+        let path = format!("/repos/{}/issues", repository.full_name);
+        let made =
+            self.ask(Method::POST, &path, Some(json!({"title": title, "body": body}))).await?;
+        made["number"].as_i64().context("an issue")
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value> {
+        let url = format!("{}/api/v1{path}", self.url);
+        let mut request =
+            self.http.request(method, url).header("authorization", format!("token {}", self.token));
+        if let Some(body) = body {
+            request = request.header("content-type", "application/json").body(body.to_string());
+        }
+        let answer = request.send().await?;
+        let status = answer.status();
+        let text = answer.text().await?;
+        ensure!(status.is_success(), "{path}: {status} {text}");
+        Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+}
+
+impl Namespace {
+    /// The Secret `agent`: a key of the scripted model, and the forge's token.
+    pub async fn agent_secret(&self, forge: &Forge) -> Result<()> {
+        let key = std::env::var("FABRICA_MODEL_KEY").context("FABRICA_MODEL_KEY is not set")?;
+        self.create::<k8s_openapi::api::core::v1::Secret>(json!({"metadata": {"name": "agent"},
+            "stringData": {"ANTHROPIC_API_KEY": key, "GITEA_TOKEN": forge.token()}}))
+            .await
+            .map(|_| ())
+    }
+}

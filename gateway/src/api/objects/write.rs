@@ -1,0 +1,214 @@
+//! One object at a time: get, create, change, delete. The API server answers, and its errors are translated.
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::{StatusCode, header};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
+use serde_json::{Map, Value, json};
+
+use crate::access::{Question, Verb};
+use crate::app::App;
+use crate::identity::Identity;
+use crate::kubernetes::answer;
+use crate::names::{ObjectKey, check_new_name};
+use crate::objects::{Served, View};
+use crate::problem::Problem;
+
+/// Whose writes these are, in managedFields.
+const FIELD_MANAGER: &str = "fabrica-gateway";
+
+/// An object to create, as its creator names and specifies it.
+#[derive(Debug)]
+pub struct Draft {
+    pub name: Option<String>,
+    pub generate_name: Option<String>,
+    pub spec: Map<String, Value>,
+}
+
+/// The object, if the caller may do this to it. Who may not even see it is told that it does not exist.
+pub async fn permitted<R: Served>(
+    app: &App,
+    identity: &Identity,
+    verb: Verb,
+    key: &ObjectKey,
+) -> Result<View<R>, Problem> {
+    let unknown = || Problem::not_found(&format!("This {}", R::KIND.noun()));
+    let ask = |verb| app.access.permits(identity, Question::object(R::KIND, verb, key));
+    let allowed = ask(verb).await?;
+    if !allowed && (verb == Verb::Get || !ask(Verb::Get).await?) {
+        return Err(unknown());
+    }
+    let view = View::<R>::from(answer(api::<R>(app, key).get(&key.name)).await?);
+    if !app.access.admits_owner(identity, view.owner()) {
+        return Err(unknown());
+    }
+    if !allowed {
+        let (verb, noun, plural) = (verb.as_str(), R::KIND.noun(), R::KIND.plural());
+        return Err(Problem::forbidden(format!(
+            "You may not {verb} this {noun}; ask for the verb {verb} on {plural}.fabrica.dev in {}.",
+            key.namespace
+        )));
+    }
+    Ok(view)
+}
+
+/// Creates an object that belongs to the caller.
+pub async fn create<R: Served>(
+    app: &App,
+    identity: &Identity,
+    namespace: &str,
+    draft: Draft,
+) -> Result<View<R>, Problem> {
+    let object = manifest::<R>(draft, namespace, identity.name())?;
+    let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    let question = Question { name, ..Question::namespace(R::KIND, Verb::Create, namespace) };
+    if !app.access.permits(identity, question).await? {
+        return Err(refused_in_namespace::<R>(app, identity, namespace).await?);
+    }
+    let view = View::<R>::from(create_strictly::<R>(app, namespace, &object).await?);
+    let (kind, key, uid) = (R::KIND.noun(), view.key(), &view.metadata.uid);
+    tracing::info!(user = identity.name(), kind, %key, uid, "created");
+    Ok(view)
+}
+
+/// 201 with the object and where it is.
+pub fn created<R: Served>(view: View<R>) -> Response {
+    let ObjectKey { namespace, name } = view.key();
+    let location = format!("/api/v1/namespaces/{namespace}/{}/{name}", R::KIND.plural());
+    (StatusCode::CREATED, [(header::LOCATION, location)], Json(view)).into_response()
+}
+
+/// Deletes an object, and its children with it.
+pub async fn remove<R: Served>(
+    app: &App,
+    identity: &Identity,
+    key: &ObjectKey,
+) -> Result<StatusCode, Problem> {
+    let view = permitted::<R>(app, identity, Verb::Delete, key).await?;
+    let uid = view.metadata.uid;
+    let preconditions = Preconditions { uid: Some(uid.clone()), resource_version: None };
+    let parameters = DeleteParams::background().preconditions(preconditions);
+    answer(api::<R>(app, key).delete(&key.name, &parameters)).await?;
+    tracing::info!(user = identity.name(), kind = R::KIND.noun(), %key, uid, "deleted");
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Changes fields of the spec.
+pub async fn change<R: Served>(
+    app: &App,
+    view: &View<R>,
+    spec: Value,
+) -> Result<Json<View<R>>, Problem> {
+    let key = view.key();
+    // The UID as a precondition: an object that was replaced meanwhile is another one.
+    let patch = json!({"metadata": {"uid": view.metadata.uid}, "spec": spec});
+    let parameters =
+        PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+    let parameters = parameters.validation_strict();
+    let patch = Patch::Merge(patch);
+    Ok(Json(answer(api::<R>(app, &key).patch(&key.name, &parameters, &patch)).await?.into()))
+}
+
+async fn refused_in_namespace<R: Served>(
+    app: &App,
+    identity: &Identity,
+    namespace: &str,
+) -> Result<Problem, Problem> {
+    let question = Question::namespace(R::KIND, Verb::List, namespace);
+    if app.access.permits(identity, question).await? {
+        let plural = R::KIND.plural();
+        return Ok(Problem::forbidden(format!(
+            "You may not create {plural} here; ask for the verb create on {plural}.fabrica.dev in {namespace}."
+        )));
+    }
+    Ok(Problem::not_found("This namespace"))
+}
+
+fn manifest<R: Served>(draft: Draft, namespace: &str, username: &str) -> Result<Value, Problem> {
+    let Draft { name, generate_name, mut spec } = draft;
+    if let Some(owner) = spec.get("owner").filter(|owner| **owner != json!(username)) {
+        let noun = R::KIND.noun();
+        let message = format!("must be {username} or absent: a {noun} belongs to who creates it");
+        tracing::debug!(%owner, "refused a foreign owner");
+        return Err(Problem::invalid("spec.owner", message));
+    }
+    spec.insert("owner".to_owned(), json!(username));
+    let mut metadata = json!({"namespace": namespace});
+    match (name, generate_name) {
+        (Some(_), Some(_)) => {
+            return Err(Problem::invalid(
+                "generateName",
+                "give either name or generateName, not both",
+            ));
+        }
+        (Some(name), None) => {
+            check_new_name("name", &name)?;
+            metadata["name"] = json!(name);
+        }
+        (None, prefix) => {
+            let prefix = prefix.unwrap_or_else(|| format!("{}-", R::KIND.noun()));
+            check_new_name("generateName", &prefix)?;
+            metadata["generateName"] = json!(prefix);
+        }
+    }
+    let (version, kind) = (R::api_version(&()), R::kind(&()));
+    Ok(json!({"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec}))
+}
+
+/// Creates it with strict field validation, which the client's own parameters do not offer for a create.
+async fn create_strictly<R: Served>(
+    app: &App,
+    namespace: &str,
+    object: &Value,
+) -> Result<R, Problem> {
+    let path = R::url_path(&(), Some(namespace));
+    let body =
+        serde_json::to_vec(object).map_err(|error| Problem::bad_request(error.to_string()))?;
+    let request =
+        http::Request::post(format!("{path}?fieldValidation=Strict&fieldManager={FIELD_MANAGER}"))
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body)
+            .map_err(|error| Problem::bad_request(error.to_string()))?;
+    Ok(answer(app.client.request(request)).await?)
+}
+
+fn api<R: Served>(app: &App, key: &ObjectKey) -> Api<R> {
+    Api::namespaced(app.client.clone(), &key.namespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use fabrica_crds::{Run, Session};
+
+    use super::*;
+
+    fn draft(name: Option<&str>, generate_name: Option<&str>, spec: &Value) -> Draft {
+        let own = |text: Option<&str>| text.map(str::to_owned);
+        let spec = spec.as_object().unwrap().clone();
+        Draft { name: own(name), generate_name: own(generate_name), spec }
+    }
+
+    #[test]
+    fn the_requester_becomes_the_owner() {
+        let made = |spec| manifest::<Session>(draft(Some("a"), None, &spec), "demo", "dana");
+        assert_eq!(made(json!({})).unwrap()["spec"]["owner"], "dana");
+        assert_eq!(made(json!({"owner": "eve"})).unwrap_err().errors[0].field, "spec.owner");
+        assert!(made(json!({"owner": "dana"})).is_ok());
+    }
+
+    #[test]
+    fn names_are_given_made_or_refused() {
+        let none = json!({});
+        let made = manifest::<Session>(draft(None, None, &none), "demo", "dana").unwrap();
+        assert_eq!(made["metadata"]["generateName"], "session-");
+        let made = manifest::<Run>(draft(None, None, &none), "demo", "dana").unwrap();
+        assert_eq!(
+            (&made["kind"], &made["metadata"]["generateName"]),
+            (&json!("Run"), &json!("run-"))
+        );
+        for (name, generate_name) in [(Some("a.b"), None), (Some("a"), Some("b-"))] {
+            let refused = manifest::<Run>(draft(name, generate_name, &none), "demo", "dana");
+            assert_eq!(refused.unwrap_err().status, 422);
+        }
+    }
+}

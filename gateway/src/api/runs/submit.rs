@@ -1,0 +1,224 @@
+//! `POST /run`: a markdown plan becomes a Run.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
+use fabrica_crds::Run;
+use http::request::Parts;
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use sha2::{Digest, Sha256};
+use utoipa::{IntoParams, ToSchema};
+
+use super::plan::Document;
+use crate::access::Verb;
+use crate::api::body::{has_type, read_bytes};
+use crate::api::caller::Caller;
+use crate::api::objects::write::{Draft, create, permitted};
+use crate::app::App;
+use crate::identity::{Identity, origin};
+use crate::names::{ObjectKey, check_namespace};
+use crate::namespaces::preferred;
+use crate::objects::RunView;
+use crate::problem::{FieldError, Problem};
+
+/// The largest file.
+const FILE_BYTES: usize = 1024 * 1024;
+
+/// The longest plan that a Run holds, in characters, as the CRD has it.
+const PLAN_CHARACTERS: usize = 32_768;
+
+/// The header by which a caller says that it asks for the same thing again.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// The longest key: more than any UUID or hash.
+const KEY_BYTES: usize = 255;
+
+/// Where the run is made.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct SubmitQuery {
+    /// The namespace. Absent: your default one.
+    #[param(nullable = false)]
+    namespace: Option<String>,
+}
+
+/// A plan that was taken.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Accepted {
+    /// The id for `/sessions/{id}`: the Run's UID.
+    session_id: String,
+    /// The namespace that the run is in.
+    namespace: String,
+    /// The run's name.
+    name: String,
+    /// What happens now, in a sentence.
+    message: String,
+    /// The page that shows it.
+    url: String,
+}
+
+/// Takes a markdown plan whose front matter names the repository (`repo`) and maybe `title`, `branch` (to push to),
+/// `base` (to begin from), `model`, `budgetUSD` and `forge` (GitHub or Gitea).
+#[utoipa::path(
+    post, path = "/run", tag = "short forms",
+    request_body(content = String, content_type = "text/markdown", description = "The plan, below front matter"),
+    params(SubmitQuery, ("Idempotency-Key" = Option<String>, Header, description = "Asking again with the same key gives the same run")),
+    responses(
+        (status = 202, description = "The run is there and will start", body = Accepted),
+        (status = 400, description = "The query, the key or the text is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "You may not create runs there, or nowhere, or a quota or policy refuses it", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such namespace, or not for you", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The file or the plan is too long", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Not sent as text/markdown", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Fields are wrong, or the key was used for another plan; errors names fields and lines", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The API server does not answer", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn submit_plan(
+    State(app): State<App>,
+    Caller(identity): Caller,
+    query: Result<Query<SubmitQuery>, QueryRejection>,
+    request: Request,
+) -> Result<(StatusCode, Json<Accepted>), Problem> {
+    let Query(SubmitQuery { namespace }) = query?;
+    if let Some(namespace) = &namespace {
+        check_namespace(namespace)?;
+    }
+    let (parts, body) = request.into_parts();
+    if !has_type(&parts.headers, "text/markdown") {
+        let detail = "Send the plan as markdown, with Content-Type: text/markdown.";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
+    }
+    let name = key_name(&parts.headers, &identity)?;
+    let bytes = read_bytes(body, FILE_BYTES).await?;
+    let text = std::str::from_utf8(&bytes)
+        .map_err(|_| Problem::bad_request("The plan is not text in UTF-8."))?;
+    let document = Document::read(text).map_err(refused)?;
+    let length = document.plan.chars().count();
+    if length > PLAN_CHARACTERS {
+        let detail = format!(
+            "The plan has {length} characters; a run holds {PLAN_CHARACTERS}. Put it into a ConfigMap, and create the run with spec.planRef at /api/v1/namespaces/{{namespace}}/runs."
+        );
+        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+    }
+    let namespace = match namespace {
+        Some(namespace) => namespace,
+        None => default_namespace(&app, &identity).await?,
+    };
+    let view = take(&app, &identity, &namespace, name, &document).await?;
+    Ok((StatusCode::ACCEPTED, Json(accepted(&app, &parts, &view))))
+}
+
+fn accepted(app: &App, parts: &Parts, view: &RunView) -> Accepted {
+    let ObjectKey { namespace, name } = view.key();
+    let base = origin::address(&parts.headers, &parts.uri, app.config.public_origin.as_ref());
+    Accepted {
+        session_id: view.metadata.uid.clone(),
+        message: format!("The run {namespace}/{name} was accepted."),
+        url: format!("{base}/ns/{namespace}/runs/{name}"),
+        namespace,
+        name,
+    }
+}
+
+/// Creates the Run, or finds the one that was created for the same key.
+async fn take(
+    app: &App,
+    identity: &Identity,
+    namespace: &str,
+    name: Option<String>,
+    document: &Document,
+) -> Result<RunView, Problem> {
+    let draft = Draft { name: name.clone(), generate_name: None, spec: spec(document) };
+    let problem = match create::<Run>(app, identity, namespace, draft).await {
+        Ok(view) => return Ok(view),
+        Err(problem) => problem,
+    };
+    match name {
+        Some(name) if problem.status == StatusCode::CONFLICT.as_u16() => {
+            let key = ObjectKey { namespace: namespace.to_owned(), name };
+            let view = permitted::<Run>(app, identity, Verb::Get, &key).await?;
+            same(view, document)
+        }
+        _ if problem.status == StatusCode::UNPROCESSABLE_ENTITY.as_u16() => {
+            let translate = |error| document.translate(error);
+            Err(refused(problem.errors.into_iter().map(translate).collect()))
+        }
+        _ => Err(problem),
+    }
+}
+
+/// A key stands for one plan.
+fn same(view: RunView, document: &Document) -> Result<RunView, Problem> {
+    let found = serde_json::to_value(&view.spec).unwrap_or_default();
+    let wanted = spec(document);
+    let parts = ["plan", "title", "branch", "repository", "agent"];
+    if parts.iter().all(|part| found.get(*part) == wanted.get(*part)) {
+        return Ok(view);
+    }
+    let message = format!("was used for another plan ({}); take a new key", view.key());
+    Err(Problem::invalid("Idempotency-Key", message))
+}
+
+fn spec(document: &Document) -> Map<String, Value> {
+    let mut repository = json!({"url": document.get("repo")});
+    let mut agent = Map::new();
+    for (field, part) in [("base", "branch"), ("forge", "forge")] {
+        if let Some(value) = document.get(field) {
+            repository[part] = json!(value);
+        }
+    }
+    for field in ["model", "budgetUSD"] {
+        if let Some(value) = document.get(field) {
+            agent.insert(field.to_owned(), json!(value));
+        }
+    }
+    let mut spec = Map::new();
+    spec.insert("title".to_owned(), json!(document.title()));
+    spec.insert("plan".to_owned(), json!(document.plan));
+    spec.insert("repository".to_owned(), repository);
+    spec.insert("agent".to_owned(), Value::Object(agent));
+    if let Some(branch) = document.get("branch") {
+        spec.insert("branch".to_owned(), json!(branch));
+    }
+    spec
+}
+
+fn refused(errors: Vec<FieldError>) -> Problem {
+    let detail = match errors.first() {
+        Some(FieldError { field, message }) => format!("{field}: {message}"),
+        None => "The API server refuses this plan.".to_owned(),
+    };
+    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_errors(errors)
+}
+
+async fn default_namespace(app: &App, identity: &Identity) -> Result<String, Problem> {
+    let usable = app.namespaces.usable(&app.access, identity).await?;
+    let configured = app.config.default_namespace.as_deref();
+    let found = preferred(&usable, configured, |namespace| namespace.create_runs);
+    found.map(|namespace| namespace.name.clone()).ok_or_else(|| {
+        Problem::forbidden(
+            "You may create runs in no namespace; ask for the verb create on runs.fabrica.dev in one.",
+        )
+    })
+}
+
+/// The name that an Idempotency-Key stands for: one user's keys are not another's.
+fn key_name(headers: &HeaderMap, identity: &Identity) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
+    let usable = value.to_str().ok().filter(|key| (1..=KEY_BYTES).contains(&key.len()));
+    let Some(key) = usable else {
+        let detail = format!("Idempotency-Key must be 1 to {KEY_BYTES} characters of ASCII.");
+        return Err(Problem::bad_request(detail));
+    };
+    // The user's name cannot hold a zero byte, so that no two pairs give one text.
+    let hash = Sha256::digest(format!("{}\0{key}", identity.name()));
+    // The half of it fits into a name, and two keys of one user do not meet in it.
+    let half = hash.first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes));
+    Ok(Some(format!("run-{half:032x}")))
+}

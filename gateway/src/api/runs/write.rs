@@ -1,0 +1,259 @@
+//! One Run at a time: get, create, cancel, retry, delete.
+
+use axum::Json;
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use fabrica_crds::{Run, RunSpec};
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use crate::access::Verb;
+use crate::api::body::{read_json, read_optional_json};
+use crate::api::caller::Caller;
+use crate::api::named::Named;
+use crate::api::objects::write::{Draft, change, create, created, permitted, remove};
+use crate::app::App;
+use crate::names::check_namespace;
+use crate::objects::RunView;
+use crate::openapi::RunSpecSchema;
+use crate::problem::Problem;
+
+/// How much of a name the name of its retry begins with: room for a dash and what the API server appends.
+const RETRY_PREFIX: usize = 46;
+
+/// A Run to create.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct CreateRun {
+    /// Its name. Absent: one is made from generateName.
+    #[schema(max_length = 52, nullable = false)]
+    name: Option<String>,
+    /// The beginning of a name that is made. Absent: `run-`.
+    #[schema(max_length = 47, nullable = false)]
+    generate_name: Option<String>,
+    /// The CRD's own spec. The owner is set to you.
+    #[schema(value_type = RunSpecSchema)]
+    spec: Map<String, Value>,
+}
+
+/// How a retry differs from the Run that it follows.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RetryRun {
+    /// The plan to carry out instead. Absent: the same one.
+    #[schema(min_length = 1, max_length = 32_768, nullable = false)]
+    plan: Option<String>,
+}
+
+/// Gets one run.
+#[utoipa::path(
+    get, path = "/api/v1/namespaces/{namespace}/runs/{name}", tag = "runs",
+    params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The run's name")),
+    responses(
+        (status = 200, description = "The run", body = RunView),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such run, or not for you", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The API server does not answer", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn get_run(
+    State(app): State<App>,
+    Caller(identity): Caller,
+    Named { key, .. }: Named<Run>,
+) -> Result<Json<RunView>, Problem> {
+    Ok(Json(permitted::<Run>(&app, &identity, Verb::Get, &key).await?))
+}
+
+/// Creates a run. The caller becomes its owner.
+#[utoipa::path(
+    post, path = "/api/v1/namespaces/{namespace}/runs", tag = "runs", request_body = CreateRun,
+    params(("namespace" = String, Path, description = "The namespace")),
+    responses(
+        (status = 201, description = "Created", body = RunView),
+        (status = 400, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Not allowed, by RBAC, a quota or a policy", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such namespace, or not for you", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The name is taken", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Fields are wrong; errors names them", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The API server does not answer", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn create_run(
+    State(app): State<App>,
+    Caller(identity): Caller,
+    Path(namespace): Path<String>,
+    request: Request,
+) -> Result<Response, Problem> {
+    check_namespace(&namespace)?;
+    let (parts, body) = request.into_parts();
+    let CreateRun { name, generate_name, spec } = read_json(&parts.headers, body).await?;
+    let draft = Draft { name, generate_name, spec };
+    Ok(created(create::<Run>(&app, &identity, &namespace, draft).await?))
+}
+
+/// Deletes a run and its pods, logs included. What it pushed stays.
+#[utoipa::path(
+    delete, path = "/api/v1/namespaces/{namespace}/runs/{name}", tag = "runs",
+    params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The run's name")),
+    responses(
+        (status = 204, description = "It is being deleted"),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such run, or not for you", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It was replaced meanwhile", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The API server does not answer", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn delete_run(
+    State(app): State<App>,
+    Caller(identity): Caller,
+    Named { key, .. }: Named<Run>,
+) -> Result<StatusCode, Problem> {
+    remove::<Run>(&app, &identity, &key).await
+}
+
+/// Ends a run for good.
+#[utoipa::path(
+    post, path = "/api/v1/namespaces/{namespace}/runs/{name}/cancel", tag = "runs",
+    params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The run's name")),
+    responses(
+        (status = 200, description = "The run as asked for", body = RunView),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such run, or not for you", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It has ended already", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The API server does not answer", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn cancel_run(
+    State(app): State<App>,
+    Caller(identity): Caller,
+    Named { key, .. }: Named<Run>,
+) -> Result<Json<RunView>, Problem> {
+    let view = permitted::<Run>(&app, &identity, Verb::Patch, &key).await?;
+    if view.phase().is_final() {
+        let detail =
+            format!("This run has ended ({:?}); there is nothing to cancel.", view.phase());
+        return Err(Problem::new(StatusCode::CONFLICT, detail));
+    }
+    change(&app, &view, json!({"desiredState": "Cancelled"})).await
+}
+
+/// Creates a run that does the same again, or an edited plan, and begins from the branch that the old one pushed.
+#[utoipa::path(
+    post, path = "/api/v1/namespaces/{namespace}/runs/{name}/retry", tag = "runs", request_body = Option<RetryRun>,
+    params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The name of the run that has ended")),
+    responses(
+        (status = 201, description = "The new run", body = RunView),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Not allowed, by RBAC, a quota or a policy", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such run, or not for you", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The old run has not ended yet", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The plan is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The API server does not answer", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn retry_run(
+    State(app): State<App>,
+    Caller(identity): Caller,
+    Named { key, .. }: Named<Run>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (parts, body) = request.into_parts();
+    let RetryRun { plan } = read_optional_json(&parts.headers, body).await?;
+    let old = permitted::<Run>(&app, &identity, Verb::Get, &key).await?;
+    if !old.phase().is_final() {
+        let detail = "This run has not ended yet; cancel it first, or wait for its end.";
+        return Err(Problem::new(StatusCode::CONFLICT, detail));
+    }
+    let draft = again(&old, plan)?;
+    Ok(created(create::<Run>(&app, &identity, &key.namespace, draft).await?))
+}
+
+/// The Run that follows one that has ended.
+fn again(old: &RunView, plan: Option<String>) -> Result<Draft, Problem> {
+    let status = old.status.clone().unwrap_or_default();
+    let mut spec = RunSpec { owner: None, ..old.spec.clone() };
+    // The old one's branch carries the old one's name in its commits: it is begun from, and not taken over.
+    spec.branch = None;
+    if let (Some(branch), Some(_)) = (status.branch, status.commit) {
+        spec.repository.repository.branch = Some(branch);
+    }
+    if plan.is_some() {
+        spec.plan_ref = None;
+        spec.work_id = None;
+        spec.plan = plan;
+    }
+    let spec = serde_json::to_value(&spec);
+    let Ok(Value::Object(mut spec)) = spec else {
+        return Err(Problem::unavailable("The old run cannot be written down again."));
+    };
+    spec.remove("desiredState");
+    let name: String = old.metadata.name.chars().take(RETRY_PREFIX).collect();
+    let generate_name = Some(format!("{}-", name.trim_end_matches('-')));
+    Ok(Draft { name: None, generate_name, spec })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    fn old(commit: Option<&str>) -> RunView {
+        let run: Run = serde_json::from_value(json!({
+            "apiVersion": "fabrica.dev/v1alpha1", "kind": "Run", "metadata": {"name": "x".repeat(52)},
+            "spec": {
+                "repository": {"url": "https://git.example.com/a", "branch": "main", "secretRef": {"name": "login"}},
+                "planRef": {"name": "plans", "key": "a.md"}, "branch": "work", "owner": "dana", "desiredState": "Cancelled",
+            },
+            "status": {"phase": "Failed", "branch": "work", "commit": commit},
+        }))
+        .unwrap();
+        run.into()
+    }
+
+    #[rstest]
+    #[case(Some("abc"), "work")]
+    #[case(None, "main")]
+    fn a_retry_begins_where_the_old_one_ended(#[case] commit: Option<&str>, #[case] base: &str) {
+        let draft = again(&old(commit), None).unwrap();
+        let spec = Value::Object(draft.spec);
+        assert_eq!(spec["repository"]["branch"], base);
+        assert_eq!(spec["repository"]["secretRef"]["name"], "login");
+        assert_eq!(spec["planRef"]["name"], "plans");
+        for gone in ["branch", "owner", "desiredState"] {
+            assert_eq!(spec.get(gone), None, "{gone}");
+        }
+        assert_eq!(draft.generate_name, Some(format!("{}-", "x".repeat(46))));
+    }
+
+    #[test]
+    fn an_edited_plan_takes_the_place_of_a_reference() {
+        let spec = again(&old(None), Some("# New".to_owned())).unwrap().spec;
+        assert_eq!((&spec["plan"], spec.get("planRef")), (&json!("# New"), None));
+    }
+
+    #[test]
+    fn a_retry_keeps_who_works_and_where() {
+        let mut view = old(None);
+        let mut spec = json!({
+            "repository": {"url": "https://git.example.com/a", "forge": "Gitea"}, "workId": "#12",
+            "agent": {"driver": "Claude", "model": "m", "maxTurns": 9, "budgetUSD": "2.50", "baseURL": "http://model"},
+            "pullRequest": {"labels": ["shop"], "draft": true}, "credentialsRef": {"name": "keys"},
+        });
+        view.spec = serde_json::from_value(spec.clone()).unwrap();
+        let kept = ["repository", "agent", "pullRequest", "credentialsRef"];
+        let same = again(&view, None).unwrap().spec;
+        assert_eq!(same["workId"], "#12");
+        let edited = again(&view, Some("# New".to_owned())).unwrap().spec;
+        assert_eq!(edited.get("workId"), None);
+        for part in kept {
+            let part_before = spec[part].take();
+            assert_eq!((&same[part], &edited[part]), (&part_before, &part_before), "{part}");
+        }
+    }
+}

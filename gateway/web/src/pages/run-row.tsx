@@ -1,0 +1,130 @@
+import { Ban, Copy, Ellipsis, FileCode, GitBranch, GitPullRequest, RotateCcw, Trash2, User } from "lucide-react";
+import { memo, type ReactNode } from "react";
+import { Link } from "react-router";
+import type { Run } from "../api/types";
+import { IconButton } from "../components/button";
+import { copyText } from "../components/copy";
+import { Menu, MenuItem, MenuLine } from "../components/menu";
+import { RunBadge } from "../components/state-badge";
+import { Duration, Time } from "../components/time";
+import { useTell } from "../components/toast";
+import { dollars, pullRequestOf } from "../run/cost";
+import { kubectlCommand } from "../run/manifest";
+import { branchOf, hasEnded, headline, stateOf, titleOf } from "../run/state";
+import type { RunAction } from "./run-actions";
+
+interface RowProps {
+  run: Run;
+  withNamespace: boolean;
+  onAct: (run: Run, action: RunAction) => void;
+}
+
+/** Drawn again only when its own run has changed: a busy cluster changes a few of many. */
+export const RunRow = memo(function RunRow({ run, withNamespace, onAct }: RowProps) {
+  return (
+    <li className="group relative flex items-start gap-x-3 gap-y-1 px-4 py-3 transition-colors first:rounded-t-xl last:rounded-b-xl hover:bg-hover/50 sm:items-center">
+      <div className="grid min-w-0 flex-1 gap-y-1 sm:grid-cols-[6.5rem_minmax(0,1fr)] sm:gap-x-3">
+        <div className="sm:self-center">
+          <RunBadge run={run} />
+        </div>
+        <div className="min-w-0">
+          <div className="flex min-w-0 flex-wrap items-baseline gap-x-2">
+            <Link
+              to={`/ns/${run.namespace}/runs/${run.name}`}
+              className="truncate font-medium after:absolute after:inset-0 focus-visible:outline-none focus-visible:after:rounded-xl focus-visible:after:outline-2 focus-visible:after:-outline-offset-2 focus-visible:after:outline-accent-text"
+            >
+              {titleOf(run)}
+            </Link>
+            <span className="truncate text-xs text-faint">{withNamespace ? `${run.namespace}/${run.name}` : run.name}</span>
+          </div>
+          <p className={`mt-0.5 line-clamp-2 text-sm break-words ${stateOf(run) === "failed" ? "text-bad" : "text-soft"}`}>{headline(run)}</p>
+          <Facts run={run} />
+        </div>
+      </div>
+      <div className="relative">
+        <Menu
+          trigger={
+            <IconButton label={`Actions for ${run.name}`}>
+              <Ellipsis className="size-4" aria-hidden />
+            </IconButton>
+          }
+        >
+          <RunMenuItems run={run} onAct={(action) => onAct(run, action)} />
+        </Menu>
+      </div>
+    </li>
+  );
+});
+
+/** Where it works, whose it is and how long it took. */
+export function Facts({ run, children }: { run: Run; children?: ReactNode }) {
+  const branch = branchOf(run);
+  const { startedAt, finishedAt, usage } = run.status ?? {};
+  const pullRequest = pullRequestOf(run);
+  return (
+    <p className="mt-0.5 flex min-w-0 flex-wrap items-center gap-x-3 gap-y-0.5 text-xs text-faint">
+      <span className="flex min-w-0 items-center gap-1">
+        <GitBranch className="size-3 shrink-0" aria-hidden />
+        <span className="truncate">
+          {run.spec.repository.url.replace(/^https?:\/\//, "").replace(/\.git$/, "")}
+          {branch !== undefined && ` · ${branch}`}
+        </span>
+      </span>
+      {run.spec.owner !== undefined && (
+        <span className="flex min-w-0 items-center gap-1" title={`Owner: ${run.spec.owner}`}>
+          <User className="size-3 shrink-0" aria-hidden />
+          <span className="truncate">{run.spec.owner.split(":").at(-1)}</span>
+        </span>
+      )}
+      {usage !== undefined && <span className="numbers">{dollars(usage.estimatedCostUSD)}</span>}
+      {pullRequest !== undefined && (
+        <a href={pullRequest} target="_blank" rel="noreferrer" className="relative z-1 inline-flex items-center gap-1 text-accent-text underline-offset-2 hover:underline pointer-coarse:py-3">
+          <GitPullRequest className="size-3 shrink-0" aria-hidden /> Pull request
+        </a>
+      )}
+      {startedAt !== undefined && (
+        <span>
+          {finishedAt === undefined ? "for " : "took "}
+          <Duration from={startedAt} to={finishedAt} />
+        </span>
+      )}
+      <span>
+        created <Time at={run.createdAt} />
+      </span>
+      {children}
+    </p>
+  );
+}
+
+/** What one can do to a run; the same in the list and on its page. */
+export function RunMenuItems({ run, onAct }: { run: Run; onAct: (action: RunAction) => void }) {
+  const tell = useTell();
+  const copy = async (): Promise<void> => {
+    const command = kubectlCommand(run);
+    tell((await copyText(command)) ? "Command copied" : command);
+  };
+  return (
+    <>
+      {hasEnded(run) ? (
+        <MenuItem icon={RotateCcw} onSelect={() => onAct("retry")}>
+          Retry…
+        </MenuItem>
+      ) : (
+        <MenuItem icon={Ban} disabled={stateOf(run) === "cancelling"} onSelect={() => onAct("cancel")}>
+          Cancel…
+        </MenuItem>
+      )}
+      <MenuLine />
+      <MenuItem icon={FileCode} onSelect={() => onAct("yaml")}>
+        Show YAML
+      </MenuItem>
+      <MenuItem icon={Copy} onSelect={() => void copy()}>
+        Copy kubectl command
+      </MenuItem>
+      <MenuLine />
+      <MenuItem icon={Trash2} danger onSelect={() => onAct("delete")}>
+        Delete…
+      </MenuItem>
+    </>
+  );
+}

@@ -1,0 +1,123 @@
+import { Play, Plus, WifiOff } from "lucide-react";
+import { useCallback, useDeferredValue, useEffect, useState } from "react";
+import { useSearchParams } from "react-router";
+import { useStreamState } from "../api/live";
+import { useRuns } from "../api/runs";
+import type { Run } from "../api/types";
+import { Button } from "../components/button";
+import { CodeBlock } from "../components/code";
+import { LoadError, Skeleton, StateFilter } from "../components/list";
+import { useAuth } from "../layout/auth";
+import { useNamespace } from "../layout/namespace";
+import { exampleManifest } from "../run/manifest";
+import { FILTERS, STATE_WORDS, stateOf } from "../run/state";
+import { CreateRunDialog } from "./create-run-dialog";
+import { RunActions, type RunAction } from "./run-actions";
+import { RunRow } from "./run-row";
+
+export function RunsPage() {
+  const { me, live } = useAuth();
+  const stream = useStreamState(live);
+  const [params, setParams] = useSearchParams();
+  const [namespace] = useNamespace();
+  const { data: newest, error, refetch } = useRuns();
+  // A long list is drawn in slices, so that typing and scrolling go first.
+  const data = useDeferredValue(newest);
+  const filter = params.get("state");
+
+  useEffect(() => {
+    document.title = "Runs · Fabrica";
+  }, []);
+
+  const set = (name: string, value: string | undefined): void => {
+    const next = new URLSearchParams(params);
+    if (value === undefined) next.delete(name);
+    else next.set(name, value);
+    setParams(next, { replace: name !== "new" });
+  };
+
+  const inNamespace = (data ?? []).filter((run) => namespace === undefined || run.namespace === namespace);
+  const shown = inNamespace.filter((run) => filter === null || stateOf(run) === filter).sort(byAge);
+  const mayCreate = me.namespaces.some((each) => each.createRuns && (namespace === undefined || each.name === namespace));
+  const choices = FILTERS.map((id) => ({ id, label: STATE_WORDS[id], count: inNamespace.filter((run) => stateOf(run) === id).length }));
+
+  return (
+    <div className="mx-auto max-w-6xl px-4 py-5 sm:px-6 lg:px-8">
+      <header className="mb-4 flex flex-wrap items-center gap-x-3 gap-y-2">
+        <h1 className="text-lg font-semibold tracking-tight">Runs</h1>
+        {data !== undefined && <span className="numbers text-sm text-faint">{inNamespace.length}</span>}
+        {stream === "down" && data !== undefined && (
+          <span className="inline-flex items-center gap-1.5 text-xs text-busy">
+            <WifiOff className="size-3.5" aria-hidden /> No live updates: this may be old
+          </span>
+        )}
+        <div className="flex-1" />
+        {mayCreate && (
+          <Button look="primary" onClick={() => set("new", "")}>
+            <Plus className="size-4" aria-hidden /> New run
+          </Button>
+        )}
+      </header>
+
+      {inNamespace.length > 0 && <StateFilter choices={choices} all={inNamespace.length} value={filter} onChange={(value) => set("state", value)} />}
+      {data === undefined && error === null && <Skeleton label="Loading runs" />}
+      {data === undefined && error !== null && <LoadError error={error} retry={() => void refetch()} />}
+      {data !== undefined && inNamespace.length === 0 && <Empty namespace={namespace ?? me.defaultNamespace ?? me.namespaces[0]?.name} mayCreate={mayCreate} onNew={() => set("new", "")} />}
+      {inNamespace.length > 0 && shown.length === 0 && (
+        <p className="rounded-xl border border-line bg-surface p-8 text-center text-soft">
+          No run is {(STATE_WORDS[filter as keyof typeof STATE_WORDS] as string | undefined)?.toLowerCase() ?? "in such a state"}.{" "}
+          <button type="button" className="font-medium text-accent-text underline-offset-2 hover:underline" onClick={() => set("state", undefined)}>
+            Show all
+          </button>
+        </p>
+      )}
+      {shown.length > 0 && <List runs={shown} withNamespace={namespace === undefined} />}
+      {params.has("new") && <CreateRunDialog namespace={namespace} onClose={() => set("new", undefined)} />}
+    </div>
+  );
+}
+
+/** The newest first: runs come and go. */
+function byAge(one: Run, other: Run): number {
+  return other.createdAt.localeCompare(one.createdAt) || one.name.localeCompare(other.name);
+}
+
+function List({ runs, withNamespace }: { runs: Run[]; withNamespace: boolean }) {
+  const [acting, setActing] = useState<{ run: Run; on: RunAction }>();
+  const act = useCallback((run: Run, on: RunAction) => setActing({ run, on }), []);
+  return (
+    <>
+      <ul aria-label="Runs" className="divide-y divide-line rounded-xl border border-line bg-surface">
+        {runs.map((run) => (
+          <RunRow key={run.uid} run={run} withNamespace={withNamespace} onAct={act} />
+        ))}
+      </ul>
+      {acting !== undefined && <RunActions run={acting.run} action={acting.on} onClose={() => setActing(undefined)} />}
+    </>
+  );
+}
+
+function Empty({ namespace = "default", mayCreate, onNew }: { namespace: string | undefined; mayCreate: boolean; onNew: () => void }) {
+  return (
+    <section className="mx-auto mt-10 grid max-w-md justify-items-center gap-4 text-center sm:mt-16">
+      <span className="grid size-12 place-items-center rounded-xl border border-line bg-surface">
+        <Play className="size-5 text-accent-text" aria-hidden />
+      </span>
+      <div>
+        <h2 className="text-base font-semibold">No runs yet</h2>
+        <p className="mt-1 text-soft">A run carries a plan out in a pod of its own and pushes what came of it to a branch.</p>
+      </div>
+      {mayCreate ? (
+        <Button look="primary" onClick={onNew}>
+          <Plus className="size-4" aria-hidden /> New run
+        </Button>
+      ) : (
+        <p className="text-sm text-soft">You may not create one here; ask for the role that edits runs in this namespace.</p>
+      )}
+      <div className="w-full min-w-0">
+        <p className="mb-1.5 text-xs text-faint">or the same with kubectl apply</p>
+        <CodeBlock label="manifest" text={exampleManifest(namespace)} />
+      </div>
+    </section>
+  );
+}

@@ -1,0 +1,71 @@
+// What a run is doing, in the page's words: one state, one headline. Pure.
+
+import type { Condition, Run } from "../api/types";
+
+export type StateName = "pending" | "queued" | "running" | "cancelling" | "completed" | "failed" | "cancelled" | "deleting";
+
+export const STATE_WORDS: Record<StateName, string> = {
+  pending: "Pending",
+  queued: "Queued",
+  running: "Running",
+  cancelling: "Cancelling",
+  completed: "Completed",
+  failed: "Failed",
+  cancelled: "Cancelled",
+  deleting: "Deleting",
+};
+
+export const FILTERS = ["queued", "pending", "running", "completed", "failed", "cancelled"] as const;
+
+const PHASES = { Pending: "pending", Queued: "queued", Running: "running", Completed: "completed", Failed: "failed", Cancelled: "cancelled" } as const;
+
+/** The head condition: whether it succeeded, and why or why not. */
+export function verdict(run: Run): Condition | undefined {
+  return run.status?.conditions?.find(({ type }) => type === "Succeeded");
+}
+
+/** Nothing comes after it. */
+export function hasEnded(run: Run): boolean {
+  const phase = run.status?.phase;
+  return phase === "Completed" || phase === "Failed" || phase === "Cancelled";
+}
+
+export function stateOf(run: Run): StateName {
+  if (run.deletionTimestamp) return "deleting";
+  if (!hasEnded(run) && run.spec.desiredState === "Cancelled") return "cancelling";
+  return PHASES[run.status?.phase ?? "Pending"];
+}
+
+/** What happens, or why it ended, in one sentence. */
+export function headline(run: Run): string {
+  const words = verdict(run)?.message;
+  const sentence = words === "" ? undefined : words;
+  switch (stateOf(run)) {
+    case "deleting":
+      return "Its pods are being deleted.";
+    case "running":
+      return run.status?.messages?.at(-1)?.text ?? sentence ?? "Its pod runs.";
+    case "failed":
+      return sentence ?? "The run failed; the operator did not say why.";
+    case "pending":
+      return sentence ?? "Waiting for the operator to see it.";
+    case "queued":
+      return sentence ?? "Other runs of the namespace go first.";
+    case "cancelling":
+      return sentence ?? "Its pod was asked to stop.";
+    case "completed":
+      return sentence ?? "It did what the plan says.";
+    case "cancelled":
+      return sentence ?? "Somebody stopped it.";
+  }
+}
+
+/** What the work is called: its title, else its name. */
+export function titleOf(run: Run): string {
+  return run.spec.title ?? run.name;
+}
+
+/** Where the work is pushed to, as soon as that is known. */
+export function branchOf(run: Run): string | undefined {
+  return run.status?.branch ?? run.spec.branch;
+}

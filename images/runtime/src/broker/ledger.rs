@@ -1,0 +1,128 @@
+//! What the agent's answers have cost, and whether it may ask for more.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use super::money::Money;
+use super::prices::Price;
+use super::usage::Usage;
+
+/// What an attempt may use up. Unset: as much as its deadline allows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    pub budget: Option<Money>,
+    /// Answers of a model, those to subagents included.
+    pub turns: Option<u64>,
+}
+
+/// Why a question was refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    BudgetExceeded { budget: Money, spent: Money },
+    TurnsExceeded { turns: u64 },
+    Unpriced { model: String },
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BudgetExceeded { budget, spent } => {
+                write!(formatter, "The budget of ${budget} is used up: ${spent} were spent.")
+            }
+            Self::TurnsExceeded { turns } => {
+                write!(formatter, "All {turns} turns that were allowed are used up.")
+            }
+            Self::Unpriced { model } => write!(
+                formatter,
+                "The model {model:?} has no known price, so it could spend without a limit. Name a priced model."
+            ),
+        }
+    }
+}
+
+/// One model's share.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Line {
+    pub answers: u64,
+    pub usage: Usage,
+    pub cost: Money,
+}
+
+/// What was used up so far, model by model.
+#[derive(Debug, Default)]
+pub struct Ledger {
+    lines: BTreeMap<String, Line>,
+    refusal: Option<Refusal>,
+}
+
+impl Ledger {
+    /// Writes an answer down. Only priced models are asked, so there are no more lines than prices and their editions.
+    pub(super) fn charge(&mut self, model: &str, price: &Price, usage: &Usage) {
+        let line = self.lines.entry(model.to_owned()).or_default();
+        line.answers += 1;
+        line.usage.add(usage);
+        line.cost = line.cost + price.cost(usage);
+    }
+
+    /// What is used up already.
+    pub(super) fn exhausted(&self, limits: &Limits) -> Option<Refusal> {
+        let spent = self.spent();
+        if let Some(budget) = limits.budget.filter(|budget| spent >= *budget) {
+            return Some(Refusal::BudgetExceeded { budget, spent });
+        }
+        let turns = limits.turns.filter(|turns| self.answers() >= *turns)?;
+        Some(Refusal::TurnsExceeded { turns })
+    }
+
+    /// Keeps why the agent was first refused: what follows is its consequence.
+    pub(super) fn refuse(&mut self, refusal: Refusal) {
+        self.refusal.get_or_insert(refusal);
+    }
+
+    /// Why the agent was refused, if it was.
+    pub fn refusal(&self) -> Option<&Refusal> {
+        self.refusal.as_ref()
+    }
+
+    /// Everything, in dollars.
+    pub fn spent(&self) -> Money {
+        self.lines.values().map(|line| line.cost).sum()
+    }
+
+    /// Answers of all models.
+    pub fn answers(&self) -> u64 {
+        self.lines.values().map(|line| line.answers).sum()
+    }
+
+    /// Each model's share.
+    pub fn lines(&self) -> &BTreeMap<String, Line> {
+        &self.lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::prices::Prices;
+    use super::*;
+
+    #[test]
+    fn the_budget_and_the_turns_are_used_up_by_answers() {
+        let prices = Prices::list().unwrap();
+        let price = prices.of("claude-opus-5-5").unwrap();
+        let mut ledger = Ledger::default();
+        let budget = "0.01".parse().unwrap();
+        let limits = Limits { budget: Some(budget), turns: Some(2) };
+        assert_eq!(ledger.exhausted(&limits), None);
+        let usage = Usage { output: 250, ..Usage::default() };
+        ledger.charge("claude-opus-5-5", price, &usage);
+        assert_eq!((ledger.spent().to_string(), ledger.exhausted(&limits)), ("0.005".into(), None));
+        ledger.charge("claude-opus-5-5", price, &usage);
+        assert_eq!(
+            ledger.exhausted(&limits),
+            Some(Refusal::BudgetExceeded { budget, spent: ledger.spent() })
+        );
+        let turns = Limits { budget: None, turns: Some(2) };
+        assert_eq!(ledger.exhausted(&turns), Some(Refusal::TurnsExceeded { turns: 2 }));
+        assert_eq!(ledger.exhausted(&Limits::default()), None);
+    }
+}

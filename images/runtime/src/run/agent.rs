@@ -1,0 +1,63 @@
+//! The driver that a Run asks for.
+
+use fabrica_protocol::run::{Entry, Usage};
+
+use super::claude::Claude;
+use super::driver::{Completion, Driver, DriverError, Place};
+use super::plan::PlanError;
+use super::script::Script;
+use crate::config::RunConfig;
+
+/// One of the drivers.
+pub(super) enum Agent {
+    Script(Box<Script>),
+    Claude(Box<Claude>),
+}
+
+impl Agent {
+    /// The driver of a Run; nothing when this runtime has none of that name.
+    pub(super) fn of(settings: &RunConfig, plan: Option<&str>) -> Option<Result<Self, PlanError>> {
+        match settings.driver.as_str() {
+            "script" => Some(Script::new(plan).map(|script| Self::Script(Box::new(script)))),
+            "claude" => Some(Ok(Self::Claude(Box::new(Claude::new(&settings.agent))))),
+            _ => None,
+        }
+    }
+}
+
+impl Driver for Agent {
+    async fn start(&mut self, place: &Place<'_>, plan: &str) -> Result<(), DriverError> {
+        match self {
+            Self::Script(script) => script.start(place, plan).await,
+            Self::Claude(claude) => claude.start(place, plan).await,
+        }
+    }
+
+    async fn next(&mut self, place: &Place<'_>) -> Option<Result<Entry, DriverError>> {
+        match self {
+            Self::Script(script) => script.next(place).await,
+            Self::Claude(claude) => claude.next(place).await,
+        }
+    }
+
+    async fn stop(&mut self, place: &Place<'_>) -> Vec<Entry> {
+        match self {
+            Self::Script(script) => script.stop(place).await,
+            Self::Claude(claude) => claude.stop(place).await,
+        }
+    }
+
+    fn completion(&self) -> Option<Completion> {
+        match self {
+            Self::Script(script) => script.completion(),
+            Self::Claude(claude) => claude.completion(),
+        }
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        match self {
+            Self::Script(script) => script.usage(),
+            Self::Claude(claude) => claude.usage(),
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Claude Code works on the plan: the real CLI, over its stream of JSON lines. It asks its model through our broker and
+//! has our tools; it holds no key of anybody.
+
+mod conversation;
+mod launch;
+mod outcome;
+mod process;
+mod stream;
+mod watch;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use fabrica_protocol::run::{Entry, Tokens, Usage};
+use tokio::time::Instant;
+
+use self::conversation::{Conversation, Step, control};
+use self::launch::Doors;
+use self::process::Process;
+use super::driver::{Completion, Driver, DriverError, Failure, Place};
+use super::faber::Faber;
+use crate::broker::ledger::{Ledger, Limits};
+use crate::broker::{Broker, Key, Settings};
+use crate::config::AgentConfig;
+
+/// One that has ended its work goes within this time: it writes its own records down.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// One that is told to go gets this long: it ends a tool's processes first.
+const GRACE: Duration = Duration::from_secs(2);
+/// What models were used for is told at most this often, while it grows.
+const USAGE_PERIOD: Duration = Duration::from_secs(5);
+
+/// Claude Code and what it needs of us.
+pub(super) struct Claude {
+    settings: AgentConfig,
+    broker: Option<Broker>,
+    work: Option<Work>,
+    conversation: Conversation,
+    told: VecDeque<Entry>,
+    /// How it ended, once it did.
+    end: Option<Result<(), Failure>>,
+    /// Answers that were told of, and when.
+    counted: (u64, Option<Instant>),
+    completion: Option<Completion>,
+}
+
+/// While the CLI runs.
+struct Work {
+    process: Process,
+    faber: Faber,
+    /// When the CLI last said something.
+    heard: Instant,
+}
+
+/// What comes next.
+enum Event {
+    Line(Vec<u8>),
+    Gone,
+    Told(Entry),
+    Silent,
+}
+
+impl Claude {
+    pub(super) fn new(settings: &AgentConfig) -> Self {
+        Self {
+            settings: settings.clone(),
+            broker: None,
+            work: None,
+            conversation: Conversation::default(),
+            told: VecDeque::new(),
+            end: None,
+            counted: (0, None),
+            completion: None,
+        }
+    }
+
+    /// The broker, with what may be used up.
+    async fn open_broker(&self) -> Result<Broker, Failure> {
+        let settings = &self.settings;
+        let key = settings.key.as_deref().ok_or_else(|| {
+            let message =
+                "The Run has no key of the model's service: its Secret needs ANTHROPIC_API_KEY.";
+            Failure::lasting("CredentialsMissing", message)
+        })?;
+        let wrong = |what: &str, error: &dyn std::error::Error| {
+            Failure::lasting("AgentMisconfigured", format!("{what}: {}.", crate::chain(error)))
+        };
+        let budget = settings.budget.as_deref().map(str::parse).transpose();
+        let turns = settings.turns.as_deref().map(str::parse).transpose();
+        let limits = Limits {
+            budget: budget.map_err(|error| wrong("The budget cannot be used", &error))?,
+            turns: turns.map_err(|error: std::num::ParseIntError| {
+                wrong("The turns are no number", &error)
+            })?,
+        };
+        let open = async {
+            let settings = Settings { url: settings.url.clone(), key: Key::new(key)?, limits };
+            Broker::start(settings).await
+        };
+        open.await.map_err(|error| wrong("The model's service cannot be asked", &error))
+    }
+
+    async fn event(&mut self) -> Event {
+        let Some(work) = &mut self.work else { return Event::Gone };
+        let limit = watch::limit(self.conversation.waiting(), self.settings.silence);
+        let silent = async {
+            match limit {
+                Some(limit) => tokio::time::sleep_until(work.heard + limit).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Some(entry) = work.faber.entry() => Event::Told(entry),
+            line = work.process.line() => line.map_or(Event::Gone, Event::Line),
+            () = silent => Event::Silent,
+        }
+    }
+
+    async fn take(&mut self, event: Event) {
+        let refusal = self.broker.as_ref().and_then(Broker::refusal);
+        let steps = match event {
+            Event::Told(entry) => vec![Step::Tell(entry)],
+            Event::Line(line) => {
+                if let Some(work) = &mut self.work {
+                    work.heard = Instant::now();
+                }
+                self.conversation.hear(stream::parse(&line), refusal.as_ref())
+            }
+            Event::Silent => {
+                if let Some(work) = &mut self.work {
+                    work.heard = Instant::now();
+                }
+                self.conversation.silent(self.settings.silence)
+            }
+            Event::Gone => {
+                let (how, words) = self.last_words().await;
+                vec![Step::End(self.conversation.gone(&how, &words, refusal.as_ref()))]
+            }
+        };
+        for step in steps {
+            match step {
+                Step::Tell(entry) => self.told.push_back(entry),
+                Step::Write(line) => {
+                    if let Some(work) = &self.work {
+                        work.process.write(line).await;
+                    }
+                }
+                Step::End(end) => self.end = Some(end),
+            }
+        }
+        let now = Instant::now();
+        if self.counted.1.is_none_or(|last| now.duration_since(last) >= USAGE_PERIOD) {
+            let grown = self.grown();
+            self.told.extend(grown);
+        }
+    }
+
+    /// What was used up, when it is more than was told.
+    fn grown(&mut self) -> Option<Entry> {
+        let broker = self.broker.as_ref()?;
+        let answers = broker.ledger().answers();
+        if answers == self.counted.0 {
+            return None;
+        }
+        self.counted = (answers, Some(Instant::now()));
+        self.usage().map(Entry::Usage)
+    }
+
+    async fn last_words(&mut self) -> (String, String) {
+        let Some(work) = &mut self.work else { return ("nothing".to_owned(), String::new()) };
+        let status = work.process.finish(FAREWELL).await;
+        let how = status.map_or_else(|| "a closed pipe".to_owned(), |status| status.to_string());
+        (how, work.process.complaints())
+    }
+
+    /// Takes the CLI's end: what was told meanwhile counts, too.
+    async fn close(&mut self, patience: Duration, politely: bool) {
+        let Some(mut work) = self.work.take() else { return };
+        if politely {
+            work.process.finish(patience).await;
+        } else {
+            work.process.end(patience).await;
+        }
+        self.told.extend(work.faber.told());
+        self.completion = work.faber.completion();
+        let grown = self.grown();
+        self.told.extend(grown);
+    }
+}
+
+impl Driver for Claude {
+    async fn start(&mut self, place: &Place<'_>, plan: &str) -> Result<(), DriverError> {
+        let program = launch::find(place.config, &self.settings)?;
+        let broker = self.open_broker().await?;
+        let failed = |what: &str, error: &std::io::Error| {
+            Failure::passing("AgentFailed", format!("{what}: {error}."))
+        };
+        let faber = Faber::start(plan.to_owned()).await;
+        let faber = faber.map_err(|error| failed("The agent's tools cannot be offered", &error))?;
+        let doors = Doors {
+            model_url: broker.url(),
+            model_key: broker.dummy_key(),
+            faber_url: faber.url(),
+            faber_key: faber.key(),
+        };
+        let process = launch::prepare(place.config, &self.settings, &program, &doors)
+            .and_then(Process::start);
+        let process = process.map_err(|error| failed("Claude Code cannot be started", &error))?;
+        process.write(control("initialize")).await;
+        process.write(launch::message(plan)).await;
+        self.broker = Some(broker);
+        self.work = Some(Work { process, faber, heard: Instant::now() });
+        Ok(())
+    }
+
+    async fn next(&mut self, _: &Place<'_>) -> Option<Result<Entry, DriverError>> {
+        loop {
+            if let Some(entry) = self.told.pop_front() {
+                return Some(Ok(entry));
+            }
+            match &self.end {
+                None => {
+                    let event = self.event().await;
+                    self.take(event).await;
+                }
+                Some(end) if self.work.is_some() => {
+                    let politely = end.is_ok();
+                    self.close(if politely { FAREWELL } else { GRACE }, politely).await;
+                }
+                Some(Ok(())) => return None,
+                Some(Err(failure)) => {
+                    let failure = failure.clone();
+                    self.end = Some(Ok(()));
+                    return Some(Err(failure.into()));
+                }
+            }
+        }
+    }
+
+    async fn stop(&mut self, _: &Place<'_>) -> Vec<Entry> {
+        let unfinished: Vec<Entry> = self
+            .conversation
+            .unfinished()
+            .map(|id| Entry::ToolFinished { id: id.clone(), output: String::new(), failed: true })
+            .collect();
+        self.close(GRACE, false).await;
+        let mut all: Vec<Entry> = self.told.drain(..).collect();
+        all.extend(unfinished);
+        all
+    }
+
+    fn completion(&self) -> Option<Completion> {
+        self.completion.clone()
+    }
+
+    fn usage(&self) -> Option<Usage> {
+        let ledger = self.broker.as_ref()?.ledger();
+        (ledger.answers() > 0).then(|| usage(&ledger))
+    }
+}
+
+/// As records tell it.
+fn usage(ledger: &Ledger) -> Usage {
+    let tokens = ledger.lines().iter().map(|(model, line)| {
+        let used = &line.usage;
+        let tokens = Tokens {
+            input: used.input,
+            output: used.output,
+            cache_read: used.cache_read,
+            cache_write: used.cache_write.saturating_add(used.cache_write_hour),
+        };
+        (model.clone(), tokens)
+    });
+    Usage { models: tokens.collect(), estimated_cost_usd: ledger.spent().to_string() }
+}

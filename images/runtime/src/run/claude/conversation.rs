@@ -1,0 +1,317 @@
+//! The conversation with the CLI: what its lines mean one after the other. It reads and writes nothing itself.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use fabrica_protocol::run::Entry;
+use fabrica_protocol::runtime::EventType;
+use serde_json::{Value, json};
+
+use super::outcome;
+use super::stream::{Heard, Question, ToolResult, TurnResult};
+use super::watch::Waiting;
+use crate::broker::ledger::Refusal;
+use crate::run::driver::Failure;
+
+/// Lines that are none: a program that says more of them speaks another language.
+const MALFORMED: usize = 100;
+/// The first rejection of a key may be a mistake of the service, the second is none.
+const REJECTIONS: u32 = 2;
+/// Tools that are agents themselves: what they wait for is the model.
+const AGENTS: [&str; 2] = ["Task", "Agent"];
+/// The agent's list, which is told as such.
+const TODOS: &str = "TodoWrite";
+
+/// What follows from a line.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Step {
+    Tell(Entry),
+    /// A line for the CLI.
+    Write(Value),
+    /// The agent has ended.
+    End(Result<(), Failure>),
+}
+
+/// How the conversation stands.
+#[derive(Debug)]
+pub(super) struct Conversation {
+    waiting: Waiting,
+    /// Tools at work, by their id; the answer that called for them.
+    tools: HashMap<String, Tool>,
+    /// Subagents that outlive the turn.
+    background: usize,
+    result: Option<TurnResult>,
+    idle: bool,
+    malformed: usize,
+    rejections: u32,
+}
+
+#[derive(Debug)]
+struct Tool {
+    name: String,
+    answer: String,
+    is_own: bool,
+}
+
+impl Default for Conversation {
+    fn default() -> Self {
+        Self {
+            waiting: Waiting::Start,
+            tools: HashMap::new(),
+            background: 0,
+            result: None,
+            idle: false,
+            malformed: 0,
+            rejections: 0,
+        }
+    }
+}
+
+impl Conversation {
+    /// What the agent waits for.
+    pub(super) fn waiting(&self) -> Waiting {
+        let works = self.tools.values().any(|tool| !AGENTS.contains(&tool.name.as_str()));
+        match self.waiting {
+            Waiting::Model if works => Waiting::Tool,
+            waiting => waiting,
+        }
+    }
+
+    /// Tools that have not answered.
+    pub(super) fn unfinished(&self) -> impl Iterator<Item = &String> {
+        self.tools.iter().filter(|(_, tool)| tool.name != TODOS).map(|(id, _)| id)
+    }
+
+    /// What follows from a line; the broker may have refused something meanwhile.
+    pub(super) fn hear(&mut self, heard: Heard, refusal: Option<&Refusal>) -> Vec<Step> {
+        if self.waiting == Waiting::Interrupted {
+            return hear_last(&heard);
+        }
+        match heard {
+            Heard::Malformed => return self.malformed(),
+            Heard::Retry { attempt, most, delay, status } => {
+                return self.retry(attempt, most, delay, status, refusal);
+            }
+            _ => self.waiting = Waiting::Model,
+        }
+        match heard {
+            Heard::Ready { tools_failed: true } => {
+                let message = "The agent could not reach the tools of its Run.";
+                vec![Step::End(Err(Failure::passing("AgentFailed", message)))]
+            }
+            Heard::Said { answer, text } => {
+                self.answer_begins(&answer);
+                if text.trim().is_empty() {
+                    Vec::new()
+                } else {
+                    vec![Step::Tell(Entry::Said { text })]
+                }
+            }
+            Heard::ToolStarted { answer, id, name, input, is_own } => {
+                if is_own {
+                    self.answer_begins(&answer);
+                }
+                self.tool_started(answer, id, name, &input, is_own)
+            }
+            Heard::Answered { results, todos } => {
+                let told = results.into_iter().filter_map(|result| self.tool_finished(result));
+                let todos = todos.map(|items| Entry::Todos { items });
+                told.collect::<Vec<_>>().into_iter().chain(todos).map(Step::Tell).collect()
+            }
+            Heard::Background { agents } => {
+                self.background = agents;
+                self.settle()
+            }
+            Heard::Idle => {
+                self.idle = true;
+                self.settle()
+            }
+            Heard::Question { id, question } => vec![Step::Write(answer(&id, question))],
+            Heard::Result(result) => self.turn_ends(*result, refusal),
+            // Dealt with above, or nothing to us.
+            Heard::Ready { .. } | Heard::Retry { .. } | Heard::Malformed => Vec::new(),
+            Heard::Other => {
+                if self.result.is_some() {
+                    self.waiting = Waiting::Settle;
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// The agent was silent for too long.
+    pub(super) fn silent(&mut self, silence: Duration) -> Vec<Step> {
+        match self.waiting {
+            Waiting::Settle if self.background == 0 => vec![Step::End(Ok(()))],
+            Waiting::Model | Waiting::Retry(_) | Waiting::Settle => {
+                self.waiting = Waiting::Interrupted;
+                let seconds = silence.as_secs();
+                let text = format!("The agent said nothing for {seconds} s. It is told to stop.");
+                vec![Step::Tell(notice(text)), Step::Write(control("interrupt"))]
+            }
+            Waiting::Start => {
+                let message = "The agent's program was started and said nothing.";
+                vec![Step::End(Err(Failure::passing("AgentHung", message)))]
+            }
+            Waiting::Interrupted => vec![Step::End(Err(hung()))],
+            Waiting::Tool => Vec::new(),
+        }
+    }
+
+    /// The program is gone; how, and its last words.
+    pub(super) fn gone(
+        &mut self,
+        how: &str,
+        words: &str,
+        refusal: Option<&Refusal>,
+    ) -> Result<(), Failure> {
+        if let Some(refusal) = refusal {
+            return Err(outcome::refused(refusal));
+        }
+        if self.waiting == Waiting::Interrupted {
+            return Err(hung());
+        }
+        if self.result.is_some() && self.background == 0 {
+            return Ok(());
+        }
+        let words = words.trim().replace('\n', " ");
+        let words = if words.is_empty() { "it said nothing more" } else { &words };
+        Err(Failure::passing(
+            "AgentFailed",
+            format!("The agent's program ended with {how}: {words}."),
+        ))
+    }
+
+    fn turn_ends(&mut self, result: TurnResult, refusal: Option<&Refusal>) -> Vec<Step> {
+        self.idle = false;
+        self.tools.clear();
+        if let Some(failure) = outcome::failure(&result, refusal) {
+            return vec![Step::End(Err(failure))];
+        }
+        self.result = Some(result);
+        self.waiting = Waiting::Settle;
+        Vec::new()
+    }
+
+    fn malformed(&mut self) -> Vec<Step> {
+        self.malformed += 1;
+        if self.malformed < MALFORMED {
+            return Vec::new();
+        }
+        let message = "The agent's program does not speak the protocol that this runtime knows.";
+        vec![Step::End(Err(Failure::lasting("AgentFailed", message)))]
+    }
+
+    fn retry(
+        &mut self,
+        attempt: u64,
+        most: u64,
+        delay: u64,
+        status: Option<u64>,
+        refusal: Option<&Refusal>,
+    ) -> Vec<Step> {
+        self.waiting = Waiting::Retry(Duration::from_millis(delay));
+        if let Some(refusal) = refusal {
+            return vec![Step::End(Err(outcome::refused(refusal)))];
+        }
+        if matches!(status, Some(401 | 403)) {
+            self.rejections += 1;
+            if self.rejections >= REJECTIONS {
+                let failure = outcome::service(status, "asked twice, it was rejected twice");
+                return vec![Step::End(Err(failure))];
+            }
+        }
+        let what = status.map_or_else(|| "nothing".to_owned(), |status| status.to_string());
+        let text = format!(
+            "The model's service answered {what}; it is asked again in {}.{} s (time {attempt} of {most}).",
+            delay / 1000,
+            delay % 1000 / 100,
+        );
+        vec![Step::Tell(notice(text))]
+    }
+
+    /// A new answer: whatever the one before called for has been dealt with, even if we did not see how.
+    fn answer_begins(&mut self, answer: &str) {
+        self.result = None;
+        self.tools.retain(|_, tool| !tool.is_own || tool.answer == answer);
+    }
+
+    fn tool_started(
+        &mut self,
+        answer: String,
+        id: String,
+        name: String,
+        input: &Value,
+        is_own: bool,
+    ) -> Vec<Step> {
+        self.tools.insert(id.clone(), Tool { name: name.clone(), answer, is_own });
+        if name == TODOS {
+            return Vec::new();
+        }
+        vec![Step::Tell(Entry::ToolStarted { id, name, input: shown(input) })]
+    }
+
+    fn tool_finished(&mut self, result: ToolResult) -> Option<Entry> {
+        let ToolResult { id, output, failed } = result;
+        let tool = self.tools.remove(&id);
+        let is_told = tool.is_none_or(|tool| tool.name != TODOS);
+        is_told.then_some(Entry::ToolFinished { id, output, failed })
+    }
+
+    fn settle(&mut self) -> Vec<Step> {
+        if self.result.is_none() {
+            return Vec::new();
+        }
+        self.waiting = Waiting::Settle;
+        if self.idle && self.background == 0 {
+            return vec![Step::End(Ok(()))];
+        }
+        Vec::new()
+    }
+}
+
+/// What still comes after an interrupt.
+fn hear_last(heard: &Heard) -> Vec<Step> {
+    match heard {
+        Heard::Result(_) => vec![Step::End(Err(hung()))],
+        _ => Vec::new(),
+    }
+}
+
+fn hung() -> Failure {
+    Failure::passing("AgentHung", "The agent stopped saying anything and was ended.")
+}
+
+fn notice(text: String) -> Entry {
+    Entry::Step { step: "agent".to_owned(), kind: EventType::Notice, text, duration_ms: None }
+}
+
+/// A command alone is shown as it is, anything else as JSON.
+fn shown(input: &Value) -> String {
+    input["command"].as_str().map_or_else(|| input.to_string(), str::to_owned)
+}
+
+/// A request of ours that needs nothing more than its name.
+pub(super) fn control(subtype: &str) -> Value {
+    json!({"type": "control_request", "request_id": subtype, "request": {"subtype": subtype}})
+}
+
+fn answer(id: &str, question: Question) -> Value {
+    let response = match question {
+        Question::MayUse { tool, .. } if tool == "AskUserQuestion" => json!({
+            "behavior": "deny",
+            "message": "Nobody is there to answer. Decide by yourself, and say in the summary what you decided.",
+        }),
+        Question::MayUse { input, .. } => json!({"behavior": "allow", "updatedInput": input}),
+        Question::Hook => json!({}),
+        Question::Other => {
+            let error = json!({"subtype": "error", "request_id": id, "error": "not supported"});
+            return json!({"type": "control_response", "response": error});
+        }
+    };
+    let response = json!({"subtype": "success", "request_id": id, "response": response});
+    json!({"type": "control_response", "response": response})
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,226 @@
+//! How the CLI is started: with a configuration of ours alone. What lies in the repository is never believed: its
+//! settings could run programs, add servers, and send the model's questions elsewhere.
+
+use std::ffi::OsString;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tokio::process::Command;
+use uuid::Uuid;
+
+use crate::config::{AgentConfig, Config};
+use crate::run::driver::Failure;
+use crate::run::faber;
+use crate::start::command;
+
+/// Where images hold the CLI.
+const COMMAND: &str = "/opt/claude/claude";
+/// Below the workspace: everything that the CLI keeps. Outside the repository, and fresh for each attempt.
+const FOLDER: &str = ".fabrica/agent";
+/// Tools that make no sense where nobody watches and nothing outlives the attempt.
+const NOT_OFFERED: &str = "AskUserQuestion,CronCreate,CronDelete,CronList,EnterPlanMode,EnterWorktree,ExitPlanMode,\
+                           ListAgents,Monitor,ScheduleWakeup,SendMessage,WebSearch,Workflow";
+/// Variables that would change how the CLI works.
+const ITS_OWN: [&str; 4] = ["ANTHROPIC", "CLAUDE", "DISABLE_", "MCP_"];
+/// Times that a question is asked anew, with growing pauses: more than a minute in all.
+const RETRIES: &str = "6";
+/// What the agent is told beside the plan.
+const RULES: &str = include_str!("rules.md");
+
+/// What the CLI talks to.
+pub(super) struct Doors<'a> {
+    pub(super) model_url: String,
+    pub(super) model_key: &'a str,
+    pub(super) faber_url: String,
+    pub(super) faber_key: &'a str,
+}
+
+/// The CLI's program, as the Run or the image has it.
+pub(super) fn find(config: &Config, settings: &AgentConfig) -> Result<PathBuf, Failure> {
+    let named = settings.command.clone();
+    let can_run = |path: &PathBuf| {
+        path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+    };
+    let found = match named {
+        Some(path) => Some(path).filter(can_run),
+        None => {
+            Some(PathBuf::from(COMMAND)).filter(can_run).or_else(|| command::find(config, "claude"))
+        }
+    };
+    found.ok_or_else(|| {
+        let message = format!(
+            "The image has no Claude Code: neither {} nor claude in PATH. Set spec.image to one that holds it, such as the image faber of Fabrica.",
+            settings.command.as_deref().unwrap_or(Path::new(COMMAND)).display()
+        );
+        Failure::lasting("AgentMissing", message)
+    })
+}
+
+/// The command, and the folder that it needs.
+pub(super) fn prepare(
+    config: &Config,
+    settings: &AgentConfig,
+    program: &Path,
+    doors: &Doors<'_>,
+) -> std::io::Result<Command> {
+    let folder = config.workspace.join(FOLDER);
+    let repository = config.workspace.join("repo");
+    // Absent unless the container came back.
+    let _ = std::fs::remove_dir_all(&folder);
+    for part in ["config", "tmp"] {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder.join(part))?;
+    }
+    std::fs::write(folder.join("mcp.json"), servers(doors).to_string())?;
+    std::fs::write(folder.join("rules.md"), RULES)?;
+    let mut command = Command::new(program);
+    command
+        .args(words(settings, &folder, &repository))
+        .env_clear()
+        .envs(environment(config, &folder, doors))
+        .current_dir(&repository);
+    Ok(command)
+}
+
+fn servers(doors: &Doors<'_>) -> Value {
+    // The longest that a call may take, in milliseconds: a day.
+    let server = json!({
+        "type": "http",
+        "url": doors.faber_url,
+        "headers": {"Authorization": format!("Bearer {}", doors.faber_key)},
+        "timeout": 86_400_000,
+    });
+    json!({"mcpServers": {faber::NAME: server}})
+}
+
+fn words(settings: &AgentConfig, folder: &Path, repository: &Path) -> Vec<OsString> {
+    let mut words: Vec<OsString> = [
+        "-p",
+        "--output-format=stream-json",
+        "--input-format=stream-json",
+        "--verbose",
+        // A long answer is a line every now and then, so that silence means something.
+        "--include-partial-messages",
+        // Only its own folder counts, which is ours. With it, the repository's settings, servers and hooks do not.
+        "--setting-sources=user",
+        "--strict-mcp-config",
+        "--permission-mode=bypassPermissions",
+        "--permission-prompt-tool=stdio",
+    ]
+    .map(OsString::from)
+    .into();
+    let mut with = |flag: &str, value: &std::ffi::OsStr| {
+        let mut word = OsString::from(flag);
+        word.push(value);
+        words.push(word);
+    };
+    with("--session-id=", Uuid::new_v4().to_string().as_ref());
+    with("--mcp-config=", folder.join("mcp.json").as_ref());
+    with("--append-system-prompt-file=", folder.join("rules.md").as_ref());
+    // Its CLAUDE.md is words for the agent, as its sources are.
+    with("--add-dir=", repository.as_ref());
+    with("--disallowedTools=", NOT_OFFERED.as_ref());
+    for (flag, value) in [("--model=", &settings.model), ("--max-turns=", &settings.turns)] {
+        if let Some(value) = value {
+            with(flag, value.as_ref());
+        }
+    }
+    words
+}
+
+/// What the image and the Run say, without anything that would change where the CLI asks and what it believes.
+fn environment(config: &Config, folder: &Path, doors: &Doors<'_>) -> Vec<(OsString, OsString)> {
+    let is_its_own = |name: &OsString| {
+        let name = name.to_string_lossy();
+        ITS_OWN.iter().any(|start| name.starts_with(start))
+    };
+    let mut all: Vec<(OsString, OsString)> = config
+        .shell
+        .iter()
+        .filter(|(name, _)| !is_its_own(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    let mut set = |name: &str, value: OsString| all.push((name.into(), value));
+    for (name, value) in [
+        ("TERM", "dumb"),
+        ("GIT_TERMINAL_PROMPT", "0"),
+        ("DISABLE_TELEMETRY", "1"),
+        ("DISABLE_AUTOUPDATER", "1"),
+        ("DISABLE_ERROR_REPORTING", "1"),
+        ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+        ("CLAUDE_CODE_DISABLE_BACKGROUND_TASKS", "1"),
+        ("CLAUDE_CODE_EMIT_SESSION_STATE_EVENTS", "1"),
+        ("CLAUDE_CODE_ENABLE_TODO_TOOLS", "1"),
+        ("CLAUDE_CODE_ENABLE_TASKS", "0"),
+        ("CLAUDE_CODE_ADDITIONAL_DIRECTORIES_CLAUDE_MD", "1"),
+        // Else our own tools are only known to those who look for them.
+        ("ENABLE_TOOL_SEARCH", "false"),
+        ("CLAUDE_CODE_MAX_RETRIES", RETRIES),
+    ] {
+        set(name, value.into());
+    }
+    set("CLAUDE_CONFIG_DIR", folder.join("config").into());
+    set("CLAUDE_CODE_TMPDIR", folder.join("tmp").into());
+    set("ANTHROPIC_BASE_URL", doors.model_url.clone().into());
+    set("ANTHROPIC_API_KEY", doors.model_key.into());
+    for name in ["NO_PROXY", "no_proxy"] {
+        // A proxy of the Run must not stand between the CLI and our own doors.
+        let known = config.shell.get(&OsString::from(name)).cloned().unwrap_or_default();
+        let mut value = OsString::from("127.0.0.1,localhost");
+        if !known.is_empty() {
+            value.push(",");
+            value.push(known);
+        }
+        set(name, value);
+    }
+    all
+}
+
+/// The one message: what is to be done. It is marked as data, as it may hold anybody's words.
+pub(super) fn message(plan: &str) -> Value {
+    let text = format!(
+        "Work on this plan in the repository of the current folder, to its end. It also stands in ../plan.md.\n\n<plan>\n{plan}\n</plan>"
+    );
+    json!({
+        "type": "user",
+        "message": {"role": "user", "content": text},
+        "parent_tool_use_id": null,
+        "uuid": Uuid::new_v4().to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_change_the_agents_ways_is_left_out() {
+        let variables = [
+            ("MODE", "run"),
+            ("ANTHROPIC_BASE_URL", "http://evil"),
+            ("CLAUDE_CODE_USE_BEDROCK", "1"),
+            ("no_proxy", "x.test"),
+            ("COLOUR", "green"),
+            ("FABRICA_CREDENTIAL_ANTHROPIC_API_KEY", "sk-real"),
+        ];
+        let config =
+            Config::from_environment(variables.map(|(name, value)| (name.into(), value.into())));
+        let doors = Doors {
+            model_url: "http://127.0.0.1:1".to_owned(),
+            model_key: "dummy",
+            faber_url: "http://127.0.0.1:2".to_owned(),
+            faber_key: "token",
+        };
+        let all = environment(&config, Path::new("/f"), &doors);
+        let last = |wanted: &str| {
+            let found = all.iter().rev().find(|(name, _)| name == wanted);
+            found.map(|(_, value)| value.to_string_lossy().into_owned())
+        };
+        assert_eq!(last("ANTHROPIC_BASE_URL").as_deref(), Some("http://127.0.0.1:1"));
+        assert_eq!(last("ANTHROPIC_API_KEY").as_deref(), Some("dummy"));
+        assert_eq!(last("no_proxy").as_deref(), Some("127.0.0.1,localhost,x.test"));
+        assert_eq!(last("COLOUR").as_deref(), Some("green"));
+        assert_eq!(last("CLAUDE_CODE_USE_BEDROCK"), None);
+        assert!(all.iter().all(|(_, value)| value != "sk-real" && value != "http://evil"));
+    }
+}

@@ -1,0 +1,270 @@
+//! The tools that an agent has of us: the plan, and ways to say where it is and what it has done. A server of the Model
+//! Context Protocol on loopback, for whoever has its key.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use fabrica_protocol::run::{Entry, Phase, PhaseStatus};
+use rmcp::handler::server::wrapper::Parameters;
+use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use rmcp::{tool, tool_router};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::driver::Completion;
+
+/// Under this name agents know the tools.
+pub(super) const NAME: &str = "fractary-faber";
+/// Records that wait to be written; who tells more has to wait.
+const ENTRIES: usize = 16;
+/// A title is one line of a commit and of a pull request.
+const TITLE_CHARACTERS: usize = 200;
+/// As long as a forge takes a pull request's text.
+const BODY_BYTES: usize = 60 * 1024;
+
+/// The server at work, until dropped.
+#[derive(Debug)]
+pub(super) struct Faber {
+    address: SocketAddr,
+    key: String,
+    work: Arc<Work>,
+    entries: mpsc::Receiver<Entry>,
+    serving: JoinHandle<()>,
+}
+
+/// What the tools know.
+#[derive(Debug)]
+struct Work {
+    plan: String,
+    entries: mpsc::Sender<Entry>,
+    progress: Mutex<Progress>,
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    phases: BTreeMap<Phase, PhaseStatus>,
+    completion: Option<Completion>,
+}
+
+impl Work {
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn tell(&self, entry: Entry) {
+        // Nobody listens any more when the attempt ends.
+        let _ = self.entries.send(entry).await;
+    }
+}
+
+impl Faber {
+    /// Opens the door on a free port of loopback.
+    pub(super) async fn start(plan: String) -> std::io::Result<Self> {
+        let (sender, entries) = mpsc::channel(ENTRIES);
+        let work = Arc::new(Work { plan, entries: sender, progress: Mutex::default() });
+        let key = uuid::Uuid::new_v4().to_string();
+        let tools = work.clone();
+        let service = StreamableHttpService::new(
+            move || Ok(Tools(tools.clone())),
+            Arc::new(LocalSessionManager::default()),
+            StreamableHttpServerConfig::default(),
+        );
+        let router = axum::Router::new()
+            .nest_service("/mcp", service)
+            .layer(from_fn_with_state(Arc::new(format!("Bearer {key}")), only_the_agent));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let serving = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::error!(%error, "the door of the agent's tools closed");
+            }
+        });
+        Ok(Self { address, key, work, entries, serving })
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("http://{}/mcp", self.address)
+    }
+
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// What a tool tells next. May be dropped and asked again.
+    pub(super) async fn entry(&mut self) -> Option<Entry> {
+        self.entries.recv().await
+    }
+
+    /// What tools told and nobody asked for yet.
+    pub(super) fn told(&mut self) -> Vec<Entry> {
+        std::iter::from_fn(|| self.entries.try_recv().ok()).collect()
+    }
+
+    pub(super) fn completion(&self) -> Option<Completion> {
+        self.work.progress().completion.clone()
+    }
+}
+
+impl Drop for Faber {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn only_the_agent(State(key): State<Arc<String>>, request: Request, next: Next) -> Response {
+    let given =
+        request.headers().get(header::AUTHORIZATION).map_or(&b""[..], |given| given.as_bytes());
+    if verify_slices_are_equal(given, key.as_bytes()).is_err() {
+        return StatusCode::UNAUTHORIZED.into_response();
+    }
+    next.run(request).await
+}
+
+/// The tools themselves; each client has its own, all of them know the same.
+#[derive(Debug, Clone)]
+struct Tools(Arc<Work>);
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum NamedPhase {
+    Frame,
+    Architect,
+    Build,
+    Evaluate,
+    Release,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum NamedStatus {
+    Started,
+    Completed,
+    Failed,
+    Skipped,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct SetPhase {
+    phase: NamedPhase,
+    status: NamedStatus,
+    /// One sentence, if there is something to say.
+    #[serde(default)]
+    message: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct ReportProgress {
+    /// One sentence.
+    message: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Complete {
+    /// The title of the pull request: one line.
+    title: String,
+    /// The text of the pull request, in markdown: what was changed, why, and how it was proven.
+    body: String,
+    /// What was done, in one sentence.
+    summary: String,
+}
+
+#[tool_router(server_handler)]
+impl Tools {
+    #[tool(description = "The plan that you work on.")]
+    async fn get_plan(&self) -> String {
+        self.0.plan.clone()
+    }
+
+    #[tool(description = "Say how far you are, for people who follow your work.")]
+    async fn report_progress(&self, told: Parameters<ReportProgress>) -> String {
+        self.0.tell(Entry::Said { text: told.0.message }).await;
+        "Noted.".to_owned()
+    }
+
+    #[tool(description = "Say that a phase of your work begins or ends.")]
+    async fn set_phase(&self, told: Parameters<SetPhase>) -> String {
+        let SetPhase { phase, status, message } = told.0;
+        let (phase, status) = (phase.into(), status.into());
+        self.0.progress().phases.insert(phase, status);
+        self.0.tell(Entry::Phase { phase, status, message }).await;
+        match (status, following(phase)) {
+            (PhaseStatus::Started, _) => "Noted. Say so when it is completed.".to_owned(),
+            (PhaseStatus::Failed, _) => "Noted. Go back to the phase that can mend it.".to_owned(),
+            (_, Some(next)) => format!("Noted. The next phase is {next}."),
+            (_, None) => "Noted. Call complete when all is done.".to_owned(),
+        }
+    }
+
+    #[tool(
+        description = "Say that all is done, and what the pull request shall say. Call it once, last of all."
+    )]
+    async fn complete(&self, told: Parameters<Complete>) -> String {
+        let Complete { title, mut body, summary } = told.0;
+        let title = title.lines().next().unwrap_or_default().trim();
+        let title: String = title.chars().take(TITLE_CHARACTERS).collect();
+        if title.is_empty() {
+            return "The title is empty: call complete again with one.".to_owned();
+        }
+        body.truncate(body.floor_char_boundary(BODY_BYTES));
+        self.0.progress().completion = Some(Completion { title, body });
+        self.0.tell(Entry::Said { text: summary }).await;
+        "Noted. What you committed is now verified and pushed; end your turn.".to_owned()
+    }
+
+    #[tool(
+        description = "What you said about your work so far: phases, and whether you called complete."
+    )]
+    async fn get_state(&self) -> String {
+        let progress = self.0.progress();
+        let phases: BTreeMap<String, PhaseStatus> =
+            progress.phases.iter().map(|(phase, status)| (name(*phase), *status)).collect();
+        serde_json::json!({"phases": phases, "complete": progress.completion.is_some()}).to_string()
+    }
+}
+
+fn name(phase: Phase) -> String {
+    format!("{phase:?}").to_lowercase()
+}
+
+fn following(phase: Phase) -> Option<&'static str> {
+    match phase {
+        Phase::Frame => Some("architect"),
+        Phase::Architect => Some("build"),
+        Phase::Build => Some("evaluate"),
+        Phase::Evaluate => Some("release"),
+        Phase::Release => None,
+    }
+}
+
+impl From<NamedPhase> for Phase {
+    fn from(named: NamedPhase) -> Self {
+        match named {
+            NamedPhase::Frame => Self::Frame,
+            NamedPhase::Architect => Self::Architect,
+            NamedPhase::Build => Self::Build,
+            NamedPhase::Evaluate => Self::Evaluate,
+            NamedPhase::Release => Self::Release,
+        }
+    }
+}
+
+impl From<NamedStatus> for PhaseStatus {
+    fn from(named: NamedStatus) -> Self {
+        match named {
+            NamedStatus::Started => Self::Started,
+            NamedStatus::Completed => Self::Completed,
+            NamedStatus::Failed => Self::Failed,
+            NamedStatus::Skipped => Self::Skipped,
+        }
+    }
+}

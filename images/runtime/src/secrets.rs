@@ -1,0 +1,102 @@
+//! What nobody may read in a journal, cut out of texts.
+
+/// What stands where a secret stood.
+const CUT: &str = "***";
+
+/// Everything that nobody may read in a journal.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secrets(Vec<String>);
+
+impl Secrets {
+    /// A value shorter than this is a word of any text rather than a secret.
+    const BYTES: usize = 6;
+
+    /// The password of a login, however short it is, and other values.
+    pub fn new(password: Option<&str>, others: impl IntoIterator<Item = String>) -> Self {
+        let others = others.into_iter().map(|value| value.trim().to_owned());
+        let others = others.filter(|value| value.len() >= Self::BYTES);
+        let mut all: Vec<String> = password.map(str::to_owned).into_iter().chain(others).collect();
+        // One that begins as another does is cut whole.
+        all.sort_by_key(|value| std::cmp::Reverse(value.len()));
+        all.dedup();
+        Self(all)
+    }
+
+    /// Cuts all of them out of a text, as they stand and as any address would encode them, and whatever stands before
+    /// the host of an address.
+    pub fn redact(&self, text: &str) -> String {
+        let cut = |text: String, secret: &String| cut_password(&text, secret.as_bytes());
+        cut_addresses(&self.0.iter().fold(text.to_owned(), cut))
+    }
+}
+
+impl std::fmt::Debug for Secrets {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Secrets")
+    }
+}
+
+fn cut_password(text: &str, password: &[u8]) -> String {
+    let (mut kept, mut rest) = (Vec::with_capacity(text.len()), text.as_bytes());
+    while let Some(first) = rest.first() {
+        if let Some(behind) = behind_password(rest, password) {
+            kept.extend_from_slice(CUT.as_bytes());
+            rest = behind;
+        } else {
+            kept.push(*first);
+            rest = &rest[1..];
+        }
+    }
+    String::from_utf8_lossy(&kept).into_owned()
+}
+
+/// What follows a password at the start of a text. Which bytes are percent-encoded differs between those who encode,
+/// but whoever encodes any of them encodes the percent sign.
+fn behind_password<'text>(text: &'text [u8], password: &[u8]) -> Option<&'text [u8]> {
+    if password.is_empty() {
+        return None;
+    }
+    let encoded = || password.iter().try_fold(text, |text, byte| behind_byte(text, *byte));
+    text.strip_prefix(password).or_else(encoded)
+}
+
+fn behind_byte(text: &[u8], byte: u8) -> Option<&[u8]> {
+    if let [b'%', high, low, rest @ ..] = text
+        && [*high, *low].eq_ignore_ascii_case(format!("{byte:02x}").as_bytes())
+    {
+        return Some(rest);
+    }
+    text.strip_prefix(&[byte])
+}
+
+fn cut_addresses(text: &str) -> String {
+    const SCHEME: &str = "://";
+    let mut pieces = text.split(SCHEME);
+    let mut kept = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let end = piece.find(|character: char| {
+            character.is_whitespace() || matches!(character, '/' | '?' | '#' | '\'' | '"')
+        });
+        let authority = &piece[..end.unwrap_or(piece.len())];
+        kept.push_str(SCHEME);
+        match authority.rfind('@') {
+            Some(at) => kept.extend([CUT, &piece[at..]]),
+            None => kept.push_str(piece),
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_secret_is_cut_out_whole() {
+        let others = ["sk-ant-1", "sk-ant-1-more\n", "no", ""].map(str::to_owned);
+        let secrets = Secrets::new(Some("pw"), others);
+        let text = "sk-ant-1-more, sk-ant-1, pw, no, https://u:x@h";
+        assert_eq!(secrets.redact(text), "***, ***, ***, no, https://***@h");
+        assert_eq!(format!("{secrets:?}"), "Secrets");
+    }
+}

@@ -1,0 +1,223 @@
+//! A FAKE of GitHub's REST API: GitHub itself cannot be had for tests. It holds one repository whose branches are those of
+//! a real git server, refuses what GitHub's published reference does not allow, and can be told to fail.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, Method, header};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use crate::server::Server;
+
+/// What the fake wants to see; other than git's.
+pub const TOKEN: &str = "github_pat_c4nary";
+/// GitHub's own limits, in characters.
+const TITLE: usize = 256;
+const BODY: usize = 65_536;
+
+/// What the fake does instead of answering.
+#[derive(Debug, Clone)]
+pub struct Trouble {
+    pub status: u16,
+    pub header: Option<(&'static str, String)>,
+    /// Whether it does what it is asked before it says that it did not.
+    pub after: bool,
+}
+
+/// The fake.
+#[derive(Clone)]
+pub struct GitHub {
+    pub git: Arc<Server>,
+    pub api: String,
+    state: Arc<Mutex<Inside>>,
+}
+
+#[derive(Default)]
+struct Inside {
+    pulls: Vec<Value>,
+    issues: Vec<Value>,
+    /// For attempts to open a pull request, in order.
+    troubles: VecDeque<Trouble>,
+    asked: Vec<String>,
+}
+
+impl GitHub {
+    pub async fn start() -> Self {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api = format!("http://{}/api/v3", listener.local_addr().unwrap());
+        let git = Arc::new(Server::start().await);
+        let github = Self { git, api, state: Arc::default() };
+        let router = Router::new().fallback(answer).with_state(github.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        github
+    }
+
+    /// The next attempts to open a pull request meet with these.
+    pub fn trouble(&self, troubles: impl IntoIterator<Item = Trouble>) {
+        self.state.lock().unwrap().troubles.extend(troubles);
+    }
+
+    /// What it was asked, as method and path.
+    pub fn asked(&self) -> Vec<String> {
+        self.state.lock().unwrap().asked.clone()
+    }
+}
+
+async fn answer(State(github): State<GitHub>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, 1024 * 1024).await.unwrap();
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let path = parts.uri.path().strip_prefix("/api/v3/repos/team/x").unwrap_or("elsewhere");
+    let mut inside = github.state.lock().unwrap();
+    inside.asked.push(format!("{} {path}", parts.method));
+    if let Some((status, told)) = refusal(&parts.headers) {
+        return respond(status, None, &told);
+    }
+    let opens = parts.method == Method::POST && path == "/pulls";
+    let trouble = if opens { inside.troubles.pop_front() } else { None };
+    if let Some(trouble) = &trouble
+        && !trouble.after
+    {
+        return respond(trouble.status, trouble.header.as_ref(), &json!({"message": "Trouble"}));
+    }
+    let query = parts.uri.query().unwrap_or_default();
+    let (status, told) = inside.answer(&github.git, &parts.method, path, query, &body);
+    match trouble {
+        Some(trouble) => respond(trouble.status, None, &json!({"message": "Trouble"})),
+        None => respond(status, None, &told),
+    }
+}
+
+fn refusal(headers: &HeaderMap) -> Option<(u16, Value)> {
+    let header = |name| headers.get(name).map_or("", |value| value.to_str().unwrap());
+    if header(header::USER_AGENT).is_empty() {
+        return Some((403, json!({"message": "Request forbidden by administrative rules."})));
+    }
+    assert_eq!(header(header::ACCEPT), "application/vnd.github+json");
+    (header(header::AUTHORIZATION) != format!("Bearer {TOKEN}"))
+        .then(|| (401, json!({"message": "Bad credentials", "status": "401"})))
+}
+
+fn respond(status: u16, header: Option<&(&'static str, String)>, told: &Value) -> Response {
+    let mut response = Response::builder().status(status);
+    if let Some((name, value)) = header {
+        response = response.header(*name, value);
+    }
+    response.body(Body::from(told.to_string())).unwrap()
+}
+
+impl Inside {
+    fn answer(
+        &mut self,
+        git: &Server,
+        method: &Method,
+        path: &str,
+        query: &str,
+        body: &Value,
+    ) -> (u16, Value) {
+        let pieces: Vec<&str> = path.split('/').skip(1).collect();
+        match (method.as_str(), &pieces[..]) {
+            ("GET", []) => (200, json!({"full_name": "team/x", "default_branch": "main"})),
+            ("POST", ["pulls"]) => self.open(git, body),
+            ("GET", ["pulls"]) => (200, self.list(query)),
+            ("PATCH", ["pulls", number]) => {
+                let found = self.pulls.iter_mut().find(|pull| pull["number"] == number_of(number));
+                found.unwrap()["state"] = body["state"].clone();
+                (200, json!({}))
+            }
+            ("POST", ["issues"]) => {
+                let mut issue = body.clone();
+                issue["number"] = self.next().into();
+                self.issues.push(issue.clone());
+                (201, issue)
+            }
+            ("GET", ["issues", number]) => {
+                let found = self.issues.iter().find(|issue| issue["number"] == number_of(number));
+                found.map_or_else(not_found, |issue| (200, issue.clone()))
+            }
+            ("POST", ["issues", number, "labels"]) => {
+                let names = body["labels"].as_array().unwrap();
+                // GitHub makes labels that it does not have.
+                let given: Vec<Value> = names.iter().map(|name| json!({"name": name})).collect();
+                let found = self.pulls.iter_mut().find(|pull| pull["number"] == number_of(number));
+                found.unwrap()["labels"] = given.clone().into();
+                (200, given.into())
+            }
+            ("POST", ["labels"]) => (201, body.clone()),
+            _ => not_found(),
+        }
+    }
+
+    fn next(&self) -> usize {
+        self.pulls.len() + self.issues.len() + 1
+    }
+
+    fn list(&self, query: &str) -> Value {
+        let query: Vec<(String, String)> = reqwest::Url::parse(&format!("http://h/?{query}"))
+            .unwrap()
+            .query_pairs()
+            .into_owned()
+            .collect();
+        let value = |name: &str| query.iter().find(|(known, _)| known == name).map(|(_, v)| &**v);
+        let fits = |pull: &&Value| {
+            let head = format!("team:{}", pull["head"]["ref"].as_str().unwrap());
+            let state = value("state").unwrap_or("open");
+            (state == "all" || pull["state"] == state)
+                && value("head").is_none_or(|wanted| !wanted.contains(':') || wanted == head)
+        };
+        let first_page = value("page").is_none_or(|page| page == "1");
+        self.pulls.iter().filter(|_| first_page).filter(fits).cloned().collect()
+    }
+
+    fn open(&mut self, git: &Server, body: &Value) -> (u16, Value) {
+        let known = ["title", "head", "base", "body", "draft"];
+        let given = body.as_object().unwrap();
+        assert!(given.keys().all(|key| known.contains(&&**key)), "{given:?}");
+        let text = |key: &str| body[key].as_str().unwrap();
+        assert!(body["draft"].is_boolean());
+        let (head, base) = (text("head"), text("base"));
+        if text("title").is_empty() || text("title").chars().count() > TITLE {
+            return invalid("title is too long (maximum is 256 characters)");
+        }
+        if text("body").chars().count() > BODY {
+            return invalid("body is too long (maximum is 65536 characters)");
+        }
+        if git.head(head).is_none() || git.head(base).is_none() {
+            return invalid("head or base is invalid");
+        }
+        let is_same = |pull: &&Value| {
+            pull["state"] == "open" && pull["head"]["ref"] == head && pull["base"]["ref"] == base
+        };
+        if self.pulls.iter().any(|pull| is_same(&pull)) {
+            return invalid(&format!("A pull request already exists for team:{head}."));
+        }
+        let number = self.next();
+        let repository = json!({"full_name": "Team/x"});
+        let pull = json!({
+            "number": number, "html_url": format!("https://github.test/team/x/pull/{number}"), "state": "open",
+            "title": body["title"], "body": body["body"], "draft": body["draft"], "labels": [],
+            "head": {"ref": head, "repo": repository}, "base": {"ref": base, "repo": repository},
+        });
+        self.pulls.push(pull.clone());
+        (201, pull)
+    }
+}
+
+fn number_of(text: &str) -> Value {
+    text.parse::<u64>().map_or(Value::Null, Value::from)
+}
+
+fn not_found() -> (u16, Value) {
+    (404, json!({"message": "Not Found", "status": "404"}))
+}
+
+fn invalid(message: &str) -> (u16, Value) {
+    (
+        422,
+        json!({"message": "Validation Failed", "errors": [{"resource": "PullRequest", "code": "custom", "message": message}]}),
+    )
+}
