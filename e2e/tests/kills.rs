@@ -20,8 +20,8 @@ use serde_json::json;
 
 /// How many parts are killed: enough that each kind is met in different moments. `FABRICA_KILLS` says otherwise.
 const KILLS: usize = 20;
-/// Kills for each Run: one Run may lose its pod as often as infrastructure is forgiven, and keeps some in reserve.
-const KILLS_FOR_EACH_RUN: usize = 5;
+/// Runs that go on at any time, so that each kill meets some.
+const AT_WORK: usize = 4;
 /// The most attempts of a Run that its pod is killed in: infrastructure is forgiven five times.
 const OWN_KILLS: usize = 3;
 /// All Runs end within this: each attempt takes seconds, and a killed operator's Lease has to pass.
@@ -63,18 +63,10 @@ async fn live_through(
             json!({"metadata": {"name": "forge"}, "stringData": {"token": forge.token()}}),
         )
         .await?;
-    let names: Vec<String> =
-        (0..kills.div_ceil(KILLS_FOR_EACH_RUN)).map(|number| format!("killed-{number}")).collect();
-    for name in &names {
-        // A change of its own for each, in blocks between which something may happen.
-        let block = format!("```sh\nsleep 1; echo step >> {name}\n```\n");
-        let spec = json!({"plan": format!("# Change {name}\n\n{}", block.repeat(6)),
-            "agent": {"driver": "Script"},
-            "repository": {"url": repository.url, "forge": "Gitea", "secretRef": {"name": "forge"}}});
-        namespace.run(name, spec).await?;
-    }
+    let mut names = Vec::new();
     let mut killed: HashMap<Part, usize> = HashMap::new();
-    for _ in 0..kills {
+    while killed.values().sum::<usize>() < kills {
+        keep_at_work(namespace, repository, &mut names).await?;
         // Chance decides: the seed is nobody's, for what is hit depends on the moment as well.
         let part = PARTS[usize::from(uuid::Uuid::new_v4().as_bytes()[0]) % PARTS.len()];
         if kill(namespace, &names, part).await? {
@@ -89,6 +81,27 @@ async fn live_through(
     });
     ended.await.context("every Run ends")?;
     check(namespace, forge, repository, &names).await
+}
+
+/// Makes Runs until enough of them go on.
+async fn keep_at_work(
+    namespace: &Namespace,
+    repository: &ForgeRepository,
+    names: &mut Vec<String>,
+) -> Result<()> {
+    let runs = namespace.api::<Run>().list(&ListParams::default()).await?.items;
+    let ended = runs.iter().filter(|run| phase_of(run).is_some_and(Phase::is_final)).count();
+    for number in names.len()..ended + AT_WORK {
+        let name = format!("killed-{number}");
+        // A change of its own for each, in blocks between which something may happen.
+        let block = format!("```sh\nsleep 1; echo step >> {name}\n```\n");
+        let spec = json!({"plan": format!("# Change {name}\n\n{}", block.repeat(6)),
+            "agent": {"driver": "Script"},
+            "repository": {"url": repository.url, "forge": "Gitea", "secretRef": {"name": "forge"}}});
+        namespace.run(&name, spec).await?;
+        names.push(name);
+    }
+    Ok(())
 }
 
 /// Kills one part without a goodbye and waits until it is there again; false when there was nothing to kill.

@@ -3,6 +3,7 @@
 mod agent_runs;
 mod archive;
 mod bad_input;
+mod canaries;
 mod causes;
 mod gateway;
 mod lifecycle;
