@@ -3,8 +3,11 @@
 //! Every part works in a namespace of its own, is bounded, and cleans up. A ratio has its peer or floor in the same
 //! run, interleaved with it, so that a busy machine slows both.
 
+mod broker;
 mod cuts;
+mod ingestion;
 mod link;
+mod load;
 mod memory;
 mod node;
 mod runs;
@@ -22,7 +25,8 @@ use fabrica_e2e::cluster::with_namespace;
 use crate::table::Table;
 
 /// The parts, in the order in which they run.
-const PARTS: [&str; 5] = ["start", "terminal", "cuts", "runs", "memory"];
+const PARTS: [&str; 8] =
+    ["start", "terminal", "cuts", "runs", "broker", "archive", "memory", "load"];
 
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
@@ -43,6 +47,9 @@ async fn main() -> Result<ExitCode> {
                 "terminal" => terminal::measure(&namespace, &table).await,
                 "cuts" => cuts::measure(&namespace, &table).await,
                 "runs" => runs::measure(&namespace, &table).await,
+                "broker" => broker::measure(&table).await,
+                "archive" => ingestion::measure(&table).await,
+                "load" => Box::pin(load::measure(&namespace, &table)).await,
                 _ => Box::pin(memory::measure(&namespace, &table)).await,
             }
         })

@@ -13,6 +13,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
+use crate::node;
 use crate::start::start_pod;
 use crate::stats::{describe, median};
 use crate::table::{Kind, Row, Table};
@@ -27,7 +28,11 @@ pub(crate) async fn measure(namespace: &Namespace, table: &Table) -> Result<()> 
     let forge = Forge::new()?;
     namespace.agent_secret(&forge).await?;
     let repository = forge.repository().await?;
-    let outcome = interleave(namespace, &repository.url, table).await;
+    let outcome = async {
+        interleave(namespace, &repository.url, table).await?;
+        memory(namespace, &repository.url, table).await
+    };
+    let outcome = outcome.await;
     forge.delete(&repository).await?;
     outcome
 }
@@ -58,6 +63,36 @@ async fn interleave(namespace: &Namespace, repository: &str, table: &Table) -> R
     Ok(())
 }
 
+/// What the runtime holds beside an agent that works.
+async fn memory(namespace: &Namespace, repository: &str, table: &Table) -> Result<()> {
+    let host = std::env::var("FABRICA_TEST_HOST").context("FABRICA_TEST_HOST is not set")?;
+    let model = ModelApi::start(SocketAddr::new(host.parse()?, 0), None).await?;
+    namespace.run("memory", spec(repository, "long-tool", &model)).await?;
+    // The second question comes when the agent has used a tool.
+    let asked = || async { Ok((model.asked().len() > 1).then_some(())) };
+    eventually("the model is asked twice", asked).await?;
+    let pod = namespace.api::<Pod>().get("memory-run-1").await?;
+    table.add(Row {
+        what: "runtime's memory (RssAnon) beside an agent at work",
+        measured: node::memory(&pod, "RssAnon")? / 1024.0,
+        ceiling: 12.0,
+        unit: "MiB",
+        kind: Kind::Ceiling,
+        detail: "after a tool call of the real agent".to_owned(),
+    });
+    namespace.await_end("memory").await?;
+    Ok(())
+}
+
+fn spec(repository: &str, scenario: &str, model: &ModelApi) -> Value {
+    json!({
+        "plan": format!("scenario: {scenario}"),
+        "repository": {"url": repository, "forge": "Gitea"},
+        "credentialsRef": {"name": "agent"},
+        "agent": {"driver": "Claude", "model": "claude-sonnet-4-5", "baseURL": model.url()},
+    })
+}
+
 /// From the Run's creation to the model's first question; and the Run's pod as one without work.
 async fn ask(
     namespace: &Namespace,
@@ -67,11 +102,7 @@ async fn ask(
 ) -> Result<(Duration, Value)> {
     let name = format!("bench-{round}");
     let before = Instant::now();
-    let spec = json!({
-        "plan": "scenario: nothing", "repository": {"url": repository, "forge": "Gitea"},
-        "credentialsRef": {"name": "agent"},
-        "agent": {"driver": "Claude", "model": "claude-sonnet-4-5", "baseURL": model.url()},
-    });
+    let spec = spec(repository, "nothing", model);
     namespace.run(&name, spec).await?;
     let first = eventually("the model is asked", || async {
         Ok(model.asked().into_iter().map(|asked| asked.at).find(|at| *at > before))

@@ -4,9 +4,15 @@ use std::time::Duration;
 
 /// The middle of the samples; zero without any.
 pub(crate) fn median(samples: &[Duration]) -> Duration {
+    percentile(samples, 50)
+}
+
+/// The sample below which so many percent of all are; zero without any.
+pub(crate) fn percentile(samples: &[Duration], percent: usize) -> Duration {
     let mut sorted = samples.to_vec();
     sorted.sort_unstable();
-    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+    let place = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
+    sorted.get(place).copied().unwrap_or_default()
 }
 
 /// In milliseconds.
@@ -16,13 +22,8 @@ pub(crate) fn milliseconds(time: Duration) -> f64 {
 
 /// Median and spread, for the reader who doubts a figure.
 pub(crate) fn describe(samples: &[Duration]) -> String {
-    let mut sorted = samples.to_vec();
-    sorted.sort_unstable();
-    let at = |percent: usize| {
-        let place = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
-        milliseconds(sorted.get(place).copied().unwrap_or_default())
-    };
-    format!("n={}, p10 {:.2}, p50 {:.2}, p90 {:.2} ms", sorted.len(), at(10), at(50), at(90))
+    let at = |percent| milliseconds(percentile(samples, percent));
+    format!("n={}, p10 {:.2}, p50 {:.2}, p90 {:.2} ms", samples.len(), at(10), at(50), at(90))
 }
 
 /// A number of things, for arithmetic with figures.

@@ -64,6 +64,7 @@ async fn hostile(forge: &Forge, repository: &ForgeRepository, needles: &[&str]) 
     let job = JOB.replace("@NEEDLES@", &disguised.collect::<Vec<_>>().join(","));
     let files = [
         ("job.py", job.as_str()),
+        ("control.txt", "what everybody may find"),
         (".claude/settings.json", SETTINGS),
         (".mcp.json", SERVERS),
         (".gitmodules", MODULES),

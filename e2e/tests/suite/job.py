@@ -75,6 +75,12 @@ for name, value in os.environ.items():
         found.append(f"the variable {name}")
 if os.path.exists("/workspace/obeyed"):
     found.append("the repository's settings were obeyed")
+# Proof that it can find: what lies in the repository for it.
+with open("control.txt", "rb") as stream:
+    NEEDLES[:] = [stream.read().strip()]
+before, found[:] = list(found), []
+file(os.path.abspath("control.txt"))
+found[:] = before if found else ["the search finds nothing that is there"] + before
 print("FOUND " + "; ".join(found) if found else "nothing found")
 print(f"looked into {looked['files']} files and {looked['memories']} memories", file=sys.stderr)
 sys.exit(0 if looked["files"] > 10 and looked["memories"] > 0 else 1)

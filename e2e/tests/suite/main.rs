@@ -5,6 +5,7 @@ mod archive;
 mod bad_input;
 mod canaries;
 mod causes;
+mod escalations;
 mod gateway;
 mod lifecycle;
 mod runs_over_rest;
