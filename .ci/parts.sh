@@ -47,7 +47,9 @@ part_licences() {
   "$(tool_path cargo-deny)" --offline --log-level error check --hide-inclusion-graph bans licenses sources
 }
 
-part_modules() { "$CI_FOLDER/circles" src crds/src gateway/protocol/src images/runtime/src gateway/src gateway/cli/src e2e/model-api/src; }
+part_modules() {
+  "$CI_FOLDER/circles" src crds/src gateway/protocol/src gateway/store/src images/runtime/src gateway/src gateway/cli/src e2e/model-api/src
+}
 
 check_all() {
   run_part scripts part_scripts

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
 use fabrica_crds::{Run, Session};
+use futures::FutureExt;
 use kube::Api;
 use kube::api::ListParams;
 use tokio::task::JoinSet;
@@ -14,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 use crate::admin::{self, Health};
 use crate::config::Config;
 use crate::lease::Candidate;
+use crate::recorder::Recorder;
+use crate::run::Acknowledgement;
 use crate::runtime_client::RuntimeClient;
 use crate::trust::Keeper;
 use crate::{run, session};
@@ -33,12 +36,17 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         keys.clone(),
         runtimes.clone(),
     ));
+    let recorder =
+        config.archive.clone().map(|store| Arc::new(Recorder::new(store, runtimes.clone())));
+    let keeper_of_records =
+        recorder.clone().map_or(Acknowledgement::Status, Acknowledgement::Archive);
     let runs = Arc::new(run::Context::new(
         client.clone(),
         config.run.clone(),
         keys,
         runtimes,
         context.metrics.clone(),
+        keeper_of_records,
     ));
     let state = Arc::new(State {
         context: context.clone(),
@@ -62,7 +70,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         }
         context.metrics.leads(true);
         tracing::info!(identity = config.identity.name, "leading");
-        let controllers = Controllers { sessions: context.clone(), runs, changed };
+        let controllers = Controllers { sessions: context.clone(), runs, changed, recorder };
         let outcome = lead(&config, &mut candidate, &keeper, controllers, &stop).await;
         context.metrics.leads(false);
         outcome
@@ -85,6 +93,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
 struct Controllers {
     sessions: Arc<session::Context>,
     runs: Arc<run::Context>,
+    recorder: Option<Arc<Recorder>>,
     /// Told when there are new keys.
     changed: tokio::sync::watch::Receiver<()>,
 }
@@ -98,7 +107,16 @@ async fn lead(
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     keeper.step(chrono::Utc::now()).await.context("the signing keys")?;
-    let Controllers { sessions, runs, changed } = controllers;
+    let Controllers { sessions, runs, changed, recorder } = controllers;
+    // It ends with the process at the latest: what it had not committed waits in the pods.
+    let _recording = recorder.map(|recorder| {
+        let known = runs.clone();
+        let living = Box::new(move || {
+            let known = known.clone();
+            async move { known.living().await }.boxed()
+        });
+        tokio::spawn(recorder.run(living, config.retention_days, stop.clone()))
+    });
     let sessions = session::run(sessions, config.concurrency, changed.clone(), stop.clone());
     let runs = run::run(runs, config.concurrency, changed, stop.clone());
     let (sessions, runs) = (tokio::spawn(sessions), tokio::spawn(runs));

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Parser;
 use fabrica_crds::run::Driver;
+use fabrica_store::Store;
 use k8s_openapi::api::core::v1::ResourceRequirements;
 use serde::Deserialize;
 
@@ -82,6 +83,12 @@ pub struct Flags {
     /// How many Runs of a namespace go at once; the others are queued.
     #[arg(long, env = "FABRICA_RUNS_PER_NAMESPACE", default_value_t = 5)]
     pub runs_per_namespace: u16,
+    /// The archive's URL, postgres://…; unset: no archive.
+    #[arg(long, env = "FABRICA_DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<DatabaseUrl>,
+    /// History is deleted so many days after the end of what it is of. Unset: never.
+    #[arg(long, env = "FABRICA_RETENTION_DAYS", value_parser = clap::value_parser!(u32).range(1..))]
+    pub retention_days: Option<u32>,
     /// Whether a clone's npm dependencies are installed at the start.
     #[arg(long, env = "FABRICA_INSTALL_DEPENDENCIES", default_value_t = true, action = clap::ArgAction::Set)]
     pub install_dependencies: bool,
@@ -102,6 +109,22 @@ pub struct Flags {
     pub log: String,
 }
 
+/// A URL with a password in it, which is never shown.
+#[derive(Clone)]
+pub struct DatabaseUrl(String);
+
+impl From<String> for DatabaseUrl {
+    fn from(url: String) -> Self {
+        Self(url)
+    }
+}
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("DatabaseUrl")
+    }
+}
+
 /// What the flags mean.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -113,6 +136,8 @@ pub struct Config {
     pub session: SessionDefaults,
     pub run: RunDefaults,
     pub trust: TrustConfig,
+    pub archive: Option<Store>,
+    pub retention_days: Option<u32>,
 }
 
 /// What Sessions get that say nothing else.
@@ -170,7 +195,7 @@ pub struct TrustConfig {
 }
 
 impl Flags {
-    /// Reads the flags that hold JSON and groups the rest.
+    /// Reads the flags that hold JSON and groups the rest. Must be called within a tokio runtime.
     pub fn into_config(self) -> anyhow::Result<Config> {
         let resources = serde_json::from_str(&self.session_resources)
             .context("--session-resources is not a JSON ResourceRequirements")?;
@@ -200,7 +225,10 @@ impl Flags {
             },
             credentials_secret: set(self.run_credentials_secret),
         };
+        let archive = self.database_url.map(|url| Store::connect(&url.0)).transpose()?;
         Ok(Config {
+            archive,
+            retention_days: self.retention_days,
             session,
             run,
             trust: TrustConfig {

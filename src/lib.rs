@@ -9,6 +9,7 @@ pub mod config;
 mod controller;
 pub mod lease;
 pub mod metrics;
+pub mod recorder;
 pub mod retry;
 pub mod run;
 pub mod runtime_client;

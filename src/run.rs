@@ -13,10 +13,13 @@ mod money;
 mod observe;
 mod plan;
 mod queue;
+mod recorded;
 mod report;
 #[cfg(test)]
 mod tests;
 mod usage;
+
+pub use recorded::Acknowledgement;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -27,12 +30,12 @@ use fabrica_crds::{Run, names};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use kube::Api;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector::Store;
 use kube::runtime::{Controller, watcher};
+use kube::{Api, Resource};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -74,6 +77,7 @@ pub struct Context {
     keys: Keys,
     runtimes: RuntimeClient,
     metrics: Arc<Metrics>,
+    keeper: Acknowledgement,
     pub retry: Retry,
     recorder: Recorder,
     store: OnceLock<Store<Guarded>>,
@@ -96,6 +100,7 @@ impl Context {
         keys: Keys,
         runtimes: RuntimeClient,
         metrics: Arc<Metrics>,
+        keeper: Acknowledgement,
     ) -> Self {
         let reporter = Reporter { controller: "fabrica-operator".to_owned(), instance: None };
         Self {
@@ -105,6 +110,7 @@ impl Context {
             keys,
             runtimes,
             metrics,
+            keeper,
             retry: Retry::default(),
             store: OnceLock::new(),
             admitted: Mutex::default(),
@@ -128,6 +134,13 @@ impl Context {
             i64::try_from(found.count()).unwrap_or(i64::MAX)
         };
         phases.into_iter().map(|(phase, name)| (name, count(phase))).collect()
+    }
+
+    /// The UIDs of all Runs; `None` while nobody knows.
+    pub async fn living(&self) -> Option<Vec<String>> {
+        let store = self.store.get()?;
+        store.wait_until_ready().await.ok()?;
+        Some(store.state().iter().filter_map(|run| run.meta().uid.clone()).collect())
     }
 
     fn runs(&self) -> Vec<Arc<Guarded>> {
@@ -194,13 +207,16 @@ async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, Recon
     let now = Utc::now();
     let planned = plan::plan(&observed, &context.defaults, &context.keys.current(), now);
     let applied = apply::apply(&context, &observed, planned).await?;
-    let status = report::report(&observed, &applied, &context.defaults, now);
+    let mut status = report::report(&observed, &applied, &context.defaults, now);
+    let unasked = context.keeper.report(&run, &mut status, now);
+    context.keeper.see(&observed, &status);
     let told = apply::write_status(&context, &run, &status, now).await?;
     if told {
         apply::acknowledge(&context, &observed).await;
         announce::announce(&context, &run, &status).await;
     }
-    Ok(Action::requeue(plan::next_look(&observed, &status, now)))
+    let look = plan::next_look(&observed, &status, now);
+    Ok(Action::requeue(if unasked { look.min(plan::GOING) } else { look }))
 }
 
 /// Runs the controller until told to stop.

@@ -7,13 +7,15 @@ use fabrica_protocol::assertion::{Claims, Role};
 use fabrica_protocol::run::{Acknowledgement, Record, Stop, StopReason};
 use fabrica_protocol::runtime::{Event, Idle, PORT};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Method, Response};
+use reqwest::{Method, RequestBuilder, Response};
 use serde::Serialize;
 
 use crate::trust::Keys;
 
 /// A runtime answers from memory; one that takes longer is asked again at the next pass.
 const TIMEOUT: Duration = Duration::from_secs(2);
+/// A stream is opened again after so long: nobody tells that a peer vanished without a word.
+const STREAM_LIFE: Duration = Duration::from_mins(5);
 /// The longest answer: a bounded journal of short lines.
 const ANSWER_BYTES: usize = 512 * 1024;
 
@@ -102,6 +104,18 @@ impl RuntimeClient {
         Ok(Records { records: lines.map(serde_json::from_slice).collect::<Result<_, _>>()?, more })
     }
 
+    /// What a Run's runtime told after this record, and what it tells from now on.
+    pub async fn follow(
+        &self,
+        address: &str,
+        uid: &str,
+        after: u64,
+    ) -> Result<Response, RuntimeError> {
+        let path = format!("v1/events?after={after}");
+        let request = self.request(Method::GET, address, uid, &path)?.timeout(STREAM_LIFE);
+        Ok(request.send().await?.error_for_status()?)
+    }
+
     /// Tells a Run's runtime that everything up to this record is kept.
     pub async fn acknowledge(
         &self,
@@ -144,6 +158,21 @@ impl RuntimeClient {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<Response, RuntimeError> {
+        let mut request = self.request(method, address, uid, path)?;
+        if let Some(body) = body {
+            let json = serde_json::to_vec(body)?;
+            request = request.header(CONTENT_TYPE, "application/json").body(json);
+        }
+        Ok(request.send().await?.error_for_status()?)
+    }
+
+    fn request(
+        &self,
+        method: Method,
+        address: &str,
+        uid: &str,
+        path: &str,
+    ) -> Result<RequestBuilder, RuntimeError> {
         let now = Utc::now();
         let claims = Claims::new(
             "fabrica-operator",
@@ -155,12 +184,7 @@ impl RuntimeClient {
         );
         let token = self.keys.current().signer(now)?.sign(&claims)?;
         let host = if address.contains(':') { format!("[{address}]") } else { address.to_owned() };
-        let mut request =
-            self.http.request(method, format!("http://{host}:{PORT}/{path}")).bearer_auth(token);
-        if let Some(body) = body {
-            let json = serde_json::to_vec(body)?;
-            request = request.header(CONTENT_TYPE, "application/json").body(json);
-        }
-        Ok(request.send().await?.error_for_status()?)
+        let url = format!("http://{host}:{PORT}/{path}");
+        Ok(self.http.request(method, url).bearer_auth(token))
     }
 }

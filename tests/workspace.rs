@@ -8,11 +8,12 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each of our crates, and which of ours it may use. Nobody may use the end-to-end tests.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("fabrica-crds", &[]),
     ("fabrica-protocol", &[]),
-    ("fabrica-operator", &["fabrica-crds", "fabrica-protocol"]),
-    ("fabrica-gateway", &["fabrica-crds", "fabrica-protocol"]),
+    ("fabrica-store", &["fabrica-protocol"]),
+    ("fabrica-operator", &["fabrica-crds", "fabrica-protocol", "fabrica-store"]),
+    ("fabrica-gateway", &["fabrica-crds", "fabrica-protocol", "fabrica-store"]),
     ("fabrica-cli", &["fabrica-crds"]),
     // Its tests ask the scripted model.
     ("fabrica-runtime", &["fabrica-protocol", "fabrica-model-api"]),
@@ -22,6 +23,7 @@ const MAY_USE: [(&str, &[&str]); 8] = [
         &[
             "fabrica-crds",
             "fabrica-protocol",
+            "fabrica-store",
             "fabrica-operator",
             "fabrica-gateway",
             "fabrica-runtime",

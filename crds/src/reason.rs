@@ -115,6 +115,14 @@ reasons! {
     PodEvicted,
     /// The pod of an attempt is gone.
     PodLost,
+    /// Everything that was told is in the archive.
+    AllRecorded,
+    /// The Run goes on, and what it tells is written into the archive.
+    Recording,
+    /// Something that was told is not in the archive.
+    Behind,
+    /// There is no database, so nothing is archived.
+    NoDatabase,
     /// The branch is pushed, but its pull request could not be opened.
     PullRequestFailed,
     /// The work item could not be read.

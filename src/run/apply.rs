@@ -9,9 +9,10 @@ use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
 
+use super::journal::Journal;
 use super::observe::{Observed, number};
 use super::plan::{Applied, Intent, Plan, Prepared};
-use super::{Context, ReconcileError};
+use super::{Acknowledgement, Context, ReconcileError};
 use crate::children::apply::{api, write, write_status as write_to};
 use crate::children::{Outcome, Step};
 use crate::controller::error_chain;
@@ -90,6 +91,10 @@ pub(super) async fn acknowledge(context: &Context, observed: &Observed) {
     let uid = observed.run.uid().unwrap_or_default();
     for asked in &observed.asked {
         let Some(last) = asked.records.last() else { continue };
+        if matches!(context.keeper, Acknowledgement::Archive(_)) {
+            context.journal(&observed.run, &asked.pod, |journal| forget(journal, last.seq));
+            continue;
+        }
         let waits = context.journal(&observed.run, &asked.pod, |journal| {
             let waits = journal.told >= last.seq
                 || journal.refused.is_some_and(|refused| Utc::now() - refused < AGAIN);
@@ -103,10 +108,8 @@ pub(super) async fn acknowledge(context: &Context, observed: &Observed) {
         }
         match context.runtimes.acknowledge(&asked.address, &uid, last.seq).await {
             Ok(()) => context.journal(&observed.run, &asked.pod, |journal| {
+                forget(journal, last.seq);
                 journal.told = last.seq;
-                // A pass that sees the status as it was must not take the attempt for one that goes on.
-                let is_verdict = |record: &Record| matches!(record.entry, Entry::Ended(_));
-                journal.records.retain(|record| record.seq > last.seq || is_verdict(record));
                 journal.refused = None;
             }),
             Err(error) => {
@@ -114,6 +117,13 @@ pub(super) async fn acknowledge(context: &Context, observed: &Observed) {
             }
         }
     }
+}
+
+/// What stands in the status need not be remembered.
+fn forget(journal: &mut Journal, seq: u64) {
+    // A pass that sees the status as it was must not take the attempt for one that goes on.
+    let is_verdict = |record: &Record| matches!(record.entry, Entry::Ended(_));
+    journal.records.retain(|record| record.seq > seq || is_verdict(record));
 }
 
 #[cfg(test)]

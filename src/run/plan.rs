@@ -57,6 +57,10 @@ const DEADLINE_GRACE: chrono::Duration = chrono::Duration::seconds(60);
 /// The runtime ends at the deadline by itself; this is how much later the operator does.
 const LATE: chrono::Duration = chrono::Duration::seconds(5);
 
+/// A journal that goes on, a stop that is waited for, a queue that moves, an archive that was asked: none of it is
+/// watched.
+pub(super) const GOING: Duration = Duration::from_secs(2);
+
 /// Decides.
 pub(super) fn plan(
     observed: &Observed,
@@ -272,8 +276,6 @@ fn expires(observed: &Observed, status: &RunStatus) -> Option<DateTime<Utc>> {
 
 /// When to look again, if nothing happens before.
 pub(super) fn next_look(observed: &Observed, status: &RunStatus, now: DateTime<Utc>) -> Duration {
-    /// A journal that goes on, a stop that is waited for, a queue that moves: none of it is watched.
-    const GOING: Duration = Duration::from_secs(2);
     /// A runtime that does not hear that its verdict is kept.
     const LATE: Duration = Duration::from_secs(10);
     if !status.phase.is_some_and(Phase::is_final) {

@@ -44,3 +44,12 @@ allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities: { drop: [ALL] }
 {{- end }}
+
+{{/* The archive's URL as an environment variable; nothing without a database. */}}
+{{- define "fabrica.databaseEnvironment" -}}
+{{- $secret := ternary "fabrica-database" .Values.database.existingSecret .Values.database.install }}
+{{- with $secret -}}
+- name: FABRICA_DATABASE_URL
+  valueFrom: { secretKeyRef: { name: {{ . }}, key: url } }
+{{- end }}
+{{- end }}

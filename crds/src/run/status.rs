@@ -9,7 +9,7 @@ use crate::parts::Message;
 use crate::schema;
 
 /// Every condition of a Run. All are set on every pass.
-pub const CONDITIONS: [&str; 1] = ["Succeeded"];
+pub const CONDITIONS: [&str; 2] = ["Succeeded", "Recorded"];
 
 /// Bounds of `status.faber.todos`.
 pub mod todos {
@@ -29,7 +29,8 @@ pub struct RunStatus {
     /// One word for people and dashboards; decisions are made by `conditions`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
-    /// `Succeeded`: Unknown while the Run goes on, then True or False for good.
+    /// `Succeeded`: Unknown while the Run goes on, then True or False for good. `Recorded`: whether everything it told is
+    /// in the archive.
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,

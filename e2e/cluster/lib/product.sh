@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # What the cluster is for: our binaries, our web page, our images.
 
-PRODUCT_IMAGES=(operator gateway runtime terminal faber)
+PRODUCT_IMAGES=(operator gateway runtime terminal faber database)
 PROFILE=${PROFILE:-dev}
 # What a base image does not need, a third of its size.
 BASE_EXCLUDES=('/usr/share/doc/*' '/usr/share/man/*' '/usr/share/locale/*')
@@ -116,12 +116,16 @@ image_context() { echo "$IMAGES/context/$1"; }
 prepare_context() {
   local name=$1 context binary
   context=$(image_context "$name")
-  binary=$(binary_name "$name")
   rm -rf "$context"
   mkdir -p "$context"
   cp "$REPOSITORY/images/$name/Dockerfile" "$context"
   ! has_base "$name" || cp "$(packages_file "$name")" "$context"
   [[ $name != faber ]] || cp "$REPOSITORY"/images/faber/{agent.lock,fetch-agent} "$context"
+  if [[ $name == database ]]; then
+    cp "$REPOSITORY/images/$name/"*.sh "$context"
+    return
+  fi
+  binary=$(binary_name "$name")
   strip --strip-debug -o "$context/$binary" "$(binary_folder)/$binary"
 }
 

@@ -113,6 +113,17 @@ fn what_is_out_of_range_is_refused() {
 fn values_that_contradict_each_other_are_refused() {
     refused("gateway.service.nodePort=30080", "/gateway/service/nodePort");
     refused("gateway.ingress.enabled=true", "/gateway/ingress/host");
+    refused("database.install=true,database.existingSecret=mine", "/database/existingSecret");
+}
+
+#[test]
+fn the_database_is_known_when_there_is_one() {
+    assert!(!render(&[]).unwrap().contains("FABRICA_DATABASE_URL"));
+    let mine = render(&["--set", "database.existingSecret=mine"]).unwrap();
+    assert_eq!(mine.matches("secretKeyRef: { name: mine, key: url }").count(), 2);
+    assert!(!mine.contains("kind: StatefulSet"));
+    let installed = render(&["--set", "database.install=true"]).unwrap();
+    assert_eq!(installed.matches("secretKeyRef: { name: fabrica-database, key: url }").count(), 2);
 }
 
 /// Asserts that a value is refused with words that name it.

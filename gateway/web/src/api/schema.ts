@@ -766,7 +766,8 @@ export interface components {
             /** @description The commit that was pushed. Unset: none was. */
             commit?: string;
             /**
-             * @description `Succeeded`: Unknown while the Run goes on, then True or False for good.
+             * @description `Succeeded`: Unknown while the Run goes on, then True or False for good. `Recorded`: whether everything it told is
+             *     in the archive.
              * @default []
              */
             conditions?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Condition"][];

@@ -1,0 +1,139 @@
+//! A PostgreSQL of the test's own: Debian's package, a socket in a temporary folder, ended with the test.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fabrica_store::Store;
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+const DEADLINE: Duration = Duration::from_mins(1);
+const POLL: Duration = Duration::from_millis(50);
+/// PostgreSQL refuses to run as root: then it runs as this user, who comes with the package.
+const USER: &str = "postgres";
+
+#[derive(Debug)]
+pub(crate) struct Server {
+    folder: TempDir,
+    process: Option<Child>,
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        if rustix::process::getuid().is_root() {
+            run(Command::new("chown").arg(USER).arg(folder.path()));
+        }
+        let mut server = Self { folder, process: None };
+        run(server
+            .tool("initdb")
+            .args(["--auth=trust", "--username=fabrica", "--encoding=UTF8", "--locale=C.UTF-8"])
+            .args(["--no-sync", "--pgdata"])
+            .arg(server.data()));
+        server.resume().await;
+        server
+    }
+
+    /// A server with the schema in it, and the way to it.
+    pub(crate) async fn migrated() -> (Self, Store) {
+        let server = Self::start().await;
+        let store = server.store();
+        store.migrate().await.unwrap();
+        (server, store)
+    }
+
+    /// Starts the server over what it has. After a kill its former children may still hold the memory.
+    pub(crate) async fn resume(&mut self) {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            assert!(Instant::now() < deadline, "PostgreSQL does not answer");
+            let runs =
+                self.process.as_mut().is_some_and(|process| process.try_wait().unwrap().is_none());
+            if !runs {
+                self.process = Some(self.spawn());
+            } else if self.store().ping().await.is_ok() {
+                return;
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    fn spawn(&self) -> Child {
+        self.tool("postgres")
+            .arg("-D")
+            .arg(self.data())
+            .arg("-k")
+            .arg(self.folder.path())
+            .args(["-c", "listen_addresses=", "-c", "fsync=off"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    /// kill -9.
+    pub(crate) fn kill(&mut self) {
+        self.end(Signal::KILL);
+    }
+
+    pub(crate) fn url(&self) -> String {
+        let folder = self.folder.path().display();
+        format!("postgres://fabrica@localhost/postgres?host={folder}")
+    }
+
+    pub(crate) fn store(&self) -> Store {
+        Store::connect(&self.url()).unwrap()
+    }
+
+    pub(crate) async fn pool(&self) -> sqlx::PgPool {
+        sqlx::PgPool::connect(&self.url()).await.unwrap()
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn tool(&self, name: &str) -> Command {
+        let tool = binary(name);
+        let mut command = if rustix::process::getuid().is_root() {
+            let mut command = Command::new("setpriv");
+            command.args(["--reuid", USER, "--regid", USER, "--clear-groups"]).arg(tool);
+            command
+        } else {
+            Command::new(tool)
+        };
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    fn end(&mut self, signal: Signal) {
+        if let Some(mut process) = self.process.take() {
+            let pid = Pid::from_child(&process);
+            kill_process(pid, signal).unwrap();
+            process.wait().unwrap();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // An immediate shutdown: nobody needs the data any more.
+        self.end(Signal::QUIT);
+    }
+}
+
+fn binary(name: &str) -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    versions
+        .map(|version| version.path().join("bin").join(name))
+        .find(|path| path.exists())
+        .expect("no PostgreSQL here: apt-get install postgresql")
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+}

@@ -1,0 +1,264 @@
+//! The recorder: journals of pods, and what Runs were, into the archive. The leader has one, when there is a database.
+//!
+//! The reconciler says what it sees ([`Recorder::see`]); everything else happens beside it, so that a database which is
+//! away holds no Run up. A record is acknowledged when it is committed, and each stream goes on where the archive ends:
+//! a restart, another leader or a second recorder loses and doubles nothing.
+
+mod backoff;
+mod door;
+mod lines;
+mod rows;
+mod state;
+mod stream;
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use fabrica_crds::{Run, RunStatus};
+use fabrica_store::{Store, StoreError};
+use futures::future::BoxFuture;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use backoff::Backoff;
+pub use door::{Chunks, Door};
+pub use state::{Kept, LivePod, Recorded};
+use state::{Known, State};
+
+use crate::controller::error_chain;
+
+/// Streams at once: far more than Runs that a cluster's chart lets go. What is beyond waits in its pod for its turn.
+const STREAMS: usize = 1000;
+/// Transactions at once: half of the store's connections, so that rows and retention get theirs.
+const WRITERS: usize = 4;
+/// Between two looks for Runs that are gone, and for pods that wait for a stream.
+const SWEEP: Duration = Duration::from_mins(1);
+/// A Run this young may not be in everybody's cache yet: it is not called deleted.
+const YOUNG: chrono::Duration = chrono::Duration::minutes(5);
+/// Between two looks for history that is too old.
+const RETENTION: Duration = Duration::from_hours(24);
+
+/// Says which Runs exist; `None` while nobody knows.
+pub type Living = Box<dyn Fn() -> BoxFuture<'static, Option<Vec<String>>> + Send + Sync>;
+
+/// Writes what it is shown into the archive.
+pub struct Recorder {
+    store: Store,
+    door: Box<dyn Door>,
+    state: Mutex<State>,
+    news: Notify,
+    writers: Semaphore,
+}
+
+impl std::fmt::Debug for Recorder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Recorder").finish_non_exhaustive()
+    }
+}
+
+impl Recorder {
+    pub fn new(store: Store, door: impl Door) -> Self {
+        Self {
+            store,
+            door: Box::new(door),
+            state: Mutex::default(),
+            news: Notify::new(),
+            writers: Semaphore::new(WRITERS),
+        }
+    }
+
+    /// A Run as it stands, and its pods that answer.
+    pub fn see(&self, run: &Run, pods: impl IntoIterator<Item = LivePod>, changed: bool) {
+        let Some(uid) = uid(run) else { return };
+        let mut state = self.state();
+        let known = state.runs.entry(uid).or_default();
+        if changed || !known.loaded {
+            known.dirty = Some(Arc::new(run.clone()));
+        }
+        known.see(pods, Instant::now());
+        if known.dirty.is_some() || !known.unread().is_empty() {
+            self.news.notify_one();
+        }
+    }
+
+    /// How a Run with this status stands in the archive.
+    pub fn recorded(&self, run: &Run, status: &RunStatus) -> Recorded {
+        let state = self.state();
+        let known = uid(run).and_then(|uid| state.runs.get(&uid));
+        state::recorded(known, state.away, status)
+    }
+
+    /// Records until told to stop; history older than so many days is deleted.
+    pub async fn run(self: Arc<Self>, living: Living, days: Option<u32>, stop: CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.work(living, days) => {}
+        }
+    }
+
+    async fn work(self: Arc<Self>, living: Living, days: Option<u32>) {
+        let mut backoff = Backoff::default();
+        while let Err(error) = self.store.migrate().await {
+            self.failed(&error, "the archive's schema cannot be brought up to date yet");
+            backoff.wait().await;
+        }
+        self.away(None);
+        tokio::join!(self.record(), self.sweep(living), self.retain(days));
+    }
+
+    /// Writes rows as they change, and starts a stream to each pod.
+    async fn record(self: &Arc<Self>) {
+        let mut streams = JoinSet::new();
+        let mut backoff = Backoff::default();
+        loop {
+            while streams.try_join_next().is_some() {}
+            let dirty = self
+                .state()
+                .runs
+                .iter()
+                .find_map(|(uid, known)| Some((*uid, known.dirty.clone()?)));
+            if let Some((uid, run)) = dirty {
+                match self.write(uid, &run).await {
+                    Ok(()) => backoff.succeeded(),
+                    Err(error) if error.is_refused() => {
+                        tracing::error!(%uid, error = error_chain(&error), "the archive refuses a Run's row");
+                        self.written(uid, &run);
+                    }
+                    Err(error) => {
+                        self.failed(&error, "a Run's row cannot be written yet");
+                        backoff.wait().await;
+                    }
+                }
+                continue;
+            }
+            for (uid, pod) in self.next_streams(STREAMS.saturating_sub(streams.len())) {
+                streams.spawn(stream::follow(self.clone(), uid, pod));
+            }
+            tokio::select! {
+                () = self.news.notified() => {}
+                Some(_) = streams.join_next() => {}
+                () = tokio::time::sleep(SWEEP) => {}
+            }
+        }
+    }
+
+    async fn write(&self, uid: Uuid, run: &Arc<Run>) -> Result<(), StoreError> {
+        let Some(object) = rows::object(run) else { return Ok(()) };
+        self.store.put_object(&object).await?;
+        let spec = serde_json::to_value(&run.spec).unwrap_or_default();
+        self.store.put_spec(uid, &spec).await?;
+        for (attempt, usage) in rows::usage(run) {
+            self.store.put_usage(uid, attempt, &usage).await?;
+        }
+        let loaded = self.state().runs.get(&uid).is_some_and(|known| known.loaded);
+        if !loaded {
+            for attempt in self.store.attempts(uid).await? {
+                let kept = Kept { last: attempt.last, ended: attempt.ended };
+                self.advance(uid, attempt.number, kept);
+            }
+        }
+        self.away(None);
+        self.written(uid, run);
+        Ok(())
+    }
+
+    /// What was written is not dirty any more, unless something newer is.
+    fn written(&self, uid: Uuid, run: &Arc<Run>) {
+        if let Some(known) = self.state().runs.get_mut(&uid) {
+            known.loaded = true;
+            if known.dirty.as_ref().is_some_and(|dirty| Arc::ptr_eq(dirty, run)) {
+                known.dirty = None;
+            }
+        }
+    }
+
+    fn next_streams(&self, most: usize) -> Vec<(Uuid, LivePod)> {
+        let mut state = self.state();
+        let mut next = Vec::new();
+        for (uid, known) in &mut state.runs {
+            for pod in known.unread() {
+                if next.len() < most {
+                    known.streams.push(pod.uid.clone());
+                    next.push((*uid, pod));
+                }
+            }
+        }
+        next
+    }
+
+    /// Marks Runs that are gone.
+    async fn sweep(&self, living: Living) {
+        loop {
+            tokio::time::sleep(SWEEP).await;
+            let before = Utc::now() - YOUNG;
+            let Some(names) = living().await else { continue };
+            let uids: HashSet<Uuid> =
+                names.iter().filter_map(|uid| Uuid::parse_str(uid).ok()).collect();
+            let listed: Vec<Uuid> = uids.iter().copied().collect();
+            match self.store.mark_deleted("Run", &listed, before).await {
+                Ok(_) => {
+                    let is_live =
+                        |known: &Known| !known.streams.is_empty() || known.dirty.is_some();
+                    self.state().runs.retain(|uid, known| uids.contains(uid) || is_live(known));
+                }
+                Err(error) => self.failed(&error, "Runs that are gone cannot be marked yet"),
+            }
+        }
+    }
+
+    async fn retain(&self, days: Option<u32>) {
+        let Some(days) = days else { return };
+        let mut backoff = Backoff::default();
+        loop {
+            match self.store.delete_older_than(days).await {
+                Ok(deleted) => {
+                    tracing::info!(deleted, days, "history that is too old was deleted");
+                    backoff.succeeded();
+                    tokio::time::sleep(RETENTION).await;
+                }
+                Err(error) => {
+                    self.failed(&error, "history that is too old cannot be deleted yet");
+                    backoff.wait().await;
+                }
+            }
+        }
+    }
+
+    fn failed(&self, error: &StoreError, what: &'static str) {
+        self.away(Some(Utc::now()));
+        tracing::warn!(error = error_chain(error), "{what}");
+    }
+
+    /// The database failed at this time, or answers.
+    fn away(&self, now: Option<DateTime<Utc>>) {
+        let mut state = self.state();
+        state.away = now.map(|now| state.away.unwrap_or(now));
+    }
+
+    fn is_live(&self, uid: Uuid, pod: &str) -> bool {
+        self.state().runs.get(&uid).is_some_and(|known| known.is_live(pod, Instant::now()))
+    }
+
+    fn kept(&self, uid: Uuid, attempt: u32) -> Kept {
+        self.state().runs.get(&uid).map(|known| known.kept(attempt)).unwrap_or_default()
+    }
+
+    fn advance(&self, uid: Uuid, attempt: u32, kept: Kept) {
+        if let Some(known) = self.state().runs.get_mut(&uid) {
+            known.advance(attempt, kept);
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn uid(run: &Run) -> Option<Uuid> {
+    Uuid::parse_str(run.metadata.uid.as_deref()?).ok()
+}

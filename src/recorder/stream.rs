@@ -1,0 +1,203 @@
+//! One pod's journal into the archive, from where it stopped to its last record.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+use fabrica_protocol::run::{Entry, Record};
+use fabrica_store::{Batch, NewMessage, StoreError};
+use futures::StreamExt;
+use tokio::time::{Instant, timeout_at};
+use uuid::Uuid;
+
+use super::Recorder;
+use super::backoff::Backoff;
+use super::door::Chunks;
+use super::lines::Lines;
+use super::state::{Kept, LivePod};
+use crate::controller::error_chain;
+use crate::runtime_client::RuntimeError;
+
+/// Records of one transaction: beyond so many a commit costs little beside its rows.
+const BATCH_RECORDS: usize = 500;
+/// Bytes of one transaction, and about what a stream holds: the runtime answers in pieces of this size too.
+const BATCH_BYTES: usize = 1024 * 1024;
+/// How long the first record of a batch waits for others: nobody who reads along notices.
+const BATCH_TIME: Duration = Duration::from_millis(200);
+
+/// Why a stream is opened again.
+#[derive(Debug, thiserror::Error)]
+enum StreamError {
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("record {found} came where {expected} belongs")]
+    Gap { expected: u64, found: u64 },
+}
+
+/// Records that are not in the archive yet.
+#[derive(Debug, Default)]
+struct Pending {
+    messages: Vec<NewMessage>,
+    bytes: usize,
+    ended: bool,
+}
+
+/// Reads a pod until its last record is kept and acknowledged, or until the pod has been gone for a while.
+pub(super) async fn follow(recorder: Arc<Recorder>, uid: Uuid, pod: LivePod) {
+    let mut backoff = Backoff::default();
+    while recorder.is_live(uid, &pod.uid) {
+        let before = recorder.kept(uid, pod.attempt);
+        match read(&recorder, uid, &pod).await {
+            Ok(()) if recorder.kept(uid, pod.attempt).ended => return,
+            Ok(()) => {}
+            Err(error) => {
+                if let StreamError::Store(_) = &error {
+                    recorder.away(Some(Utc::now()));
+                }
+                tracing::debug!(error = error_chain(&error), "a stream is opened again");
+            }
+        }
+        if recorder.kept(uid, pod.attempt) != before {
+            backoff.succeeded();
+        }
+        backoff.wait().await;
+    }
+}
+
+/// One connection. Ends without an error when the runtime closes it, or after the last record.
+async fn read(recorder: &Recorder, uid: Uuid, pod: &LivePod) -> Result<(), StreamError> {
+    let name = uid.to_string();
+    let kept = recorder.kept(uid, pod.attempt);
+    // Whoever was here before may have ended between commit and acknowledgement.
+    if kept.last > 0 {
+        recorder.door.acknowledge(&pod.address, &name, kept.last).await?;
+    }
+    if kept.ended {
+        return Ok(());
+    }
+    let mut chunks = recorder.door.follow(&pod.address, &name, kept.last).await?;
+    let mut lines = Lines::default();
+    loop {
+        let (pending, open) =
+            gather(&mut chunks, &mut lines, recorder.kept(uid, pod.attempt).last).await?;
+        if !pending.messages.is_empty() {
+            let kept = keep(recorder, uid, pod.attempt, &pending).await?;
+            recorder.door.acknowledge(&pod.address, &name, kept.last).await?;
+            if kept.ended {
+                return Ok(());
+            }
+        }
+        if !open {
+            return Ok(());
+        }
+    }
+}
+
+/// Waits for a record, and a little for what follows it; whether the stream is still open.
+async fn gather(
+    chunks: &mut Chunks,
+    lines: &mut Lines,
+    last: u64,
+) -> Result<(Pending, bool), StreamError> {
+    let mut pending = Pending::default();
+    let mut until = None;
+    loop {
+        let chunk = match until {
+            None => chunks.next().await,
+            Some(until) => match timeout_at(until, chunks.next()).await {
+                Ok(chunk) => chunk,
+                Err(_) => return Ok((pending, true)),
+            },
+        };
+        match chunk {
+            None => return Ok((pending, false)),
+            // What came before a broken connection is kept all the same.
+            Some(Err(_)) if !pending.messages.is_empty() => return Ok((pending, false)),
+            Some(Err(error)) => return Err(error.into()),
+            Some(Ok(chunk)) => {
+                for line in lines.take(&chunk) {
+                    pending.add(&line, last)?;
+                }
+            }
+        }
+        if pending.ended || pending.messages.len() >= BATCH_RECORDS || pending.bytes >= BATCH_BYTES
+        {
+            return Ok((pending, true));
+        }
+        if !pending.messages.is_empty() {
+            until.get_or_insert_with(|| Instant::now() + BATCH_TIME);
+        }
+    }
+}
+
+impl Pending {
+    fn add(&mut self, line: &[u8], last: u64) -> Result<(), StreamError> {
+        let expected = last + 1 + self.messages.len() as u64;
+        if let Ok(record) = serde_json::from_slice::<Record>(line) {
+            if record.seq < expected {
+                return Ok(());
+            }
+            if record.seq > expected {
+                return Err(StreamError::Gap { expected, found: record.seq });
+            }
+            self.ended = matches!(record.entry, Entry::Ended(_));
+        }
+        self.bytes += line.len();
+        self.messages.push(NewMessage::from_line(line, expected, Utc::now()));
+        Ok(())
+    }
+}
+
+/// Into the archive; done means committed.
+async fn keep(
+    recorder: &Recorder,
+    uid: Uuid,
+    attempt: u32,
+    pending: &Pending,
+) -> Result<Kept, StreamError> {
+    let mut last = recorder.kept(uid, attempt).last;
+    for messages in pending.messages.chunks(BATCH_RECORDS) {
+        let _writer = recorder.writers.acquire().await;
+        let ingested = recorder.store.ingest(Batch { uid, attempt, messages }).await?;
+        if ingested.refused > 0 {
+            tracing::warn!(%uid, refused = ingested.refused, "records are kept as error records");
+        }
+        last = messages.last().map_or(last, |message| message.journal_seq);
+        recorder.advance(uid, attempt, Kept { last, ended: false });
+    }
+    recorder.away(None);
+    let kept = Kept { last, ended: pending.ended };
+    recorder.advance(uid, attempt, kept);
+    Ok(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rstest::rstest;
+
+    fn said(seq: u64) -> Vec<u8> {
+        format!(r#"{{"seq":{seq},"time":"1970-01-01T00:00:00Z","kind":"said","text":"x"}}"#).into()
+    }
+
+    #[rstest]
+    #[case::in_order(&[4, 5], Some(2))]
+    #[case::told_twice(&[3, 4, 4, 5], Some(2))]
+    #[case::a_gap(&[4, 6], None)]
+    fn records_come_one_after_another(#[case] told: &[u64], #[case] expected: Option<usize>) {
+        let mut pending = Pending::default();
+        let outcome: Result<(), _> = told.iter().try_for_each(|seq| pending.add(&said(*seq), 3));
+        assert_eq!(outcome.is_ok().then_some(pending.messages.len()), expected);
+    }
+
+    #[test]
+    fn what_is_no_record_takes_the_place_of_one() {
+        let mut pending = Pending::default();
+        pending.add(b"{", 0).unwrap();
+        pending.add(&said(2), 0).unwrap();
+        let numbers: Vec<_> = pending.messages.iter().map(|message| message.journal_seq).collect();
+        assert_eq!(numbers, [1, 2]);
+    }
+}

@@ -1,0 +1,75 @@
+//! Who keeps what a Run tells, and the condition that says how far. Pure but for the recorder's memory.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use fabrica_crds::condition::{Finding, Truth, find, merge};
+use fabrica_crds::{Reason, Run, RunStatus};
+use kube::ResourceExt;
+
+use super::observe::{Observed, number};
+use crate::recorder::{LivePod, Recorded, Recorder};
+
+const KIND: &str = "Recorded";
+
+/// Who acknowledges records, chosen at the start.
+#[derive(Debug, Clone)]
+pub enum Acknowledgement {
+    /// The status is all that is kept: what stands in it is acknowledged.
+    Status,
+    /// The recorder does, when a record is committed.
+    Archive(Arc<Recorder>),
+}
+
+impl Acknowledgement {
+    /// Shows the recorder a Run with the status of this pass.
+    pub(super) fn see(&self, observed: &Observed, status: &RunStatus) {
+        let Self::Archive(recorder) = self else { return };
+        let mut run = observed.run.clone();
+        let changed = run.status.as_ref() != Some(status);
+        let present = observed.pod.as_ref().and_then(ResourceExt::uid);
+        let newest = number(&observed.status());
+        run.status = Some(status.clone());
+        let pods = observed.asked.iter().filter_map(|asked| {
+            let former = usize::from(Some(&asked.pod) != present.as_ref());
+            let attempt = u32::try_from(newest.checked_sub(former)?).ok()?;
+            Some(LivePod { uid: asked.pod.clone(), address: asked.address.clone(), attempt })
+        });
+        recorder.see(&run, pods, changed);
+    }
+
+    /// Sets `Recorded`; whether another look is needed to know more.
+    pub(super) fn report(&self, run: &Run, status: &mut RunStatus, now: DateTime<Utc>) -> bool {
+        let recorded = match self {
+            Self::Status => None,
+            Self::Archive(recorder) => Some(recorder.recorded(run, status)),
+        };
+        let before = run.status.as_ref().map(|status| &*status.conditions).unwrap_or_default();
+        let generation = run.metadata.generation.unwrap_or_default();
+        let unasked = recorded == Some(Recorded::Unasked);
+        status.conditions.retain(|condition| condition.type_ != KIND);
+        match find(before, KIND) {
+            // A leader that has just started knows less than the one before.
+            Some(known) if unasked => status.conditions.push(known.clone()),
+            _ => status.conditions.extend(merge(before, vec![finding(recorded)], generation, now)),
+        }
+        unasked
+    }
+}
+
+fn finding(recorded: Option<Recorded>) -> Finding {
+    let (truth, reason, message) = match recorded {
+        None => (Truth::Unknown, Reason::NoDatabase, "There is no database.".to_owned()),
+        Some(Recorded::Unasked) => {
+            (Truth::Unknown, Reason::Recording, "The archive was not asked yet.".to_owned())
+        }
+        Some(Recorded::Keeping) => {
+            (Truth::Unknown, Reason::Recording, "What the Run tells is archived.".to_owned())
+        }
+        Some(Recorded::All) => {
+            (Truth::True, Reason::AllRecorded, "Everything it told is archived.".to_owned())
+        }
+        Some(Recorded::Behind(message)) => (Truth::False, Reason::Behind, message),
+    };
+    Finding { kind: KIND, truth, reason, message }
+}

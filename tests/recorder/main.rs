@@ -1,0 +1,128 @@
+//! The recorder between a real PostgreSQL and a door that is a fake: its journal lies in memory.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests: what does not work fails them")]
+#![allow(dead_code, reason = "the archive's tests use more of their server")]
+
+mod door;
+#[path = "../../gateway/store/tests/archive/server.rs"]
+mod server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use door::FakeDoor;
+use fabrica_crds::Run;
+use fabrica_operator::recorder::{LivePod, Recorded, Recorder};
+use fabrica_store::Store;
+use futures::FutureExt;
+use server::Server;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+const DEADLINE: Duration = Duration::from_mins(1);
+const RECORDS: u64 = 1200;
+
+fn run(uid: Uuid, phase: &str) -> Run {
+    serde_json::from_value(serde_json::json!({
+        "apiVersion": "fabrica.dev/v1alpha1",
+        "kind": "Run",
+        "metadata": {"name": "one", "namespace": "demo", "uid": uid.to_string(),
+                     "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {"plan": "Do it", "repository": {"url": "https://example.com/a.git"}},
+        "status": {"phase": phase, "conditions": [], "attempts": [{"number": 1, "podName": "one-run-1"}]},
+    }))
+    .unwrap()
+}
+
+fn pod() -> LivePod {
+    LivePod { uid: "pod".to_owned(), address: "fake".to_owned(), attempt: 1 }
+}
+
+/// A recorder at work, until the token says stop.
+fn start(store: Store, door: &FakeDoor, run: &Run) -> (Arc<Recorder>, CancellationToken) {
+    let recorder = Arc::new(Recorder::new(store, door.clone()));
+    recorder.see(run, [pod()], true);
+    let stop = CancellationToken::new();
+    let living = Box::new(|| async { None }.boxed());
+    tokio::spawn(recorder.clone().run(living, None, stop.clone()));
+    (recorder, stop)
+}
+
+/// Everything is there once, in the journal's order.
+async fn assert_whole(store: &Store, uid: Uuid) {
+    let (mut after, mut texts) = (0, Vec::new());
+    loop {
+        let page = store.messages(uid, after, 500, false).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = last.seq;
+        texts.extend(page.into_iter().map(|message| message.content.message));
+    }
+    let mut expected: Vec<_> = (1..RECORDS).map(|seq| format!("record {seq}")).collect();
+    expected.push("the end".to_owned());
+    assert_eq!(texts, expected);
+}
+
+async fn acknowledged(door: &FakeDoor, seq: u64) {
+    let told = door.acknowledged.subscribe().wait_for(|known| *known >= seq).await.map(|_| ());
+    told.unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_is_killed_and_a_restart_lose_and_double_nothing() {
+    let (mut server, store) = Server::migrated().await;
+    let (uid, door) = (Uuid::new_v4(), FakeDoor::new());
+    let (recorder, stop) = start(server.store(), &door, &run(uid, "Running"));
+    let work = async {
+        door.write(1, 400);
+        acknowledged(&door, 400).await;
+        server.kill();
+        door.write(401, 800);
+        server.resume().await;
+        acknowledged(&door, 800).await;
+        // Another leader, in the middle.
+        door.write(801, 1000);
+        stop.cancel();
+        drop(recorder);
+        let (recorder, _stop) = start(server.store(), &door, &run(uid, "Running"));
+        door.write(1001, RECORDS);
+        acknowledged(&door, RECORDS).await;
+        let ended = run(uid, "Completed");
+        assert_eq!(recorder.recorded(&ended, ended.status.as_ref().unwrap()), Recorded::All);
+    };
+    tokio::time::timeout(DEADLINE, work).await.unwrap();
+    assert_whole(&store, uid).await;
+    assert_eq!(store.specs(uid).await.unwrap().len(), 1);
+    assert_eq!(store.object(uid).await.unwrap().unwrap().name, "one");
+}
+
+#[tokio::test]
+async fn two_recorders_at_once_and_a_broken_stream_keep_each_record_once() {
+    let (server, store) = Server::migrated().await;
+    let (uid, door) = (Uuid::new_v4(), FakeDoor::new());
+    door.break_every(100);
+    let first = start(server.store(), &door, &run(uid, "Running"));
+    let second = start(server.store(), &door, &run(uid, "Running"));
+    door.write(1, RECORDS);
+    tokio::time::timeout(DEADLINE, acknowledged(&door, RECORDS)).await.unwrap();
+    assert_whole(&store, uid).await;
+    drop((first, second));
+}
+
+#[tokio::test]
+async fn a_slow_database_is_waited_for_and_nothing_is_acknowledged_before_the_commit() {
+    let (server, store) = Server::migrated().await;
+    let (uid, door) = (Uuid::new_v4(), FakeDoor::new());
+    let (_recorder, _stop) = start(server.store(), &door, &run(uid, "Running"));
+    door.write(1, 10);
+    tokio::time::timeout(DEADLINE, acknowledged(&door, 10)).await.unwrap();
+    let pool = server.pool().await;
+    let mut holder = pool.begin().await.unwrap();
+    let lock = sqlx::query("SELECT 1 FROM objects WHERE uid = $1 FOR UPDATE").bind(uid);
+    lock.execute(&mut *holder).await.unwrap();
+    door.write(11, RECORDS);
+    let early = tokio::time::timeout(Duration::from_secs(2), acknowledged(&door, 11)).await;
+    assert!(early.is_err(), "acknowledged before the commit");
+    holder.commit().await.unwrap();
+    tokio::time::timeout(DEADLINE, acknowledged(&door, RECORDS)).await.unwrap();
+    assert_whole(&store, uid).await;
+}
