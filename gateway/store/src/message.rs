@@ -102,7 +102,7 @@ impl From<&Record> for NewMessage {
         // It stands in `message` already, and may be long.
         if let Some(fields) = metadata.as_object_mut() {
             fields.retain(|name, _| {
-                !matches!(name.as_str(), "text" | "input" | "output" | "message")
+                !matches!(name.as_str(), "text" | "input" | "output" | "message" | "question")
             });
         }
         Self {
@@ -118,7 +118,9 @@ impl From<&Record> for NewMessage {
 fn told(entry: &Entry) -> (MessageType, String) {
     match entry {
         Entry::Step { kind: EventType::Failed, text, .. } => (MessageType::Error, text.clone()),
-        Entry::Step { text, .. } | Entry::Said { text } => (MessageType::Progress, text.clone()),
+        Entry::Step { text, .. } | Entry::Said { text } | Entry::Answered { text, .. } => {
+            (MessageType::Progress, text.clone())
+        }
         Entry::Phase { phase, status, message } => (
             MessageType::Progress,
             format!("{phase:?} {status:?}. {message}").trim_end().to_owned(),
@@ -127,7 +129,11 @@ fn told(entry: &Entry) -> (MessageType, String) {
         Entry::Usage(_) => (MessageType::Progress, "What was used until now".to_owned()),
         Entry::ToolStarted { input, .. } => (MessageType::Progress, input.clone()),
         Entry::ToolFinished { output, .. } => (MessageType::Progress, output.clone()),
+        Entry::Question(asked) => (MessageType::Escalation, asked.question.clone()),
+        Entry::Checkpoint(_) => (MessageType::Progress, "A checkpoint to go on from".to_owned()),
+        Entry::Changes(_) => (MessageType::Progress, "What is going to be pushed".to_owned()),
         Entry::Ended(verdict) => match verdict.outcome {
+            Outcome::Escalated => (MessageType::Progress, verdict.message.clone()),
             Outcome::Failed => (MessageType::Error, verdict.message.clone()),
             Outcome::Completed | Outcome::Cancelled => {
                 (MessageType::Completion, verdict.message.clone())
