@@ -127,7 +127,11 @@ fn close(
     status.usage = usage::total(&status.attempts);
     if ending.phase == Phase::Escalated {
         escalation::let_go(status, ending.question.as_deref(), spec, now);
-        return asks(status, Reason::Escalated);
+        return match status.escalation {
+            Some(_) => asks(status, Reason::Escalated),
+            // What it asked is not known: the next attempt asks again.
+            None => (Phase::Pending, Truth::Unknown, Reason::Escalated, ending.message.clone()),
+        };
     }
     let cancelled = status.stopping_at.is_some();
     let left = escalation::used(status, now).num_seconds() < spec.deadline_seconds;
