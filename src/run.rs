@@ -6,6 +6,8 @@
 mod announce;
 mod apply;
 mod build;
+#[cfg(test)]
+mod call_tests;
 mod cause;
 mod deliver;
 mod escalation;

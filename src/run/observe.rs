@@ -39,8 +39,9 @@ pub(super) struct Observed {
 /// Whether the archive keeps something that the next attempt can go on from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Kept {
-    /// It does not, or nobody needs to know.
+    /// Nobody needed to know.
     #[default]
+    Unasked,
     Nothing,
     There,
     /// The archive does not answer.
@@ -152,7 +153,7 @@ pub(super) async fn observe(context: &Context, run: &Run) -> Result<Observed, Re
     let kept = if number > 1 && !finished && !rests && !has_pod {
         context.keeper.kept(run, &context.defaults).await
     } else {
-        Kept::Nothing
+        Kept::Unasked
     };
     if (finished || rests) && ![&pod, &former].into_iter().flatten().any(container_runs) {
         context.forget(run);

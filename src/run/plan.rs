@@ -167,13 +167,16 @@ fn without_pod(
         return Some(Intent::Close(Ending::last(Phase::Failed, Reason::BudgetExceeded, message)));
     }
     let former = status.attempts.iter().rfind(|attempt| attempt.finished_at.is_some());
+    let continues = former.is_some_and(escalation::is_continued);
     match observed.kept {
         Kept::Unknown => Some(Intent::Await),
-        Kept::Nothing if former.is_some_and(escalation::is_continued) => {
+        // Its time came up while we looked.
+        Kept::Unasked if continues => Some(Intent::Park),
+        Kept::Nothing if continues => {
             let message = "What the Run was to go on from is not in the database.";
             Some(Intent::Close(Ending::last(Phase::Failed, Reason::CheckpointMissing, message)))
         }
-        Kept::Nothing | Kept::There => None,
+        Kept::Unasked | Kept::Nothing | Kept::There => None,
     }
 }
 

@@ -209,6 +209,12 @@ fn a_next_attempt_waits_for_the_archive_and_goes_on_from_what_it_keeps() {
 }
 
 #[test]
+fn a_time_that_comes_up_during_a_look_ends_nothing() {
+    let fields = json!({"escalation": {"onTimeout": "Continue"}});
+    assert_eq!(with(&fields, &parked(DUE), None, Kept::Unasked).intent, Intent::Park);
+}
+
+#[test]
 fn a_lost_attempt_begins_anew_when_nothing_is_kept() {
     let status = json!({"startedAt": STARTED, "attempts": [
         {"number": 1, "podName": "r-run-1", "startedAt": STARTED, "finishedAt": STARTED, "cause": "NodeLost"},

@@ -106,6 +106,7 @@ pub struct OpenQuestion {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10))]
     pub options: Vec<String>,
+    /// When it was asked.
     pub asked_at: Time,
     /// When `spec.escalation.onTimeout` happens.
     pub due_at: Time,
