@@ -580,6 +580,7 @@ export interface components {
         OnTimeout: "Fail" | "Continue" | "Default";
         /** @description The question that waits for an answer. */
         OpenQuestion: {
+            /** @description When it was asked. */
             askedAt: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
             /** @description When `spec.escalation.onTimeout` happens. */
             dueAt: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
