@@ -103,9 +103,10 @@ impl World {
         } else {
             let after = first.split_once("after=").unwrap().1.split(' ').next().unwrap();
             let after: usize = after.parse().unwrap();
-            for record in self.journal.lock().unwrap().iter().skip(after) {
-                answer += &format!("{record}\n");
-            }
+            let journal = self.journal.lock().unwrap();
+            answer = journal.iter().skip(after).fold(String::new(), |text, record| {
+                text + &record.to_string() + "\n"
+            });
         }
         let answer = format!(
             "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{answer}",
