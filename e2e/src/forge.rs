@@ -1,6 +1,8 @@
 //! The real Gitea beside the cluster, as its user sees it.
 
 use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -51,6 +53,26 @@ impl Forge {
     pub async fn delete(&self, repository: &ForgeRepository) -> Result<()> {
         let path = format!("/repos/{}", repository.full_name);
         self.ask(Method::DELETE, &path, None).await.map(|_| ())
+    }
+
+    /// Puts a file onto `main`.
+    pub async fn file(
+        &self,
+        repository: &ForgeRepository,
+        path: &str,
+        content: &str,
+    ) -> Result<()> {
+        let body = json!({"content": BASE64_STANDARD.encode(content), "branch": "main"});
+        let path = format!("/repos/{}/contents/{path}", repository.full_name);
+        self.ask(Method::POST, &path, Some(body)).await.map(|_| ())
+    }
+
+    /// What a pull request changes, as git shows it.
+    pub async fn diff(&self, repository: &ForgeRepository, number: i64) -> Result<String> {
+        let path = format!("/repos/{}/pulls/{number}.diff", repository.full_name);
+        let url = format!("{}/api/v1{path}", self.url);
+        let request = self.http.get(url).header("authorization", format!("token {}", self.token));
+        Ok(request.send().await?.error_for_status()?.text().await?)
     }
 
     /// Its pull requests, open or not.

@@ -5,6 +5,7 @@
 //! Everything here talks to real parts. `eval "$(make -s env)"` says where they are.
 #![expect(clippy::expect_used, reason = "a test harness fails by panicking")]
 
+pub mod archive;
 pub mod cluster;
 pub mod forge;
 pub mod gateway;

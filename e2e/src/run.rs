@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use fabrica_crds::Run;
 use fabrica_crds::run::Phase;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
@@ -56,13 +57,15 @@ pub fn phase_of(run: &Run) -> Option<Phase> {
     run.status.as_ref()?.phase
 }
 
+/// A condition, by its type.
+pub fn condition<'a>(run: &'a Run, kind: &str) -> Option<&'a Condition> {
+    let conditions = run.status.as_ref().map(|status| status.conditions.as_slice());
+    conditions.unwrap_or_default().iter().find(|condition| condition.type_ == kind)
+}
+
 /// Status, reason and sentence of `Succeeded`.
 pub fn succeeded(run: &Run) -> (&str, &str, &str) {
-    let conditions = run.status.as_ref().map(|status| status.conditions.as_slice());
-    conditions
-        .unwrap_or_default()
-        .iter()
-        .find(|condition| condition.type_ == "Succeeded")
+    condition(run, "Succeeded")
         .map(|found| (found.status.as_str(), found.reason.as_str(), found.message.as_str()))
         .unwrap_or_default()
 }

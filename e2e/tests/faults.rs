@@ -5,12 +5,13 @@ use std::sync::LazyLock;
 
 use anyhow::{Result, ensure};
 use fabrica_crds::run::Phase;
+use fabrica_e2e::archive::{await_recorded, check_numbers, messages};
 use fabrica_e2e::cluster::{Cluster, SYSTEM_NAMESPACE, eventually, wait_for, with_namespace};
 use fabrica_e2e::git_server::GitServer;
-use fabrica_e2e::run::{causes, phase_of};
+use fabrica_e2e::run::{causes, condition, phase_of};
 use fabrica_e2e::terminal::Terminal;
 use fabrica_e2e::{Gateway, Namespace};
-use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::ResourceExt;
@@ -78,6 +79,32 @@ async fn a_run_ends_right_though_the_operator_is_killed_in_its_middle() {
         let branch = run.status.and_then(|status| status.branch).unwrap_or_default();
         let steps = server.ask("killed", &["show", &format!("{branch}:steps")]).await?;
         ensure!(steps.unwrap_or_default().lines().count() == 8, "each block ran once");
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_holds_no_run_up_and_misses_nothing() {
+    let _alone = ALONE.lock().await;
+    with_namespace(|namespace| async move {
+        let server = GitServer::start().await?;
+        server.repository("away", &[("README.md", "hello")]).await?;
+        let spec = json!({"plan": "# Go on\n\n```sh\nseq 100; echo done > done\n```\n",
+            "agent": {"driver": "Script"}, "repository": {"url": server.url("away")}});
+        scale_database(&namespace.cluster, 0).await?;
+        namespace.run("away", spec).await?;
+        let ended = namespace.await_end("away").await;
+        let behind = await_recorded(&namespace, "away", "False").await;
+        scale_database(&namespace.cluster, 1).await?;
+        ensure!(phase_of(&ended?) == Some(Phase::Completed));
+        let told = behind?;
+        let told = condition(&told, "Recorded").map(|found| found.message.clone());
+        ensure!(told.as_ref().is_some_and(|told| told.contains("database")), "{told:?}");
+        let run = await_recorded(&namespace, "away", "True").await?;
+        let rows = messages(&run).await?;
+        check_numbers(&rows)?;
+        ensure!(rows.last().is_some_and(|row| row.r#type == "completion"), "{rows:?}");
         Ok(())
     })
     .await;
@@ -272,6 +299,19 @@ async fn live_leader(cluster: &Cluster) -> Result<String> {
         Ok(pods.iter().any(|pod| pod.name_any() == holder).then_some(holder))
     })
     .await
+}
+
+async fn scale_database(cluster: &Cluster, replicas: i32) -> Result<()> {
+    let sets = cluster.api::<StatefulSet>(SYSTEM_NAMESPACE);
+    let patch = Patch::Merge(json!({"spec": {"replicas": replicas}}));
+    sets.patch("fabrica-database", &PatchParams::default(), &patch).await?;
+    wait_for(&sets, "fabrica-database", "scaled", |set: Option<&StatefulSet>| {
+        set.and_then(|set| set.status.as_ref()).is_some_and(|status| {
+            status.ready_replicas.unwrap_or(0) == replicas && status.replicas == replicas
+        })
+    })
+    .await?;
+    Ok(())
 }
 
 async fn scale(cluster: &Cluster, name: &str, replicas: i32) -> Result<()> {

@@ -40,7 +40,7 @@ mod tests {
             lines in prop::collection::vec("[a-z]{1,9}", 0..20),
             size in 1..30_usize,
         ) {
-            let text = lines.iter().map(|line| format!("{line}\n")).collect::<String>() + "torn";
+            let text = lines.join("\n") + if lines.is_empty() { "torn" } else { "\ntorn" };
             let mut state = Lines::default();
             let found: Vec<_> =
                 text.as_bytes().chunks(size).flat_map(|chunk| state.take(chunk)).collect();

@@ -15,7 +15,7 @@ use tokio::process::Command;
 use crate::lifecycle::editor;
 
 /// A namespace and a repository for one test; both go with it.
-async fn with_repository<F, Fut>(test: F)
+pub async fn with_repository<F, Fut>(test: F)
 where
     F: FnOnce(Namespace, std::sync::Arc<(Forge, ForgeRepository)>) -> Fut + Send + 'static,
     Fut: Future<Output = Result<()>> + Send + 'static,
@@ -33,7 +33,7 @@ where
     .await;
 }
 
-fn spec(repository: &ForgeRepository, scenario: &str) -> Value {
+pub fn spec(repository: &ForgeRepository, scenario: &str) -> Value {
     json!({
         "plan": format!("# Play\n\nscenario: {scenario}\n"),
         "repository": {"url": repository.url, "forge": "Gitea"},
@@ -111,6 +111,35 @@ async fn a_budget_that_is_used_up_ends_the_run_for_good() {
         let run = namespace.await_end("budget").await?;
         ensure!(succeeded(&run).1 == "BudgetExceeded", "{:?}", run.status);
         ensure!(causes(&run) == ["BudgetExceeded"], "{:?}", run.status);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_subagents_use_up_counts_for_the_budget() {
+    with_repository(|namespace, place| async move {
+        let mut spec = spec(&place.1, "subagent");
+        spec["agent"]["budgetUSD"] = json!("0.0100");
+        namespace.run("helpers", spec).await?;
+        let run = namespace.await_end("helpers").await?;
+        ensure!(succeeded(&run).1 == "BudgetExceeded", "{:?}", run.status);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn trouble_of_the_model_that_passes_costs_no_attempt() {
+    with_repository(|namespace, place| async move {
+        for scenario in ["limited-twice", "cut-once", "left-behind"] {
+            namespace.run(scenario, spec(&place.1, scenario)).await?;
+        }
+        for scenario in ["limited-twice", "cut-once", "left-behind"] {
+            let run = namespace.await_end(scenario).await?;
+            ensure!(phase_of(&run) == Some(Phase::Completed), "{scenario}: {:?}", run.status);
+            ensure!(causes(&run) == ["Succeeded"], "{scenario}: {:?}", run.status);
+        }
         Ok(())
     })
     .await;

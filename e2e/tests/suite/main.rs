@@ -1,7 +1,9 @@
 //! Everything that can run beside everything else: each test has a namespace of its own.
 
 mod agent_runs;
+mod archive;
 mod bad_input;
+mod canaries;
 mod causes;
 mod gateway;
 mod lifecycle;

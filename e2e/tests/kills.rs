@@ -1,0 +1,232 @@
+//! Parts are killed at random while Runs go on: every Run ends right, the archive holds each record once, and nothing is
+//! pushed or opened twice. It takes down what others need, so it is a binary of its own, and reads this machine's processes,
+//! so it needs the cluster of `make up`.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use fabrica_crds::Run;
+use fabrica_crds::run::Phase;
+use fabrica_e2e::archive::{await_recorded, check_numbers, messages};
+use fabrica_e2e::cluster::{SYSTEM_NAMESPACE, eventually, wait_for, with_namespace};
+use fabrica_e2e::forge::{Forge, ForgeRepository};
+use fabrica_e2e::run::{causes, phase_of};
+use fabrica_e2e::{Cluster, Namespace};
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kube::ResourceExt;
+use kube::api::{DeleteParams, ListParams};
+use serde_json::json;
+
+/// How many parts are killed: enough that each kind is met in different moments. `FABRICA_KILLS` says otherwise.
+const KILLS: usize = 20;
+/// Runs that go on at any time, so that each kill meets some.
+const AT_WORK: usize = 4;
+/// The most attempts of a Run that its pod is killed in: infrastructure is forgiven five times.
+const OWN_KILLS: usize = 3;
+/// All Runs end within this: each attempt takes seconds, and a killed operator's Lease has to pass.
+const PATIENCE: Duration = Duration::from_mins(20);
+
+/// What is killed next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Part {
+    Runtime,
+    Operator,
+    Gateway,
+    Database,
+}
+
+const PARTS: [Part; 4] = [Part::Runtime, Part::Operator, Part::Gateway, Part::Database];
+
+#[tokio::test]
+async fn whatever_is_killed_runs_end_right_and_nothing_is_lost_or_doubled() {
+    let kills =
+        std::env::var("FABRICA_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS);
+    with_namespace(move |namespace| async move {
+        let forge = Forge::new()?;
+        let repository = forge.repository().await?;
+        let outcome = live_through(&namespace, &forge, &repository, kills).await;
+        forge.delete(&repository).await?;
+        outcome
+    })
+    .await;
+}
+
+async fn live_through(
+    namespace: &Namespace,
+    forge: &Forge,
+    repository: &ForgeRepository,
+    kills: usize,
+) -> Result<()> {
+    namespace
+        .create::<Secret>(
+            json!({"metadata": {"name": "forge"}, "stringData": {"token": forge.token()}}),
+        )
+        .await?;
+    let mut names = Vec::new();
+    let mut killed: HashMap<Part, usize> = HashMap::new();
+    while killed.values().sum::<usize>() < kills {
+        keep_at_work(namespace, repository, &mut names).await?;
+        // Chance decides: the seed is nobody's, for what is hit depends on the moment as well.
+        let part = PARTS[usize::from(uuid::Uuid::new_v4().as_bytes()[0]) % PARTS.len()];
+        if kill(namespace, &names, part).await? {
+            *killed.entry(part).or_default() += 1;
+        }
+    }
+    eprintln!("killed: {killed:?}");
+    let ended = tokio::time::timeout(PATIENCE, async {
+        for name in &names {
+            while namespace.await_end(name).await.is_err() {}
+        }
+    });
+    ended.await.context("every Run ends")?;
+    check(namespace, forge, repository, &names).await
+}
+
+/// Makes Runs until enough of them go on.
+async fn keep_at_work(
+    namespace: &Namespace,
+    repository: &ForgeRepository,
+    names: &mut Vec<String>,
+) -> Result<()> {
+    let runs = namespace.api::<Run>().list(&ListParams::default()).await?.items;
+    let ended = runs.iter().filter(|run| phase_of(run).is_some_and(Phase::is_final)).count();
+    for number in names.len()..ended + AT_WORK {
+        let name = format!("killed-{number}");
+        // A change of its own for each, in blocks between which something may happen.
+        let block = format!("```sh\nsleep 1; echo step >> {name}\n```\n");
+        let spec = json!({"plan": format!("# Change {name}\n\n{}", block.repeat(6)),
+            "agent": {"driver": "Script"},
+            "repository": {"url": repository.url, "forge": "Gitea", "secretRef": {"name": "forge"}}});
+        namespace.run(&name, spec).await?;
+        names.push(name);
+    }
+    Ok(())
+}
+
+/// Kills one part without a goodbye and waits until it is there again; false when there was nothing to kill.
+async fn kill(namespace: &Namespace, names: &[String], part: Part) -> Result<bool> {
+    let cluster = &namespace.cluster;
+    match part {
+        Part::Runtime => kill_runtime(namespace, names).await,
+        Part::Operator => replace(cluster, "operator").await.map(|()| true),
+        Part::Gateway => replace(cluster, "gateway").await.map(|()| true),
+        Part::Database => replace(cluster, "database").await.map(|()| true),
+    }
+}
+
+/// Deletes the pods of a component and waits for others in their place.
+async fn replace(cluster: &Cluster, component: &str) -> Result<()> {
+    let at_once = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
+    let before: Vec<_> =
+        cluster.component_pods(component).await?.iter().map(ResourceExt::uid).collect();
+    for pod in cluster.component_pods(component).await? {
+        cluster.api::<Pod>(SYSTEM_NAMESPACE).delete(&pod.name_any(), &at_once).await?;
+    }
+    eventually(&format!("the {component} is back"), || async {
+        let pods = cluster.component_pods(component).await?;
+        let back = pods.iter().any(|pod| !before.contains(&pod.uid()) && is_ready(pod));
+        Ok(back.then_some(()))
+    })
+    .await
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.into_iter().flatten().any(|found| found.type_ == "Ready" && found.status == "True")
+}
+
+/// Kills the runtime of a Run at work: SIGKILL to PID 1 of its container, as the kernel's out-of-memory killer would.
+async fn kill_runtime(namespace: &Namespace, names: &[String]) -> Result<bool> {
+    for name in names {
+        let run = namespace.api::<Run>().get(name).await?;
+        if phase_of(&run) != Some(Phase::Running) || causes(&run).len() > OWN_KILLS {
+            continue;
+        }
+        let pods = namespace.api::<Pod>().list(&ListParams::default()).await?.items;
+        let own = pods.iter().filter(|pod| pod.name_any().starts_with(&format!("{name}-")));
+        for pod in own {
+            if let Some(process) = first_process(&pod.uid().unwrap_or_default()) {
+                let signal = tokio::process::Command::new("kill").args(["-9", &process]).status();
+                ensure!(
+                    signal.await?.success(),
+                    "the runtime of {} is not ours to kill",
+                    pod.name_any()
+                );
+                let uid = pod.uid();
+                wait_for(
+                    &namespace.api::<Pod>(),
+                    &pod.name_any(),
+                    "ended",
+                    move |now: Option<&Pod>| {
+                        now.is_none_or(|now| now.uid() != uid || phase(now) != "Running")
+                    },
+                )
+                .await?;
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+fn phase(pod: &Pod) -> &str {
+    pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or_default()
+}
+
+/// The runtime within this pod, by the control group that the kubelet made for it.
+fn first_process(pod: &str) -> Option<String> {
+    let processes = std::fs::read_dir("/proc").ok()?.filter_map(Result::ok);
+    let numbers = processes.filter_map(|entry| entry.file_name().into_string().ok());
+    let names = [pod.to_owned(), pod.replace('-', "_")];
+    numbers.filter(|number| number.bytes().all(|byte| byte.is_ascii_digit())).find(|number| {
+        let read = |file: &str| std::fs::read_to_string(format!("/proc/{number}/{file}"));
+        let (group, command) =
+            (read("cgroup").unwrap_or_default(), read("cmdline").unwrap_or_default());
+        names.iter().any(|name| group.contains(name)) && command.contains("fabrica-runtime\0serve")
+    })
+}
+
+async fn check(
+    namespace: &Namespace,
+    forge: &Forge,
+    repository: &ForgeRepository,
+    names: &[String],
+) -> Result<()> {
+    let requests = forge.pull_requests(repository).await?;
+    ensure!(
+        requests.len() == names.len(),
+        "{} pull requests for {} Runs",
+        requests.len(),
+        names.len()
+    );
+    for name in names {
+        let run = namespace.api::<Run>().get(name).await?;
+        ensure!(phase_of(&run) == Some(Phase::Completed), "{name}: {:?}", run.status);
+        let url = run.status.as_ref().and_then(|status| status.pull_request_url.as_deref());
+        let own = requests.iter().filter(|request| request["html_url"].as_str() == url).count();
+        ensure!(own == 1, "{name}: {url:?} is {own} of {requests:?}");
+        // An attempt whose pod was killed ends in the middle of its journal: what was on that disk is gone with it. What
+        // is kept is a beginning without a gap, and of the attempt that succeeded it is all.
+        let last = causes(&run).len();
+        await_kept(namespace, name, last).await?;
+        let rows = messages(&run).await?;
+        check_numbers(&rows)?;
+        let end = rows.iter().filter(|row| row.r#type == "completion").count();
+        ensure!(end == 1, "{name}: {end} completions");
+    }
+    Ok(())
+}
+
+/// Waits until the archive has the last attempt to its end.
+async fn await_kept(namespace: &Namespace, name: &str, attempts: usize) -> Result<()> {
+    if attempts == 1 {
+        return await_recorded(namespace, name, "True").await.map(|_| ());
+    }
+    let run = namespace.api::<Run>().get(name).await?;
+    eventually("the last attempt is kept", || async {
+        let rows = messages(&run).await?;
+        Ok(rows.last().filter(|row| row.r#type == "completion").map(|_| ()))
+    })
+    .await
+}
