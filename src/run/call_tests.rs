@@ -104,9 +104,10 @@ impl World {
             let after = first.split_once("after=").unwrap().1.split(' ').next().unwrap();
             let after: usize = after.parse().unwrap();
             let journal = self.journal.lock().unwrap();
-            answer = journal.iter().skip(after).fold(String::new(), |text, record| {
-                text + &record.to_string() + "\n"
-            });
+            answer = journal
+                .iter()
+                .skip(after)
+                .fold(String::new(), |text, record| text + &record.to_string() + "\n");
         }
         let answer = format!(
             "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{answer}",
