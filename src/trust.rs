@@ -58,6 +58,14 @@ impl Keys {
         self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
 
+    /// Keys of their own, for tests that sign.
+    #[cfg(test)]
+    pub(crate) fn fresh() -> Self {
+        let (keys, now) = (Self::default(), Utc::now());
+        keys.set(KeyDocument { keys: generate(now, now).into_iter().collect() });
+        keys
+    }
+
     fn set(&self, document: KeyDocument) {
         *self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner) = Arc::new(document);
     }

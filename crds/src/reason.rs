@@ -155,6 +155,14 @@ reasons! {
     AgentHung,
     /// The runtime knows no such driver.
     DriverUnknown,
+    /// The agent asked a question that nobody has answered yet.
+    Escalated,
+    /// The same, and the pod waits for the answer, for nothing else keeps the work.
+    WaitingInPod,
+    /// Nobody answered the agent's question in time.
+    EscalationTimedOut,
+    /// What a Run was to go on from is not to be had.
+    CheckpointMissing,
 }
 
 impl Reason {

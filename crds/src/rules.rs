@@ -35,3 +35,8 @@ pub(crate) fn branch_parts(field: &str) -> Rule {
     Rule::new("!self.matches('(^|/)[.]') && !self.matches('[.]lock(/|$)') && !self.matches('^[-/]') && !self.matches('[./]$')")
         .message(&*format!("{field} must not begin with '-' or '/', end with '.' or '/', nor have a part that begins with '.' or ends with '.lock'"))
 }
+
+/// What an agent is answered. Lengths of a schema count characters, the way to the pod counts bytes.
+pub(crate) fn answer(field: &str) -> Rule {
+    Rule::new("bytes(self).size() <= 4096").message(&*format!("{field} must be at most 4096 bytes"))
+}

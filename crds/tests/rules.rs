@@ -115,6 +115,11 @@ fn what_must_not_change_is_refused(
 #[case::user(json!({"repository": {"url": "https://me:pw@host/x"}}), "secretRef")]
 #[case::reserved(json!({"env": [{"name": "FABRICA_X", "value": "x"}]}), "Fabrica sets them")]
 #[case::our_label(json!({"podTemplate": {"labels": {"fabrica.dev/run-id": "x"}}}), "podTemplate")]
+#[case::no_default(json!({"escalation": {"onTimeout": "Default"}}), "needs escalation.defaultAnswer")]
+#[case::useless_default(json!({"escalation": {"onTimeout": "Continue", "defaultAnswer": "yes"}}), "needs onTimeout Default")]
+#[case::long_default(json!({"escalation": {"onTimeout": "Default", "defaultAnswer": "ä".repeat(2049)}}), "escalation.defaultAnswer must be at most 4096 bytes")]
+#[case::answer_id(json!({"answers": [{"id": "a b", "text": "yes"}]}), "answers.id must hold letters")]
+#[case::long_answer(json!({"answers": [{"id": "a", "text": "ä".repeat(2049)}]}), "answers.text must be at most 4096 bytes")]
 fn a_broken_rule_of_a_run_names_field_and_fix(#[case] fields: Value, #[case] mentions: &str) {
     let messages = broken(&run(fields), None);
     assert!(messages.iter().any(|message| message.contains(mentions)), "{messages:?}");
@@ -126,6 +131,9 @@ fn a_broken_rule_of_a_run_names_field_and_fix(#[case] fields: Value, #[case] men
 #[case(json!({"plan": null, "workId": "team/app#12"}))]
 #[case(json!({"agent": {"driver": "Claude", "model": "claude-sonnet-4-5", "maxTurns": 3, "budgetUSD": "0.05", "baseURL": "http://model.demo:8080/v1"}}))]
 #[case(json!({"pullRequest": {"labels": ["robot"], "draft": true}, "repository": {"url": "https://h/a/b", "forge": "Gitea"}}))]
+#[case(json!({"escalation": {"timeoutSeconds": 60}}))]
+#[case(json!({"escalation": {"onTimeout": "Default", "defaultAnswer": "Leave it"}}))]
+#[case(json!({"answers": [{"id": "toolu_01-A", "text": "yes", "answeredBy": "ada"}, {"id": "b", "text": "ä".repeat(2048)}]}))]
 fn runs_may_be_given_so(#[case] fields: Value) {
     let messages = broken(&run(fields), None);
     assert!(messages.is_empty(), "{messages:?}");
@@ -156,8 +164,13 @@ fn a_kept_rule_of_a_run_says_nothing(#[case] fields: Value) {
 #[case::attempts(json!({}), json!({"maxAttempts": 3}), "spec.maxAttempts")]
 #[case::ttl(json!({"ttlSecondsAfterFinished": 3}), json!({"ttlSecondsAfterFinished": 4}), "spec.ttlSecondsAfterFinished")]
 #[case::owner(json!({}), json!({"owner": "bob"}), "spec.owner")]
+#[case::escalation(json!({}), json!({"escalation": {"timeoutSeconds": 60}}), "spec.escalation never changes")]
+#[case::answer_changed(json!({"answers": [{"id": "a", "text": "yes"}]}), json!({"answers": [{"id": "a", "text": "no"}]}), "spec.answers: an answer that was given never changes")]
+#[case::answer_given_up(json!({"answers": [{"id": "a", "text": "yes"}]}), json!({"answers": [{"id": "a", "text": "yes", "answeredBy": "ada"}]}), "never changes and never goes")]
+#[case::answer_gone(json!({"answers": [{"id": "a", "text": "yes"}]}), json!({"answers": [{"id": "b", "text": "yes"}]}), "never changes and never goes")]
+#[case::answers_gone(json!({"answers": [{"id": "a", "text": "yes"}]}), json!({}), "never changes and never goes")]
 #[case::back(json!({"desiredState": "Cancelled"}), json!({"desiredState": "Running"}), "spec.desiredState cannot leave Cancelled")]
-fn nothing_of_a_run_changes_but_its_desired_state(
+fn nothing_of_a_run_changes_but_its_desired_state_and_new_answers(
     #[case] before: Value,
     #[case] after: Value,
     #[case] mentions: &str,
@@ -170,6 +183,14 @@ fn nothing_of_a_run_changes_but_its_desired_state(
 fn a_run_can_be_cancelled() {
     let cancelled = run(json!({"desiredState": "Cancelled", "owner": "ada"}));
     assert_eq!(broken(&cancelled, Some(&run(json!({"owner": "ada"})))), Vec::<String>::new());
+}
+
+#[rstest]
+#[case::first(json!({}), json!({"answers": [{"id": "a", "text": "yes"}]}))]
+#[case::another(json!({"answers": [{"id": "a", "text": "yes", "answeredBy": "ada"}]}),
+    json!({"answers": [{"id": "b", "text": "no"}, {"id": "a", "text": "yes", "answeredBy": "ada"}]}))]
+fn answers_are_added(#[case] before: Value, #[case] after: Value) {
+    assert_eq!(broken(&run(after), Some(&run(before))), Vec::<String>::new());
 }
 
 #[test]

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::RunStatus;
+use super::escalation::{Answer, Escalation};
 use crate::parts::{
     ConfigMapKey, EnvironmentVariable, GitIdentity, PodTemplate, Repository, SecretReference,
 };
@@ -30,7 +31,7 @@ pub const MAXIMUM_ATTEMPTS: i32 = 10;
     derive = "Default",
     shortname = "frun",
     category = "fabrica",
-    doc = "A Run carries a plan out in a pod of its own and pushes what came of it to a branch. It ends by itself; nothing but its desired state changes.",
+    doc = "A Run carries a plan out in a pod of its own and pushes what came of it to a branch. It ends by itself; nothing of its spec changes but its desired state, and answers are added.",
     selectable = ".spec.desiredState",
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Succeeded\")].reason"),
@@ -71,6 +72,9 @@ pub const MAXIMUM_ATTEMPTS: i32 = 10;
     validation = rules::immutable("deadlineSeconds"),
     validation = rules::immutable("maxAttempts"),
     validation = rules::immutable("ttlSecondsAfterFinished"),
+    validation = rules::immutable("escalation"),
+    validation = Rule::new("!has(oldSelf.answers) || (has(self.answers) && oldSelf.answers.all(answer, answer in self.answers))")
+        .message("spec.answers: an answer that was given never changes and never goes"),
     validation = rules::immutable("owner")
 )]
 pub struct RunSpec {
@@ -157,6 +161,14 @@ pub struct RunSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 31_536_000))]
     pub ttl_seconds_after_finished: Option<i64>,
+    /// What becomes of a question that nobody answers. Unset: the Run waits for 7 days and fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<Escalation>,
+    /// Answers to the agent's questions, each by the `id` that `status.escalation` shows, at most 64. One that was given
+    /// never changes and never goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
+    pub answers: Option<Vec<Answer>>,
     /// Running (default), or Cancelled: the Run ends and never goes on.
     #[serde(default)]
     pub desired_state: DesiredState,

@@ -4,6 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::escalation::OpenQuestion;
 use crate::parts::Message;
 use crate::schema;
 
@@ -38,7 +39,7 @@ pub struct RunStatus {
     pub observed_generation: Option<i64>,
     /// Every attempt, oldest first. Each had a pod of its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 15))]
+    #[schemars(length(max = 47))]
     pub attempts: Vec<Attempt>,
     /// The newest of what happened, at most 20, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -59,6 +60,9 @@ pub struct RunStatus {
     /// What models were used for, over all attempts. Unset: no model was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// The agent's question that waits for an answer in `spec.answers`, until the agent has it. Unset: none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escalation: Option<OpenQuestion>,
     /// When it left the queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
@@ -78,9 +82,18 @@ pub struct Attempt {
     pub number: i32,
     /// Its pod, which stays after the end, with its log.
     pub pod_name: String,
+    /// When it was begun: its pod is made from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<Time>,
     /// When its container started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Time>,
+    /// How long of its time it waited for answers. Unset: not at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_seconds: Option<i64>,
+    /// Until when `waitingSeconds` is counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waited_until: Option<Time>,
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Time>,
@@ -142,6 +155,8 @@ pub enum Phase {
     Queued,
     /// Its pod runs.
     Running,
+    /// A question waits for an answer.
+    Escalated,
     /// It did what the plan says. Final.
     Completed,
     /// It did not; `Succeeded` says why. Final.

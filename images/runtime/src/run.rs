@@ -5,6 +5,7 @@
 //! all that it left behind is gone before the push.
 
 mod agent;
+mod ask;
 mod branch;
 mod claude;
 mod codec;
@@ -17,6 +18,7 @@ mod output;
 mod plan;
 mod pull_request;
 mod push;
+pub mod questions;
 mod script;
 mod verdict;
 mod verify;
@@ -29,11 +31,11 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use fabrica_protocol::run::{Entry, Outcome, Verdict};
+use fabrica_protocol::run::{Entry, Outcome, Question, Verdict};
 use tokio_util::sync::CancellationToken;
 
 use self::agent::Agent;
-use self::driver::{Driver, Place};
+use self::driver::{Driver, DriverError, Event, Place};
 use self::git::Git;
 pub use self::handle::{Interrupt, Run};
 use self::pull_request::{Change, Task};
@@ -89,7 +91,7 @@ async fn conclude(
     }
     let code = match verdict.outcome {
         Outcome::Completed => ExitCode::SUCCESS,
-        Outcome::Failed | Outcome::Cancelled => ExitCode::FAILURE,
+        Outcome::Failed | Outcome::Cancelled | Outcome::Escalated => ExitCode::FAILURE,
     };
     // What could not be written nobody can acknowledge.
     if let Some(seq) = run.journal.write(Entry::Ended(verdict)) {
@@ -109,7 +111,7 @@ async fn attempt(
     activity: &Activity,
     ready: impl Fn(),
 ) -> Verdict {
-    let (mut driver, plan) = match agent(&run.settings) {
+    let (mut driver, plan) = match agent(run) {
         Ok(chosen) => chosen,
         Err(ending) => return ending.verdict(),
     };
@@ -131,10 +133,11 @@ async fn attempt(
 }
 
 /// Who works, and on which plan.
-fn agent(settings: &RunConfig) -> Result<(Agent, Option<String>), Ending> {
+fn agent(run: &Run) -> Result<(Agent, Option<String>), Ending> {
+    let settings = &run.settings;
     let missing = |error| Ending::Plan(crate::chain(&error));
     let plan = plan::load(settings).map_err(missing)?;
-    let Some(agent) = Agent::of(settings, plan.as_deref()) else {
+    let Some(agent) = Agent::of(settings, plan.as_deref(), &run.questions) else {
         let driver = &settings.driver;
         let message = format!("This runtime has no driver {driver}: it has script and claude.");
         return Err(misconfigured("agent", "DriverUnknown", message));
@@ -216,11 +219,11 @@ impl Attempt<'_> {
         let place = self.place();
         let outcome = async {
             driver.start(&place, plan).await?;
-            while let Some(event) = driver.next(&place).await {
-                self.run.journal.room().await;
-                self.run.journal.write(event?);
+            while let Some(question) = self.listen(driver).await? {
+                self.run.questions.answered(&[&question.id]).await;
+                driver.resume(&place).await?;
             }
-            Ok::<_, driver::DriverError>(())
+            Ok::<_, DriverError>(())
         }
         .await;
         if let Err(error) = outcome {
@@ -231,6 +234,22 @@ impl Attempt<'_> {
         }
         step.finish("The agent has ended.");
         end_everything().await
+    }
+}
+
+impl Attempt<'_> {
+    /// Writes down what the agent does, until it ends or is parked with a question.
+    async fn listen(&self, driver: &mut impl Driver) -> Result<Option<Question>, DriverError> {
+        while let Some(event) = driver.next(&self.place()).await {
+            match event? {
+                Event::Told(entry) => {
+                    self.run.journal.room().await;
+                    self.run.journal.write(entry);
+                }
+                Event::Parked(question) => return Ok(Some(question)),
+            }
+        }
+        Ok(None)
     }
 }
 

@@ -413,6 +413,8 @@ export interface components {
         Attempt: {
             /** @description Why it ended, in one word: a reason of `Succeeded`. */
             cause?: string;
+            /** @description When it was begun: its pod is made from then on. */
+            createdAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
             /** @description When it ended. */
             finishedAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
             /**
@@ -426,6 +428,13 @@ export interface components {
             startedAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
             /** @description What its models were used for. */
             usage?: components["schemas"]["Usage"];
+            /** @description Until when `waitingSeconds` is counted. */
+            waitedUntil?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
+            /**
+             * Format: int64
+             * @description How long of its time it waited for answers. Unset: not at all.
+             */
+            waitingSeconds?: number;
         };
         /** @description A key of a ConfigMap of the same namespace. */
         ConfigMapKey: {
@@ -567,6 +576,22 @@ export interface components {
          * @constant
          */
         Mode: "Terminal";
+        /** @description What happens when nobody has answered in time. */
+        OnTimeout: "Fail" | "Continue" | "Default";
+        /** @description The question that waits for an answer. */
+        OpenQuestion: {
+            /** @description When it was asked. */
+            askedAt: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
+            /** @description When `spec.escalation.onTimeout` happens. */
+            dueAt: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
+            /** @description What `spec.answers` names it by. */
+            id: string;
+            kind: components["schemas"]["QuestionKind"];
+            /** @description What may be answered, at most 10 of at most 200 characters. Unset: anything. */
+            options?: string[];
+            /** @description At most 2048 characters. */
+            question: string;
+        };
         /** @description Whether the pod should run. */
         OperatingMode: "Running" | "Suspended";
         /** @description A Session in one word. */
@@ -587,6 +612,8 @@ export interface components {
             /** @description Always `about:blank`: the status code is the type. */
             type: string;
         };
+        /** @description What kind of answer is wanted. */
+        QuestionKind: "Approval" | "Confirmation" | "Selection" | "Clarification" | "Review" | "ErrorResolution";
         /** @description How a retry differs from the Run that it follows. */
         RetryRun: {
             /** @description The plan to carry out instead. Absent: the same one. */
@@ -650,6 +677,18 @@ export interface components {
                 model?: string;
             };
             /**
+             * @description Answers to the agent's questions, each by the `id` that `status.escalation` shows, at most 64. One that was given
+             *     never changes and never goes.
+             */
+            answers?: {
+                /** @description Who answered. Set by the gateway, or by you as yourself. */
+                answeredBy?: string;
+                /** @description Of the question, 1 to 128 characters: `status.escalation.id`. */
+                id: string;
+                /** @description At most 4096 bytes. */
+                text: string;
+            }[];
+            /**
              * @description The branch that the work is pushed to, 1 to 100 characters. Unset: `fabrica/` and the first 8 characters of the
              *     UID. One that is there already is taken over only when this Run made it.
              */
@@ -681,6 +720,22 @@ export interface components {
                     secretKeyRef?: components["schemas"]["SecretKey"];
                 };
             }[];
+            /** @description What becomes of a question that nobody answers. Unset: the Run waits for 7 days and fails. */
+            escalation?: {
+                /** @description The answer that is given then, with onTimeout Default: at most 4096 bytes. */
+                defaultAnswer?: string;
+                /**
+                 * @description What happens then: Fail (default), Continue or Default.
+                 * @default Fail
+                 */
+                onTimeout?: components["schemas"]["OnTimeout"];
+                /**
+                 * Format: int64
+                 * @description How long a question waits for its answer, 60 s to 30 days (default 604800, 7 days).
+                 * @default 604800
+                 */
+                timeoutSeconds?: number;
+            };
             /** @description Whose name commits carry. Unset: Fabrica's. */
             git?: components["schemas"]["GitIdentity"];
             /**
@@ -771,6 +826,8 @@ export interface components {
              * @default []
              */
             conditions?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Condition"][];
+            /** @description The agent's question that waits for an answer in `spec.answers`, until the agent has it. Unset: none does. */
+            escalation?: components["schemas"]["OpenQuestion"];
             /** @description What its agents said of their work. Unset: nothing yet. */
             faber?: components["schemas"]["Faber"];
             /** @description When it ended. */
@@ -804,7 +861,7 @@ export interface components {
             usage?: components["schemas"]["Usage"];
         };
         /** @description A Run in one word. */
-        RunStatusPhase: "Pending" | "Queued" | "Running" | "Completed" | "Failed" | "Cancelled";
+        RunStatusPhase: "Pending" | "Queued" | "Running" | "Escalated" | "Completed" | "Failed" | "Cancelled";
         /** @description A key of a Secret of the same namespace. */
         SecretKey: {
             key: string;
@@ -1027,7 +1084,7 @@ export interface components {
          * @description Where a Run is, in one word.
          * @enum {string}
          */
-        ShortStatus: "pending" | "queued" | "running" | "completed" | "failed" | "cancelled";
+        ShortStatus: "pending" | "queued" | "running" | "escalated" | "completed" | "failed" | "cancelled";
         /** @description One thing that an agent has to do. */
         Todo: {
             status: components["schemas"]["TodoStatus"];
@@ -1343,7 +1400,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Only runs in this phase. */
-                phase?: "Pending" | "Queued" | "Running" | "Completed" | "Failed" | "Cancelled";
+                phase?: "Pending" | "Queued" | "Running" | "Escalated" | "Completed" | "Failed" | "Cancelled";
                 /** @description Only runs whose `spec.workId` is exactly this. */
                 workId?: string;
                 /** @description How many at most (1 to 500, default 100). */
@@ -2510,7 +2567,7 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Only runs in this phase. */
-                phase?: "Pending" | "Queued" | "Running" | "Completed" | "Failed" | "Cancelled";
+                phase?: "Pending" | "Queued" | "Running" | "Escalated" | "Completed" | "Failed" | "Cancelled";
                 /** @description Only runs whose `spec.workId` is exactly this. */
                 workId?: string;
                 /** @description How many at most (1 to 500, default 100). */

@@ -16,6 +16,11 @@ const LINGER_SECONDS: u64 = 3_600;
 /// question up after 600 s, and says so.
 const SILENCE_SECONDS: u64 = 660;
 
+/// A question is held this long before the agent's program ends: people who watch answer within it.
+const HOLD_SECONDS: u64 = 300;
+/// The CLI drops a call that is held for 600 s, and with it the question.
+const LONGEST_HOLD_SECONDS: u64 = 540;
+
 /// One attempt of a Run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunConfig {
@@ -32,6 +37,8 @@ pub struct RunConfig {
     pub plan: PlanSource,
     /// Where the pull request is opened.
     pub forge: ForgeConfig,
+    /// How long a question is held before the agent's program ends.
+    pub hold: Duration,
     /// How long the verdict waits to be acknowledged.
     pub linger: Duration,
 }
@@ -97,6 +104,8 @@ pub(super) fn read(text: &impl Fn(&str) -> Option<String>) -> Option<RunConfig> 
         plan: text("FABRICA_RUN_PLAN")
             .map_or_else(|| PlanSource::File(plan_file()), PlanSource::Text),
         forge: forge::read(text),
+        hold: seconds("FABRICA_QUESTION_HOLD_SECONDS", HOLD_SECONDS)
+            .min(Duration::from_secs(LONGEST_HOLD_SECONDS)),
         linger: seconds("FABRICA_LINGER_SECONDS", LINGER_SECONDS),
     })
 }

@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use crate::pod::Pod;
 use crate::problem::Problem;
 
-/// The largest JSON body.
-const BODY_BYTES: usize = 4 * 1024;
+/// The largest JSON body: the longest answer, which may need six bytes for one, and who gave it.
+const BODY_BYTES: usize = 32 * 1024;
 
 /// What every door is given.
 pub(super) type Shared = State<Arc<Pod>>;

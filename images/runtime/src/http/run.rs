@@ -2,20 +2,44 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
+use axum::{Json, Router};
 use fabrica_protocol::assertion::Role;
-use fabrica_protocol::run::{Acknowledgement, Stop, StopReason};
+use fabrica_protocol::run::{ANSWER_BYTES, Acknowledgement, Answer, Stop, StopReason};
+use serde_json::{Value, json};
 
 use super::caller::{Shared, allow, read_json};
 use crate::pod::Pod;
 use crate::problem::Problem;
 use crate::run::Interrupt;
+use crate::run::questions::AnswerError;
 
 pub(super) fn doors() -> Router<Arc<Pod>> {
-    Router::new().route("/v1/ack", post(acknowledge)).route("/v1/stop", post(stop))
+    Router::new()
+        .route("/v1/ack", post(acknowledge))
+        .route("/v1/stop", post(stop))
+        .route("/v1/answers", post(answer))
+}
+
+async fn answer(
+    State(pod): Shared,
+    headers: HeaderMap,
+    request: Request,
+) -> Result<Json<Value>, Problem> {
+    allow(&pod, &headers, &[Role::Operator])?;
+    let form = "{\"id\": \"…\", \"text\": \"…\", \"answeredBy\": \"…\"}";
+    let answer: Answer = read_json(request, form).await?;
+    if answer.text.is_empty() || answer.text.len() > ANSWER_BYTES {
+        let words = format!("an answer has between 1 and {ANSWER_BYTES} bytes");
+        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, words));
+    }
+    if let Some(run) = &pod.run {
+        let refused = |error: AnswerError| Problem::new(StatusCode::CONFLICT, error.to_string());
+        run.questions.take(answer).map_err(refused)?;
+    }
+    Ok(Json(json!({})))
 }
 
 async fn acknowledge(

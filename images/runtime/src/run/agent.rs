@@ -1,10 +1,13 @@
 //! The driver that a Run asks for.
 
+use std::sync::Arc;
+
 use fabrica_protocol::run::{Entry, Usage};
 
 use super::claude::Claude;
-use super::driver::{Completion, Driver, DriverError, Place};
+use super::driver::{Completion, Driver, DriverError, Event, Place};
 use super::plan::PlanError;
+use super::questions::Questions;
 use super::script::Script;
 use crate::config::RunConfig;
 
@@ -16,10 +19,17 @@ pub(super) enum Agent {
 
 impl Agent {
     /// The driver of a Run; nothing when this runtime has none of that name.
-    pub(super) fn of(settings: &RunConfig, plan: Option<&str>) -> Option<Result<Self, PlanError>> {
+    pub(super) fn of(
+        settings: &RunConfig,
+        plan: Option<&str>,
+        questions: &Arc<Questions>,
+    ) -> Option<Result<Self, PlanError>> {
         match settings.driver.as_str() {
             "script" => Some(Script::new(plan).map(|script| Self::Script(Box::new(script)))),
-            "claude" => Some(Ok(Self::Claude(Box::new(Claude::new(&settings.agent))))),
+            "claude" => {
+                let claude = Claude::new(&settings.agent, questions.clone(), settings.hold);
+                Some(Ok(Self::Claude(Box::new(claude))))
+            }
             _ => None,
         }
     }
@@ -33,10 +43,17 @@ impl Driver for Agent {
         }
     }
 
-    async fn next(&mut self, place: &Place<'_>) -> Option<Result<Entry, DriverError>> {
+    async fn next(&mut self, place: &Place<'_>) -> Option<Result<Event, DriverError>> {
         match self {
             Self::Script(script) => script.next(place).await,
             Self::Claude(claude) => claude.next(place).await,
+        }
+    }
+
+    async fn resume(&mut self, place: &Place<'_>) -> Result<(), DriverError> {
+        match self {
+            Self::Script(script) => script.resume(place).await,
+            Self::Claude(claude) => claude.resume(place).await,
         }
     }
 

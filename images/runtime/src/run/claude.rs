@@ -2,6 +2,7 @@
 //! has our tools; it holds no key of anybody.
 
 mod conversation;
+mod held;
 mod launch;
 mod outcome;
 mod process;
@@ -9,16 +10,20 @@ mod stream;
 mod watch;
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
-use fabrica_protocol::run::{Entry, Tokens, Usage};
+use fabrica_protocol::run::{Entry, Question, Tokens, Usage};
 use tokio::time::Instant;
+use uuid::Uuid;
 
-use self::conversation::{Conversation, Step, control};
-use self::launch::Doors;
+use self::conversation::{Conversation, Step};
+use self::held::{Calls, Held};
+use self::launch::{Begin, Doors};
 use self::process::Process;
-use super::driver::{Completion, Driver, DriverError, Failure, Place};
+use super::driver::{self, Completion, Driver, DriverError, Failure, Place};
 use super::faber::Faber;
+use super::questions::Questions;
 use crate::broker::ledger::{Ledger, Limits};
 use crate::broker::{Broker, Key, Settings};
 use crate::config::AgentConfig;
@@ -34,8 +39,14 @@ const USAGE_PERIOD: Duration = Duration::from_secs(5);
 pub(super) struct Claude {
     settings: AgentConfig,
     broker: Option<Broker>,
+    faber: Option<Faber>,
     work: Option<Work>,
+    /// The CLI's own id of the conversation.
+    session: Uuid,
     conversation: Conversation,
+    calls: Calls,
+    /// What it was parked with.
+    parked: Option<Question>,
     told: VecDeque<Entry>,
     /// How it ended, once it did.
     end: Option<Result<(), Failure>>,
@@ -47,7 +58,6 @@ pub(super) struct Claude {
 /// While the CLI runs.
 struct Work {
     process: Process,
-    faber: Faber,
     /// When the CLI last said something.
     heard: Instant,
 }
@@ -57,16 +67,21 @@ enum Event {
     Line(Vec<u8>),
     Gone,
     Told(Entry),
+    Held(Held),
     Silent,
 }
 
 impl Claude {
-    pub(super) fn new(settings: &AgentConfig) -> Self {
+    pub(super) fn new(settings: &AgentConfig, questions: Arc<Questions>, hold: Duration) -> Self {
         Self {
             settings: settings.clone(),
             broker: None,
+            faber: None,
             work: None,
+            session: Uuid::new_v4(),
             conversation: Conversation::default(),
+            calls: Calls::new(questions, hold),
+            parked: None,
             told: VecDeque::new(),
             end: None,
             counted: (0, None),
@@ -101,7 +116,9 @@ impl Claude {
     }
 
     async fn event(&mut self) -> Event {
-        let Some(work) = &mut self.work else { return Event::Gone };
+        let (Some(work), Some(faber)) = (&mut self.work, &mut self.faber) else {
+            return Event::Gone;
+        };
         let limit = watch::limit(self.conversation.waiting(), self.settings.silence);
         let silent = async {
             match limit {
@@ -111,8 +128,9 @@ impl Claude {
         };
         tokio::select! {
             biased;
-            Some(entry) = work.faber.entry() => Event::Told(entry),
+            Some(entry) = faber.entry() => Event::Told(entry),
             line = work.process.line() => line.map_or(Event::Gone, Event::Line),
+            held = self.calls.next() => Event::Held(held),
             () = silent => Event::Silent,
         }
     }
@@ -127,6 +145,11 @@ impl Claude {
                 }
                 self.conversation.hear(stream::parse(&line), refusal.as_ref())
             }
+            Event::Held(Held::Answered(answer)) => {
+                self.calls.questions().close(&answer.id, Instant::now());
+                self.conversation.answered(answer)
+            }
+            Event::Held(Held::Over(call)) => self.conversation.over(&call),
             Event::Silent => {
                 if let Some(work) = &mut self.work {
                     work.heard = Instant::now();
@@ -146,6 +169,8 @@ impl Claude {
                         work.process.write(line).await;
                     }
                 }
+                Step::Ask(question) => self.ask(question),
+                Step::Park(call) => self.park(&call),
                 Step::End(end) => self.end = Some(end),
             }
         }
@@ -153,6 +178,23 @@ impl Claude {
         if self.counted.1.is_none_or(|last| now.duration_since(last) >= USAGE_PERIOD) {
             let grown = self.grown();
             self.told.extend(grown);
+        }
+    }
+
+    fn ask(&mut self, question: Question) {
+        let is_new = self.calls.questions().ask(&question, Instant::now());
+        self.calls.hold(question.id.clone());
+        if is_new {
+            self.told.push_back(Entry::Question(question));
+        }
+    }
+
+    /// A call of somebody else's would never be answered.
+    fn park(&mut self, call: &str) {
+        self.parked = self.calls.questions().asked(call);
+        if self.parked.is_none() {
+            let message = "The agent put a call off that asks nothing.";
+            self.end = Some(Err(Failure::passing("AgentFailed", message)));
         }
     }
 
@@ -182,44 +224,68 @@ impl Claude {
         } else {
             work.process.end(patience).await;
         }
-        self.told.extend(work.faber.told());
-        self.completion = work.faber.completion();
+        self.calls.clear();
+        if let Some(faber) = &mut self.faber {
+            self.told.extend(faber.told());
+            self.completion = faber.completion();
+        }
         let grown = self.grown();
         self.told.extend(grown);
     }
 }
 
-impl Driver for Claude {
-    async fn start(&mut self, place: &Place<'_>, plan: &str) -> Result<(), DriverError> {
+impl Claude {
+    /// Starts the CLI.
+    fn launch(&mut self, place: &Place<'_>, begin: Begin) -> Result<Work, Failure> {
         let program = launch::find(place.config, &self.settings)?;
-        let broker = self.open_broker().await?;
-        let failed = |what: &str, error: &std::io::Error| {
-            Failure::passing("AgentFailed", format!("{what}: {error}."))
+        let (Some(broker), Some(faber)) = (&self.broker, &self.faber) else {
+            return Err(Failure::passing("AgentFailed", "The agent was never started."));
         };
-        let faber = Faber::start(plan.to_owned()).await;
-        let faber = faber.map_err(|error| failed("The agent's tools cannot be offered", &error))?;
         let doors = Doors {
             model_url: broker.url(),
             model_key: broker.dummy_key(),
             faber_url: faber.url(),
             faber_key: faber.key(),
         };
-        let process = launch::prepare(place.config, &self.settings, &program, &doors)
+        let process = launch::prepare(place.config, &self.settings, &program, &doors, begin)
             .and_then(Process::start);
         let process = process.map_err(|error| failed("Claude Code cannot be started", &error))?;
-        process.write(control("initialize")).await;
-        process.write(launch::message(plan)).await;
-        self.broker = Some(broker);
-        self.work = Some(Work { process, faber, heard: Instant::now() });
+        Ok(Work { process, heard: Instant::now() })
+    }
+}
+
+fn failed(what: &str, error: &std::io::Error) -> Failure {
+    Failure::passing("AgentFailed", format!("{what}: {error}."))
+}
+
+impl Driver for Claude {
+    async fn start(&mut self, place: &Place<'_>, plan: &str) -> Result<(), DriverError> {
+        launch::find(place.config, &self.settings)?;
+        self.broker = Some(self.open_broker().await?);
+        let faber = Faber::start(plan.to_owned(), self.calls.questions().clone()).await;
+        let faber = faber.map_err(|error| failed("The agent's tools cannot be offered", &error))?;
+        self.faber = Some(faber);
+        launch::clear(place.config)
+            .map_err(|error| failed("The agent has no place of its own", &error))?;
+        let work = self.launch(place, Begin::New(self.session))?;
+        work.process.write(launch::initialize()).await;
+        work.process.write(launch::message(&launch::task(plan))).await;
+        self.work = Some(work);
         Ok(())
     }
 
-    async fn next(&mut self, _: &Place<'_>) -> Option<Result<Entry, DriverError>> {
+    async fn next(&mut self, _: &Place<'_>) -> Option<Result<driver::Event, DriverError>> {
         loop {
             if let Some(entry) = self.told.pop_front() {
-                return Some(Ok(entry));
+                return Some(Ok(driver::Event::Told(entry)));
             }
             match &self.end {
+                None if self.parked.is_some() && self.work.is_some() => {
+                    self.close(FAREWELL, true).await;
+                }
+                None if let Some(question) = self.parked.take() => {
+                    return Some(Ok(driver::Event::Parked(question)));
+                }
                 None => {
                     let event = self.event().await;
                     self.take(event).await;
@@ -236,6 +302,15 @@ impl Driver for Claude {
                 }
             }
         }
+    }
+
+    async fn resume(&mut self, place: &Place<'_>) -> Result<(), DriverError> {
+        self.conversation.resumed();
+        let work = self.launch(place, Begin::Again(self.session))?;
+        // It asks about the call again by itself.
+        work.process.write(launch::initialize()).await;
+        self.work = Some(work);
+        Ok(())
     }
 
     async fn stop(&mut self, _: &Place<'_>) -> Vec<Entry> {

@@ -1,6 +1,6 @@
 //! Who works on a plan: started, listened to, stopped.
 
-use fabrica_protocol::run::{Entry, Usage};
+use fabrica_protocol::run::{Entry, Question, Usage};
 
 use crate::config::{Config, Login};
 
@@ -8,6 +8,14 @@ use crate::config::{Config, Login};
 pub(super) struct Place<'a> {
     pub(super) config: &'a Config,
     pub(super) login: &'a Login,
+}
+
+/// What an agent does.
+#[derive(Debug)]
+pub(super) enum Event {
+    Told(Entry),
+    /// Its program has ended until this is answered.
+    Parked(Question),
 }
 
 /// Why the agent failed.
@@ -75,7 +83,10 @@ pub(super) trait Driver {
     async fn start(&mut self, place: &Place<'_>, plan: &str) -> Result<(), DriverError>;
 
     /// What the agent does next; nothing when it has ended. May be dropped and asked again.
-    async fn next(&mut self, place: &Place<'_>) -> Option<Result<Entry, DriverError>>;
+    async fn next(&mut self, place: &Place<'_>) -> Option<Result<Event, DriverError>>;
+
+    /// Goes on after it was parked.
+    async fn resume(&mut self, place: &Place<'_>) -> Result<(), DriverError>;
 
     /// Ends it; what it was doing. Whatever it leaves behind is ended by the caller.
     async fn stop(&mut self, place: &Place<'_>) -> Vec<Entry>;

@@ -12,16 +12,20 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use fabrica_protocol::run::{Entry, Phase, PhaseStatus};
 use rmcp::handler::server::wrapper::Parameters;
+use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
-use rmcp::{tool, tool_router};
+use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::ask::{self, AskHuman};
 use super::driver::Completion;
+use super::questions::Questions;
 
 /// Under this name agents know the tools.
 pub(super) const NAME: &str = "fractary-faber";
@@ -46,6 +50,7 @@ pub(super) struct Faber {
 #[derive(Debug)]
 struct Work {
     plan: String,
+    questions: Arc<Questions>,
     entries: mpsc::Sender<Entry>,
     progress: Mutex<Progress>,
 }
@@ -69,9 +74,9 @@ impl Work {
 
 impl Faber {
     /// Opens the door on a free port of loopback.
-    pub(super) async fn start(plan: String) -> std::io::Result<Self> {
+    pub(super) async fn start(plan: String, questions: Arc<Questions>) -> std::io::Result<Self> {
         let (sender, entries) = mpsc::channel(ENTRIES);
-        let work = Arc::new(Work { plan, entries: sender, progress: Mutex::default() });
+        let work = Arc::new(Work { plan, questions, entries: sender, progress: Mutex::default() });
         let key = uuid::Uuid::new_v4().to_string();
         let tools = work.clone();
         let service = StreamableHttpService::new(
@@ -189,6 +194,22 @@ impl Tools {
     async fn report_progress(&self, told: Parameters<ReportProgress>) -> String {
         self.0.tell(Entry::Said { text: told.0.message }).await;
         "Noted.".to_owned()
+    }
+
+    #[tool(
+        description = "Ask a human and get the answer. It may take days: ask only what you cannot find out or decide by yourself."
+    )]
+    async fn ask_human(
+        &self,
+        Parameters(asked): Parameters<AskHuman>,
+        call: RequestContext<RoleServer>,
+    ) -> String {
+        let id = call.meta.get(ask::CALL_ID).and_then(Value::as_str).unwrap_or_default();
+        match (self.0.questions.answer(id), asked.question(id)) {
+            (Some(answer), _) => ask::words(&answer),
+            (None, Ok(_)) => "Nobody has answered. Decide by yourself, and say so.".to_owned(),
+            (None, Err(words)) => words.to_owned(),
+        }
     }
 
     #[tool(description = "Say that a phase of your work begins or ends.")]

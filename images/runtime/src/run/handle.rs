@@ -6,6 +6,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::journal::{Journal, JournalError, UNACKNOWLEDGED_BYTES};
+use super::questions::Questions;
 use crate::children;
 use crate::config::{Config, RunConfig};
 use crate::journal::Journal as Steps;
@@ -24,6 +25,7 @@ pub enum Interrupt {
 pub struct Run {
     pub settings: RunConfig,
     pub journal: Arc<Journal>,
+    pub questions: Arc<Questions>,
     interrupt: watch::Sender<Option<Interrupt>>,
     started: Instant,
 }
@@ -42,6 +44,7 @@ impl Run {
         Ok(Some(Arc::new(Self {
             settings,
             journal: Arc::new(journal),
+            questions: Arc::default(),
             interrupt: watch::Sender::new(None),
             started: Instant::now(),
         })))
@@ -71,7 +74,7 @@ impl Run {
         tokio::select! {
             biased;
             reason = told => reason,
-            () = tokio::time::sleep_until(self.started + self.settings.deadline) => Interrupt::DeadlineExceeded,
+            () = self.questions.passed(self.started, self.settings.deadline) => Interrupt::DeadlineExceeded,
         }
     }
 }

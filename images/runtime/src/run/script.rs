@@ -13,7 +13,7 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-use super::driver::{Completion, Driver, DriverError, Place};
+use super::driver::{Completion, Driver, DriverError, Event, Place};
 use super::output::Output;
 use super::plan::{self, PlanError};
 use crate::children::{self, Owned};
@@ -73,12 +73,12 @@ impl Driver for Script {
         Ok(())
     }
 
-    async fn next(&mut self, place: &Place<'_>) -> Option<Result<Entry, DriverError>> {
+    async fn next(&mut self, place: &Place<'_>) -> Option<Result<Event, DriverError>> {
         let number = self.started.max(1);
         if let Some(running) = &mut self.running {
             let ended = running.ended().await;
             let output = running.said(place);
-            let finished = ended.map(|status| self.finished(status, output));
+            let finished = ended.map(|status| Event::Told(self.finished(status, output)));
             return Some(finished.map_err(|source| DriverError::Start { number, source }));
         }
         if let Some(error) = self.failed.take() {
@@ -93,7 +93,12 @@ impl Driver for Script {
             Err(source) => return Some(Err(DriverError::Start { number, source })),
         }
         let (id, name) = (number.to_string(), "sh".to_owned());
-        Some(Ok(Entry::ToolStarted { id, name, input: block }))
+        Some(Ok(Event::Told(Entry::ToolStarted { id, name, input: block })))
+    }
+
+    /// It asks nothing, so it is never parked.
+    async fn resume(&mut self, _: &Place<'_>) -> Result<(), DriverError> {
+        Ok(())
     }
 
     async fn stop(&mut self, place: &Place<'_>) -> Vec<Entry> {

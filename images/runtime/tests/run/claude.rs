@@ -21,11 +21,11 @@ const KEY: &str = "sk-ant-test-real-key";
 const WITHOUT_RIGHTS: &str =
     "test $(id -u) != 0 || set -- setpriv --bounding-set=-all --inh-caps=-all \"$@\"; exec \"$@\"";
 
-async fn model() -> ModelApi {
+pub async fn model() -> ModelApi {
     ModelApi::start(([127, 0, 0, 1], 0).into(), Some(KEY.to_owned())).await.unwrap()
 }
 
-fn cli() -> Option<String> {
+pub fn cli() -> Option<String> {
     let path = std::env::var("FABRICA_TEST_AGENT_CLI").ok();
     if path.is_none() {
         eprintln!("not run: FABRICA_TEST_AGENT_CLI names no Claude Code");
@@ -33,7 +33,7 @@ fn cli() -> Option<String> {
     path
 }
 
-async fn begin(
+pub async fn begin(
     server: &Server,
     model: &ModelApi,
     cli: &str,
@@ -53,7 +53,7 @@ async fn begin(
     Pod::begin(server, plan, &variables).await
 }
 
-async fn run(
+pub async fn run(
     server: &Server,
     model: &ModelApi,
     cli: &str,
@@ -71,12 +71,12 @@ async fn run(
     pod.end().await
 }
 
-fn journal(end: &End) -> String {
+pub fn journal(end: &End) -> String {
     let file = end.folder.path().join("workspace/.fabrica/journal-1.ndjson");
     std::fs::read_to_string(file).unwrap()
 }
 
-fn entries(end: &End) -> Vec<&Entry> {
+pub fn entries(end: &End) -> Vec<&Entry> {
     end.records.iter().map(|record| &record.entry).collect()
 }
 

@@ -1,9 +1,9 @@
 //! The conversation with the CLI: what its lines mean one after the other. It reads and writes nothing itself.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use fabrica_protocol::run::Entry;
+use fabrica_protocol::run::{self, Answer, Entry};
 use fabrica_protocol::runtime::EventType;
 use serde_json::{Value, json};
 
@@ -11,7 +11,9 @@ use super::outcome;
 use super::stream::{Heard, Question, ToolResult, TurnResult};
 use super::watch::Waiting;
 use crate::broker::ledger::Refusal;
+use crate::run::ask::{self, AskHuman};
 use crate::run::driver::Failure;
+use crate::run::faber;
 
 /// Lines that are none: a program that says more of them speaks another language.
 const MALFORMED: usize = 100;
@@ -28,6 +30,10 @@ pub(super) enum Step {
     Tell(Entry),
     /// A line for the CLI.
     Write(Value),
+    /// The agent asks, and its call is held.
+    Ask(run::Question),
+    /// Its program ends; the call of this id waits to be asked about again.
+    Park(String),
     /// The agent has ended.
     End(Result<(), Failure>),
 }
@@ -38,6 +44,8 @@ pub(super) struct Conversation {
     waiting: Waiting,
     /// Tools at work, by their id; the answer that called for them.
     tools: HashMap<String, Tool>,
+    /// Calls that are held, and the CLI's request about each.
+    held: BTreeMap<String, String>,
     /// Subagents that outlive the turn.
     background: usize,
     result: Option<TurnResult>,
@@ -58,6 +66,7 @@ impl Default for Conversation {
         Self {
             waiting: Waiting::Start,
             tools: HashMap::new(),
+            held: BTreeMap::new(),
             background: 0,
             result: None,
             idle: false,
@@ -72,6 +81,7 @@ impl Conversation {
     pub(super) fn waiting(&self) -> Waiting {
         let works = self.tools.values().any(|tool| !AGENTS.contains(&tool.name.as_str()));
         match self.waiting {
+            Waiting::Model if !self.held.is_empty() => Waiting::Human,
             Waiting::Model if works => Waiting::Tool,
             waiting => waiting,
         }
@@ -79,7 +89,7 @@ impl Conversation {
 
     /// Tools that have not answered.
     pub(super) fn unfinished(&self) -> impl Iterator<Item = &String> {
-        self.tools.iter().filter(|(_, tool)| tool.name != TODOS).map(|(id, _)| id)
+        self.tools.iter().filter(|(_, tool)| !is_told_otherwise(&tool.name)).map(|(id, _)| id)
     }
 
     /// What follows from a line; the broker may have refused something meanwhile.
@@ -126,6 +136,9 @@ impl Conversation {
                 self.idle = true;
                 self.settle()
             }
+            Heard::Question { id, question: Question::Ask { call, input } } => {
+                self.asks(id, call, input)
+            }
             Heard::Question { id, question } => vec![Step::Write(answer(&id, question))],
             Heard::Result(result) => self.turn_ends(*result, refusal),
             // Dealt with above, or nothing to us.
@@ -141,7 +154,7 @@ impl Conversation {
 
     /// The agent was silent for too long.
     pub(super) fn silent(&mut self, silence: Duration) -> Vec<Step> {
-        match self.waiting {
+        match self.waiting() {
             Waiting::Settle if self.background == 0 => vec![Step::End(Ok(()))],
             Waiting::Model | Waiting::Retry(_) | Waiting::Settle => {
                 self.waiting = Waiting::Interrupted;
@@ -154,7 +167,39 @@ impl Conversation {
                 vec![Step::End(Err(Failure::passing("AgentHung", message)))]
             }
             Waiting::Interrupted => vec![Step::End(Err(hung()))],
-            Waiting::Tool => Vec::new(),
+            Waiting::Tool | Waiting::Human => Vec::new(),
+        }
+    }
+
+    /// A human has answered.
+    pub(super) fn answered(&mut self, answer: Answer) -> Vec<Step> {
+        let Some(request) = self.held.remove(&answer.id) else { return Vec::new() };
+        let Answer { id, text, answered_by } = answer;
+        let told = Step::Tell(Entry::Answered { id, text, answered_by });
+        vec![told, Step::Write(decision(&request, "allow", "A human has answered."))]
+    }
+
+    /// A call cannot be held any longer.
+    pub(super) fn over(&mut self, call: &str) -> Vec<Step> {
+        let Some(request) = self.held.remove(call) else { return Vec::new() };
+        vec![Step::Write(decision(&request, "defer", "Nobody has answered yet."))]
+    }
+
+    /// The program starts anew, and goes on with the same conversation.
+    pub(super) fn resumed(&mut self) {
+        let malformed = self.malformed;
+        *self = Self { malformed, ..Self::default() };
+    }
+
+    fn asks(&mut self, request: String, call: String, input: Value) -> Vec<Step> {
+        let asked = serde_json::from_value::<AskHuman>(input);
+        let asked = asked.map_err(|_| "The question cannot be understood: ask again.");
+        match asked.and_then(|asked| asked.question(&call)) {
+            Ok(question) => {
+                self.held.insert(call, request);
+                vec![Step::Ask(question)]
+            }
+            Err(words) => vec![Step::Write(decision(&request, "deny", words))],
         }
     }
 
@@ -185,8 +230,13 @@ impl Conversation {
     fn turn_ends(&mut self, result: TurnResult, refusal: Option<&Refusal>) -> Vec<Step> {
         self.idle = false;
         self.tools.clear();
+        self.held.clear();
         if let Some(failure) = outcome::failure(&result, refusal) {
             return vec![Step::End(Err(failure))];
+        }
+        if result.terminal_reason.as_deref() == Some("tool_deferred") {
+            let call = result.deferred_tool_use.unwrap_or_default().id;
+            return vec![Step::Park(call)];
         }
         self.result = Some(result);
         self.waiting = Waiting::Settle;
@@ -245,7 +295,7 @@ impl Conversation {
         is_own: bool,
     ) -> Vec<Step> {
         self.tools.insert(id.clone(), Tool { name: name.clone(), answer, is_own });
-        if name == TODOS {
+        if is_told_otherwise(&name) {
             return Vec::new();
         }
         vec![Step::Tell(Entry::ToolStarted { id, name, input: shown(input) })]
@@ -254,7 +304,7 @@ impl Conversation {
     fn tool_finished(&mut self, result: ToolResult) -> Option<Entry> {
         let ToolResult { id, output, failed } = result;
         let tool = self.tools.remove(&id);
-        let is_told = tool.is_none_or(|tool| tool.name != TODOS);
+        let is_told = tool.is_none_or(|tool| !is_told_otherwise(&tool.name));
         is_told.then_some(Entry::ToolFinished { id, output, failed })
     }
 
@@ -286,6 +336,16 @@ fn notice(text: String) -> Entry {
     Entry::Step { step: "agent".to_owned(), kind: EventType::Notice, text, duration_ms: None }
 }
 
+/// Calls that have records of their own.
+fn is_told_otherwise(tool: &str) -> bool {
+    tool == TODOS || tool == asking()
+}
+
+/// The tool that asks a human, as the CLI calls it.
+pub(super) fn asking() -> String {
+    format!("mcp__{}__{}", faber::NAME, ask::NAME)
+}
+
 /// A command alone is shown as it is, anything else as JSON.
 fn shown(input: &Value) -> String {
     input["command"].as_str().map_or_else(|| input.to_string(), str::to_owned)
@@ -300,15 +360,29 @@ fn answer(id: &str, question: Question) -> Value {
     let response = match question {
         Question::MayUse { tool, .. } if tool == "AskUserQuestion" => json!({
             "behavior": "deny",
-            "message": "Nobody is there to answer. Decide by yourself, and say in the summary what you decided.",
+            "message": "Nobody sees this. Call ask_human of fractary-faber where you cannot decide by yourself.",
         }),
         Question::MayUse { input, .. } => json!({"behavior": "allow", "updatedInput": input}),
-        Question::Hook => json!({}),
+        Question::Ask { .. } | Question::Hook => json!({}),
         Question::Other => {
             let error = json!({"subtype": "error", "request_id": id, "error": "not supported"});
             return json!({"type": "control_response", "response": error});
         }
     };
+    success(id, &response)
+}
+
+/// What becomes of a call of `ask_human`.
+fn decision(request: &str, decision: &str, why: &str) -> Value {
+    let output = json!({
+        "hookEventName": "PreToolUse",
+        "permissionDecision": decision,
+        "permissionDecisionReason": why,
+    });
+    success(request, &json!({"hookSpecificOutput": output}))
+}
+
+fn success(id: &str, response: &Value) -> Value {
     let response = json!({"subtype": "success", "request_id": id, "response": response});
     json!({"type": "control_response", "response": response})
 }

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use uuid::Uuid;
 
+use super::conversation::{asking, control};
+use super::stream::ASK_CALLBACK;
 use crate::config::{AgentConfig, Config};
 use crate::run::driver::Failure;
 use crate::run::faber;
@@ -57,25 +59,39 @@ pub(super) fn find(config: &Config, settings: &AgentConfig) -> Result<PathBuf, F
     })
 }
 
-/// The command, and the folder that it needs.
-pub(super) fn prepare(
-    config: &Config,
-    settings: &AgentConfig,
-    program: &Path,
-    doors: &Doors<'_>,
-) -> std::io::Result<Command> {
+/// Where a conversation begins: nowhere, or where one of that id ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Begin {
+    New(Uuid),
+    Again(Uuid),
+}
+
+/// Makes the agent's folder, without anything of an earlier start.
+pub(super) fn clear(config: &Config) -> std::io::Result<()> {
     let folder = config.workspace.join(FOLDER);
-    let repository = config.workspace.join("repo");
     // Absent unless the container came back.
     let _ = std::fs::remove_dir_all(&folder);
     for part in ["config", "tmp"] {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder.join(part))?;
     }
+    Ok(())
+}
+
+/// The command, in the folder that was made for it.
+pub(super) fn prepare(
+    config: &Config,
+    settings: &AgentConfig,
+    program: &Path,
+    doors: &Doors<'_>,
+    begin: Begin,
+) -> std::io::Result<Command> {
+    let folder = config.workspace.join(FOLDER);
+    let repository = config.workspace.join("repo");
     std::fs::write(folder.join("mcp.json"), servers(doors).to_string())?;
     std::fs::write(folder.join("rules.md"), RULES)?;
     let mut command = Command::new(program);
     command
-        .args(words(settings, &folder, &repository))
+        .args(words(settings, &folder, &repository, begin))
         .env_clear()
         .envs(environment(config, &folder, doors))
         .current_dir(&repository);
@@ -93,7 +109,7 @@ fn servers(doors: &Doors<'_>) -> Value {
     json!({"mcpServers": {faber::NAME: server}})
 }
 
-fn words(settings: &AgentConfig, folder: &Path, repository: &Path) -> Vec<OsString> {
+fn words(settings: &AgentConfig, folder: &Path, repository: &Path, begin: Begin) -> Vec<OsString> {
     let mut words: Vec<OsString> = [
         "-p",
         "--output-format=stream-json",
@@ -114,7 +130,10 @@ fn words(settings: &AgentConfig, folder: &Path, repository: &Path) -> Vec<OsStri
         word.push(value);
         words.push(word);
     };
-    with("--session-id=", Uuid::new_v4().to_string().as_ref());
+    match begin {
+        Begin::New(id) => with("--session-id=", id.to_string().as_ref()),
+        Begin::Again(id) => with("--resume=", id.to_string().as_ref()),
+    }
     with("--mcp-config=", folder.join("mcp.json").as_ref());
     with("--append-system-prompt-file=", folder.join("rules.md").as_ref());
     // Its CLAUDE.md is words for the agent, as its sources are.
@@ -176,11 +195,23 @@ fn environment(config: &Config, folder: &Path, doors: &Doors<'_>) -> Vec<(OsStri
     all
 }
 
-/// The one message: what is to be done. It is marked as data, as it may hold anybody's words.
-pub(super) fn message(plan: &str) -> Value {
-    let text = format!(
+/// The first line for the CLI: we want to be asked about calls of `ask_human`.
+pub(super) fn initialize() -> Value {
+    let mut line = control("initialize");
+    let hook = json!({"matcher": asking(), "hookCallbackIds": [ASK_CALLBACK]});
+    line["request"]["hooks"] = json!({"PreToolUse": [hook]});
+    line
+}
+
+/// What is to be done. It is marked as data, as it may hold anybody's words.
+pub(super) fn task(plan: &str) -> String {
+    format!(
         "Work on this plan in the repository of the current folder, to its end. It also stands in ../plan.md.\n\n<plan>\n{plan}\n</plan>"
-    );
+    )
+}
+
+/// A message of ours.
+pub(super) fn message(text: &str) -> Value {
     json!({
         "type": "user",
         "message": {"role": "user", "content": text},

@@ -13,9 +13,7 @@ pub(super) fn failure(result: &TurnResult, refusal: Option<&Refusal>) -> Option<
         return Some(refused(refusal));
     }
     if !result.is_error {
-        // What a deferred call waits for, nobody here would answer.
-        let deferred = result.terminal_reason.as_deref() == Some("tool_deferred");
-        return deferred.then(|| Failure::passing("AgentFailed", "The agent put a question off."));
+        return None;
     }
     let words = words(result);
     Some(match result.terminal_reason.as_deref() {
@@ -100,6 +98,7 @@ mod tests {
             api_error_status: status,
             text: Some(text.to_owned()),
             errors: Vec::new(),
+            deferred_tool_use: None,
         }
     }
 

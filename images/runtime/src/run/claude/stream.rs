@@ -8,6 +8,9 @@ use serde_json::Value;
 /// A list longer than this is no list that a person reads.
 const TODOS: usize = 100;
 
+/// Under this name we are asked about calls of `ask_human`.
+pub(super) const ASK_CALLBACK: &str = "ask";
+
 /// What a line says.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Heard {
@@ -65,7 +68,15 @@ pub(super) struct ToolResult {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Question {
-    MayUse { tool: String, input: Value },
+    MayUse {
+        tool: String,
+        input: Value,
+    },
+    /// A call of `ask_human`, which only goes on when it may.
+    Ask {
+        call: String,
+        input: Value,
+    },
     Hook,
     Other,
 }
@@ -80,6 +91,14 @@ pub(super) struct TurnResult {
     #[serde(rename = "result")]
     pub(super) text: Option<String>,
     pub(super) errors: Vec<Value>,
+    pub(super) deferred_tool_use: Option<Deferred>,
+}
+
+/// A call that was put off.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[serde(default)]
+pub(super) struct Deferred {
+    pub(super) id: String,
 }
 
 /// Understands a line.
@@ -204,6 +223,10 @@ fn question(line: &Value) -> Heard {
         "can_use_tool" => Question::MayUse {
             tool: text(&request["tool_name"]).to_owned(),
             input: request["input"].clone(),
+        },
+        "hook_callback" if text(&request["callback_id"]) == ASK_CALLBACK => Question::Ask {
+            call: text(&request["input"]["tool_use_id"]).to_owned(),
+            input: request["input"]["tool_input"].clone(),
         },
         "hook_callback" => Question::Hook,
         _ => Question::Other,

@@ -20,6 +20,8 @@ pub(super) enum Waiting {
     Retry(Duration),
     /// A tool of its own: a build or a test may be silent for as long as it likes, which the deadline ends.
     Tool,
+    /// A human.
+    Human,
     /// Nothing: its turn is over.
     Settle,
     /// It was told to stop.
@@ -32,7 +34,7 @@ pub(super) fn limit(waiting: Waiting, silence: Duration) -> Option<Duration> {
         Waiting::Start => Some(START),
         Waiting::Model => Some(silence),
         Waiting::Retry(delay) => Some(silence.saturating_add(delay)),
-        Waiting::Tool => None,
+        Waiting::Tool | Waiting::Human => None,
         Waiting::Settle => Some(SETTLE),
         Waiting::Interrupted => Some(INTERRUPTED),
     }

@@ -1,0 +1,203 @@
+//! What is called, and when, while a question waits: every pass by an operator that has just started.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use chrono::SubsecRound;
+use fabrica_protocol::runtime::PORT;
+use http::{Method, Request, Response, StatusCode};
+use kube::client::Body;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::tests::{defaults, run as run_of};
+use super::*;
+
+/// An address of this machine that no other test uses.
+const ADDRESS: &str = "127.83.4.1";
+/// The pod is as old as the tests.
+const LONG: i64 = 604_800_000;
+const POD: &str = "/api/v1/namespaces/team/pods/r-run-1";
+const STATUS: &str = "/apis/fabrica.dev/v1alpha1/namespaces/team/runs/r/status";
+
+/// An API server and the runtime of one pod: what they keep, and what they were told.
+#[derive(Default)]
+struct World {
+    objects: Mutex<BTreeMap<String, Value>>,
+    journal: Mutex<Vec<Value>>,
+    told: Mutex<Vec<String>>,
+}
+
+impl World {
+    /// Since the last time.
+    fn told(&self) -> Vec<String> {
+        std::mem::take(&mut *self.told.lock().unwrap())
+    }
+
+    fn tell(&self, what: String) {
+        self.told.lock().unwrap().push(what);
+    }
+
+    fn status(&self) -> Value {
+        let objects = self.objects.lock().unwrap();
+        objects.get(STATUS).map(|object| object["status"].clone()).unwrap_or_default()
+    }
+
+    fn says(&self, record: Value) {
+        self.journal.lock().unwrap().push(record);
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let path = parts.uri.path().to_owned();
+        let body: Value =
+            serde_json::from_slice(&body.collect_bytes().await.unwrap()).unwrap_or_default();
+        let mut objects = self.objects.lock().unwrap();
+        let found = match parts.method {
+            Method::GET => objects.get(&path).cloned(),
+            Method::PATCH if path == POD => objects.get(&path).cloned(),
+            Method::PATCH if path == STATUS => {
+                self.tell("status".to_owned());
+                let mut object = body;
+                object["spec"] =
+                    json!({"plan": "p", "repository": {"url": "https://git.example/a"}});
+                objects.insert(path, object.clone());
+                Some(object)
+            }
+            _ => {
+                objects.insert(path, body.clone());
+                Some(body)
+            }
+        };
+        let (code, found) = found
+            .map_or((StatusCode::NOT_FOUND, json!({"code": 404, "reason": "NotFound"})), |found| {
+                (StatusCode::OK, found)
+            });
+        Response::builder().status(code).body(Body::from(found.to_string().into_bytes())).unwrap()
+    }
+
+    /// One request to the runtime.
+    async fn serve(&self, stream: TcpStream) {
+        let mut stream = BufReader::new(stream);
+        let (mut first, mut length) = (String::new(), 0);
+        stream.read_line(&mut first).await.unwrap();
+        loop {
+            let mut line = String::new();
+            stream.read_line(&mut line).await.unwrap();
+            let line = line.trim_end().to_lowercase();
+            if let Some(value) = line.strip_prefix("content-length: ") {
+                length = value.parse().unwrap();
+            }
+            if line.is_empty() {
+                break;
+            }
+        }
+        let mut body = vec![0; length];
+        stream.read_exact(&mut body).await.unwrap();
+        let (body, mut answer) = (String::from_utf8(body).unwrap(), String::new());
+        if first.starts_with("POST") {
+            let path = first.split(' ').nth(1).unwrap();
+            self.tell(format!("{path} {body}"));
+        } else {
+            let after = first.split_once("after=").unwrap().1.split(' ').next().unwrap();
+            let after: usize = after.parse().unwrap();
+            let journal = self.journal.lock().unwrap();
+            answer = journal
+                .iter()
+                .skip(after)
+                .fold(String::new(), |text, record| text + &record.to_string() + "\n");
+        }
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{answer}",
+            answer.len()
+        );
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    }
+}
+
+/// A pass of an operator that knows nothing but what others keep.
+async fn pass(world: &Arc<World>, answers: &Value) -> Vec<String> {
+    let server = world.clone();
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let server = server.clone();
+        async move { Ok::<_, Infallible>(server.answer(request).await) }
+    });
+    let keys = Keys::fresh();
+    let context = Context::new(
+        kube::Client::new(service, "team"),
+        crate::config::RunDefaults { checkpoints: false, ..defaults() },
+        keys.clone(),
+        RuntimeClient::new(keys).unwrap(),
+        Arc::default(),
+        Acknowledgement::Status,
+    );
+    let spec = json!({"plan": "p", "repository": {"url": "https://git.example/a"}, "answers": answers,
+        "deadlineSeconds": LONG});
+    let run = Arc::new(run_of(&spec, &world.status()));
+    Box::pin(reconcile(run, Arc::new(context))).await.unwrap();
+    world.told()
+}
+
+fn pod() -> Value {
+    let owner = json!({"apiVersion": "fabrica.dev/v1alpha1", "kind": "Run", "name": "r", "controller": true,
+        "uid": "11111111-2222-3333-4444-555555555555"});
+    let state = json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}});
+    json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "r-run-1", "namespace": "team", "uid": "pod", "ownerReferences": [owner]},
+        "status": {"phase": "Running", "podIP": ADDRESS, "conditions": [{"type": "Ready", "status": "True"}],
+            "containerStatuses": [{"name": "run", "state": state, "image": "", "imageID": "", "ready": true,
+                "restartCount": 0}]}})
+}
+
+#[tokio::test]
+async fn a_question_is_told_and_answered_by_operators_that_start_again_and_again() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let world = Arc::new(World::default());
+    let address = SocketAddr::new(ADDRESS.parse().unwrap(), PORT);
+    let listener = TcpListener::bind(address).await.unwrap();
+    let runtime = world.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            runtime.serve(stream).await;
+        }
+    });
+    let began = "2026-01-01T00:00:00Z";
+    let status = json!({"status": {"startedAt": began,
+        "attempts": [{"number": 1, "podName": "r-run-1", "createdAt": began}]}});
+    world.objects.lock().unwrap().extend([(POD.to_owned(), pod()), (STATUS.to_owned(), status)]);
+    let asked = Utc::now().trunc_subsecs(0);
+    world.says(
+        json!({"seq": 1, "time": asked, "kind": "question", "id": "a", "questionKind": "approval",
+        "question": "May I?"}),
+    );
+
+    let nobody = json!([]);
+    assert_eq!(pass(&world, &nobody).await, ["status", r#"/v1/ack {"seq":1}"#]);
+    assert_eq!(world.status()["phase"], "Escalated");
+    assert_eq!(world.status()["escalation"]["id"], "a");
+    let known = world.status();
+    assert_eq!(pass(&world, &nobody).await, [r#"/v1/ack {"seq":1}"#], "nothing is new");
+
+    let answers = json!([{"id": "a", "text": "yes", "answeredBy": "ada"}]);
+    let sent = r#"/v1/answers {"id":"a","text":"yes","answeredBy":"ada"}"#;
+    assert_eq!(pass(&world, &answers).await, [sent, "status", r#"/v1/ack {"seq":1}"#]);
+    assert_eq!(world.status()["phase"], "Running");
+    assert_eq!(world.status()["escalation"], known["escalation"]);
+    assert_eq!(
+        pass(&world, &answers).await,
+        [sent, r#"/v1/ack {"seq":1}"#],
+        "until the agent has it"
+    );
+
+    world.says(json!({"seq": 2, "time": asked + chrono::TimeDelta::seconds(7), "kind": "answered", "id": "a",
+        "text": "yes", "answeredBy": "ada"}));
+    // It came between two looks.
+    assert_eq!(pass(&world, &answers).await.last().unwrap(), r#"/v1/ack {"seq":2}"#);
+    assert_eq!(world.status()["escalation"], Value::Null);
+    for _ in 0..2 {
+        assert_eq!(world.status()["attempts"][0]["waitingSeconds"], 7);
+        assert_eq!(pass(&world, &answers).await, [r#"/v1/ack {"seq":2}"#]);
+    }
+}
