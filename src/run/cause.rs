@@ -49,7 +49,7 @@ pub(super) fn ending(observed: &Observed) -> Option<Ending> {
 pub(super) fn of_verdict(verdict: &Verdict) -> Ending {
     let phase = match verdict.outcome {
         Outcome::Completed => Phase::Completed,
-        Outcome::Failed => Phase::Failed,
+        Outcome::Failed | Outcome::Escalated => Phase::Failed,
         Outcome::Cancelled => Phase::Cancelled,
     };
     let (reason, message) = match Reason::named(&verdict.reason) {

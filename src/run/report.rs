@@ -142,7 +142,13 @@ fn line(record: &Record) -> Option<Line> {
         Entry::Phase { phase, status, message } => {
             (MessageType::Progress, faber::step(*phase, *status, message))
         }
-        Entry::ToolFinished { .. } | Entry::Todos { .. } | Entry::Usage(_) => return None,
+        Entry::Question(asked) => (MessageType::Notice, asked.question.clone()),
+        Entry::Answered { text, .. } => (MessageType::Progress, text.clone()),
+        Entry::ToolFinished { .. }
+        | Entry::Todos { .. }
+        | Entry::Usage(_)
+        | Entry::Checkpoint(_)
+        | Entry::Changes(_) => return None,
         Entry::Ended(verdict) => (MessageType::Notice, verdict.message.clone()),
     };
     Some(Line { time: record.time, kind, text })

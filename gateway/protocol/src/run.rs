@@ -1,10 +1,20 @@
 //! What a Run's pod tells: the records of its journal and, last of all, the verdict.
 
+mod checkpoint;
+mod question;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use self::checkpoint::{
+    CHANGES, CONVERSATION_BYTES, Change, Changes, Checkpoint, SHA256_HEADER,
+};
+pub use self::question::{
+    ANSWER_BYTES, Answer, OPTION_CHARACTERS, OPTIONS, QUESTION_CHARACTERS, QUESTION_ID_BYTES,
+    Question, QuestionKind,
+};
 use crate::runtime::EventType;
 
 /// The longest text of one record, in bytes: what is longer is cut, and says so.
@@ -52,6 +62,21 @@ pub enum Entry {
     },
     /// What models have been used for so far, all of the attempt.
     Usage(Usage),
+    /// The agent asks, and its work stands still until somebody answers.
+    Question(Question),
+    /// The answer has reached the agent.
+    Answered {
+        /// The question's.
+        id: String,
+        text: String,
+        /// Empty when nobody said.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        answered_by: String,
+    },
+    /// Where another pod could go on from.
+    Checkpoint(Checkpoint),
+    /// What is about to be pushed, told before the pull request.
+    Changes(Changes),
     /// How the attempt ended: the last record.
     Ended(Verdict),
 }
@@ -142,6 +167,9 @@ pub struct Verdict {
     /// Unless no model was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
+    /// With Escalated: what waits for an answer, cut where the message would be too long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Question>,
 }
 
 /// What became of an attempt.
@@ -151,6 +179,8 @@ pub enum Outcome {
     Failed,
     /// Somebody said stop.
     Cancelled,
+    /// It ended before its work did: a question waits, and a checkpoint is kept to go on from.
+    Escalated,
 }
 
 /// The body of `POST /v1/ack`: everything up to this record is kept elsewhere.
@@ -190,7 +220,29 @@ mod tests {
             commit: None,
             pull_request_url: None,
             usage: None,
+            question: None,
         };
+        let question = Question {
+            id: "toolu_1".to_owned(),
+            kind: QuestionKind::ErrorResolution,
+            question: "q".to_owned(),
+            options: vec!["o".to_owned()],
+        };
+        let escalated = Verdict {
+            outcome: Outcome::Escalated,
+            reason: "Escalated".to_owned(),
+            again: false,
+            question: Some(question.clone()),
+            ..verdict.clone()
+        };
+        let checkpoint = Checkpoint {
+            commit: Some("c".to_owned()),
+            conversation: Some("u".to_owned()),
+            bytes: 5,
+            sha256: "s".to_owned(),
+        };
+        let change = Change { path: "p".to_owned(), added: 1, removed: 2, binary: false };
+        let changes = Changes { files: vec![change], more: 3, added: 4, removed: 5 };
         let tokens = Tokens { input: 1, output: 2, cache_read: 3, cache_write: 4 };
         let usage = Usage {
             models: [("m".to_owned(), tokens)].into(),
@@ -226,6 +278,30 @@ mod tests {
             (
                 Entry::Usage(usage),
                 r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"usage","models":{"m":{"input":1,"output":2,"cacheRead":3,"cacheWrite":4}},"estimatedCostUSD":"0.5"}"#,
+            ),
+            (
+                Entry::Question(question),
+                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"question","id":"toolu_1","questionKind":"errorResolution","question":"q","options":["o"]}"#,
+            ),
+            (
+                Entry::Answered {
+                    id: "toolu_1".to_owned(),
+                    text: "t".to_owned(),
+                    answered_by: "a".to_owned(),
+                },
+                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"answered","id":"toolu_1","text":"t","answeredBy":"a"}"#,
+            ),
+            (
+                Entry::Checkpoint(checkpoint),
+                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"checkpoint","commit":"c","conversation":"u","bytes":5,"sha256":"s"}"#,
+            ),
+            (
+                Entry::Changes(changes),
+                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"changes","files":[{"path":"p","added":1,"removed":2,"binary":false}],"more":3,"added":4,"removed":5}"#,
+            ),
+            (
+                Entry::Ended(escalated),
+                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"ended","outcome":"Escalated","reason":"Escalated","message":"no","again":false,"question":{"id":"toolu_1","questionKind":"errorResolution","question":"q","options":["o"]}}"#,
             ),
             (
                 Entry::Ended(verdict),

@@ -89,7 +89,7 @@ async fn conclude(
     }
     let code = match verdict.outcome {
         Outcome::Completed => ExitCode::SUCCESS,
-        Outcome::Failed | Outcome::Cancelled => ExitCode::FAILURE,
+        Outcome::Failed | Outcome::Cancelled | Outcome::Escalated => ExitCode::FAILURE,
     };
     // What could not be written nobody can acknowledge.
     if let Some(seq) = run.journal.write(Entry::Ended(verdict)) {

@@ -1,6 +1,6 @@
 //! Records as lines, and what of a file still counts as such.
 
-use fabrica_protocol::run::{Entry, Record, TEXT_BYTES, Todo};
+use fabrica_protocol::run::{Change, Changes, Entry, Question, Record, TEXT_BYTES, Todo};
 
 use crate::secrets::Secrets;
 
@@ -43,6 +43,23 @@ pub(super) fn clean(entry: Entry, secrets: &Secrets) -> Entry {
         Entry::Phase { phase, status, message } => {
             Entry::Phase { phase, status, message: text(message) }
         }
+        Entry::Question(asked) => Entry::Question(Question {
+            question: text(asked.question),
+            options: asked.options.into_iter().map(text).collect(),
+            ..asked
+        }),
+        Entry::Answered { id, text: told, answered_by } => {
+            Entry::Answered { id, text: text(told), answered_by: text(answered_by) }
+        }
+        Entry::Changes(changes) => {
+            let file = |file: Change| Change { path: text(file.path), ..file };
+            Entry::Changes(Changes {
+                files: changes.files.into_iter().map(file).collect(),
+                ..changes
+            })
+        }
+        // Ids that are git's, the agent's and ours.
+        Entry::Checkpoint(checkpoint) => Entry::Checkpoint(checkpoint),
         // Numbers, and names that the price table knows.
         Entry::Usage(usage) => Entry::Usage(usage),
         // Its message is redacted and fits a termination message.

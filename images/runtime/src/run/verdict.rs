@@ -118,6 +118,7 @@ fn verdict(outcome: Outcome, reason: &str, message: String, again: bool) -> Verd
         commit: None,
         pull_request_url: None,
         usage: None,
+        question: None,
     }
 }
 
