@@ -38,15 +38,13 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     ));
     let recorder =
         config.archive.clone().map(|store| Arc::new(Recorder::new(store, runtimes.clone())));
-    let keeper_of_records =
-        recorder.clone().map_or(Acknowledgement::Status, Acknowledgement::Archive);
     let runs = Arc::new(run::Context::new(
         client.clone(),
         config.run.clone(),
         keys,
         runtimes,
         context.metrics.clone(),
-        keeper_of_records,
+        recorder.clone().map_or(Acknowledgement::Status, Acknowledgement::Archive),
     ));
     let state = Arc::new(State {
         context: context.clone(),

@@ -83,6 +83,9 @@ pub struct Flags {
     /// How many Runs of a namespace go at once; the others are queued.
     #[arg(long, env = "FABRICA_RUNS_PER_NAMESPACE", default_value_t = 5)]
     pub runs_per_namespace: u16,
+    /// How long an agent's question holds its call before its pod may be let go: below the agent's own bound of 10 minutes.
+    #[arg(long, env = "FABRICA_QUESTION_HOLD_SECONDS", value_parser = clap::value_parser!(u16).range(1..=540))]
+    pub question_hold_seconds: Option<u16>,
     /// The archive's URL, postgres://…; unset: no archive.
     #[arg(long, env = "FABRICA_DATABASE_URL", hide_env_values = true)]
     pub database_url: Option<DatabaseUrl>,
@@ -161,6 +164,10 @@ pub struct RunDefaults {
     pub pods: SessionDefaults,
     /// How many of a namespace go at once.
     pub per_namespace: usize,
+    /// Whether there is an archive that keeps what another pod can go on from.
+    pub checkpoints: bool,
+    /// How long an agent's question holds its call before its pod may be let go. Unset: the runtime's own choice.
+    pub question_hold_seconds: Option<u16>,
     pub agent: AgentDefaults,
     /// The Secret of credentials, which need not be there.
     pub credentials_secret: Option<String>,
@@ -216,6 +223,8 @@ impl Flags {
         let run = RunDefaults {
             pods: SessionDefaults { image: self.run_image, resources, ..session.clone() },
             per_namespace: self.runs_per_namespace.into(),
+            checkpoints: self.database_url.is_some(),
+            question_hold_seconds: self.question_hold_seconds,
             agent: AgentDefaults {
                 driver: self.run_driver,
                 model: set(self.run_model),

@@ -5,6 +5,7 @@
 //! a restart, another leader or a second recorder loses and doubles nothing.
 
 mod backoff;
+mod checkpoint;
 mod door;
 mod lines;
 mod rows;
@@ -16,8 +17,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use fabrica_crds::run::Phase;
 use fabrica_crds::{Run, RunStatus};
-use fabrica_store::{Store, StoreError};
+use fabrica_store::{Checkpoint, Store, StoreError};
 use futures::future::BoxFuture;
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::JoinSet;
@@ -77,6 +79,8 @@ impl Recorder {
         let Some(uid) = uid(run) else { return };
         let mut state = self.state();
         let known = state.runs.entry(uid).or_default();
+        known.ended =
+            run.status.as_ref().and_then(|status| status.phase).is_some_and(Phase::is_final);
         if changed || !known.loaded {
             known.dirty = Some(Arc::new(run.clone()));
         }
@@ -91,6 +95,18 @@ impl Recorder {
         let state = self.state();
         let known = uid(run).and_then(|uid| state.runs.get(&uid));
         state::recorded(known, state.away, status)
+    }
+
+    /// Whether there is something that a Run's next pod can go on from.
+    pub async fn has_checkpoint(&self, run: &Run) -> Result<bool, StoreError> {
+        let Some(uid) = uid(run) else { return Ok(false) };
+        self.store.has_checkpoint(uid).await
+    }
+
+    /// What a Run's next pod goes on from.
+    pub async fn checkpoint(&self, run: &Run) -> Result<Option<Checkpoint>, StoreError> {
+        let Some(uid) = uid(run) else { return Ok(None) };
+        self.store.checkpoint(uid).await
     }
 
     /// Records until told to stop; history older than so many days is deleted.
@@ -154,6 +170,9 @@ impl Recorder {
         self.store.put_spec(uid, &spec).await?;
         for (attempt, usage) in rows::usage(run) {
             self.store.put_usage(uid, attempt, &usage).await?;
+        }
+        if self.has_ended(uid) {
+            self.store.delete_checkpoint(uid).await?;
         }
         let loaded = self.state().runs.get(&uid).is_some_and(|known| known.loaded);
         if !loaded {
@@ -242,6 +261,10 @@ impl Recorder {
 
     fn is_live(&self, uid: Uuid, pod: &str) -> bool {
         self.state().runs.get(&uid).is_some_and(|known| known.is_live(pod, Instant::now()))
+    }
+
+    fn has_ended(&self, uid: Uuid) -> bool {
+        self.state().runs.get(&uid).is_some_and(|known| known.ended)
     }
 
     fn kept(&self, uid: Uuid, attempt: u32) -> Kept {

@@ -7,6 +7,8 @@ mod announce;
 mod apply;
 mod build;
 mod cause;
+mod deliver;
+mod escalation;
 mod faber;
 mod journal;
 mod money;
@@ -124,6 +126,7 @@ impl Context {
             (Phase::Pending, "Pending"),
             (Phase::Queued, "Queued"),
             (Phase::Running, "Running"),
+            (Phase::Escalated, "Escalated"),
             (Phase::Completed, "Completed"),
             (Phase::Failed, "Failed"),
             (Phase::Cancelled, "Cancelled"),
@@ -148,7 +151,7 @@ impl Context {
     }
 
     /// Whether this Run goes, or how many go before it.
-    fn place(&self, run: &Run) -> queue::Place {
+    fn place(&self, run: &Run, now: DateTime<Utc>) -> queue::Place {
         let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
         let runs = self.runs();
         self.prune(&runs, &mut admitted);
@@ -156,8 +159,9 @@ impl Context {
             other.metadata.namespace == run.metadata.namespace
                 && !phase(other).is_some_and(Phase::is_final)
         });
-        let entries: Vec<_> =
-            rivals.map(|other| queue::Entry::of(other, admitted.contains(&uid(other)))).collect();
+        let entries: Vec<_> = rivals
+            .filter_map(|other| queue::Entry::of(other, admitted.contains(&uid(other)), now))
+            .collect();
         let place = queue::place(&entries, &uid(run), self.defaults.per_namespace);
         if place == queue::Place::Goes {
             admitted.insert(uid(run));
@@ -168,7 +172,7 @@ impl Context {
     /// Forgets Runs that are deleted, and who was admitted once the store shows it.
     fn prune(&self, runs: &[Arc<Guarded>], admitted: &mut HashSet<String>) {
         let there: HashMap<_, _> = readable(runs)
-            .map(|run| (uid(run), run.status.as_ref().is_some_and(|it| it.started_at.is_some())))
+            .map(|run| (uid(run), run.status.as_ref().is_some_and(queue::has_left)))
             .collect();
         admitted.retain(|uid| there.get(uid) == Some(&false));
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
@@ -188,6 +192,11 @@ impl Context {
 
     fn forget(&self, run: &Run) {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid(run));
+        self.leave_queue(run);
+    }
+
+    /// A Run that was let go queues again.
+    fn leave_queue(&self, run: &Run) {
         self.admitted.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid(run));
     }
 }
@@ -212,7 +221,7 @@ async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, Recon
     context.keeper.see(&observed, &status);
     let told = apply::write_status(&context, &run, &status, now).await?;
     if told {
-        apply::acknowledge(&context, &observed).await;
+        deliver::acknowledge(&context, &observed).await;
         announce::announce(&context, &run, &status).await;
     }
     let look = plan::next_look(&observed, &status, now);

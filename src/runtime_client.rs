@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use chrono::Utc;
 use fabrica_protocol::assertion::{Claims, Role};
-use fabrica_protocol::run::{Acknowledgement, Record, Stop, StopReason};
+use fabrica_protocol::run::{
+    Acknowledgement, Answer, CONVERSATION_BYTES, Record, SHA256_HEADER, Stop, StopReason,
+};
 use fabrica_protocol::runtime::{Event, Idle, PORT};
+use fabrica_store::Checkpoint;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Method, RequestBuilder, Response};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Serialize;
 
 use crate::trust::Keys;
@@ -16,6 +19,8 @@ use crate::trust::Keys;
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// A stream is opened again after so long: nobody tells that a peer vanished without a word.
 const STREAM_LIFE: Duration = Duration::from_mins(5);
+/// A conversation of 16 MiB takes so long at most, also over a slow network.
+const CONVERSATION_TIME: Duration = Duration::from_secs(30);
 /// The longest answer: a bounded journal of short lines.
 const ANSWER_BYTES: usize = 512 * 1024;
 
@@ -26,7 +31,7 @@ pub enum RuntimeError {
     Sign(#[from] fabrica_protocol::assertion::AssertionError),
     #[error("reach the runtime")]
     Request(#[from] reqwest::Error),
-    #[error("the runtime's answer is longer than {ANSWER_BYTES} bytes")]
+    #[error("the runtime's answer is too long")]
     TooLong,
     #[error("read the runtime's answer")]
     Parse(#[from] serde_json::Error),
@@ -45,6 +50,15 @@ pub struct Records {
     pub records: Vec<Record>,
     /// Whether there was more than one answer holds.
     pub more: bool,
+}
+
+/// The agent's conversation, as a runtime hands it out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Conversation {
+    /// What the runtime calls its SHA-256, in hexadecimal digits.
+    pub sha256: String,
+    /// gzip.
+    pub data: Vec<u8>,
 }
 
 /// Speaks to runtimes.
@@ -138,16 +152,56 @@ impl RuntimeClient {
         self.send(Method::POST, address, uid, "v1/stop", Some(&body)).await.map(|_| ())
     }
 
-    async fn get(&self, address: &str, uid: &str, path: &str) -> Result<Vec<u8>, RuntimeError> {
-        let mut answer = self.send(Method::GET, address, uid, path, None::<&()>).await?;
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await? {
-            body.extend_from_slice(&chunk);
-            if body.len() > ANSWER_BYTES {
-                return Err(RuntimeError::TooLong);
-            }
+    /// Gives a Run's runtime an answer. One that it has is given again without harm, and one that came too late, after
+    /// another, changes nothing.
+    pub async fn answer(
+        &self,
+        address: &str,
+        uid: &str,
+        answer: &Answer,
+    ) -> Result<(), RuntimeError> {
+        let sent = self.send(Method::POST, address, uid, "v1/answers", Some(answer)).await;
+        settled(sent.map(|_| ()))
+    }
+
+    /// The conversation of a Run's newest checkpoint; `None` when it has none.
+    pub async fn conversation(
+        &self,
+        address: &str,
+        uid: &str,
+    ) -> Result<Option<Conversation>, RuntimeError> {
+        let request = self.request(Method::GET, address, uid, "v1/checkpoint")?;
+        let answer = request.timeout(CONVERSATION_TIME).send().await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
         }
-        Ok(body)
+        let answer = answer.error_for_status()?;
+        let sha256 = answer.headers().get(SHA256_HEADER).and_then(|value| value.to_str().ok());
+        let sha256 = sha256.unwrap_or_default().to_owned();
+        Ok(Some(Conversation { sha256, data: body(answer, CONVERSATION_BYTES).await? }))
+    }
+
+    /// Hands a former pod's checkpoint to the runtime of the next. One that has its checkpoint takes no other.
+    pub async fn hand_over(
+        &self,
+        address: &str,
+        uid: &str,
+        from: &Checkpoint,
+    ) -> Result<(), RuntimeError> {
+        let path = format!(
+            "v1/checkpoint?commit={}&conversation={}&sha256={}",
+            from.commit.as_deref().unwrap_or_default(),
+            from.conversation.as_deref().unwrap_or_default(),
+            from.sha256
+        );
+        let request = self.request(Method::PUT, address, uid, &path)?.timeout(CONVERSATION_TIME);
+        let request = request.header(CONTENT_TYPE, "application/gzip").body(from.data.clone());
+        settled(request.send().await?.error_for_status().map(|_| ()).map_err(RuntimeError::from))
+    }
+
+    async fn get(&self, address: &str, uid: &str, path: &str) -> Result<Vec<u8>, RuntimeError> {
+        let answer = self.send(Method::GET, address, uid, path, None::<&()>).await?;
+        body(answer, ANSWER_BYTES).await
     }
 
     async fn send(
@@ -187,4 +241,24 @@ impl RuntimeClient {
         let url = format!("http://{host}:{PORT}/{path}");
         Ok(self.http.request(method, url).bearer_auth(token))
     }
+}
+
+/// A conflict means that the runtime decided this before.
+fn settled(sent: Result<(), RuntimeError>) -> Result<(), RuntimeError> {
+    match sent {
+        Err(RuntimeError::Request(error)) if error.status() == Some(StatusCode::CONFLICT) => Ok(()),
+        sent => sent,
+    }
+}
+
+/// The body of an answer, at most so many bytes.
+async fn body(mut answer: Response, most: usize) -> Result<Vec<u8>, RuntimeError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() > most {
+            return Err(RuntimeError::TooLong);
+        }
+    }
+    Ok(body)
 }

@@ -4,7 +4,7 @@ use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt, TryStreamExt};
 
-use crate::runtime_client::{RuntimeClient, RuntimeError};
+use crate::runtime_client::{Conversation, RuntimeClient, RuntimeError};
 
 /// A stream of NDJSON, in chunks that may end anywhere.
 pub type Chunks = BoxStream<'static, Result<Vec<u8>, RuntimeError>>;
@@ -26,6 +26,13 @@ pub trait Door: Send + Sync + 'static {
         uid: &'a str,
         seq: u64,
     ) -> BoxFuture<'a, Result<(), RuntimeError>>;
+
+    /// The conversation of the newest checkpoint.
+    fn conversation<'a>(
+        &'a self,
+        address: &'a str,
+        uid: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Conversation>, RuntimeError>>;
 }
 
 impl Door for RuntimeClient {
@@ -50,5 +57,12 @@ impl Door for RuntimeClient {
         seq: u64,
     ) -> BoxFuture<'a, Result<(), RuntimeError>> {
         Self::acknowledge(self, address, uid, seq).boxed()
+    }
+    fn conversation<'a>(
+        &'a self,
+        address: &'a str,
+        uid: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Conversation>, RuntimeError>> {
+        Self::conversation(self, address, uid).boxed()
     }
 }

@@ -45,6 +45,8 @@ pub(super) struct Known {
     pub(super) dirty: Option<Arc<Run>>,
     /// Whether its row stands and `attempts` is what the archive said.
     pub(super) loaded: bool,
+    /// Whether the Run has ended: nothing goes on from a checkpoint of it.
+    pub(super) ended: bool,
     attempts: BTreeMap<u32, Kept>,
     /// When each pod was last seen, by UID.
     pods: HashMap<String, (LivePod, Instant)>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
-use fabrica_protocol::run::{Entry, Record};
+use fabrica_protocol::run::{Checkpoint, Entry, Record};
 use fabrica_store::{Batch, NewMessage, StoreError};
 use futures::StreamExt;
 use tokio::time::{Instant, timeout_at};
@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::Recorder;
 use super::backoff::Backoff;
+use super::checkpoint::{self, CheckpointError};
 use super::door::Chunks;
 use super::lines::Lines;
 use super::state::{Kept, LivePod};
@@ -34,6 +35,8 @@ enum StreamError {
     Store(#[from] StoreError),
     #[error("record {found} came where {expected} belongs")]
     Gap { expected: u64, found: u64 },
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
 }
 
 /// Records that are not in the archive yet.
@@ -41,6 +44,8 @@ enum StreamError {
 struct Pending {
     messages: Vec<NewMessage>,
     bytes: usize,
+    /// The newest.
+    checkpoint: Option<Checkpoint>,
     ended: bool,
 }
 
@@ -53,7 +58,10 @@ pub(super) async fn follow(recorder: Arc<Recorder>, uid: Uuid, pod: LivePod) {
             Ok(()) if recorder.kept(uid, pod.attempt).ended => return,
             Ok(()) => {}
             Err(error) => {
-                if let StreamError::Store(_) = &error {
+                if matches!(
+                    &error,
+                    StreamError::Store(_) | StreamError::Checkpoint(CheckpointError::Keep(_))
+                ) {
                     recorder.away(Some(Utc::now()));
                 }
                 tracing::debug!(error = error_chain(&error), "a stream is opened again");
@@ -83,6 +91,9 @@ async fn read(recorder: &Recorder, uid: Uuid, pod: &LivePod) -> Result<(), Strea
         let (pending, open) =
             gather(&mut chunks, &mut lines, recorder.kept(uid, pod.attempt).last).await?;
         if !pending.messages.is_empty() {
+            if let Some(told) = &pending.checkpoint {
+                checkpoint::keep(recorder, uid, pod, told).await?;
+            }
             let kept = keep(recorder, uid, pod.attempt, &pending).await?;
             recorder.door.acknowledge(&pod.address, &name, kept.last).await?;
             if kept.ended {
@@ -143,6 +154,9 @@ impl Pending {
                 return Err(StreamError::Gap { expected, found: record.seq });
             }
             self.ended = matches!(record.entry, Entry::Ended(_));
+            if let Entry::Checkpoint(told) = record.entry {
+                self.checkpoint = Some(told);
+            }
         }
         self.bytes += line.len();
         self.messages.push(NewMessage::from_line(line, expected, Utc::now()));

@@ -7,11 +7,13 @@ use kube::runtime::events::{Event, EventType};
 use super::Context;
 
 /// Reasons that nobody need worry about.
-const NORMAL: [Reason; 7] = [
+const NORMAL: [Reason; 9] = [
     Reason::Queued,
     Reason::Pending,
     Reason::Starting,
     Reason::Running,
+    Reason::Escalated,
+    Reason::WaitingInPod,
     Reason::Succeeded,
     Reason::NoChanges,
     Reason::Cancelled,

@@ -4,18 +4,15 @@ use std::marker::PhantomData;
 
 use chrono::{DateTime, Utc};
 use fabrica_crds::{Run, RunStatus, names};
-use fabrica_protocol::run::{Entry, Record};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
 
-use super::journal::Journal;
 use super::observe::{Observed, number};
-use super::plan::{Applied, Intent, Plan, Prepared};
-use super::{Acknowledgement, Context, ReconcileError};
+use super::plan::{Applied, Plan, Prepared};
+use super::{Context, ReconcileError, deliver};
 use crate::children::apply::{api, write, write_status as write_to};
 use crate::children::{Outcome, Step};
-use crate::controller::error_chain;
 
 /// Messages alone wait so long for the next write of a status.
 const WRITE_EVERY: chrono::Duration = chrono::Duration::seconds(10);
@@ -26,29 +23,23 @@ pub(super) async fn apply(
     observed: &Observed,
     plan: Plan<Prepared>,
 ) -> Result<Plan<Applied>, ReconcileError> {
-    let Plan { intent, policy, pod, expired, outcome: _, state: _ } = plan;
+    deliver::tell(context, observed, &plan).await;
+    let Plan { policy, pod, expired, .. } = &plan;
     let run = &observed.run;
     let (namespace, name) = (run.namespace().unwrap_or_default(), run.name_any());
-    if let Intent::Stop(reason) = intent {
-        for asked in &observed.asked {
-            let uid = run.uid().unwrap_or_default();
-            if let Err(error) = context.runtimes.stop(&asked.address, &uid, reason).await {
-                tracing::debug!(error = error_chain(&error), "the runtime cannot be stopped yet");
-            }
-        }
-    }
     let policies = api::<NetworkPolicy>(&context.client, &namespace);
     let policy_name = names::run_network_policy(&name);
-    let mut outcome = write(&policies, "NetworkPolicy", &policy_name, &policy).await?;
+    let mut outcome = write(&policies, "NetworkPolicy", &policy_name, policy).await?;
     if outcome == Outcome::Done {
         let pod_name = names::run_pod(&name, number(&observed.status()));
-        outcome = write(&api::<Pod>(&context.client, &namespace), "Pod", &pod_name, &pod).await?;
+        outcome = write(&api::<Pod>(&context.client, &namespace), "Pod", &pod_name, pod).await?;
     }
-    if expired {
+    if *expired {
         let step = Step::Delete(run.uid().unwrap_or_default());
         write(&api::<Run>(&context.client, &namespace), "Run", &name, &step).await?;
     }
-    Ok(Plan { intent, policy, pod, expired, outcome, state: PhantomData })
+    let Plan { intent, policy, pod, answer, resumes, expired, .. } = plan;
+    Ok(Plan { intent, policy, pod, answer, resumes, expired, outcome, state: PhantomData })
 }
 
 /// Writes the status when it says something new, and news that are messages alone not too often. Whether all of it stands.
@@ -83,47 +74,6 @@ fn only_talk(before: &RunStatus, after: &RunStatus) -> bool {
         status
     };
     quiet(before) == quiet(after)
-}
-
-/// Tells runtimes what is kept. One that cannot be told is told later, at most so often.
-pub(super) async fn acknowledge(context: &Context, observed: &Observed) {
-    const AGAIN: chrono::Duration = chrono::Duration::seconds(10);
-    let uid = observed.run.uid().unwrap_or_default();
-    for asked in &observed.asked {
-        let Some(last) = asked.records.last() else { continue };
-        if matches!(context.keeper, Acknowledgement::Archive(_)) {
-            context.journal(&observed.run, &asked.pod, |journal| forget(journal, last.seq));
-            continue;
-        }
-        let waits = context.journal(&observed.run, &asked.pod, |journal| {
-            let waits = journal.told >= last.seq
-                || journal.refused.is_some_and(|refused| Utc::now() - refused < AGAIN);
-            if !waits {
-                journal.refused = Some(Utc::now());
-            }
-            waits
-        });
-        if waits {
-            continue;
-        }
-        match context.runtimes.acknowledge(&asked.address, &uid, last.seq).await {
-            Ok(()) => context.journal(&observed.run, &asked.pod, |journal| {
-                forget(journal, last.seq);
-                journal.told = last.seq;
-                journal.refused = None;
-            }),
-            Err(error) => {
-                tracing::debug!(error = error_chain(&error), "the runtime cannot be told");
-            }
-        }
-    }
-}
-
-/// What stands in the status need not be remembered.
-fn forget(journal: &mut Journal, seq: u64) {
-    // A pass that sees the status as it was must not take the attempt for one that goes on.
-    let is_verdict = |record: &Record| matches!(record.entry, Entry::Ended(_));
-    journal.records.retain(|record| record.seq > seq || is_verdict(record));
 }
 
 #[cfg(test)]

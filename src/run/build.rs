@@ -10,7 +10,7 @@ use kube::api::ObjectMeta;
 use crate::children;
 
 pub(super) use network_policy::network_policy;
-pub(super) use pod::{CONTAINER, branch, pod};
+pub(super) use pod::{Attempt, CONTAINER, branch, pod, resumes};
 
 /// Metadata of a child that goes with its Run.
 fn metadata(run: &Run, name: String) -> ObjectMeta {

@@ -1,11 +1,11 @@
 //! How an attempt ended, and whether another follows. Pure.
 
-use chrono::{DateTime, Utc};
 use fabrica_crds::run::{Attempt, INFRASTRUCTURE_RETRIES, Phase, Usage};
 use fabrica_crds::{Reason, RunSpec};
-use fabrica_protocol::run::{Entry, Outcome, Verdict};
+use fabrica_protocol::run::{Entry, Outcome, Question, Verdict};
 use k8s_openapi::api::core::v1::Pod;
 
+use super::escalation::is_continued;
 use super::observe::Observed;
 use super::usage;
 use crate::children::state::{has_ended, terminated};
@@ -22,13 +22,24 @@ pub(super) struct Ending {
     pub(super) pull_request_url: Option<String>,
     /// What its models were used for, when the verdict says it.
     pub(super) usage: Option<Usage>,
+    /// With Escalated: what waits for an answer.
+    pub(super) question: Option<Box<Question>>,
 }
 
 impl Ending {
     /// One that nothing follows.
     pub(super) fn last(phase: Phase, reason: Reason, message: impl Into<String>) -> Self {
         let (message, again) = (message.into(), false);
-        Self { phase, reason, message, again, commit: None, pull_request_url: None, usage: None }
+        Self {
+            phase,
+            reason,
+            message,
+            again,
+            commit: None,
+            pull_request_url: None,
+            usage: None,
+            question: None,
+        }
     }
 
     /// One that was not the plan's fault.
@@ -49,8 +60,9 @@ pub(super) fn ending(observed: &Observed) -> Option<Ending> {
 pub(super) fn of_verdict(verdict: &Verdict) -> Ending {
     let phase = match verdict.outcome {
         Outcome::Completed => Phase::Completed,
-        Outcome::Failed | Outcome::Escalated => Phase::Failed,
+        Outcome::Failed => Phase::Failed,
         Outcome::Cancelled => Phase::Cancelled,
+        Outcome::Escalated => Phase::Escalated,
     };
     let (reason, message) = match Reason::named(&verdict.reason) {
         Some(reason) => (reason, verdict.message.clone()),
@@ -65,6 +77,7 @@ pub(super) fn of_verdict(verdict: &Verdict) -> Ending {
         commit: verdict.commit.clone(),
         pull_request_url: verdict.pull_request_url.clone(),
         usage: verdict.usage.as_ref().map(usage::of),
+        question: verdict.question.clone().map(Box::new),
     }
 }
 
@@ -73,6 +86,7 @@ const fn unnamed(phase: Phase) -> Reason {
     match phase {
         Phase::Completed => Reason::Succeeded,
         Phase::Cancelled => Reason::Cancelled,
+        Phase::Escalated => Reason::Escalated,
         _ => Reason::AgentFailed,
     }
 }
@@ -114,8 +128,9 @@ pub(super) fn gone() -> Ending {
 
 /// Whether an attempt that ended so, after these, is followed by another.
 pub(super) fn follows(ending: &Ending, former: &[Attempt], spec: &RunSpec) -> bool {
-    /// As many as the status lists.
+    /// As many as the status lists beside those that only continued another.
     const ATTEMPTS: usize = 15;
+    let former: Vec<_> = former.iter().filter(|attempt| !is_continued(attempt)).collect();
     let is_agents = |cause: &str| {
         let agents = [Reason::AgentFailed, Reason::OOMKilled, Reason::AgentHung];
         agents.iter().any(|reason| reason.as_str() == cause)
@@ -131,16 +146,6 @@ pub(super) fn follows(ending: &Ending, former: &[Attempt], spec: &RunSpec) -> bo
     ending.again && failures < most && former.len() + 1 < ATTEMPTS
 }
 
-/// The running time of these attempts until now.
-pub(super) fn used(attempts: &[Attempt], now: DateTime<Utc>) -> chrono::Duration {
-    use fabrica_crds::time::from_kubernetes;
-    let time = |attempt: &Attempt| {
-        let started = attempt.started_at.as_ref().map(from_kubernetes)?;
-        Some(attempt.finished_at.as_ref().map_or(now, from_kubernetes) - started)
-    };
-    attempts.iter().filter_map(time).sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,6 +157,7 @@ mod tests {
     #[case::out_of_memory_counts_as_the_agent(Reason::OOMKilled, &["AgentFailed"], false)]
     #[case::a_lost_node_does_not(Reason::NodeLost, &["AgentFailed"], true)]
     #[case::five_more(Reason::Evicted, &["PodLost", "PodLost", "PodLost", "PodLost"], true)]
+    #[case::a_question_is_no_failure(Reason::Evicted, &["PodLost", "PodLost", "PodLost", "PodLost", "Escalated", "Escalated"], true)]
     #[case::no_sixth(Reason::Evicted, &["PodLost", "PodLost", "PodLost", "PodLost", "PodLost"], false)]
     fn which_attempts_are_followed(
         #[case] reason: Reason,

@@ -14,8 +14,10 @@ pub(super) struct Journal {
     pub(super) read: u64,
     /// The last record that was acknowledged.
     pub(super) told: u64,
-    /// The newest of what was read since then, and the verdict.
+    /// The newest of what was read since then, questions with their answers, and the verdict.
     pub(super) records: Vec<Record>,
+    /// Whether its runtime has what it was to go on from.
+    pub(super) handed: bool,
     /// When an acknowledgement was last tried and not heard.
     pub(super) refused: Option<DateTime<Utc>>,
 }
@@ -39,9 +41,20 @@ impl Journal {
         ];
         self.records.retain(|record| {
             position += 1;
-            position > newest || kept.contains(&Some(record.seq))
+            position > newest || kept.contains(&Some(record.seq)) || asks(record)
         });
     }
+
+    /// What stands in the status need not be remembered, but for what a pass that sees the status as it was must know.
+    pub(super) fn forget(&mut self, seq: u64) {
+        let is_verdict = |record: &Record| matches!(record.entry, Entry::Ended(_));
+        self.records.retain(|record| record.seq > seq || is_verdict(record) || asks(record));
+    }
+}
+
+/// Whether a record is of a question: an agent that waits for people asks seldom.
+fn asks(record: &Record) -> bool {
+    matches!(record.entry, Entry::Question(_) | Entry::Answered { .. })
 }
 
 #[cfg(test)]
@@ -70,5 +83,19 @@ mod tests {
         assert_eq!(journal.records[0].seq, 2, "the last use is known still");
         journal.add(Vec::new());
         assert_eq!(journal.read, 1002);
+    }
+
+    #[test]
+    fn questions_stay_until_their_pod_goes() {
+        let mut journal = Journal::default();
+        let answered = |id: &str| Entry::Answered {
+            id: id.to_owned(),
+            text: "yes".to_owned(),
+            answered_by: String::new(),
+        };
+        journal.add(vec![record(1, answered("a")), record(2, answered("b"))]);
+        journal.add((3..100).map(said).collect());
+        journal.forget(99);
+        assert_eq!(journal.records.iter().map(|record| record.seq).collect::<Vec<_>>(), [1, 2]);
     }
 }

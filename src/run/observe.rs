@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::Utc;
 use fabrica_crds::run::Phase;
 use fabrica_crds::{Run, RunStatus, names};
 use fabrica_protocol::run::{Entry, Record};
@@ -10,6 +11,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
 
 use super::build::CONTAINER;
+use super::escalation;
 use super::journal::ANSWERS;
 use super::queue::Place;
 use super::{Context, ReconcileError};
@@ -31,6 +33,18 @@ pub(super) struct Observed {
     /// What the present attempt's runtime tells, then what a former one's does that was never acknowledged.
     pub(super) asked: Vec<Asked>,
     pub(super) place: Place,
+    pub(super) kept: Kept,
+}
+
+/// Whether the archive keeps something that the next attempt can go on from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// It does not, or nobody needs to know.
+    #[default]
+    Nothing,
+    There,
+    /// The archive does not answer.
+    Unknown,
 }
 
 /// What one runtime told since it was last acknowledged.
@@ -39,6 +53,8 @@ pub(super) struct Asked {
     pub(super) pod: String,
     pub(super) address: String,
     pub(super) records: Vec<Record>,
+    /// Whether that is all there is.
+    pub(super) whole: bool,
 }
 
 impl Observed {
@@ -46,11 +62,25 @@ impl Observed {
         self.run.status.clone().unwrap_or_default()
     }
 
+    /// The status with what the present attempt tells of questions. In a part of a journal a question may stand without
+    /// its answer, so nothing is made of that.
+    pub(super) fn asked_status(&self) -> RunStatus {
+        let status = self.status();
+        let number = number(&status);
+        let whole = self.present().filter(|asked| asked.whole);
+        let records = whole.map(|asked| &*asked.records).unwrap_or_default();
+        escalation::after(status, records, number, &self.run.spec)
+    }
+
     /// The present attempt's records.
     pub(super) fn records(&self) -> &[Record] {
+        self.present().map(|asked| &*asked.records).unwrap_or_default()
+    }
+
+    /// The present attempt's runtime.
+    pub(super) fn present(&self) -> Option<&Asked> {
         let uid = self.pod.as_ref().and_then(ResourceExt::uid);
-        let asked = self.asked.iter().find(|asked| Some(&asked.pod) == uid.as_ref());
-        asked.map(|asked| &*asked.records).unwrap_or_default()
+        self.asked.iter().find(|asked| Some(&asked.pod) == uid.as_ref())
     }
 
     /// What is to be explained.
@@ -110,12 +140,24 @@ pub(super) async fn observe(context: &Context, run: &Run) -> Result<Observed, Re
         }
         _ => Vec::new(),
     };
-    let place =
-        if finished || status.started_at.is_some() { Place::Goes } else { context.place(run) };
-    if finished && ![&pod, &former].into_iter().flatten().any(container_runs) {
+    let now = Utc::now();
+    let parked = escalation::is_parked(&status);
+    let rests = parked && escalation::unanswered(&status, &run.spec, now).is_some();
+    if rests {
+        context.leave_queue(run);
+    }
+    let queues = !finished && !rests && (parked || status.started_at.is_none());
+    let place = if queues { context.place(run, now) } else { Place::Goes };
+    let has_pod = pod.as_ref().is_some_and(|pod| is_ours(run, &pod.metadata));
+    let kept = if number > 1 && !finished && !rests && !has_pod {
+        context.keeper.kept(run, &context.defaults).await
+    } else {
+        Kept::Nothing
+    };
+    if (finished || rests) && ![&pod, &former].into_iter().flatten().any(container_runs) {
         context.forget(run);
     }
-    Ok(Observed { run: run.clone(), policy, pod, events, asked, place })
+    Ok(Observed { run: run.clone(), policy, pod, events, asked, place, kept })
 }
 
 /// The runtime's own words. One that cannot be reached is no error: the pod's state says why.
@@ -127,7 +169,7 @@ async fn ask(context: &Context, run: &Run, pod: &Pod) -> Option<Asked> {
     }
     let address = pod.status.as_ref()?.pod_ip.clone()?;
     let (uid, pod) = (run.uid()?, pod.uid()?);
-    let mut answers = 0;
+    let (mut answers, mut whole) = (0, false);
     while answers < ANSWERS {
         let after = context.journal(run, &pod, |journal| journal.read);
         let answer = context.runtimes.records(&address, &uid, after);
@@ -135,7 +177,8 @@ async fn ask(context: &Context, run: &Run, pod: &Pod) -> Option<Asked> {
             Ok(Ok(answer)) => {
                 context.journal(run, &pod, |journal| journal.add(answer.records));
                 answers += 1;
-                if !answer.more {
+                whole = !answer.more;
+                if whole {
                     break;
                 }
             }
@@ -148,5 +191,5 @@ async fn ask(context: &Context, run: &Run, pod: &Pod) -> Option<Asked> {
     }
     let records = context.journal(run, &pod, |journal| journal.records.clone());
     let stop = !run.status.as_ref().and_then(|status| status.phase).is_some_and(Phase::is_final);
-    (stop || !records.is_empty()).then_some(Asked { pod, address, records })
+    (stop || !records.is_empty()).then_some(Asked { pod, address, records, whole })
 }

@@ -4,10 +4,10 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use fabrica_crds::run::{DesiredState, Phase};
+use fabrica_crds::run::{Attempt, CONTINUATIONS, DesiredState, Phase};
 use fabrica_crds::time::from_kubernetes;
 use fabrica_crds::{Reason, RunStatus};
-use fabrica_protocol::run::StopReason;
+use fabrica_protocol::run::{Answer, StopReason};
 use fabrica_protocol::trust::{ANNOTATION, KeyDocument};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -15,7 +15,8 @@ use kube::ResourceExt;
 
 use super::build;
 use super::cause::{self, Ending};
-use super::observe::{Observed, number};
+use super::escalation;
+use super::observe::{Kept, Observed, number};
 use super::queue::Place;
 use super::usage::{Allowance, allowance};
 use crate::children::cause::explain;
@@ -31,6 +32,10 @@ pub(super) enum Intent {
     /// So many Runs go first, this one included.
     Queue(usize),
     Go,
+    /// Its pod was let go with a question that nobody has answered.
+    Park,
+    /// What it goes on from cannot be asked for now.
+    Await,
     /// The runtime is told to end.
     Stop(StopReason),
     /// The present attempt has ended; without a pod, the Run has.
@@ -45,6 +50,10 @@ pub(super) struct Plan<State> {
     pub(super) intent: Intent,
     pub(super) policy: Step<NetworkPolicy>,
     pub(super) pod: Step<Pod>,
+    /// What the present runtime is to hear.
+    pub(super) answer: Option<Answer>,
+    /// Whether the present runtime waits for what it goes on from.
+    pub(super) resumes: bool,
     /// The Run itself has outlived its time.
     pub(super) expired: bool,
     pub(super) outcome: Outcome,
@@ -68,10 +77,10 @@ pub(super) fn plan(
     keys: &KeyDocument,
     now: DateTime<Utc>,
 ) -> Plan<Prepared> {
-    let status = observed.status();
+    let status = observed.asked_status();
     let intent = intent(observed, &status, defaults, now);
     let (policy, pod) = match &intent {
-        Intent::Queue(_) | Intent::Rest => (Step::Keep, Step::Keep),
+        Intent::Queue(_) | Intent::Park | Intent::Await | Intent::Rest => (Step::Keep, Step::Keep),
         Intent::Go => {
             (policy_step(observed, defaults), run_step(observed, &status, defaults, keys, now))
         }
@@ -83,7 +92,11 @@ pub(super) fn plan(
     };
     let expired =
         intent == Intent::Rest && expires(observed, &status).is_some_and(|expires| expires <= now);
-    Plan { intent, policy, pod, expired, outcome: Outcome::Done, state: PhantomData }
+    let goes = intent == Intent::Go;
+    let answer = escalation::answer(&status, &observed.run.spec, now).filter(|_| goes);
+    let resumes = goes && own_pod(observed).is_some_and(build::resumes);
+    let outcome = Outcome::Done;
+    Plan { intent, policy, pod, answer, resumes, expired, outcome, state: PhantomData }
 }
 
 fn intent(
@@ -98,34 +111,21 @@ fn intent(
     if own_pod(observed).is_some()
         && let Some(ending) = cause::ending(observed)
     {
-        return Intent::Close(settled(ending, observed, status));
+        return Intent::Close(settled(ending, observed, status, now));
     }
     let cancelled = is_cancelled(observed);
     let deadline = chrono::Duration::seconds(observed.run.spec.deadline_seconds);
-    let used = cause::used(&status.attempts, now);
+    let used = escalation::used(status, now);
     let open = status.attempts.last().is_some_and(|last| last.finished_at.is_none());
     if let Some(ending) = own_pod(observed).and_then(|pod| given_up(observed, pod, now)) {
-        return Intent::Close(settled(ending, observed, status));
+        return Intent::Close(settled(ending, observed, status, now));
     }
-    if own_pod(observed).is_none() {
-        if cancelled {
-            return Intent::Close(stopped());
-        }
-        if used >= deadline {
-            return Intent::Close(late());
-        }
-        // One that was recorded and never ran is made, perhaps again, under the same name.
-        if open && status.attempts.last().is_some_and(|last| last.started_at.is_some()) {
-            return Intent::Close(cause::gone());
-        }
-        if let Allowance::UsedUp(budget) =
-            allowance(&observed.run.spec, &defaults.agent, &status.attempts)
-        {
-            let message = format!("The budget of ${budget} is used up.");
-            return Intent::Close(Ending::last(Phase::Failed, Reason::BudgetExceeded, message));
-        }
+    if own_pod(observed).is_none()
+        && let Some(instead) = without_pod(observed, status, defaults, now)
+    {
+        return instead;
     }
-    if cancelled {
+    if cancelled || escalation::timed_out(status, &observed.run.spec, now) {
         return Intent::Stop(StopReason::Cancelled);
     }
     if open && used > deadline + LATE {
@@ -137,16 +137,67 @@ fn intent(
     overdue(observed, status, defaults, now).map_or(Intent::Go, Intent::Close)
 }
 
+/// What is done in the place of an attempt's pod that is not there.
+fn without_pod(
+    observed: &Observed,
+    status: &RunStatus,
+    defaults: &RunDefaults,
+    now: DateTime<Utc>,
+) -> Option<Intent> {
+    let spec = &observed.run.spec;
+    if is_cancelled(observed) {
+        return Some(Intent::Close(stopped()));
+    }
+    if escalation::timed_out(status, spec, now) {
+        return Some(Intent::Close(nobody_answered()));
+    }
+    if escalation::is_parked(status) && escalation::unanswered(status, spec, now).is_some() {
+        return Some(Intent::Park);
+    }
+    if escalation::used(status, now).num_seconds() >= spec.deadline_seconds {
+        return Some(Intent::Close(late()));
+    }
+    // One that was recorded and never ran is made, perhaps again, under the same name.
+    let ran = |last: &Attempt| last.finished_at.is_none() && last.started_at.is_some();
+    if status.attempts.last().is_some_and(ran) {
+        return Some(Intent::Close(cause::gone()));
+    }
+    if let Allowance::UsedUp(budget) = allowance(spec, &defaults.agent, &status.attempts) {
+        let message = format!("The budget of ${budget} is used up.");
+        return Some(Intent::Close(Ending::last(Phase::Failed, Reason::BudgetExceeded, message)));
+    }
+    let former = status.attempts.iter().rfind(|attempt| attempt.finished_at.is_some());
+    match observed.kept {
+        Kept::Unknown => Some(Intent::Await),
+        Kept::Nothing if former.is_some_and(escalation::is_continued) => {
+            let message = "What the Run was to go on from is not in the database.";
+            Some(Intent::Close(Ending::last(Phase::Failed, Reason::CheckpointMissing, message)))
+        }
+        Kept::Nothing | Kept::There => None,
+    }
+}
+
 fn is_cancelled(observed: &Observed) -> bool {
     observed.run.spec.desired_state == DesiredState::Cancelled
 }
 
 /// An attempt that ended while the Run was being stopped, in a way that another could follow: the stop was the end.
-fn settled(ending: Ending, observed: &Observed, status: &RunStatus) -> Ending {
-    let instead = match (ending.again, is_cancelled(observed), &status.stopping_at) {
-        (true, true, _) => stopped(),
-        (true, false, Some(_)) => late(),
-        _ => return ending,
+fn settled(ending: Ending, observed: &Observed, status: &RunStatus, now: DateTime<Utc>) -> Ending {
+    let escalated = ending.phase == Phase::Escalated;
+    let (goes_on, told) = (ending.again || escalated, status.stopping_at.is_some());
+    let timed_out = told && escalation::timed_out(status, &observed.run.spec, now);
+    let instead = if goes_on && is_cancelled(observed) {
+        stopped()
+    } else if timed_out && (goes_on || ending.phase == Phase::Cancelled) && !is_cancelled(observed)
+    {
+        nobody_answered()
+    } else if goes_on && told {
+        late()
+    } else if escalated && escalation::continuations(status) >= CONTINUATIONS {
+        let message = format!("The agent asks again after {CONTINUATIONS} continuations.");
+        Ending::last(Phase::Failed, Reason::AgentFailed, message)
+    } else {
+        return ending;
     };
     Ending { usage: ending.usage, ..instead }
 }
@@ -173,6 +224,11 @@ fn late() -> Ending {
     Ending::last(Phase::Failed, Reason::DeadlineExceeded, message)
 }
 
+fn nobody_answered() -> Ending {
+    let message = "Nobody answered the agent's question within spec.escalation.timeoutSeconds.";
+    Ending::last(Phase::Failed, Reason::EscalationTimedOut, message)
+}
+
 /// A pod that does not run within the Pending deadline, by its cause. Time in the queue does not count.
 fn overdue(
     observed: &Observed,
@@ -183,9 +239,8 @@ fn overdue(
     if own_pod(observed).is_some_and(|pod| started_at(pod).is_some()) {
         return None;
     }
-    let closed = status.attempts.iter().filter_map(|attempt| attempt.finished_at.as_ref());
-    let since = status.started_at.iter().chain(closed).map(from_kubernetes).max()?;
-    let waited = (now - since).to_std().ok()?;
+    let last = status.attempts.last().filter(|last| last.finished_at.is_none())?;
+    let waited = (now - from_kubernetes(last.created_at.as_ref()?)).to_std().ok()?;
     let most = defaults.pods.pending_deadline;
     (waited > most).then(|| {
         let found = explain(&observed.subject(), &Outcome::Done);
@@ -233,9 +288,13 @@ fn run_step(
     keys: &KeyDocument,
     now: DateTime<Utc>,
 ) -> Step<Pod> {
-    let used = cause::used(&status.attempts, now).num_seconds();
-    let left = (observed.run.spec.deadline_seconds - used).max(1);
-    let wanted = build::pod(&observed.run, number(status), left, defaults, keys);
+    let used = escalation::used(status, now).num_seconds();
+    let attempt = build::Attempt {
+        number: number(status),
+        seconds: (observed.run.spec.deadline_seconds - used).max(1),
+        resumes: observed.kept == Kept::There,
+    };
+    let wanted = build::pod(&observed.run, attempt, defaults, keys);
     let Some(pod) = &observed.pod else {
         // The status names the attempt before its pod is made, so none is lost.
         let recorded = status.attempts.len() == number(status);
@@ -278,11 +337,18 @@ fn expires(observed: &Observed, status: &RunStatus) -> Option<DateTime<Utc>> {
 pub(super) fn next_look(observed: &Observed, status: &RunStatus, now: DateTime<Utc>) -> Duration {
     /// A runtime that does not hear that its verdict is kept.
     const LATE: Duration = Duration::from_secs(10);
-    if !status.phase.is_some_and(Phase::is_final) {
+    let question = status.escalation.as_ref();
+    let rests = escalation::is_parked(status)
+        && escalation::unanswered(status, &observed.run.spec, now).is_some();
+    if !status.phase.is_some_and(Phase::is_final) && !rests {
         return GOING;
     }
     if !observed.asked.is_empty() {
         return LATE;
+    }
+    if let Some(question) = question.filter(|_| rests) {
+        let due = (from_kubernetes(&question.due_at) - now).to_std().unwrap_or_default();
+        return QUIET.min(due + Duration::from_millis(100));
     }
     let left = expires(observed, status).map(|time| (time - now).to_std().unwrap_or_default());
     left.map_or(QUIET, |left| QUIET.min(left + Duration::from_millis(100)))

@@ -5,8 +5,16 @@ use serde_json::{Value, json};
 
 /// The clock stands at 2026-01-01T01:00:00Z.
 fn decided(desired: &str, status: &Value, pod: Option<Value>) -> Plan<Prepared> {
-    let spec = json!({"plan": "p", "repository": {"url": "https://git.example/a"}, "desiredState": desired,
-        "deadlineSeconds": 600, "agent": {"budgetUSD": "1"}});
+    with(&json!({"desiredState": desired}), status, pod, Kept::Nothing)
+}
+
+/// The same with more of a spec, and with what an archive keeps.
+fn with(fields: &Value, status: &Value, pod: Option<Value>, kept: Kept) -> Plan<Prepared> {
+    let mut spec = json!({"plan": "p", "repository": {"url": "https://git.example/a"}, "deadlineSeconds": 600,
+        "agent": {"budgetUSD": "1"}});
+    for (name, value) in fields.as_object().unwrap() {
+        spec[name] = value.clone();
+    }
     let run = run(&spec, status);
     let pod = pod.map(|mut pod| {
         pod["metadata"]["uid"] = json!("pod");
@@ -15,7 +23,7 @@ fn decided(desired: &str, status: &Value, pod: Option<Value>) -> Plan<Prepared> 
         pod["metadata"]["ownerReferences"] = json!([owner]);
         serde_json::from_value(pod).unwrap()
     });
-    let observed = Observed { run, pod, ..Observed::default() };
+    let observed = Observed { run, pod, kept, ..Observed::default() };
     let now = DateTime::parse_from_rfc3339("2026-01-01T01:00:00Z").unwrap().to_utc();
     plan(&observed, &defaults(), &KeyDocument::default(), now)
 }
@@ -76,4 +84,139 @@ fn a_stop_at_the_deadline_is_the_cause() {
 fn an_attempt_is_recorded_before_its_pod_is_made() {
     assert_eq!(decided("Running", &json!({}), None).pod, Step::Keep);
     assert!(matches!(decided("Running", &attempt(None), None).pod, Step::Create(_)));
+}
+
+fn asks(asked: &str, due: &str) -> Value {
+    json!({"id": "a", "kind": "Approval", "question": "May I?", "askedAt": asked, "dueAt": due})
+}
+
+const DUE: &str = "2026-01-01T00:59:50Z";
+const LATER: &str = "2026-01-01T01:00:10Z";
+
+/// An attempt that began an hour ago, nearly all of which it has waited.
+fn held(due: &str) -> Value {
+    let began = "2026-01-01T00:00:00Z";
+    json!({"startedAt": began, "phase": "Escalated", "escalation": asks("2026-01-01T00:01:00Z", due),
+        "attempts": [{"number": 1, "podName": "r-run-1", "createdAt": began, "startedAt": began}]})
+}
+
+/// The same, and its pod was let go.
+fn parked(due: &str) -> Value {
+    let mut status = held(due);
+    let attempt = &mut status["attempts"][0];
+    attempt["finishedAt"] = json!("2026-01-01T00:06:00Z");
+    attempt["waitingSeconds"] = json!(300);
+    attempt["cause"] = json!("Escalated");
+    status
+}
+
+fn runs() -> Value {
+    let state = json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}});
+    json!({"metadata": {}, "status": {"phase": "Running", "containerStatuses": [
+        {"name": "run", "state": state, "image": "", "imageID": "", "ready": true, "restartCount": 0}]}})
+}
+
+fn lets_go(question: bool) -> Value {
+    let asked = json!({"id": "a", "questionKind": "approval", "question": "May I?"});
+    let mut verdict =
+        json!({"outcome": "Escalated", "reason": "Escalated", "message": "A question waits."});
+    if question {
+        verdict["question"] = asked;
+    }
+    let mut pod = crashed();
+    pod["status"]["containerStatuses"][0]["state"]["terminated"]["message"] =
+        json!(verdict.to_string());
+    pod
+}
+
+const EXPIRED: (Phase, Reason) = (Phase::Failed, Reason::EscalationTimedOut);
+
+#[rstest]
+#[case::held(json!({}), held(LATER), Some(runs()), Intent::Go)]
+#[case::overdue(json!({}), held(DUE), Some(runs()), Intent::Stop(StopReason::Cancelled))]
+#[case::overdue_and_answered(json!({"answers": [{"id": "a", "text": "yes"}]}), held(DUE), Some(runs()), Intent::Go)]
+#[case::overdue_and_continued(json!({"escalation": {"onTimeout": "Continue"}}), held(DUE), Some(runs()), Intent::Go)]
+#[case::cancelled(json!({"desiredState": "Cancelled"}), held(LATER), Some(runs()), Intent::Stop(StopReason::Cancelled))]
+#[case::parked(json!({}), parked(LATER), None, Intent::Park)]
+#[case::parked_and_continued(json!({"escalation": {"onTimeout": "Continue"}}), parked(DUE), None, Intent::Go)]
+#[case::parked_and_answered(json!({"answers": [{"id": "a", "text": "yes"}]}), parked(LATER), None, Intent::Go)]
+fn questions_are_waited_for(
+    #[case] fields: Value,
+    #[case] status: Value,
+    #[case] pod: Option<Value>,
+    #[case] expected: Intent,
+) {
+    assert_eq!(with(&fields, &status, pod, Kept::There).intent, expected);
+}
+
+#[rstest]
+#[case::overdue(json!({}), parked(DUE), None, Kept::There, EXPIRED)]
+#[case::cancelled(json!({"desiredState": "Cancelled"}), parked(LATER), None, Kept::There, (Phase::Cancelled, Reason::Cancelled))]
+#[case::cancelled_and_overdue(json!({"desiredState": "Cancelled"}), parked(DUE), None, Kept::There, (Phase::Cancelled, Reason::Cancelled))]
+#[case::not_kept(json!({"answers": [{"id": "a", "text": "yes"}]}), parked(LATER), None, Kept::Nothing, (Phase::Failed, Reason::CheckpointMissing))]
+#[case::no_time_left(json!({"deadlineSeconds": 60, "answers": [{"id": "a", "text": "yes"}]}), parked(LATER), None, Kept::There,
+    (Phase::Failed, Reason::DeadlineExceeded))]
+#[case::let_go(json!({}), held(LATER), Some(lets_go(true)), Kept::Nothing, (Phase::Escalated, Reason::Escalated))]
+#[case::let_go_while_cancelled(json!({"desiredState": "Cancelled"}), held(LATER), Some(lets_go(true)), Kept::Nothing,
+    (Phase::Cancelled, Reason::Cancelled))]
+fn questions_end_runs(
+    #[case] fields: Value,
+    #[case] status: Value,
+    #[case] pod: Option<Value>,
+    #[case] kept: Kept,
+    #[case] expected: (Phase, Reason),
+) {
+    assert_eq!(reason(&with(&fields, &status, pod, kept)), Some(expected));
+}
+
+#[test]
+fn a_stop_because_nobody_answered_is_the_cause() {
+    let mut status = held(DUE);
+    status["stoppingAt"] = json!("2026-01-01T00:59:55Z");
+    for pod in [crashed(), lets_go(true)] {
+        assert_eq!(reason(&decided("Running", &status, Some(pod))), Some(EXPIRED));
+    }
+}
+
+#[test]
+fn an_answer_is_told_until_the_agent_has_it() {
+    let fields = json!({"answers": [{"id": "a", "text": "yes", "answeredBy": "ada"}]});
+    let answer = with(&fields, &held(LATER), Some(runs()), Kept::Nothing).answer.unwrap();
+    assert_eq!((&*answer.id, &*answer.text, &*answer.answered_by), ("a", "yes", "ada"));
+    assert_eq!(decided("Running", &held(LATER), Some(runs())).answer, None);
+}
+
+#[test]
+fn a_next_attempt_waits_for_the_archive_and_goes_on_from_what_it_keeps() {
+    let mut status = parked(LATER);
+    let fields = json!({"answers": [{"id": "a", "text": "yes"}]});
+    assert_eq!(with(&fields, &status, None, Kept::Unknown).intent, Intent::Await);
+    status["attempts"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"number": 2, "podName": "r-run-2", "createdAt": DUE}));
+    let Step::Create(pod) = with(&fields, &status, None, Kept::There).pod else {
+        panic!("no pod is made")
+    };
+    assert!(build::resumes(&pod));
+    let env = pod.spec.unwrap().containers.remove(0).env.unwrap();
+    let seconds = env.iter().find(|variable| variable.name == "FABRICA_RUN_SECONDS").unwrap();
+    assert_eq!(
+        seconds.value.as_deref(),
+        Some("540"),
+        "of 600, 60 were used: what was waited is none"
+    );
+}
+
+#[test]
+fn a_lost_attempt_begins_anew_when_nothing_is_kept() {
+    let status = json!({"startedAt": STARTED, "attempts": [
+        {"number": 1, "podName": "r-run-1", "startedAt": STARTED, "finishedAt": STARTED, "cause": "NodeLost"},
+        {"number": 2, "podName": "r-run-2", "createdAt": DUE}]});
+    for (kept, expected) in [(Kept::Nothing, false), (Kept::There, true)] {
+        let Step::Create(pod) = with(&json!({}), &status, None, kept).pod else {
+            panic!("no pod is made")
+        };
+        assert_eq!(build::resumes(&pod), expected);
+    }
 }

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use fabrica_crds::Run;
 use fabrica_crds::time::from_kubernetes;
+use fabrica_crds::{Run, RunStatus};
 use kube::ResourceExt;
+
+use super::escalation;
 
 /// A Run that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,15 +21,25 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn of(run: &Run, admitted: bool) -> Self {
-        let started = run.status.as_ref().is_some_and(|status| status.started_at.is_some());
-        Self {
+    /// One whose pod was let go has left, until its question is answered.
+    pub(super) fn of(run: &Run, admitted: bool, now: DateTime<Utc>) -> Option<Self> {
+        let status = run.status.clone().unwrap_or_default();
+        let parked = escalation::is_parked(&status);
+        if parked && escalation::unanswered(&status, &run.spec, now).is_some() {
+            return None;
+        }
+        Some(Self {
             uid: run.uid().unwrap_or_default(),
             owner: run.spec.owner.clone(),
             created: run.creation_timestamp().as_ref().map(from_kubernetes).unwrap_or_default(),
-            active: started || admitted,
-        }
+            active: has_left(&status) || admitted,
+        })
     }
+}
+
+/// Whether a Run with this status goes already.
+pub(super) fn has_left(status: &RunStatus) -> bool {
+    status.started_at.is_some() && !escalation::is_parked(status)
 }
 
 /// Where a Run stands.
@@ -77,6 +89,8 @@ pub(super) fn place(entries: &[Entry], uid: &str, limit: usize) -> Place {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use rstest::rstest;
+    use serde_json::{Value, json};
 
     fn entry(number: usize, owner: usize, active: bool) -> Entry {
         Entry {
@@ -99,6 +113,33 @@ mod tests {
         let places: Vec<_> = entries.iter().map(|each| place(&entries, &each.uid, 2)).collect();
         let waits = Place::Waits;
         assert_eq!(places, [Place::Goes, waits(1), waits(3), Place::Goes, waits(2)]);
+    }
+
+    #[rstest]
+    #[case::never_started(json!({}), json!([]), Some(false))]
+    #[case::goes(json!({"startedAt": "2026-01-01T00:00:00Z"}), json!([]), Some(true))]
+    #[case::held(json!({"startedAt": "2026-01-01T00:00:00Z", "attempts": [{"number": 1, "podName": "p"}], "escalation": question()}), json!([]), Some(true))]
+    #[case::let_go(parked(), json!([]), None)]
+    #[case::let_go_and_answered(parked(), json!([{"id": "a", "text": "yes"}]), Some(false))]
+    fn a_run_without_its_pod_leaves_its_place(
+        #[case] status: Value,
+        #[case] answers: Value,
+        #[case] active: Option<bool>,
+    ) {
+        let spec = json!({"plan": "p", "repository": {"url": "https://git.example/a"}, "answers": answers});
+        let run = crate::run::tests::run(&spec, &status);
+        let found = Entry::of(&run, false, DateTime::UNIX_EPOCH);
+        assert_eq!(found.map(|entry| entry.active), active);
+    }
+
+    fn question() -> Value {
+        json!({"id": "a", "kind": "Approval", "question": "May I?", "askedAt": "2026-01-01T00:00:00Z",
+            "dueAt": "2026-01-02T00:00:00Z"})
+    }
+
+    fn parked() -> Value {
+        json!({"startedAt": "2026-01-01T00:00:00Z", "phase": "Escalated", "escalation": question(), "attempts": [
+            {"number": 1, "podName": "p", "finishedAt": "2026-01-01T00:00:00Z", "cause": "Escalated"}]})
     }
 
     proptest! {

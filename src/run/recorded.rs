@@ -4,10 +4,15 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use fabrica_crds::condition::{Finding, Truth, find, merge};
+use fabrica_crds::run::Driver;
 use fabrica_crds::{Reason, Run, RunStatus};
+use fabrica_store::{Checkpoint, StoreError};
 use kube::ResourceExt;
 
-use super::observe::{Observed, number};
+use super::observe::{Kept, Observed, number};
+use super::usage::driver;
+use crate::config::RunDefaults;
+use crate::controller::error_chain;
 use crate::recorder::{LivePod, Recorded, Recorder};
 
 const KIND: &str = "Recorded";
@@ -36,6 +41,30 @@ impl Acknowledgement {
             Some(LivePod { uid: asked.pod.clone(), address: asked.address.clone(), attempt })
         });
         recorder.see(&run, pods, changed);
+    }
+
+    /// Whether a Run's next attempt has something to go on from.
+    pub(super) async fn kept(&self, run: &Run, defaults: &RunDefaults) -> Kept {
+        let Self::Archive(recorder) = self else { return Kept::Nothing };
+        if driver(&run.spec, &defaults.agent) != Driver::Claude {
+            return Kept::Nothing;
+        }
+        match recorder.has_checkpoint(run).await {
+            Ok(true) => Kept::There,
+            Ok(false) => Kept::Nothing,
+            Err(error) => {
+                tracing::debug!(error = error_chain(&error), "the archive cannot be asked");
+                Kept::Unknown
+            }
+        }
+    }
+
+    /// What a Run's next attempt goes on from.
+    pub(super) async fn checkpoint(&self, run: &Run) -> Result<Option<Checkpoint>, StoreError> {
+        match self {
+            Self::Status => Ok(None),
+            Self::Archive(recorder) => recorder.checkpoint(run).await,
+        }
     }
 
     /// Sets `Recorded`; whether another look is needed to know more.

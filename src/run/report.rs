@@ -12,7 +12,7 @@ use kube::ResourceExt;
 use super::cause::{self, Ending};
 use super::observe::{Observed, number};
 use super::plan::{Applied, Intent, Plan, own_pod};
-use super::{build, faber, usage};
+use super::{build, escalation, faber, usage};
 use crate::children::Outcome;
 use crate::children::cause::{Stage, explain};
 use crate::children::messages::{self, Line};
@@ -27,11 +27,11 @@ pub(super) fn report(
     now: DateTime<Utc>,
 ) -> RunStatus {
     let before = observed.status();
-    let mut status = before.clone();
-    status.observed_generation = observed.run.metadata.generation;
+    let generation = observed.run.metadata.generation;
     if plan.intent == Intent::Rest {
-        return status;
+        return RunStatus { observed_generation: generation, ..before };
     }
+    let mut status = RunStatus { observed_generation: generation, ..observed.asked_status() };
     status.branch = Some(build::branch(&observed.run));
     status.messages = messages::told(&before.messages, observed.records().iter().filter_map(line));
     status.faber = faber::after(before.faber.as_ref(), observed.records());
@@ -43,32 +43,45 @@ pub(super) fn report(
             );
             (Phase::Queued, Truth::Unknown, Reason::Queued, message)
         }
+        Intent::Park => asks(&status, Reason::Escalated),
+        Intent::Await => {
+            let message = "The database does not answer that keeps what the Run goes on from.";
+            (Phase::Pending, Truth::Unknown, Reason::CheckpointMissing, message.to_owned())
+        }
         Intent::Go | Intent::Stop(_) => {
             status.started_at.get_or_insert_with(|| to_kubernetes(now));
             if matches!(plan.intent, Intent::Stop(_)) {
                 status.stopping_at.get_or_insert_with(|| to_kubernetes(now));
             }
-            open(observed, &plan.intent, &mut status);
-            going(observed, &plan.outcome)
+            open(observed, &plan.intent, &mut status, now);
+            let state = going(observed, &plan.outcome);
+            if plan.intent == Intent::Go {
+                waiting(observed, &status, defaults, now)
+                    .filter(|_| state.0 == Phase::Running)
+                    .unwrap_or(state)
+            } else {
+                state
+            }
         }
         Intent::Close(ending) => {
-            open(observed, &plan.intent, &mut status);
+            open(observed, &plan.intent, &mut status, now);
             close(observed, &mut status, ending, now)
         }
         Intent::Rest => return status,
     };
     if phase.is_final() {
         status.finished_at = Some(to_kubernetes(now));
+        status.escalation = None;
     }
     status.phase = Some(phase);
     let finding = Finding { kind: "Succeeded", truth, reason, message };
-    let generation = observed.run.metadata.generation.unwrap_or_default();
-    status.conditions = merge(&before.conditions, vec![finding], generation, now);
+    status.conditions =
+        merge(&before.conditions, vec![finding], generation.unwrap_or_default(), now);
     status
 }
 
 /// The pod that stands, or that the next pass makes, is the last attempt.
-fn open(observed: &Observed, intent: &Intent, status: &mut RunStatus) {
+fn open(observed: &Observed, intent: &Intent, status: &mut RunStatus, now: DateTime<Utc>) {
     let pod = own_pod(observed);
     if pod.is_none() && *intent != Intent::Go {
         return;
@@ -78,6 +91,7 @@ fn open(observed: &Observed, intent: &Intent, status: &mut RunStatus) {
         status.attempts.push(Attempt {
             number: i32::try_from(number).unwrap_or(i32::MAX),
             pod_name: names::run_pod(&observed.run.name_any(), number),
+            created_at: Some(to_kubernetes(now)),
             ..Attempt::default()
         });
     }
@@ -99,7 +113,11 @@ fn close(
     ending: &Ending,
     now: DateTime<Utc>,
 ) -> (Phase, Truth, Reason, String) {
+    let spec = &observed.run.spec;
     let mut former = status.attempts.clone();
+    if former.last().is_some_and(|last| last.finished_at.is_none()) {
+        escalation::close(status, now);
+    }
     if let Some(last) = status.attempts.last_mut().filter(|last| last.finished_at.is_none()) {
         last.finished_at = Some(to_kubernetes(now));
         last.cause = Some(ending.reason.to_string());
@@ -107,10 +125,18 @@ fn close(
         former.pop();
     }
     status.usage = usage::total(&status.attempts);
-    let spec = &observed.run.spec;
+    if ending.phase == Phase::Escalated {
+        escalation::let_go(status, ending.question.as_deref(), spec, now);
+        return match status.escalation {
+            Some(_) => asks(status, Reason::Escalated),
+            // What it asked is not known: the next attempt asks again.
+            None => (Phase::Pending, Truth::Unknown, Reason::Escalated, ending.message.clone()),
+        };
+    }
     let cancelled = status.stopping_at.is_some();
-    let left = cause::used(&status.attempts, now).num_seconds() < spec.deadline_seconds;
+    let left = escalation::used(status, now).num_seconds() < spec.deadline_seconds;
     if cause::follows(ending, &former, spec) && !cancelled && left {
+        escalation::lost(status, spec, now);
         messages::push(&mut status.messages, MessageType::Failed, &ending.message, now);
         let message = format!("Another attempt follows. {}", ending.message);
         return (Phase::Pending, Truth::Unknown, ending.reason, message);
@@ -131,6 +157,23 @@ fn going(observed: &Observed, outcome: &Outcome) -> (Phase, Truth, Reason, Strin
     (phase, Truth::Unknown, reason, found.message)
 }
 
+/// A question that its pod still waits with.
+fn waiting(
+    observed: &Observed,
+    status: &RunStatus,
+    defaults: &RunDefaults,
+    now: DateTime<Utc>,
+) -> Option<(Phase, Truth, Reason, String)> {
+    let asked = escalation::unanswered(status, &observed.run.spec, now)?;
+    let held = escalation::is_held(asked, status, defaults, now);
+    Some(asks(status, if held { Reason::Escalated } else { Reason::WaitingInPod }))
+}
+
+fn asks(status: &RunStatus, reason: Reason) -> (Phase, Truth, Reason, String) {
+    let question = status.escalation.as_ref().map(|asked| asked.question.clone());
+    (Phase::Escalated, Truth::Unknown, reason, question.unwrap_or_default())
+}
+
 fn line(record: &Record) -> Option<Line> {
     let (kind, text) = match &record.entry {
         Entry::Step { kind, text, .. } => (messages::kind(*kind), text.clone()),
@@ -143,12 +186,21 @@ fn line(record: &Record) -> Option<Line> {
             (MessageType::Progress, faber::step(*phase, *status, message))
         }
         Entry::Question(asked) => (MessageType::Notice, asked.question.clone()),
-        Entry::Answered { text, .. } => (MessageType::Progress, text.clone()),
+        Entry::Answered { text, answered_by, .. } if answered_by.is_empty() => {
+            (MessageType::Notice, format!("Answered: {text}"))
+        }
+        Entry::Answered { text, answered_by, .. } => {
+            (MessageType::Notice, format!("{answered_by} answered: {text}"))
+        }
+        Entry::Changes(changes) => {
+            let files = changes.files.len() as u64 + u64::from(changes.more);
+            let (added, removed) = (changes.added, changes.removed);
+            (MessageType::Notice, format!("Changed files: {files}. Lines: +{added} -{removed}."))
+        }
         Entry::ToolFinished { .. }
         | Entry::Todos { .. }
         | Entry::Usage(_)
-        | Entry::Checkpoint(_)
-        | Entry::Changes(_) => return None,
+        | Entry::Checkpoint(_) => return None,
         Entry::Ended(verdict) => (MessageType::Notice, verdict.message.clone()),
     };
     Some(Line { time: record.time, kind, text })

@@ -1,9 +1,11 @@
 use super::super::tests::{defaults, run};
 use super::*;
 use fabrica_protocol::run::Verdict;
+use rstest::rstest;
 use serde_json::json;
 use std::marker::PhantomData;
 
+use super::super::observe::Asked;
 use crate::children::Step;
 
 #[test]
@@ -24,10 +26,102 @@ fn a_verdict_is_told_with_its_pull_request_and_what_all_attempts_used() {
         intent: Intent::Close(cause::of_verdict(&verdict)),
         policy: Step::Keep,
         pod: Step::Keep,
+        answer: None,
+        resumes: false,
         expired: false,
         outcome: Outcome::Done,
         state: PhantomData,
     };
-    let now = DateTime::parse_from_rfc3339("2026-01-01T01:00:00Z").unwrap().to_utc();
-    insta::assert_yaml_snapshot!(report(&observed, &plan, &defaults(), now));
+    insta::assert_yaml_snapshot!(report(&observed, &plan, &defaults(), now()));
+}
+
+fn now() -> DateTime<Utc> {
+    DateTime::parse_from_rfc3339("2026-01-01T01:00:00Z").unwrap().to_utc()
+}
+
+fn intends(intent: Intent) -> Plan<Applied> {
+    Plan {
+        intent,
+        policy: Step::Keep,
+        pod: Step::Keep,
+        answer: None,
+        resumes: false,
+        expired: false,
+        outcome: Outcome::Done,
+        state: PhantomData,
+    }
+}
+
+/// A Run whose one pod runs, and told this.
+fn asking(answers: &serde_json::Value, records: serde_json::Value) -> Observed {
+    let began = "2026-01-01T00:50:00Z";
+    let status = json!({"startedAt": began,
+        "attempts": [{"number": 1, "podName": "r-run-1", "createdAt": began, "startedAt": began}]});
+    let spec =
+        json!({"plan": "p", "repository": {"url": "https://git.example/a"}, "answers": answers});
+    let pod = json!({"metadata": {"uid": "pod", "ownerReferences": [{"apiVersion": "fabrica.dev/v1alpha1",
+            "kind": "Run", "name": "r", "controller": true, "uid": "11111111-2222-3333-4444-555555555555"}]},
+        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}], "containerStatuses": [
+            {"name": "run", "state": {"running": {"startedAt": began}}, "image": "", "imageID": "", "ready": true,
+                "restartCount": 0}]}});
+    let records = serde_json::from_value(records).unwrap();
+    let asked = Asked { pod: "pod".to_owned(), address: String::new(), records, whole: true };
+    Observed {
+        run: run(&spec, &status),
+        pod: Some(serde_json::from_value(pod).unwrap()),
+        asked: vec![asked],
+        ..Observed::default()
+    }
+}
+
+fn question(time: &str) -> serde_json::Value {
+    json!({"seq": 1, "time": time, "kind": "question", "id": "a", "questionKind": "approval", "question": "May I?",
+        "options": ["Yes", "No"]})
+}
+
+fn heard() -> serde_json::Value {
+    json!({"seq": 2, "time": "2026-01-01T00:59:40Z", "kind": "answered", "id": "a", "text": "yes", "answeredBy": "ada"})
+}
+
+const ASKED: &str = "2026-01-01T00:59:30Z";
+
+#[rstest]
+#[case::held(json!([]), json!([question(ASKED)]), (Phase::Escalated, "Escalated", true, None))]
+#[case::long_ago(json!([]), json!([question("2026-01-01T00:53:29Z")]), (Phase::Escalated, "WaitingInPod", true, None))]
+#[case::on_its_way(json!([{"id": "a", "text": "yes"}]), json!([question(ASKED)]), (Phase::Running, "Running", true, None))]
+#[case::answered(json!([{"id": "a", "text": "yes"}]), json!([question(ASKED), heard()]), (Phase::Running, "Running", false, Some(10)))]
+fn a_question_is_told_while_it_waits(
+    #[case] answers: serde_json::Value,
+    #[case] records: serde_json::Value,
+    #[case] expected: (Phase, &str, bool, Option<i64>),
+) {
+    let status = report(&asking(&answers, records), &intends(Intent::Go), &defaults(), now());
+    let reason = &*status.conditions[0].reason;
+    let found = (
+        status.phase.unwrap(),
+        reason,
+        status.escalation.is_some(),
+        status.attempts[0].waiting_seconds,
+    );
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_pod_that_is_let_go_leaves_its_question() {
+    let mut observed = asking(&json!([]), json!([question(ASKED)]));
+    let ending = Ending::last(Phase::Escalated, Reason::Escalated, "A question waits.");
+    let status = report(&observed, &intends(Intent::Close(ending)), &defaults(), now());
+    insta::assert_yaml_snapshot!(status);
+    observed.run.status = Some(status.clone());
+    observed.pod = None;
+    let parked = report(&observed, &intends(Intent::Park), &defaults(), now());
+    assert_eq!(parked, status, "a Run at rest causes no writes");
+    let ended = report(
+        &observed,
+        &intends(Intent::Close(Ending::last(Phase::Failed, Reason::EscalationTimedOut, "Nobody."))),
+        &defaults(),
+        now(),
+    );
+    assert_eq!((ended.phase, ended.escalation), (Some(Phase::Failed), None));
+    assert_eq!(ended.attempts, status.attempts);
 }

@@ -29,6 +29,8 @@ pub(super) fn defaults() -> RunDefaults {
             pending_deadline: Duration::from_mins(10),
         },
         per_namespace: 5,
+        checkpoints: true,
+        question_hold_seconds: None,
         agent: AgentDefaults {
             driver: Driver::Claude,
             model: None,

@@ -1,10 +1,10 @@
 //! A runtime's door that is a fake.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use fabrica_operator::recorder::{Chunks, Door};
-use fabrica_operator::runtime_client::RuntimeError;
+use fabrica_operator::runtime_client::{Conversation, RuntimeError};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use tokio::sync::watch;
@@ -17,6 +17,9 @@ pub(crate) struct FakeDoor {
     pub(crate) acknowledged: watch::Sender<u64>,
     /// A stream breaks off after so many records; 0: never.
     breaks: Arc<AtomicU64>,
+    /// The record that tells of a checkpoint; 0: none.
+    checkpoint: Arc<AtomicU64>,
+    conversation: Arc<Mutex<Option<Conversation>>>,
 }
 
 impl FakeDoor {
@@ -25,6 +28,8 @@ impl FakeDoor {
             written: watch::Sender::new(0),
             acknowledged: watch::Sender::new(0),
             breaks: Arc::default(),
+            checkpoint: Arc::default(),
+            conversation: Arc::default(),
         }
     }
 
@@ -32,13 +37,28 @@ impl FakeDoor {
         assert_eq!(self.written.send_replace(last) + 1, first);
     }
 
+    /// This record tells of a checkpoint, which is handed out so.
+    pub(crate) fn checkpoint(&self, seq: u64, data: &[u8]) {
+        self.checkpoint.store(seq, Ordering::Relaxed);
+        let conversation = Conversation { sha256: SHA256.to_owned(), data: data.to_vec() };
+        *self.conversation.lock().unwrap() = Some(conversation);
+    }
+
     pub(crate) fn break_every(&self, records: u64) {
         self.breaks.store(records, Ordering::Relaxed);
     }
 }
 
-fn line(seq: u64) -> Vec<u8> {
-    let entry = if seq == RECORDS {
+/// What the journals' checkpoint is of, and its digest.
+pub(crate) const CONVERSATION: &[u8] = b"hello";
+pub(crate) const SHA256: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+
+fn line(seq: u64, checkpoint: u64) -> Vec<u8> {
+    let entry = if seq == checkpoint {
+        format!(
+            r#""kind":"checkpoint","commit":"c0ffee","conversation":"a-b","bytes":5,"sha256":"{SHA256}""#
+        )
+    } else if seq == RECORDS {
         r#""kind":"ended","outcome":"Completed","reason":"Succeeded","message":"the end""#
             .to_owned()
     } else {
@@ -56,12 +76,13 @@ impl Door for FakeDoor {
     ) -> BoxFuture<'a, Result<Chunks, RuntimeError>> {
         let written = self.written.subscribe();
         let breaks = self.breaks.load(Ordering::Relaxed);
+        let checkpoint = self.checkpoint.load(Ordering::Relaxed);
         let records = stream::unfold((written, after), move |(mut written, last)| async move {
             if breaks > 0 && last >= after + breaks {
                 return None;
             }
             written.wait_for(|newest| *newest > last).await.ok()?;
-            Some((Ok(line(last + 1)), (written, last + 1)))
+            Some((Ok(line(last + 1, checkpoint)), (written, last + 1)))
         });
         async move { Ok(records.boxed()) }.boxed()
     }
@@ -78,5 +99,13 @@ impl Door for FakeDoor {
             more
         });
         async { Ok(()) }.boxed()
+    }
+
+    fn conversation<'a>(
+        &'a self,
+        _address: &'a str,
+        _uid: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Conversation>, RuntimeError>> {
+        async { Ok(self.conversation.lock().unwrap().clone()) }.boxed()
     }
 }

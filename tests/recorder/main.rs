@@ -7,7 +7,7 @@ mod door;
 use std::sync::Arc;
 use std::time::Duration;
 
-use door::FakeDoor;
+use door::{CONVERSATION, FakeDoor, SHA256};
 use fabrica_crds::Run;
 use fabrica_operator::recorder::{LivePod, Recorded, Recorder};
 use fabrica_store::Store;
@@ -122,4 +122,27 @@ async fn a_slow_database_is_waited_for_and_nothing_is_acknowledged_before_the_co
     holder.commit().await.unwrap();
     tokio::time::timeout(DEADLINE, acknowledged(&door, RECORDS)).await.unwrap();
     assert_whole(&store, uid).await;
+}
+
+#[tokio::test]
+async fn a_checkpoint_is_kept_before_its_record_is_acknowledged_and_goes_with_its_run() {
+    let (server, store) = Server::migrated().await;
+    let (uid, door) = (Uuid::new_v4(), FakeDoor::new());
+    door.checkpoint(5, b"torn on the way");
+    let (recorder, _stop) = start(server.store(), &door, &run(uid, "Running"));
+    door.write(1, 10);
+    let early = tokio::time::timeout(Duration::from_secs(2), acknowledged(&door, 5)).await;
+    assert!(early.is_err(), "acknowledged before it was kept");
+    assert!(!recorder.has_checkpoint(&run(uid, "Running")).await.unwrap());
+    door.checkpoint(5, CONVERSATION);
+    tokio::time::timeout(DEADLINE, acknowledged(&door, 10)).await.unwrap();
+    let kept = recorder.checkpoint(&run(uid, "Running")).await.unwrap().unwrap();
+    assert_eq!((kept.attempt, &*kept.data, &*kept.sha256), (1, CONVERSATION, SHA256));
+    assert_eq!(
+        (kept.commit.as_deref(), kept.conversation.as_deref()),
+        (Some("c0ffee"), Some("a-b"))
+    );
+    recorder.see(&run(uid, "Completed"), [pod()], true);
+    let forgotten = async { while store.has_checkpoint(uid).await.unwrap() {} };
+    tokio::time::timeout(DEADLINE, forgotten).await.unwrap();
 }

@@ -65,6 +65,11 @@ CREATE TABLE usage (
 CREATE TABLE checkpoints (
     uid uuid PRIMARY KEY REFERENCES objects ON DELETE CASCADE,
     attempt integer NOT NULL,
+    -- Where the files are: what refs/fabrica/<uid>/wip was set to.
+    commit text,
+    -- The agent's own id of the conversation; without one `data` is empty.
+    conversation text,
+    sha256 text NOT NULL,
     data bytea NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );

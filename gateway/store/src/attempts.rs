@@ -38,7 +38,8 @@ impl Store {
         .await
     }
 
-    /// Marks the objects of a kind as deleted that were made before a time and are none of these; says how many.
+    /// Marks the objects of a kind as deleted that were made before a time and are none of these; says how many. Nothing
+    /// goes on from their checkpoints.
     pub async fn mark_deleted(
         &self,
         kind: &str,
@@ -46,16 +47,18 @@ impl Store {
         made_before: DateTime<Utc>,
     ) -> Result<u64, StoreError> {
         bounded(async {
-            let done = sqlx::query(
-                "UPDATE objects SET deleted_at = now() WHERE kind = $1 AND deleted_at IS NULL AND created_at < $3 \
-                 AND NOT uid = ANY($2)",
+            let gone: i64 = sqlx::query_scalar(
+                "WITH gone AS (UPDATE objects SET deleted_at = now() WHERE kind = $1 AND deleted_at IS NULL \
+                   AND created_at < $3 AND NOT uid = ANY($2) RETURNING uid), \
+                 forgotten AS (DELETE FROM checkpoints USING gone WHERE checkpoints.uid = gone.uid) \
+                 SELECT count(*) FROM gone",
             )
             .bind(kind)
             .bind(living)
             .bind(made_before)
-            .execute(&self.pool)
+            .fetch_one(&self.pool)
             .await?;
-            Ok(done.rows_affected())
+            Ok(gone.cast_unsigned())
         })
         .await
     }

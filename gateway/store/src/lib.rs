@@ -18,7 +18,7 @@ mod specs;
 mod usage;
 
 pub use attempts::AttemptProgress;
-pub use checkpoints::{CHECKPOINT_BYTES, Checkpoint};
+pub use checkpoints::Checkpoint;
 pub use connection::Store;
 pub use error::StoreError;
 pub use ingest::{Batch, Ingested};

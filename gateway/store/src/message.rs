@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use fabrica_protocol::run::{Entry, Outcome, Record};
+use fabrica_protocol::run::{Changes, Entry, Outcome, Record};
 use fabrica_protocol::runtime::EventType;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -101,8 +101,11 @@ impl From<&Record> for NewMessage {
         let mut metadata = serde_json::to_value(&record.entry).unwrap_or_default();
         // It stands in `message` already, and may be long.
         if let Some(fields) = metadata.as_object_mut() {
-            fields.retain(|name, _| {
-                !matches!(name.as_str(), "text" | "input" | "output" | "message")
+            fields.retain(|name, value| match name.as_str() {
+                "text" | "input" | "output" | "message" => false,
+                // That of a verdict is an object.
+                "question" => !value.is_string(),
+                _ => true,
             });
         }
         Self {
@@ -127,13 +130,28 @@ fn told(entry: &Entry) -> (MessageType, String) {
         Entry::Usage(_) => (MessageType::Progress, "What was used until now".to_owned()),
         Entry::ToolStarted { input, .. } => (MessageType::Progress, input.clone()),
         Entry::ToolFinished { output, .. } => (MessageType::Progress, output.clone()),
+        Entry::Question(question) => (MessageType::Escalation, question.question.clone()),
+        Entry::Answered { text, .. } => (MessageType::Progress, text.clone()),
+        Entry::Checkpoint(_) => (MessageType::Progress, "A checkpoint was taken".to_owned()),
+        Entry::Changes(changes) => (MessageType::Progress, summary(changes)),
         Entry::Ended(verdict) => match verdict.outcome {
             Outcome::Failed => (MessageType::Error, verdict.message.clone()),
+            // Only this attempt has ended.
+            Outcome::Escalated => (MessageType::Progress, verdict.message.clone()),
             Outcome::Completed | Outcome::Cancelled => {
                 (MessageType::Completion, verdict.message.clone())
             }
         },
     }
+}
+
+fn summary(changes: &Changes) -> String {
+    let files = changes.files.len() as u64 + u64::from(changes.more);
+    let plural = if files == 1 { "" } else { "s" };
+    format!(
+        "{files} file{plural} changed, {} lines added, {} removed",
+        changes.added, changes.removed
+    )
 }
 
 /// The text without the one character that PostgreSQL cannot keep: it shows as `\u0000`.
@@ -210,12 +228,40 @@ mod tests {
         MessageType::Error,
         "m"
     )]
+    #[case(
+        r#""kind":"question","id":"t","questionKind":"approval","question":"May I?","options":["y"]"#,
+        MessageType::Escalation,
+        "May I?"
+    )]
+    #[case(
+        r#""kind":"answered","id":"t","text":"yes","answeredBy":"dana""#,
+        MessageType::Progress,
+        "yes"
+    )]
+    #[case(
+        r#""kind":"changes","files":[],"more":1,"added":2,"removed":3"#,
+        MessageType::Progress,
+        "1 file changed, 2 lines added, 3 removed"
+    )]
+    #[case(
+        r#""kind":"ended","outcome":"Escalated","reason":"R","message":"m""#,
+        MessageType::Progress,
+        "m"
+    )]
     fn kinds_become_types(#[case] fields: &str, #[case] kind: MessageType, #[case] text: &str) {
         let line = format!(r#"{{"seq":7,"time":"1970-01-01T00:00:00Z",{fields}}}"#);
         let message = NewMessage::from_line(line.as_bytes(), 1, TIME);
         assert_eq!((message.journal_seq, message.kind), (7, kind));
         assert_eq!(message.content.message, text);
         assert!(message.content.metadata.get("kind").is_some());
+    }
+
+    #[test]
+    fn a_question_is_told_once_and_its_fields_beside_it() {
+        let line = br#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"question","id":"t","questionKind":"approval","question":"May I?","options":["y"]}"#;
+        let told =
+            json!({"kind": "question", "id": "t", "questionKind": "approval", "options": ["y"]});
+        assert_eq!(NewMessage::from_line(line, 1, TIME).content.metadata, told);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use kube::ResourceExt;
 
 use crate::children::pod::{self as common, Workload};
 use crate::config::RunDefaults;
+use crate::run::escalation::may_let_go;
 use crate::run::usage::{Allowance, allowance, driver};
 
 /// The runtime ends its driver and tells the verdict within 10 s; this leaves it three times that.
@@ -19,11 +20,23 @@ const CREDENTIAL: &str = "FABRICA_CREDENTIAL_";
 /// Where a plan from a ConfigMap is.
 const PLAN: &str = "/run/fabrica/plan";
 
-/// The pod of an attempt that has so many seconds left.
+/// Says that a runtime waits for what it is to go on from.
+const RESUME: &str = "FABRICA_RESUME";
+
+/// What one attempt has that another has not.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::run) struct Attempt {
+    pub(in crate::run) number: usize,
+    /// How long it may run.
+    pub(in crate::run) seconds: i64,
+    /// Whether it goes on from a former one's checkpoint.
+    pub(in crate::run) resumes: bool,
+}
+
+/// The pod of an attempt.
 pub(in crate::run) fn pod(
     run: &Run,
-    number: usize,
-    seconds: i64,
+    attempt: Attempt,
     defaults: &RunDefaults,
     keys: &KeyDocument,
 ) -> Pod {
@@ -32,12 +45,13 @@ pub(in crate::run) fn pod(
     let mut told = common::told(run, "run", repository, spec.git.as_ref(), &defaults.pods);
     told.extend([
         ("FABRICA_RUN_BRANCH", branch(run)),
-        ("FABRICA_RUN_ATTEMPT", number.to_string()),
-        ("FABRICA_RUN_SECONDS", seconds.to_string()),
+        ("FABRICA_RUN_ATTEMPT", attempt.number.to_string()),
+        ("FABRICA_RUN_SECONDS", attempt.seconds.to_string()),
         ("FABRICA_RUN_TITLE", spec.title.clone().unwrap_or_default()),
     ]);
     told.extend(spec.plan.clone().map(|plan| ("FABRICA_RUN_PLAN", plan)));
     told.extend(agent(run, defaults));
+    told.extend(attempt.resumes.then(|| (RESUME, "true".to_owned())));
     told.extend(forge(run));
     let default_secret =
         defaults.credentials_secret.as_ref().filter(|_| spec.credentials_ref.is_none());
@@ -49,7 +63,7 @@ pub(in crate::run) fn pod(
     ]);
     secrets.extend(default_secret.map(|name| common::optional_secret(name, CREDENTIAL)));
     let workload = Workload {
-        metadata: super::metadata(run, names::run_pod(&run.name_any(), number)),
+        metadata: super::metadata(run, names::run_pod(&run.name_any(), attempt.number)),
         container: CONTAINER,
         image: spec.image.as_ref(),
         image_pull_secrets: spec.image_pull_secrets.as_ref(),
@@ -65,6 +79,12 @@ pub(in crate::run) fn pod(
     common::pod(workload, &defaults.pods, keys)
 }
 
+/// Whether a pod's runtime waits for a checkpoint.
+pub(in crate::run) fn resumes(pod: &Pod) -> bool {
+    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    containers.flat_map(|container| container.env.iter().flatten()).any(|it| it.name == RESUME)
+}
+
 /// The branch that the work is pushed to.
 pub(in crate::run) fn branch(run: &Run) -> String {
     let own = run.spec.branch.clone();
@@ -77,8 +97,8 @@ fn agent(run: &Run, defaults: &RunDefaults) -> Vec<(&'static str, String)> {
     if driver(&run.spec, default) == Driver::Script {
         return vec![("FABRICA_RUN_DRIVER", "script".to_owned())];
     }
-    let attempts = run.status.as_ref().map(|status| &*status.attempts).unwrap_or_default();
-    let budget = match allowance(&run.spec, default, attempts) {
+    let status = run.status.clone().unwrap_or_default();
+    let budget = match allowance(&run.spec, default, &status.attempts) {
         Allowance::Left(left) => Some(left.to_string()),
         Allowance::UsedUp(_) | Allowance::Unbounded => None,
     };
@@ -89,6 +109,11 @@ fn agent(run: &Run, defaults: &RunDefaults) -> Vec<(&'static str, String)> {
             asked.max_turns.or(default.max_turns).map(|turns| turns.to_string()),
         ),
         ("FABRICA_AGENT_BUDGET_USD", budget),
+        ("FABRICA_CHECKPOINTS", Some(may_let_go(&status, defaults).to_string())),
+        (
+            "FABRICA_QUESTION_HOLD_SECONDS",
+            defaults.question_hold_seconds.map(|seconds| seconds.to_string()),
+        ),
         ("FABRICA_AGENT_BASE_URL", asked.base_url.clone().or_else(|| default.base_url.clone())),
     ];
     let set = settings.into_iter().filter_map(|(name, value)| Some((name, value?)));
@@ -157,7 +182,9 @@ mod tests {
     fn snapshots(#[case] name: &str, #[case] spec: serde_json::Value) {
         let status = json!({"attempts": [{"number": 1, "podName": "p", "usage": {"inputTokens": 1, "outputTokens": 1,
             "cacheReadTokens": 0, "cacheWriteTokens": 0, "estimatedCostUSD": "0.75"}}]});
-        let mut pod = pod(&run(&spec, &status), 2, 60, &defaults(), &KeyDocument::default());
+        let attempt = Attempt { number: 2, seconds: 60, resumes: name == "claude" };
+        let mut pod = pod(&run(&spec, &status), attempt, &defaults(), &KeyDocument::default());
+        assert_eq!(resumes(&pod), attempt.resumes);
         pod.annotations_mut().insert(names::TEMPLATE_HASH.to_owned(), "digest".to_owned());
         insta::assert_yaml_snapshot!(name, pod);
     }

@@ -1,7 +1,8 @@
 //! What stays when objects and pods are gone, and what goes in the end.
 
 use chrono::{Days, Utc};
-use fabrica_store::{Batch, CHECKPOINT_BYTES, ObjectFilter, StoreError, Usage};
+use fabrica_protocol::run::CONVERSATION_BYTES;
+use fabrica_store::{Batch, Checkpoint, ObjectFilter, StoreError, Usage};
 use fabrica_test_database::Server;
 use serde_json::json;
 
@@ -104,12 +105,25 @@ async fn usage_and_checkpoints_are_the_newest() {
     assert_eq!((sum.input_tokens, sum.estimated_cost_usd.as_str()), (10, "0.50"));
 
     assert_eq!(store.checkpoint(uid).await.unwrap(), None);
-    store.put_checkpoint(uid, 2, &vec![7; CHECKPOINT_BYTES]).await.unwrap();
-    store.put_checkpoint(uid, 1, b"late").await.unwrap();
-    let kept = store.checkpoint(uid).await.unwrap().unwrap();
-    assert_eq!((kept.attempt, kept.data.len()), (2, CHECKPOINT_BYTES));
-    let error = store.put_checkpoint(uid, 2, &vec![7; CHECKPOINT_BYTES + 1]).await.unwrap_err();
+    assert!(!store.has_checkpoint(uid).await.unwrap());
+    let checkpoint = |attempt, bytes| Checkpoint {
+        attempt,
+        commit: Some("c0ffee".to_owned()),
+        conversation: Some("first".to_owned()),
+        sha256: "digest".to_owned(),
+        data: vec![7; bytes],
+    };
+    let bare = Checkpoint { commit: None, conversation: None, ..checkpoint(1, 0) };
+    store.put_checkpoint(uid, &bare).await.unwrap();
+    assert_eq!(store.checkpoint(uid).await.unwrap(), Some(bare.clone()));
+    let newest = checkpoint(2, CONVERSATION_BYTES);
+    store.put_checkpoint(uid, &newest).await.unwrap();
+    store.put_checkpoint(uid, &bare).await.unwrap();
+    assert_eq!(store.checkpoint(uid).await.unwrap(), Some(newest), "of an earlier attempt");
+    let long = checkpoint(2, CONVERSATION_BYTES + 1);
+    let error = store.put_checkpoint(uid, &long).await.unwrap_err();
     assert!(matches!(error, StoreError::CheckpointTooLarge { .. }));
+    assert!(store.has_checkpoint(uid).await.unwrap());
     store.delete_checkpoint(uid).await.unwrap();
     assert_eq!(store.checkpoint(uid).await.unwrap(), None);
 }
