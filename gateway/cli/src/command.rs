@@ -184,16 +184,12 @@ impl Door {
         text: &str,
         question: Option<String>,
     ) -> Result<(), CommandError> {
-        let open = match question {
-            Some(id) => id,
-            None => {
-                let view = self.gateway.run(&self.namespace, name).await?;
-                let open = view
-                    .status
-                    .escalation
-                    .ok_or_else(|| CommandError::NoQuestion { name: name.to_owned() })?;
-                open.id
-            }
+        let open = if let Some(id) = question {
+            id
+        } else {
+            let view = self.gateway.run(&self.namespace, name).await?;
+            let none = || CommandError::NoQuestion { name: name.to_owned() };
+            view.status.escalation.ok_or_else(none)?.id
         };
         self.gateway.answer_question(&self.namespace, name, &open, text).await?;
         Ok(())

@@ -187,7 +187,7 @@ impl Subscription {
             let left = (self.viewer.identity.expires - Utc::now()).to_std().ok()?;
             let stop = self.viewer.app.stop.clone();
             let undecided = self.is_undecided();
-            let step = tokio::select! {
+            let woken_by = tokio::select! {
                 () = stop.cancelled() => return None,
                 () = tokio::time::sleep(left) => return None,
                 _ = self.rechecks.tick() => Step::Look,
@@ -196,7 +196,7 @@ impl Subscription {
                 change = self.runs.changes.recv() => Step::Run(change),
                 () = woken(&mut self.talk) => Step::Talk,
             };
-            let event = match step {
+            let event = match woken_by {
                 Step::Look => self.recheck().await,
                 Step::Talk => {
                     self.listen().await;

@@ -121,7 +121,9 @@ impl From<&Record> for NewMessage {
 fn told(entry: &Entry) -> (MessageType, String) {
     match entry {
         Entry::Step { kind: EventType::Failed, text, .. } => (MessageType::Error, text.clone()),
-        Entry::Step { text, .. } | Entry::Said { text } => (MessageType::Progress, text.clone()),
+        Entry::Step { text, .. } | Entry::Said { text } | Entry::Answered { text, .. } => {
+            (MessageType::Progress, text.clone())
+        }
         Entry::Phase { phase, status, message } => (
             MessageType::Progress,
             format!("{phase:?} {status:?}. {message}").trim_end().to_owned(),
@@ -131,7 +133,6 @@ fn told(entry: &Entry) -> (MessageType, String) {
         Entry::ToolStarted { input, .. } => (MessageType::Progress, input.clone()),
         Entry::ToolFinished { output, .. } => (MessageType::Progress, output.clone()),
         Entry::Question(question) => (MessageType::Escalation, question.question.clone()),
-        Entry::Answered { text, .. } => (MessageType::Progress, text.clone()),
         Entry::Checkpoint(_) => (MessageType::Progress, "A checkpoint was taken".to_owned()),
         Entry::Changes(changes) => (MessageType::Progress, summary(changes)),
         Entry::Ended(verdict) => match verdict.outcome {

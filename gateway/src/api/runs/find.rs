@@ -51,12 +51,11 @@ async fn anywhere(app: &App, key: &ObjectKey, uid: Option<&str>) -> Result<RunVi
         Err(problem) => return Err(problem),
     };
     let Some(archive) = &app.archive else { return Err(missing) };
-    let object = match uid {
-        Some(uid) => row(archive, uid).await?.filter(|object| archived::key(object) == *key),
-        None => {
-            let (kind, ObjectKey { namespace, name }) = (archived::kind(), key);
-            archive.answer(archive.store().object_named(&kind, namespace, name)).await?
-        }
+    let object = if let Some(uid) = uid {
+        row(archive, uid).await?.filter(|object| archived::key(object) == *key)
+    } else {
+        let (kind, ObjectKey { namespace, name }) = (archived::kind(), key);
+        archive.answer(archive.store().object_named(&kind, namespace, name)).await?
     };
     let object = object.ok_or(missing)?;
     let specs = archive.answer(archive.store().newest_specs(&[object.uid])).await?;
