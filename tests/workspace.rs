@@ -8,12 +8,20 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each of our crates, and which of ours it may use. Nobody may use the end-to-end tests.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("fabrica-crds", &[]),
     ("fabrica-protocol", &[]),
-    ("fabrica-store", &["fabrica-protocol"]),
-    ("fabrica-operator", &["fabrica-crds", "fabrica-protocol", "fabrica-store"]),
-    ("fabrica-gateway", &["fabrica-crds", "fabrica-protocol", "fabrica-store"]),
+    // Tests of these three want a database of their own.
+    ("fabrica-store", &["fabrica-protocol", "fabrica-test-database"]),
+    (
+        "fabrica-operator",
+        &["fabrica-crds", "fabrica-protocol", "fabrica-store", "fabrica-test-database"],
+    ),
+    (
+        "fabrica-gateway",
+        &["fabrica-crds", "fabrica-protocol", "fabrica-store", "fabrica-test-database"],
+    ),
+    ("fabrica-test-database", &["fabrica-store"]),
     ("fabrica-cli", &["fabrica-crds"]),
     // Its tests ask the scripted model.
     ("fabrica-runtime", &["fabrica-protocol", "fabrica-model-api"]),

@@ -57,7 +57,7 @@ impl Verb {
 pub struct Question {
     pub kind: Kind,
     pub verb: Verb,
-    /// `terminal`, or none for the object itself.
+    /// `terminal`, `answers`, or none for the object itself.
     pub subresource: Option<&'static str>,
     /// Empty: in all namespaces.
     pub namespace: String,
@@ -75,6 +75,11 @@ impl Question {
     /// About one Session's terminals and files: `create` is control, `get` is view.
     pub fn terminal(verb: Verb, key: &ObjectKey) -> Self {
         Self { subresource: Some("terminal"), ..Self::object(Kind::Session, verb, key) }
+    }
+
+    /// About answers to one Run's questions: `create` gives one.
+    pub fn answers(verb: Verb, key: &ObjectKey) -> Self {
+        Self { subresource: Some("answers"), ..Self::object(Kind::Run, verb, key) }
     }
 
     /// About the objects of a namespace, or of all of them if it is empty.

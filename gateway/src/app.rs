@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
+use crate::archive::Archive;
 use crate::config::Config;
 use crate::identity::bearer::TokenReviews;
 use crate::identity::limit::LoginLimit;
@@ -45,6 +46,8 @@ pub struct Parts {
     pub trust: Arc<Trust>,
     pub sessions: Arc<Store<Session>>,
     pub runs: Arc<Store<Run>>,
+    /// None without a database.
+    pub archive: Option<Archive>,
     pub reviews: TokenReviews,
     pub access: Access,
     pub namespaces: Namespaces,
@@ -76,13 +79,14 @@ impl Deref for App {
 }
 
 impl App {
-    /// The state of a gateway that talks to this API server.
-    pub fn new(config: Config, client: kube::Client) -> Self {
+    /// The state of a gateway that talks to this API server and reads this archive.
+    pub fn new(config: Config, client: kube::Client, archive: Option<Archive>) -> Self {
         let metrics = Metrics::default();
         Self(Arc::new(Parts {
             trust: Arc::default(),
             sessions: Arc::default(),
             runs: Arc::default(),
+            archive,
             reviews: TokenReviews::new(client.clone()),
             access: Access::new(client.clone(), config.access, metrics.clone()),
             namespaces: Namespaces::new(client.clone()),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::flags::{AccessMode, Flags};
+use crate::flags::{AccessMode, DatabaseUrl, Flags};
 use crate::identity::origin::{Origin, OriginError};
 
 /// Why the flags make no sense.
@@ -22,6 +22,8 @@ pub struct Config {
     pub trust_secret: String,
     pub access: AccessMode,
     pub default_namespace: Option<String>,
+    pub database_url: Option<DatabaseUrl>,
+    pub long_plans: bool,
     pub public_origin: Option<Origin>,
     pub recheck: Duration,
     pub drain: Duration,
@@ -39,6 +41,8 @@ impl TryFrom<Flags> for Config {
             trust_secret,
             access,
             default_namespace,
+            database_url,
+            long_plans,
             public_url,
             recheck_seconds,
             drain_seconds,
@@ -57,6 +61,8 @@ impl TryFrom<Flags> for Config {
             trust_secret,
             access,
             default_namespace,
+            database_url,
+            long_plans,
             public_origin,
             recheck: Duration::from_secs(recheck_seconds),
             drain: Duration::from_secs(drain_seconds),

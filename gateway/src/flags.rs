@@ -35,6 +35,14 @@ pub struct Flags {
     #[arg(long, env = "FABRICA_DEFAULT_NAMESPACE")]
     pub default_namespace: Option<String>,
 
+    /// The archive's URL, postgres://…; unset: no archive.
+    #[arg(long, env = "FABRICA_DATABASE_URL", hide_env_values = true)]
+    pub database_url: Option<DatabaseUrl>,
+
+    /// Whether a plan that is too long for a Run is put into a ConfigMap. It takes the right to create these.
+    #[arg(long, env = "FABRICA_LONG_PLANS", default_value_t = false, action = clap::ArgAction::Set)]
+    pub long_plans: bool,
+
     /// The address people see, such as https://fabrica.example.org. With it an Origin must equal it;
     /// without it an Origin must name the host of the request.
     #[arg(long, env = "FABRICA_PUBLIC_URL")]
@@ -47,6 +55,29 @@ pub struct Flags {
     /// How long a stopping gateway keeps serving, so that load balancers notice, in seconds.
     #[arg(long, env = "FABRICA_DRAIN_SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(0..=300))]
     pub drain_seconds: u64,
+}
+
+/// A URL with a password in it, which is never shown.
+#[derive(Clone)]
+pub struct DatabaseUrl(String);
+
+impl DatabaseUrl {
+    /// The URL, for whoever connects.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for DatabaseUrl {
+    fn from(url: String) -> Self {
+        Self(url)
+    }
+}
+
+impl std::fmt::Debug for DatabaseUrl {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("DatabaseUrl")
+    }
 }
 
 /// What to do instead of serving.

@@ -5,12 +5,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use fabrica_store::StoreError;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
+use crate::archive::Archive;
 use crate::config::Config;
 use crate::objects::store;
 use crate::{admin, recheck, router, server, trust};
@@ -23,6 +25,8 @@ const TASK_LIMIT: Duration = Duration::from_secs(5);
 pub enum GatewayError {
     #[error("listen on {address}")]
     Listen { address: SocketAddr, source: io::Error },
+    #[error("find the archive")]
+    Archive(#[source] StoreError),
     #[error("listen for signals")]
     Signal(#[source] io::Error),
     #[error("write the OpenAPI document")]
@@ -56,7 +60,9 @@ pub async fn serve(
     let public = listen(config.address).await?;
     let private = listen(config.admin_address).await?;
     let drain = config.drain;
-    let app = App::new(config, client);
+    let archive = config.database_url.as_ref().map(Archive::connect).transpose();
+    let archive = archive.map_err(GatewayError::Archive)?;
+    let app = App::new(config, client, archive);
     let routes = router::build(app.clone()).map_err(GatewayError::Document)?;
     let admin_stop = CancellationToken::new();
     let serving = server::serve(public, routes, app.stop.clone());
@@ -106,6 +112,15 @@ fn background(app: &App) -> JoinSet<&'static str> {
         store::keep_current(runs, client).await;
         "the watch of runs"
     });
+    if app.archive.is_some() {
+        let app = app.clone();
+        tasks.spawn(async move {
+            if let Some(archive) = &app.archive {
+                archive.listen().await;
+            }
+            "the news of the archive"
+        });
+    }
     let app = app.clone();
     tasks.spawn(async move {
         recheck::run(app).await;

@@ -11,6 +11,7 @@ pub mod access;
 pub mod admin;
 pub mod api;
 pub mod app;
+pub mod archive;
 pub mod cache;
 pub mod config;
 pub mod flags;

@@ -1,5 +1,6 @@
 //! Sessions and Runs: what callers see of them, who sees which, and the watched store of all.
 
+pub mod archived;
 pub mod page;
 pub mod store;
 pub mod visibility;
@@ -16,7 +17,7 @@ use kube::core::NamespaceResourceScope;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{Ref, RefBuilder, Schema};
+use utoipa::openapi::schema::{ObjectBuilder, Ref, RefBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::names::{Kind, ObjectKey};
@@ -112,6 +113,9 @@ pub struct View<R: Served> {
     pub spec: R::Spec,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<R::Status>,
+    /// The cluster has it no more: spec and status are the last that the archive knows.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub archived: bool,
 }
 
 impl<R: Served> View<R> {
@@ -162,7 +166,7 @@ impl<R: Served> From<R> for View<R> {
             resource_version: metadata.resource_version.unwrap_or_default(),
             labels: metadata.labels.unwrap_or_default(),
         };
-        Self { metadata, spec, status }
+        Self { metadata, spec, status, archived: false }
     }
 }
 
@@ -180,10 +184,20 @@ impl<R: Served> PartialSchema for View<R> {
             object.properties.insert("spec".to_owned(), spec.into());
             object.properties.insert("status".to_owned(), status.into());
             object.required.push("spec".to_owned());
+            if R::KIND == Kind::Run {
+                object.properties.insert("archived".to_owned(), archived_schema());
+            }
             object.description = Some(format!("A {kind} as the REST API shows it."));
         }
         schema
     }
+}
+
+/// Of Runs alone: nothing else is archived whole.
+fn archived_schema() -> RefOr<Schema> {
+    let description =
+        "Set when the cluster has it no more: spec and status are the last that the archive knows.";
+    ObjectBuilder::new().schema_type(Type::Boolean).description(Some(description)).into()
 }
 
 impl<R: Served> ToSchema for View<R> {

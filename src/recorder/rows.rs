@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 /// The Run's row; `None` when it has no UID that is one.
 pub(super) fn object(run: &Run) -> Option<Object> {
+    let whole = run.status.as_ref().and_then(|status| serde_json::to_value(status).ok());
     let status = run.status.clone().unwrap_or_default();
     let phase = status.phase.map_or_else(|| "Pending".to_owned(), |phase| format!("{phase:?}"));
     Some(Object {
@@ -23,6 +24,7 @@ pub(super) fn object(run: &Run) -> Option<Object> {
         commit: status.commit,
         pull_request_url: status.pull_request_url,
         estimated_cost_usd: status.usage.map(|usage| usage.estimated_cost_usd),
+        status: whole,
         created_at: run.creation_timestamp().as_ref().map(from_kubernetes).unwrap_or_default(),
         started_at: status.started_at.as_ref().map(from_kubernetes),
         finished_at: status.finished_at.as_ref().map(from_kubernetes),

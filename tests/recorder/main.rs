@@ -1,11 +1,8 @@
 //! The recorder between a real PostgreSQL and a door that is a fake: its journal lies in memory.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests: what does not work fails them")]
-#![allow(dead_code, reason = "the archive's tests use more of their server")]
 
 mod door;
-#[path = "../../gateway/store/tests/archive/server.rs"]
-mod server;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,8 +11,8 @@ use door::{CONVERSATION, FakeDoor, SHA256};
 use fabrica_crds::Run;
 use fabrica_operator::recorder::{LivePod, Recorded, Recorder};
 use fabrica_store::Store;
+use fabrica_test_database::Server;
 use futures::FutureExt;
-use server::Server;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 

@@ -5,6 +5,7 @@ use fabrica_crds::Run;
 use fabrica_e2e::Gateway;
 use fabrica_e2e::cluster::{eventually, wait_gone, with_namespace};
 use fabrica_e2e::gateway::decode;
+use k8s_openapi::api::core::v1::ConfigMap;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -65,6 +66,13 @@ async fn a_markdown_plan_becomes_a_run() {
         let (status, run) = gateway.get(&format!("/sessions/{id}")).await?;
         ensure!(status == 200 && run["title"] == "Do nothing", "{status} {run}");
         ensure!(gateway.get(&format!("/sessions/{id}/messages")).await?.1.is_array());
+        let long = format!("{PLAN}{}", "A line of a long plan.\n".repeat(2_000));
+        let request = gateway.request(Method::POST, "/run").header("content-type", "text/markdown");
+        let (status, accepted) = decode(request.body(long).send().await?).await?;
+        ensure!(status == 202, "{status} {accepted}");
+        let kept = format!("{}-plan", accepted["name"].as_str().context("a name")?);
+        let plan = namespace.api::<ConfigMap>().get(&kept).await?;
+        ensure!(plan.data.is_some_and(|data| data.len() == 1), "{kept} holds no plan");
         let wrong = PLAN.replace("http://127.0.0.1:9", "ftp://127.0.0.1");
         let request = gateway.request(Method::POST, "/run").header("content-type", "text/markdown");
         let (status, problem) = decode(request.body(wrong).send().await?).await?;

@@ -61,6 +61,14 @@ enum Command {
         #[arg(long, short)]
         follow: bool,
     },
+    /// Answer the question that a Run waits for.
+    Answer {
+        name: String,
+        text: String,
+        /// The question's id. Unset: the open one.
+        #[arg(long)]
+        question: Option<String>,
+    },
     /// End a Run for good.
     Cancel { name: String },
     /// Make a new Run that goes on from an ended one's branch.
@@ -79,6 +87,8 @@ pub enum CommandError {
     Cluster(#[from] ClusterError),
     #[error(transparent)]
     Gateway(#[from] GatewayError),
+    #[error("{name} waits for no answer: no question is open")]
+    NoQuestion { name: String },
     #[error("{} cannot be read", path.display())]
     Plan {
         path: PathBuf,
@@ -108,6 +118,15 @@ pub async fn run(Arguments { place, command }: Arguments) -> Result<ExitCode, Co
         Command::Logs { name, follow: true } => door.follow(&name).await,
         Command::Logs { name, follow: false } => {
             door.tell(&name, i64::MIN).await?;
+            let view = door.gateway.run(&door.namespace, &name).await?;
+            if let Some(open) = view.status.escalation.filter(|_| !view.archived) {
+                output::say(&output::question(&name, &open));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Answer { name, text, question } => {
+            door.answer(&name, &text, question).await?;
+            output::say(&format!("{name} has the answer and goes on."));
             Ok(ExitCode::SUCCESS)
         }
         Command::Cancel { name } => {
@@ -158,28 +177,59 @@ async fn read(path: &Path) -> Result<String, CommandError> {
 }
 
 impl Door {
-    /// Says what came after a message, and answers the last one's number.
+    /// Answers a question: the open one, unless its id is given.
+    async fn answer(
+        &self,
+        name: &str,
+        text: &str,
+        question: Option<String>,
+    ) -> Result<(), CommandError> {
+        let open = if let Some(id) = question {
+            id
+        } else {
+            let view = self.gateway.run(&self.namespace, name).await?;
+            let none = || CommandError::NoQuestion { name: name.to_owned() };
+            view.status.escalation.ok_or_else(none)?.id
+        };
+        self.gateway.answer_question(&self.namespace, name, &open, text).await?;
+        Ok(())
+    }
+
+    /// Says all that came after a message, and answers the last one's number.
     async fn tell(&self, name: &str, mut after: i64) -> Result<i64, CommandError> {
-        for message in self.gateway.messages(&self.namespace, name, after).await? {
-            output::say(&output::message(&message));
-            after = message.seq;
+        loop {
+            let page = self.gateway.messages(&self.namespace, name, after).await?;
+            if page.is_empty() {
+                return Ok(after);
+            }
+            for message in page {
+                output::say(&output::message(&message));
+                after = message.seq;
+            }
         }
-        Ok(after)
     }
 
     /// Says what happens until the Run has ended.
     async fn follow(&self, name: &str) -> Result<ExitCode, CommandError> {
         let mut after = i64::MIN;
+        let mut asked = None;
         let mut ticks = tokio::time::interval(PERIOD);
         loop {
             ticks.tick().await;
             // The verdict first: what was said before it is in the messages by then.
             let view = self.gateway.run(&self.namespace, name).await?;
             after = self.tell(name, after).await?;
-            if let Some(phase) = view.status.phase.filter(|phase| phase.is_final()) {
+            let phase = view.status.phase.unwrap_or(Phase::Pending);
+            // One that was deleted before its end says nothing more either.
+            if phase.is_final() || view.archived {
                 output::say(&output::verdict(name, &view.status));
                 return Ok(code(phase));
             }
+            let open = view.status.escalation;
+            if let Some(open) = open.as_ref().filter(|open| asked.as_ref() != Some(&open.id)) {
+                output::say(&output::question(name, open));
+            }
+            asked = open.map(|open| open.id);
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The gateway's REST, as far as Runs go.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use fabrica_crds::RunStatus;
-use fabrica_crds::parts::Message;
 use reqwest::{Method, RequestBuilder, Response};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -12,6 +13,9 @@ use serde_json::{Value, json};
 
 /// Longer than the gateway takes for anything.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How many messages are asked for at once: the most that the gateway gives.
+const PAGE: i64 = 500;
 
 /// A request was not answered as hoped.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +67,29 @@ pub struct RunView {
     pub name: String,
     #[serde(default)]
     pub status: RunStatus,
+    /// The cluster has it no more.
+    #[serde(default)]
+    pub archived: bool,
+}
+
+/// A message, as the archive keeps it or the Run's status.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Message {
+    pub seq: i64,
+    /// `progress`, `completion`, `escalation` or `error`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub content: Content,
+    pub created_at: DateTime<Utc>,
+}
+
+/// What a message says.
+#[derive(Debug, Deserialize)]
+pub struct Content {
+    pub message: String,
+    #[serde(default)]
+    pub metadata: BTreeMap<String, Value>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -114,7 +141,7 @@ impl Gateway {
         self.answer(self.request(Method::GET, &path(namespace, name, ""))).await
     }
 
-    /// What happened after the message of this number.
+    /// What happened after the message of this number: a page, which is empty at the end.
     pub async fn messages(
         &self,
         namespace: &str,
@@ -122,8 +149,22 @@ impl Gateway {
         after: i64,
     ) -> Result<Vec<Message>, GatewayError> {
         let request = self.request(Method::GET, &path(namespace, name, "/messages"));
-        let list: MessageList = self.answer(request.query(&[("after", after)])).await?;
+        let page = [("after", after), ("limit", PAGE)];
+        let list: MessageList = self.answer(request.query(&page)).await?;
         Ok(list.items)
+    }
+
+    /// Answers a Run's question.
+    pub async fn answer_question(
+        &self,
+        namespace: &str,
+        name: &str,
+        question: &str,
+        text: &str,
+    ) -> Result<RunView, GatewayError> {
+        let body = json!({"id": question, "text": text});
+        let request = self.request(Method::POST, &path(namespace, name, "/answers"));
+        self.answer(request.json(&body)).await
     }
 
     /// Ends a Run for good.

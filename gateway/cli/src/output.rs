@@ -4,9 +4,11 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
-use fabrica_crds::parts::{Message, MessageType};
-use fabrica_crds::run::Phase;
-use fabrica_crds::{RunStatus, time};
+use fabrica_crds::RunStatus;
+use fabrica_crds::run::{OpenQuestion, Phase};
+use fabrica_crds::time::from_kubernetes;
+
+use crate::gateway::Message;
 
 /// One line on standard output.
 pub fn say(line: &str) {
@@ -27,12 +29,24 @@ pub fn complain(error: &dyn Error) {
 
 /// A message with its time of day.
 pub fn message(message: &Message) -> String {
-    let mark = match message.kind {
-        MessageType::Failed => "!",
-        MessageType::Finished => "+",
-        MessageType::Started | MessageType::Progress | MessageType::Notice => " ",
+    let step = message.content.metadata.get("type").and_then(|step| step.as_str());
+    let mark = match message.kind.as_str() {
+        "error" => "!",
+        "escalation" => "?",
+        "completion" => "+",
+        _ if step == Some("Finished") => "+",
+        _ => " ",
     };
-    format!("{} {mark} {}", time::from_kubernetes(&message.time).format("%H:%M:%S"), message.text)
+    format!("{} {mark} {}", message.created_at.format("%H:%M:%S"), message.content.message)
+}
+
+/// What a Run waits for, and how it is told.
+pub fn question(name: &str, open: &OpenQuestion) -> String {
+    let due = from_kubernetes(&open.due_at).format("%Y-%m-%d %H:%M UTC");
+    let mut lines = vec![format!("{name} asks: {}", open.question)];
+    lines.extend(open.options.iter().map(|option| format!("  - {option}")));
+    lines.push(format!("answer until {due}: kubectl fabrica answer {name} \"…\""));
+    lines.join("\n")
 }
 
 /// How a Run ended.
@@ -80,5 +94,24 @@ mod tests {
         status["conditions"] = json!([{"type": "Succeeded", "status": "True", "reason": "R", "message": "S.",
             "lastTransitionTime": "2026-01-01T00:00:00Z"}]);
         assert_eq!(verdict("x", &serde_json::from_value(status).unwrap()), text);
+    }
+
+    #[test]
+    fn a_question_says_how_it_is_answered() {
+        let open = json!({"id": "q", "kind": "Selection", "question": "Which?", "options": ["a", "b"],
+            "askedAt": "2026-01-01T00:00:00Z", "dueAt": "2026-01-08T09:30:00Z"});
+        let expected = "x asks: Which?\n  - a\n  - b\nanswer until 2026-01-08 09:30 UTC: kubectl fabrica answer x \"…\"";
+        assert_eq!(question("x", &serde_json::from_value(open).unwrap()), expected);
+    }
+
+    #[rstest]
+    #[case("progress", "Started", "10:20:30   t")]
+    #[case("progress", "Finished", "10:20:30 + t")]
+    #[case("escalation", "", "10:20:30 ? t")]
+    #[case("error", "Failed", "10:20:30 ! t")]
+    fn a_message_is_one_line(#[case] kind: &str, #[case] step: &str, #[case] line: &str) {
+        let told = json!({"seq": 1, "type": kind, "content": {"message": "t", "metadata": {"type": step}},
+            "createdAt": "2026-01-01T10:20:30Z"});
+        assert_eq!(message(&serde_json::from_value(told).unwrap()), line);
     }
 }

@@ -28,9 +28,23 @@ async fn answer(method: Method, uri: Uri, headers: HeaderMap, body: String) -> R
         }
         ("GET", "/api/v1/namespaces/demo/runs/plan-1") => Json(run("Completed")).into_response(),
         ("GET", "/api/v1/namespaces/demo/runs/bad") => Json(run("Failed")).into_response(),
+        ("GET", path) if path.contains("/messages?after=2&") => {
+            Json(json!({"items": []})).into_response()
+        }
         ("GET", path) if path.contains("/messages?after=") => {
-            let message = json!({"seq": 1, "time": "2026-01-01T10:20:30Z", "type": "Finished", "text": "cloned"});
+            let seq = if path.contains("after=1&") { 2 } else { 1 };
+            let message = json!({"id": "7", "sessionId": "1", "seq": seq, "type": "progress",
+                "content": {"message": "cloned", "metadata": {"kind": "step", "type": "Finished"}},
+                "createdAt": "2026-01-01T10:20:30Z"});
             Json(json!({"items": [message]})).into_response()
+        }
+        ("GET", "/api/v1/namespaces/demo/runs/asks") => Json(asking()).into_response(),
+        ("POST", "/api/v1/namespaces/demo/runs/asks/answers") => {
+            let sent: Value = serde_json::from_str(&body).unwrap();
+            match sent["id"].as_str().unwrap() {
+                "q1" => Json(asking()).into_response(),
+                _ => problem(StatusCode::CONFLICT, json!({"detail": "The open question is q1."})),
+            }
         }
         ("POST", "/api/v1/namespaces/demo/runs/plan-1/cancel") => {
             Json(run("Cancelled")).into_response()
@@ -46,6 +60,13 @@ fn run(phase: &str) -> Value {
     json!({"namespace": "demo", "name": "plan-1", "uid": "1", "spec": {}, "status": {"phase": phase,
         "conditions": [{"type": "Succeeded", "status": "True", "reason": "Because", "message": "So it is.",
             "lastTransitionTime": "2026-01-01T00:00:00Z"}]}})
+}
+
+fn asking() -> Value {
+    let mut view = run("Escalated");
+    view["status"]["escalation"] = json!({"id": "q1", "kind": "Approval", "question": "May I?",
+        "askedAt": "2026-01-01T00:00:00Z", "dueAt": "2026-01-08T00:00:00Z"});
+    view
 }
 
 fn problem(status: StatusCode, text: Value) -> Response {
@@ -82,7 +103,7 @@ async fn a_plan_is_watched_to_its_end() {
     assert!(output.status.success(), "{error}");
     assert_eq!(
         out,
-        "Taken. http://page\n10:20:30 + cloned\nplan-1 completed (Because): So it is.\n"
+        "Taken. http://page\n10:20:30 + cloned\n10:20:30 + cloned\nplan-1 completed (Because): So it is.\n"
     );
 }
 
@@ -99,6 +120,18 @@ async fn following_ends_as_the_run_does() {
     let output = fabrica("secret", &["logs", "--follow", "bad"], "").await;
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).0.ends_with("bad failed (Because): So it is.\n"));
+}
+
+#[tokio::test]
+async fn a_question_is_shown_and_answered() {
+    let output = fabrica("secret", &["logs", "asks"], "").await;
+    assert!(said(&output).0.contains("asks asks: May I?\nanswer until 2026-01-08 00:00 UTC: "));
+    let output = fabrica("secret", &["answer", "asks", "yes"], "").await;
+    assert_eq!(said(&output), ("asks has the answer and goes on.\n".to_owned(), String::new()));
+    let output = fabrica("secret", &["answer", "asks", "yes", "--question", "q0"], "").await;
+    assert_eq!(said(&output).1, "error: The open question is q1.\n");
+    let output = fabrica("secret", &["answer", "plan-1", "yes"], "").await;
+    assert_eq!(said(&output).1, "error: plan-1 waits for no answer: no question is open\n");
 }
 
 #[tokio::test]

@@ -11,6 +11,8 @@ CREATE TABLE objects (
     commit text,
     pull_request_url text,
     estimated_cost_usd numeric,
+    -- The last one that the cluster had, whole.
+    status jsonb,
     created_at timestamptz NOT NULL,
     started_at timestamptz,
     finished_at timestamptz,

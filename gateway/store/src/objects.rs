@@ -1,17 +1,19 @@
 //! What Sessions and Runs were.
 
 use chrono::{DateTime, Utc};
+use serde_json::Value;
 use sqlx::postgres::PgRow;
+use sqlx::types::Json;
 use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
 use crate::connection::{Store, bounded};
 use crate::error::StoreError;
-use crate::message::storable;
+use crate::message::{storable, storable_value};
 use crate::read::PAGE;
 
 const COLUMNS: &str = "SELECT uid, kind, namespace, name, owner, parent, phase, branch, commit, pull_request_url, \
-     estimated_cost_usd::text AS estimated_cost_usd, created_at, started_at, finished_at, deleted_at FROM objects";
+     estimated_cost_usd::text AS estimated_cost_usd, status, created_at, started_at, finished_at, deleted_at FROM objects";
 
 /// One Session or Run, and how it stands or ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +32,8 @@ pub struct Object {
     pub pull_request_url: Option<String>,
     /// A decimal.
     pub estimated_cost_usd: Option<String>,
+    /// The last one that the cluster had, whole.
+    pub status: Option<Value>,
     pub created_at: DateTime<Utc>,
     pub started_at: Option<DateTime<Utc>>,
     pub finished_at: Option<DateTime<Utc>>,
@@ -40,11 +44,15 @@ pub struct Object {
 /// Which objects are listed, newest first.
 #[derive(Debug, Clone, Default)]
 pub struct ObjectFilter {
-    /// Those of these namespaces alone; `None`: of all.
-    pub namespaces: Option<Vec<String>>,
+    /// Those of this namespace alone; `None`: of all.
+    pub namespace: Option<String>,
     pub kind: Option<String>,
-    /// Those that are gone from the cluster alone.
-    pub deleted: bool,
+    pub owner: Option<String>,
+    pub phase: Option<String>,
+    /// Not these: those that the cluster has.
+    pub living: Vec<Uuid>,
+    /// Those alone that are marked as deleted, or were made before this time.
+    pub deleted_or_before: Option<DateTime<Utc>>,
     /// Those behind this one: creation time and UID of the last of the page before.
     pub behind: Option<(DateTime<Utc>, Uuid)>,
     /// At most [`PAGE`].
@@ -65,6 +73,7 @@ impl FromRow<'_, PgRow> for Object {
             commit: row.try_get("commit")?,
             pull_request_url: row.try_get("pull_request_url")?,
             estimated_cost_usd: row.try_get("estimated_cost_usd")?,
+            status: row.try_get::<Option<Json<Value>>, _>("status")?.map(|Json(status)| status),
             created_at: row.try_get("created_at")?,
             started_at: row.try_get("started_at")?,
             finished_at: row.try_get("finished_at")?,
@@ -80,16 +89,16 @@ impl Store {
         bounded(async {
             sqlx::query(
                 "INSERT INTO objects AS old (uid, kind, namespace, name, owner, parent, phase, branch, commit, \
-                   pull_request_url, estimated_cost_usd, created_at, started_at, finished_at, deleted_at) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::numeric, $12, $13, $14, $15) \
-                 ON CONFLICT (uid) DO UPDATE SET (phase, branch, commit, pull_request_url, estimated_cost_usd, \
+                   pull_request_url, estimated_cost_usd, status, created_at, started_at, finished_at, deleted_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::numeric, $12, $13, $14, $15, $16) \
+                 ON CONFLICT (uid) DO UPDATE SET (phase, branch, commit, pull_request_url, estimated_cost_usd, status, \
                    started_at, finished_at, deleted_at) = (excluded.phase, excluded.branch, excluded.commit, \
-                   excluded.pull_request_url, excluded.estimated_cost_usd, excluded.started_at, \
+                   excluded.pull_request_url, excluded.estimated_cost_usd, excluded.status, excluded.started_at, \
                    excluded.finished_at, excluded.deleted_at) \
-                 WHERE (old.phase, old.branch, old.commit, old.pull_request_url, old.estimated_cost_usd, \
+                 WHERE (old.phase, old.branch, old.commit, old.pull_request_url, old.estimated_cost_usd, old.status, \
                    old.started_at, old.finished_at, old.deleted_at) IS DISTINCT FROM (excluded.phase, \
                    excluded.branch, excluded.commit, excluded.pull_request_url, excluded.estimated_cost_usd, \
-                   excluded.started_at, excluded.finished_at, excluded.deleted_at)",
+                   excluded.status, excluded.started_at, excluded.finished_at, excluded.deleted_at)",
             )
             .bind(object.uid)
             .bind(storable(&object.kind))
@@ -102,6 +111,7 @@ impl Store {
             .bind(text(&object.commit))
             .bind(text(&object.pull_request_url))
             .bind(text(&object.estimated_cost_usd))
+            .bind(object.status.as_ref().map(|status| Json(storable_value(status).into_owned())))
             .bind(object.created_at)
             .bind(object.started_at)
             .bind(object.finished_at)
@@ -140,19 +150,28 @@ impl Store {
         .await
     }
 
-    /// Objects newest first, those that are gone from the cluster included.
+    /// Objects, newest first.
     pub async fn objects(&self, filter: &ObjectFilter) -> Result<Vec<Object>, StoreError> {
         bounded(async {
             let mut query = sqlx::QueryBuilder::new(COLUMNS);
             query.push(" WHERE true");
-            if let Some(namespaces) = &filter.namespaces {
-                query.push(" AND namespace = ANY(").push_bind(namespaces).push(")");
+            let texts = [
+                (" AND namespace = ", &filter.namespace),
+                (" AND kind = ", &filter.kind),
+                (" AND owner = ", &filter.owner),
+                (" AND phase = ", &filter.phase),
+            ];
+            for (condition, text) in texts {
+                if let Some(text) = text {
+                    query.push(condition).push_bind(text);
+                }
             }
-            if let Some(kind) = &filter.kind {
-                query.push(" AND kind = ").push_bind(kind);
+            if !filter.living.is_empty() {
+                query.push(" AND NOT uid = ANY(").push_bind(&filter.living).push(")");
             }
-            if filter.deleted {
-                query.push(" AND deleted_at IS NOT NULL");
+            if let Some(before) = filter.deleted_or_before {
+                query.push(" AND (deleted_at IS NOT NULL OR created_at < ");
+                query.push_bind(before).push(")");
             }
             if let Some((created_at, uid)) = filter.behind {
                 query.push(" AND (created_at, uid) < (").push_bind(created_at);

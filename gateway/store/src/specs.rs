@@ -1,5 +1,7 @@
 //! The specs an object had.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::types::Json;
@@ -63,6 +65,24 @@ impl Store {
                 version: version.cast_unsigned(),
                 spec,
                 created_at,
+            };
+            Ok(rows.into_iter().map(spec).collect())
+        })
+        .await
+    }
+
+    /// The newest version of each of these objects that has one.
+    pub async fn newest_specs(&self, uids: &[Uuid]) -> Result<HashMap<Uuid, Spec>, StoreError> {
+        bounded(async {
+            let rows: Vec<(Uuid, i32, Json<Value>, DateTime<Utc>)> = sqlx::query_as(
+                "SELECT DISTINCT ON (uid) uid, version, spec, created_at FROM specs WHERE uid = ANY($1) \
+                 ORDER BY uid, version DESC",
+            )
+            .bind(uids)
+            .fetch_all(&self.pool)
+            .await?;
+            let spec = |(uid, version, Json(spec), created_at): (Uuid, i32, _, _)| {
+                (uid, Spec { version: version.cast_unsigned(), spec, created_at })
             };
             Ok(rows.into_iter().map(spec).collect())
         })

@@ -10,14 +10,28 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(25);
 
 /// Reads events from a stream.
-struct Events {
+pub(crate) struct Events {
     response: futures::stream::BoxStream<'static, Vec<u8>>,
     text: String,
 }
 
 impl Events {
     async fn open(world: &World, user: &str) -> Self {
-        let request = world.request(user, reqwest::Method::GET, "/api/v1/namespaces/demo/events");
+        Self::open_at(world, user, "", None).await
+    }
+
+    /// With a query, and the id of the last event that came.
+    pub(crate) async fn open_at(
+        world: &World,
+        user: &str,
+        query: &str,
+        last: Option<&str>,
+    ) -> Self {
+        let path = format!("/api/v1/namespaces/demo/events{query}");
+        let mut request = world.request(user, reqwest::Method::GET, &path);
+        if let Some(last) = last {
+            request = request.header("last-event-id", last);
+        }
         let response: Response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
         let response = response.bytes_stream().map(|bytes| bytes.unwrap().to_vec()).boxed();
@@ -25,7 +39,7 @@ impl Events {
     }
 
     /// The next event: its name and data. None at the end of the stream.
-    async fn next(&mut self) -> Option<(String, Value)> {
+    pub(crate) async fn next(&mut self) -> Option<(String, Value)> {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let line = |name: &str| {

@@ -1,6 +1,8 @@
 //! The gateway as its callers see it, before a fake API server and a stand-in for the runtime.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod answers;
+mod archive;
 mod common;
 mod events;
 mod files;

@@ -110,7 +110,20 @@ async fn messages_are_read_by_a_cursor() {
     let status = json!({"phase": "Failed", "conditions": [], "messages": messages});
     world.put_run("a", spec(), status).await;
     let (_, page) = world.get("dana", &format!("{RUNS}/a/messages?after=1&limit=1")).await;
-    assert_eq!(page, json!({"items": [message(2, "Failed")]}));
+    let expected = json!({"id": "run-uid-a/2", "sessionId": "run-uid-a", "seq": 2, "type": "error",
+        "content": {"message": "line 2", "metadata": {"type": "Failed"}}, "createdAt": "2026-01-01T00:00:05Z"});
+    assert_eq!(page, json!({"items": [expected]}));
+    for wrong in ["limit=501", "wait=61", "unread=maybe"] {
+        assert_eq!(
+            world.get("dana", &format!("{RUNS}/a/messages?{wrong}")).await.0,
+            400,
+            "{wrong}"
+        );
+    }
+    // Without a database nobody knows what is read.
+    assert_eq!(world.get("dana", &format!("{RUNS}/a/messages?unread=true")).await.0, 409);
+    let mark = post(&world, &format!("{RUNS}/a/messages/read")).json(&json!({"through": 1}));
+    assert_eq!(world.answer(mark).await.0, 409);
     assert_eq!(world.get("dana", &format!("{RUNS}/a/messages?limit=0")).await.0, 400);
     let (_, short) = world.get("dana", "/sessions/run-uid-a/messages?after=1").await;
     assert_eq!(short[0]["type"], "error");
@@ -230,4 +243,62 @@ async fn wrong_plans_name_line_and_field() {
     assert_eq!(world.answer(submit(&world, "dana", &huge)).await.0, 413);
     let json = world.request("dana", Method::POST, "/run").json(&json!({}));
     assert_eq!(world.answer(json).await.0, 415);
+}
+
+#[tokio::test]
+async fn who_waits_is_told_when_something_comes() {
+    let world = World::start(&[]).await;
+    world.grant_all();
+    let status =
+        |messages: Vec<Value>| json!({"phase": "Running", "conditions": [], "messages": messages});
+    world.put_run("a", spec(), status(vec![message(1, "Started")])).await;
+    let path = format!("{RUNS}/a/messages?after=1&wait=60");
+    let (answer, ()) = tokio::join!(world.get("dana", &path), async {
+        // Whether it waits already or not: it is told.
+        let _ = world.get("dana", &format!("{RUNS}/a")).await;
+        world.kubernetes.put_run("demo", "a", &spec(), &status(vec![message(2, "Finished")]));
+    });
+    assert_eq!(answer.1["items"][0]["seq"], 2);
+    let soon = format!("{RUNS}/a/messages?after=2&wait=1");
+    assert_eq!(world.get("dana", &soon).await, (200, json!({"items": []})));
+}
+
+#[tokio::test]
+async fn a_long_plan_becomes_a_config_map_of_its_run() {
+    let world = World::start(&["--long-plans", "true"]).await;
+    world.grant_all();
+    let long = format!("{PLAN}{}", "x".repeat(40_000));
+    let keyed = |plan: &str| submit(&world, "dana", plan).header("idempotency-key", "k");
+    let (status, first) = world.answer(keyed(&long)).await;
+    assert_eq!(status, 202, "{first}");
+    assert_eq!(world.answer(keyed(&long)).await, (202, first.clone()));
+    assert_eq!(world.answer(keyed(&format!("{long}y"))).await.0, 422);
+    let name = first["name"].as_str().unwrap();
+    let (_, run) = world.get("dana", &format!("{RUNS}/{name}")).await;
+    let reference = &run["spec"]["planRef"];
+    assert_eq!(reference["name"], format!("{name}-plan"));
+    assert_eq!((&run["spec"]["title"], run["spec"].get("plan")), (&json!("Fix the shop"), None));
+    let made = world.kubernetes.config_maps();
+    assert_eq!(made.len(), 1);
+    let owner = &made[0]["metadata"]["ownerReferences"][0];
+    assert_eq!((&owner["kind"], &owner["uid"]), (&json!("Run"), &run["uid"]));
+    let text = made[0]["data"][reference["key"].as_str().unwrap()].as_str().unwrap();
+    assert!(text.starts_with("# Fix the shop") && text.ends_with("xxx"));
+    let (_, other) = world.answer(submit(&world, "dana", &long)).await;
+    assert_ne!(other["name"], first["name"]);
+}
+
+#[tokio::test]
+async fn a_run_whose_plan_cannot_be_kept_goes() {
+    let world = World::start(&["--long-plans", "true"]).await;
+    for verb in ["get", "create"] {
+        world.kubernetes.grant(("dana", verb, "runs", "other", "*"));
+    }
+    let long = format!("{PLAN}{}", "x".repeat(40_000));
+    let request = world.request("dana", Method::POST, "/run?namespace=other");
+    let keyed = request.header("idempotency-key", "k").header("content-type", "text/markdown");
+    let (status, problem) = world.answer(keyed.body(long)).await;
+    assert_eq!(status, 403, "{problem}");
+    let name = world.kubernetes.runs();
+    assert!(name.is_empty(), "{name:?}");
 }

@@ -17,21 +17,27 @@ const PAGE_LIMIT: usize = 500;
 /// Which page of a list.
 #[derive(Debug)]
 pub struct Paging {
-    limit: usize,
-    start: Option<ObjectKey>,
+    pub limit: usize,
+    pub start: Option<ObjectKey>,
 }
 
 impl Paging {
     /// Reads `limit` and `continue` of a query.
     pub fn read(limit: Option<usize>, token: Option<&str>) -> Result<Self, Problem> {
-        let limit = limit.unwrap_or(PAGE);
-        if !(1..=PAGE_LIMIT).contains(&limit) {
-            return Err(Problem::bad_request(format!("limit must be between 1 and {PAGE_LIMIT}.")));
-        }
+        let limit = page_limit(limit)?;
         // As in Kubernetes, an empty token asks for the first page.
         let start = token.filter(|token| !token.is_empty()).map(read_token).transpose()?;
         Ok(Self { limit, start })
     }
+}
+
+/// How many a page holds, if so many are asked for.
+pub fn page_limit(limit: Option<usize>) -> Result<usize, Problem> {
+    let limit = limit.unwrap_or(PAGE);
+    if !(1..=PAGE_LIMIT).contains(&limit) {
+        return Err(Problem::bad_request(format!("limit must be between 1 and {PAGE_LIMIT}.")));
+    }
+    Ok(limit)
 }
 
 /// A page of a list, and the token of the next one.

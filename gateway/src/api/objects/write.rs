@@ -32,24 +32,47 @@ pub async fn permitted<R: Served>(
     verb: Verb,
     key: &ObjectKey,
 ) -> Result<View<R>, Problem> {
+    let question = Question::object(R::KIND, verb, key);
+    permitted_in(app, identity, question, living::<R>(app, key)).await
+}
+
+/// The same for what a subresource decides, and for an object that is looked for elsewhere too. It is not looked for
+/// before the caller may see it.
+pub async fn permitted_in<R: Served>(
+    app: &App,
+    identity: &Identity,
+    question: Question,
+    found: impl Future<Output = Result<View<R>, Problem>>,
+) -> Result<View<R>, Problem> {
     let unknown = || Problem::not_found(&format!("This {}", R::KIND.noun()));
-    let ask = |verb| app.access.permits(identity, Question::object(R::KIND, verb, key));
-    let allowed = ask(verb).await?;
-    if !allowed && (verb == Verb::Get || !ask(Verb::Get).await?) {
+    let Question { namespace, name, .. } = question.clone();
+    let seeing = Question::object(R::KIND, Verb::Get, &ObjectKey { namespace, name });
+    let allowed = app.access.permits(identity, question.clone()).await?;
+    if !allowed && (question == seeing || !app.access.permits(identity, seeing).await?) {
         return Err(unknown());
     }
-    let view = View::<R>::from(answer(api::<R>(app, key).get(&key.name)).await?);
+    let view = found.await?;
     if !app.access.admits_owner(identity, view.owner()) {
         return Err(unknown());
     }
     if !allowed {
-        let (verb, noun, plural) = (verb.as_str(), R::KIND.noun(), R::KIND.plural());
+        let (verb, noun) = (question.verb.as_str(), R::KIND.noun());
+        let (act, part) = match question.subresource {
+            Some(part) => ("do this to".to_owned(), format!("/{part}")),
+            None => (verb.to_owned(), String::new()),
+        };
         return Err(Problem::forbidden(format!(
-            "You may not {verb} this {noun}; ask for the verb {verb} on {plural}.fabrica.dev in {}.",
-            key.namespace
+            "You may not {act} this {noun}; ask for the verb {verb} on {}.fabrica.dev{part} in {}.",
+            R::KIND.plural(),
+            question.namespace
         )));
     }
     Ok(view)
+}
+
+/// The object as the API server has it now.
+pub async fn living<R: Served>(app: &App, key: &ObjectKey) -> Result<View<R>, Problem> {
+    Ok(answer(api::<R>(app, key).get(&key.name)).await?.into())
 }
 
 /// Creates an object that belongs to the caller.
@@ -85,12 +108,20 @@ pub async fn remove<R: Served>(
     key: &ObjectKey,
 ) -> Result<StatusCode, Problem> {
     let view = permitted::<R>(app, identity, Verb::Delete, key).await?;
-    let uid = view.metadata.uid;
-    let preconditions = Preconditions { uid: Some(uid.clone()), resource_version: None };
-    let parameters = DeleteParams::background().preconditions(preconditions);
-    answer(api::<R>(app, key).delete(&key.name, &parameters)).await?;
-    tracing::info!(user = identity.name(), kind = R::KIND.noun(), %key, uid, "deleted");
+    discard(app, &view).await?;
+    let (kind, uid) = (R::KIND.noun(), view.metadata.uid);
+    tracing::info!(user = identity.name(), kind, %key, uid, "deleted");
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Deletes this very object, and its children with it.
+pub async fn discard<R: Served>(app: &App, view: &View<R>) -> Result<(), Problem> {
+    let uid = Some(view.metadata.uid.clone());
+    let preconditions = Preconditions { uid, resource_version: None };
+    let parameters = DeleteParams::background().preconditions(preconditions);
+    let key = view.key();
+    answer(api::<R>(app, &key).delete(&key.name, &parameters)).await?;
+    Ok(())
 }
 
 /// Changes fields of the spec.

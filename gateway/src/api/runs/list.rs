@@ -7,12 +7,15 @@ use fabrica_crds::run::Phase;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::archived::{self, Selection};
 use crate::api::caller::Caller;
-use crate::api::objects::list::{self as objects, Page, Paging};
+use crate::api::objects::list::{self as objects, Paging, page_limit};
 use crate::app::App;
 use crate::identity::Identity;
-use crate::names::check_namespace;
+use crate::names::{Kind, check_namespace};
 use crate::objects::RunView;
+use crate::objects::page::{Start, read_start, token_in_archive};
+use crate::objects::visibility::may_see_namespace;
 use crate::problem::Problem;
 
 /// Which runs to list.
@@ -30,6 +33,11 @@ pub struct RunQuery {
     /// How many at most (1 to 500, default 100).
     #[param(minimum = 1, maximum = 500, nullable = false)]
     limit: Option<usize>,
+    /// After the runs of the cluster also those that it has no more, newest first, marked `archived`. Without a database
+    /// there are none.
+    #[serde(default)]
+    #[param(required = false)]
+    archived: bool,
     /// The `continue` of the page before.
     #[serde(rename = "continue")]
     #[param(nullable = false)]
@@ -62,7 +70,7 @@ impl From<RunPhaseFilter> for Phase {
     }
 }
 
-/// A page of runs, by namespace and name.
+/// A page of runs, by namespace and name; archived ones come last, by their age.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RunList {
     pub items: Vec<RunView>,
@@ -79,7 +87,7 @@ pub struct RunList {
         (status = 200, description = "One page", body = RunList),
         (status = 400, description = "The query is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The API server does not answer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The API server or the database does not answer", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn list_all_runs(
@@ -99,7 +107,7 @@ pub async fn list_all_runs(
         (status = 400, description = "The query is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such namespace, or not for you", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The API server does not answer", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The API server or the database does not answer", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn list_runs(
@@ -118,12 +126,40 @@ async fn list(
     namespace: Option<&str>,
     query: RunQuery,
 ) -> Result<Json<RunList>, Problem> {
-    let paging = Paging::read(query.limit, query.after.as_deref())?;
+    let limit = page_limit(query.limit)?;
+    let token = query.after.as_deref().filter(|token| !token.is_empty());
+    let start = token.map_or(Ok(Start::Living(None)), read_start)?;
     let phase = query.phase.map(Phase::from);
     let matches = |view: &RunView| {
         phase.is_none_or(|phase| view.phase() == phase)
             && query.work_id.as_ref().is_none_or(|id| view.spec.work_id.as_ref() == Some(id))
     };
-    let Page { items, after } = objects::list(app, identity, namespace, paging, matches).await?;
-    Ok(Json(RunList { items, after }))
+    let (mut items, behind) = match start {
+        Start::Living(start) => {
+            let paging = Paging { limit, start };
+            let page = objects::list(app, identity, namespace, paging, matches).await?;
+            if page.after.is_some() || !query.archived {
+                return Ok(Json(RunList { items: page.items, after: page.after }));
+            }
+            (page.items, None)
+        }
+        Start::Archive(_) if !query.archived => {
+            return Err(Problem::bad_request(
+                "continue leads into the archive: ask with archived=true.",
+            ));
+        }
+        Start::Archive(behind) => {
+            if let Some(namespace) = namespace {
+                may_see_namespace(&app.access, identity, &[Kind::Run], namespace).await?;
+            }
+            (Vec::new(), behind)
+        }
+    };
+    if items.len() == limit {
+        return Ok(Json(RunList { items, after: Some(token_in_archive(behind)) }));
+    }
+    let selection = Selection { namespace, phase, behind, limit: limit - items.len() };
+    let (archived, next) = archived::list(app, identity, selection, matches).await?;
+    items.extend(archived);
+    Ok(Json(RunList { items, after: next.map(|next| token_in_archive(Some(next))) }))
 }

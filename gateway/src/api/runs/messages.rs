@@ -1,27 +1,28 @@
-//! The messages of a Run, by a cursor: the newest that its status keeps.
+//! The messages of a Run, by a cursor, and what of them is read.
+
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Query, Request, State};
 use fabrica_crds::Run;
-use fabrica_crds::parts::{Message, MessageType};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::find::permitted_anywhere;
+use super::message::RunMessage;
+use super::reading::{Cursor, archived_as, patience};
 use crate::access::Verb;
+use crate::api::body::read_json;
 use crate::api::caller::Caller;
 use crate::api::named::Named;
-use crate::api::objects::write::permitted;
 use crate::app::App;
+use crate::identity::Identity;
 use crate::objects::RunView;
-use crate::openapi::MessageSchema;
 use crate::problem::Problem;
 
-/// How many messages an answer holds when nothing is said.
-const PAGE: usize = 100;
-
-/// How many messages an answer holds at most.
-const PAGE_LIMIT: usize = 1000;
+/// How soon somebody who waits for too many Runs should try again, in seconds.
+const CROWDED_PAUSE: u64 = 5;
 
 /// Which messages.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -31,19 +32,55 @@ pub struct MessageQuery {
     /// Only those whose `seq` is greater.
     #[param(nullable = false)]
     after: Option<i64>,
-    /// How many at most, the oldest first (1 to 1000, default 100).
-    #[param(minimum = 1, maximum = 1000, nullable = false)]
-    limit: Option<usize>,
+    /// How many at most, the oldest first (1 to 500, default 100).
+    #[param(minimum = 1, maximum = 500, nullable = false)]
+    limit: Option<u32>,
+    /// Only those that nobody has marked as read. It takes a database.
+    #[serde(default)]
+    #[param(required = false)]
+    unread: bool,
+    /// How many seconds to wait for the first of them when there is none (0 to 60, default 0).
+    #[param(minimum = 0, maximum = 60, nullable = false)]
+    wait: Option<u64>,
+    /// Those of the Run with this UID, when several had the name. Absent: of the Run that is there, else of the newest.
+    #[param(nullable = false)]
+    uid: Option<String>,
 }
 
 /// Messages, oldest first.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct MessageList {
-    #[schema(value_type = Vec<MessageSchema>)]
-    items: Vec<Message>,
+    items: Vec<RunMessage>,
 }
 
-/// Tells what happened in a run. Ask again with `after` = the last `seq` for what came since.
+/// What somebody has read.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MarkRead {
+    /// The `seq` of the last message: it and all before it are marked.
+    #[schema(minimum = 1)]
+    through: u64,
+}
+
+/// What was marked.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Marked {
+    /// How many messages had been unread.
+    marked: u64,
+}
+
+/// Which Run of a name.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct WhichRun {
+    /// That of this UID, when several had the name. Absent: the Run that is there, else the newest that was.
+    #[param(nullable = false)]
+    pub(super) uid: Option<String>,
+}
+
+/// Tells what happened in a run, also when the cluster has it no more. Ask again with `after` = the last `seq` for what
+/// came since, and with `wait` to be answered as soon as something comes.
 #[utoipa::path(
     get, path = "/api/v1/namespaces/{namespace}/runs/{name}/messages", tag = "runs",
     params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The run's name"), MessageQuery),
@@ -52,7 +89,9 @@ pub struct MessageList {
         (status = 400, description = "The query is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such run, or not for you", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The API server does not answer", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Unread ones, and there is no database", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "You wait for too many", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The API server or the database does not answer", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn get_messages(
@@ -61,76 +100,70 @@ pub async fn get_messages(
     Named { key, .. }: Named<Run>,
     query: Result<Query<MessageQuery>, QueryRejection>,
 ) -> Result<Json<MessageList>, Problem> {
-    let cursor = Cursor::try_from(query?.0)?;
-    let view = permitted::<Run>(&app, &identity, Verb::Get, &key).await?;
-    Ok(Json(MessageList { items: cursor.read(&view) }))
+    let MessageQuery { after, limit, unread, wait, uid } = query?.0;
+    let (cursor, patience) = (Cursor::asked(after, limit, unread)?, patience(wait)?);
+    let run = permitted_anywhere(&app, &identity, Verb::Get, &key, uid.as_deref()).await?;
+    Ok(Json(MessageList { items: read(&app, &identity, run, cursor, patience).await? }))
 }
 
-/// A place in a Run's messages, and how many to take from there.
-#[derive(Debug)]
-pub(super) struct Cursor {
-    after: i64,
-    limit: usize,
+/// Marks messages of a run as read, for everybody who reads them.
+#[utoipa::path(
+    post, path = "/api/v1/namespaces/{namespace}/runs/{name}/messages/read", tag = "runs", request_body = MarkRead,
+    params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The run's name"), WhichRun),
+    responses(
+        (status = 200, description = "They are marked", body = Marked),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such run, or not for you", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "There is no database", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The body is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The API server or the database does not answer", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn mark_messages(
+    State(app): State<App>,
+    Caller(identity): Caller,
+    Named { key, .. }: Named<Run>,
+    query: Result<Query<WhichRun>, QueryRejection>,
+    request: Request,
+) -> Result<Json<Marked>, Problem> {
+    let uid = query?.0.uid;
+    let run = permitted_anywhere(&app, &identity, Verb::Patch, &key, uid.as_deref()).await?;
+    mark(&app, &run, request).await
 }
 
-impl TryFrom<MessageQuery> for Cursor {
-    type Error = Problem;
-
-    fn try_from(MessageQuery { after, limit }: MessageQuery) -> Result<Self, Problem> {
-        let limit = limit.unwrap_or(PAGE);
-        if !(1..=PAGE_LIMIT).contains(&limit) {
-            return Err(Problem::bad_request(format!("limit must be between 1 and {PAGE_LIMIT}.")));
-        }
-        Ok(Self { after: after.unwrap_or(i64::MIN), limit })
+/// Reads, and waits if that was asked for. Who waits holds one of their streams.
+pub(super) async fn read(
+    app: &App,
+    identity: &Identity,
+    run: RunView,
+    cursor: Cursor,
+    patience: Duration,
+) -> Result<Vec<RunMessage>, Problem> {
+    if patience.is_zero() {
+        return cursor.read(app, &run).await;
     }
+    let place = app.streams.take(identity.name());
+    let _place = place.ok_or_else(|| {
+        Problem::too_many("You wait for too many runs and events; close some.", CROWDED_PAUSE)
+    })?;
+    cursor.wait(app, run, patience).await
 }
 
-impl Cursor {
-    /// The messages from here on.
-    pub(super) fn read(&self, view: &RunView) -> Vec<Message> {
-        let kept = view.status.as_ref().map(|status| status.messages.as_slice());
-        let later = kept.unwrap_or_default().iter().filter(|message| message.seq > self.after);
-        later.take(self.limit).cloned().collect()
-    }
-}
-
-/// The type of a message in the short form.
-pub(super) fn short_type(kind: MessageType) -> &'static str {
-    match kind {
-        MessageType::Failed => "error",
-        MessageType::Started
-        | MessageType::Progress
-        | MessageType::Finished
-        | MessageType::Notice => "progress",
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rstest::rstest;
-    use serde_json::json;
-
-    use super::*;
-
-    #[rstest]
-    #[case(None, None, &[3, 5, 6])]
-    #[case(Some(3), None, &[5, 6])]
-    #[case(Some(4), Some(1), &[5])]
-    #[case(Some(6), None, &[])]
-    fn reads_from_a_place(
-        #[case] after: Option<i64>,
-        #[case] limit: Option<usize>,
-        #[case] expected: &[i64],
-    ) {
-        let message = |seq| json!({"seq": seq, "time": "2026-01-01T00:00:00Z", "type": "Notice", "text": "x"});
-        let run: Run = serde_json::from_value(json!({
-            "apiVersion": "fabrica.dev/v1alpha1", "kind": "Run", "metadata": {"name": "a"},
-            "spec": {"repository": {"url": "https://git.example.com/a"}, "plan": "x"},
-            "status": {"messages": [message(3), message(5), message(6)]},
-        }))
-        .unwrap();
-        let cursor = Cursor::try_from(MessageQuery { after, limit }).unwrap();
-        let seqs: Vec<i64> = cursor.read(&run.into()).iter().map(|message| message.seq).collect();
-        assert_eq!(seqs, expected);
-    }
+/// Marks what the body says.
+pub(super) async fn mark(
+    app: &App,
+    run: &RunView,
+    request: Request,
+) -> Result<Json<Marked>, Problem> {
+    let (parts, body) = request.into_parts();
+    let MarkRead { through } = read_json(&parts.headers, body).await?;
+    let through = match i64::try_from(through) {
+        Ok(1..) => through,
+        _ => return Err(Problem::invalid("through", "must be the seq of a message, from 1 on")),
+    };
+    let (archive, uid) =
+        app.archive.as_ref().zip(archived_as(run)).ok_or_else(super::nothing_kept)?;
+    let marked = archive.answer(archive.store().mark_read(uid, through)).await?;
+    Ok(Json(Marked { marked }))
 }

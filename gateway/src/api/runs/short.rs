@@ -1,28 +1,23 @@
 //! `/sessions/{id}`: a Run by its UID, in few words.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, Query, Request, State};
 use chrono::{DateTime, Utc};
-use fabrica_crds::Run;
 use fabrica_crds::run::Phase;
 use fabrica_crds::time::from_kubernetes;
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use super::messages::{Cursor, MessageQuery, short_type};
+use super::find::permitted_by_uid;
+use super::message::RunMessage;
+use super::messages::{MarkRead, Marked, mark, read};
+use super::reading::{Cursor, patience};
 use crate::access::Verb;
 use crate::api::caller::Caller;
-use crate::api::objects::write::permitted;
 use crate::app::App;
-use crate::identity::Identity;
 use crate::objects::RunView;
 use crate::problem::Problem;
-
-/// How long a Run may take to be told to this replica after another one created it.
-const WATCH_LAG: Duration = Duration::from_secs(1);
 
 /// Where a Run is, in one word.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
@@ -79,6 +74,10 @@ pub struct ShortRun {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     completed_at: Option<DateTime<Utc>>,
+    /// The cluster has it no more: this is the last that the archive knows.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[schema(required = false)]
+    archived: bool,
 }
 
 impl From<RunView> for ShortRun {
@@ -86,6 +85,7 @@ impl From<RunView> for ShortRun {
         let status = view.phase().into();
         let observed = view.status.unwrap_or_default();
         Self {
+            archived: view.archived,
             id: view.metadata.uid,
             repo_url: view.spec.repository.repository.url,
             title: view.spec.title,
@@ -99,27 +99,24 @@ impl From<RunView> for ShortRun {
     }
 }
 
-/// One message of a Run.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct ShortMessage {
-    /// Unique among all messages.
-    id: String,
-    /// The Run's UID.
-    session_id: String,
-    /// Grows within the Run.
-    seq: i64,
-    /// `progress`, or `error`.
-    #[serde(rename = "type")]
-    kind: &'static str,
-    content: ShortContent,
-    created_at: DateTime<Utc>,
-}
-
-/// What a message says.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct ShortContent {
-    message: String,
+/// Which messages.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ShortMessageQuery {
+    /// Only those whose `seq` is greater.
+    #[param(nullable = false)]
+    after: Option<i64>,
+    /// How many at most, the oldest first (1 to 500, default 100).
+    #[param(minimum = 1, maximum = 500, nullable = false)]
+    limit: Option<u32>,
+    /// Only those that nobody has marked as read. It takes a database.
+    #[serde(default)]
+    #[param(required = false)]
+    unread: bool,
+    /// How many seconds to wait for the first of them when there is none (0 to 60, default 0).
+    #[param(minimum = 0, maximum = 60, nullable = false)]
+    wait: Option<u64>,
 }
 
 /// Tells where a run is.
@@ -127,7 +124,7 @@ pub struct ShortContent {
     get, path = "/sessions/{id}", tag = "short forms",
     params(("id" = String, Path, description = "The sessionId that POST /run answered: the run's UID")),
     responses(
-        (status = 200, description = "The run", body = ShortRun),
+        (status = 200, description = "The run, also when the cluster has it no more", body = ShortRun),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such run, or not for you", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The API server does not answer", body = Problem, content_type = "application/problem+json"),
@@ -138,45 +135,55 @@ pub async fn get_short(
     Caller(identity): Caller,
     Path(id): Path<String>,
 ) -> Result<Json<ShortRun>, Problem> {
-    Ok(Json(find(&app, &identity, &id).await?.into()))
+    Ok(Json(permitted_by_uid(&app, &identity, Verb::Get, &id).await?.into()))
 }
 
-/// Tells what happened in a run.
+/// Tells what happened in a run, also when the cluster has it no more.
 #[utoipa::path(
     get, path = "/sessions/{id}/messages", tag = "short forms",
-    params(("id" = String, Path, description = "The run's UID"), MessageQuery),
+    params(("id" = String, Path, description = "The run's UID"), ShortMessageQuery),
     responses(
-        (status = 200, description = "The messages, oldest first", body = Vec<ShortMessage>),
+        (status = 200, description = "The messages, oldest first", body = Vec<RunMessage>),
         (status = 400, description = "The query is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such run, or not for you", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The API server does not answer", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Unread ones, and there is no database", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "You wait for too many", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The API server or the database does not answer", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn get_short_messages(
     State(app): State<App>,
     Caller(identity): Caller,
     Path(id): Path<String>,
-    query: Result<Query<MessageQuery>, QueryRejection>,
-) -> Result<Json<Vec<ShortMessage>>, Problem> {
-    let cursor = Cursor::try_from(query?.0)?;
-    let view = find(&app, &identity, &id).await?;
-    let messages = cursor.read(&view).into_iter().map(|message| ShortMessage {
-        id: format!("{id}/{}", message.seq),
-        session_id: id.clone(),
-        seq: message.seq,
-        kind: short_type(message.kind),
-        created_at: from_kubernetes(&message.time),
-        content: ShortContent { message: message.text },
-    });
-    Ok(Json(messages.collect()))
+    query: Result<Query<ShortMessageQuery>, QueryRejection>,
+) -> Result<Json<Vec<RunMessage>>, Problem> {
+    let ShortMessageQuery { after, limit, unread, wait } = query?.0;
+    let (cursor, patience) = (Cursor::asked(after, limit, unread)?, patience(wait)?);
+    let run = permitted_by_uid(&app, &identity, Verb::Get, &id).await?;
+    Ok(Json(read(&app, &identity, run, cursor, patience).await?))
 }
 
-/// The Run of a UID as the API server has it now, if the caller may see it.
-async fn find(app: &App, identity: &Identity, uid: &str) -> Result<RunView, Problem> {
-    let unknown = || Problem::not_found("This run");
-    let entry = app.runs.find(uid, WATCH_LAG).await.ok_or_else(unknown)?;
-    let view = permitted::<Run>(app, identity, Verb::Get, &entry.view.key()).await?;
-    // Another one may have taken the name meanwhile.
-    if view.metadata.uid == uid { Ok(view) } else { Err(unknown()) }
+/// Marks messages of a run as read, for everybody who reads them.
+#[utoipa::path(
+    post, path = "/sessions/{id}/messages/read", tag = "short forms", request_body = MarkRead,
+    params(("id" = String, Path, description = "The run's UID")),
+    responses(
+        (status = 200, description = "They are marked", body = Marked),
+        (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "No such run, or not for you", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "There is no database", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The body is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The API server or the database does not answer", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn mark_short_messages(
+    State(app): State<App>,
+    Caller(identity): Caller,
+    Path(id): Path<String>,
+    request: Request,
+) -> Result<Json<Marked>, Problem> {
+    let run = permitted_by_uid(&app, &identity, Verb::Patch, &id).await?;
+    mark(&app, &run, request).await
 }

@@ -10,12 +10,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
+use super::long_plan::{self, Kept};
 use super::plan::Document;
 use crate::access::Verb;
 use crate::api::body::{has_type, read_bytes};
 use crate::api::caller::Caller;
-use crate::api::objects::write::{Draft, create, permitted};
+use crate::api::objects::write::{Draft, create, discard, permitted};
 use crate::app::App;
 use crate::identity::{Identity, origin};
 use crate::names::{ObjectKey, check_namespace};
@@ -28,6 +30,9 @@ const FILE_BYTES: usize = 1024 * 1024;
 
 /// The longest plan that a Run holds, in characters, as the CRD has it.
 const PLAN_CHARACTERS: usize = 32_768;
+
+/// How many letters of a made name are random: as unlikely to meet as those that the API server makes, and more.
+const NAME_LETTERS: usize = 12;
 
 /// The header by which a caller says that it asks for the same thing again.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -73,6 +78,7 @@ pub struct Accepted {
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "You may not create runs there, or nowhere, or a quota or policy refuses it", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such namespace, or not for you", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The plan of a former run of the same key is still being cleared away", body = Problem, content_type = "application/problem+json"),
         (status = 413, description = "The file or the plan is too long", body = Problem, content_type = "application/problem+json"),
         (status = 415, description = "Not sent as text/markdown", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Fields are wrong, or the key was used for another plan; errors names fields and lines", body = Problem, content_type = "application/problem+json"),
@@ -99,18 +105,17 @@ pub async fn submit_plan(
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| Problem::bad_request("The plan is not text in UTF-8."))?;
     let document = Document::read(text).map_err(refused)?;
-    let length = document.plan.chars().count();
-    if length > PLAN_CHARACTERS {
-        let detail = format!(
-            "The plan has {length} characters; a run holds {PLAN_CHARACTERS}. Put it into a ConfigMap, and create the run with spec.planRef at /api/v1/namespaces/{{namespace}}/runs."
-        );
-        return Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
-    }
+    let long = is_long(&app, &document)?;
     let namespace = match namespace {
         Some(namespace) => namespace,
         None => default_namespace(&app, &identity).await?,
     };
-    let view = take(&app, &identity, &namespace, name, &document).await?;
+    let view = if long {
+        take_long(&app, &identity, &namespace, name, &document).await?
+    } else {
+        let spec = spec(&document, json!({"plan": document.plan}));
+        take(&app, &identity, &namespace, name, &document, spec).await?.view
+    };
     Ok((StatusCode::ACCEPTED, Json(accepted(&app, &parts, &view))))
 }
 
@@ -126,6 +131,66 @@ fn accepted(app: &App, parts: &Parts, view: &RunView) -> Accepted {
     }
 }
 
+/// Whether the plan is too long for a Run and is put into a ConfigMap.
+fn is_long(app: &App, document: &Document) -> Result<bool, Problem> {
+    let length = document.plan.chars().count();
+    if length <= PLAN_CHARACTERS {
+        return Ok(false);
+    }
+    let too_long = |detail| Err(Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+    if !app.config.long_plans {
+        return too_long(format!(
+            "The plan has {length} characters; a run holds {PLAN_CHARACTERS}. Put it into a ConfigMap, and create the run with spec.planRef at /api/v1/namespaces/{{namespace}}/runs."
+        ));
+    }
+    if !long_plan::fits(&document.plan) {
+        return too_long(
+            "The plan is longer than a ConfigMap can hold, which is 1 MiB.".to_owned(),
+        );
+    }
+    Ok(true)
+}
+
+/// The same with the plan in a ConfigMap. It is made after the Run, which it belongs to: the pod waits for it.
+async fn take_long(
+    app: &App,
+    identity: &Identity,
+    namespace: &str,
+    name: Option<String>,
+    document: &Document,
+) -> Result<RunView, Problem> {
+    // The name stands in the reference, so it is made here.
+    let name = name.unwrap_or_else(|| {
+        let random: String = Uuid::new_v4().simple().to_string();
+        format!("run-{}", &random[..NAME_LETTERS])
+    });
+    let reference = json!({"planRef": long_plan::reference(&name, &document.plan)});
+    let spec = spec(document, reference);
+    let Taken { view, new } = take(app, identity, namespace, Some(name), document, spec).await?;
+    let problem = match long_plan::keep(app, &view, &document.plan).await {
+        Ok(Kept::New) => return Ok(view),
+        // A request before this one made it.
+        Ok(Kept::Taken) if !new => return Ok(view),
+        Ok(Kept::Taken) => {
+            let detail =
+                "The plan of a former run of this name is still there; try again in a moment.";
+            Problem::new(StatusCode::CONFLICT, detail)
+        }
+        Err(problem) => problem,
+    };
+    if new && let Err(error) = discard(app, &view).await {
+        let (key, error) = (view.key(), error.detail);
+        tracing::warn!(%key, error, "a run without its plan could not be deleted");
+    }
+    Err(problem)
+}
+
+/// A Run, and whether this request made it.
+struct Taken {
+    view: RunView,
+    new: bool,
+}
+
 /// Creates the Run, or finds the one that was created for the same key.
 async fn take(
     app: &App,
@@ -133,17 +198,19 @@ async fn take(
     namespace: &str,
     name: Option<String>,
     document: &Document,
-) -> Result<RunView, Problem> {
-    let draft = Draft { name: name.clone(), generate_name: None, spec: spec(document) };
+    spec: Map<String, Value>,
+) -> Result<Taken, Problem> {
+    let draft = Draft { name: name.clone(), generate_name: None, spec: spec.clone() };
     let problem = match create::<Run>(app, identity, namespace, draft).await {
-        Ok(view) => return Ok(view),
+        Ok(view) => return Ok(Taken { view, new: true }),
         Err(problem) => problem,
     };
     match name {
         Some(name) if problem.status == StatusCode::CONFLICT.as_u16() => {
             let key = ObjectKey { namespace: namespace.to_owned(), name };
             let view = permitted::<Run>(app, identity, Verb::Get, &key).await?;
-            same(view, document)
+            same(&view, &spec)?;
+            Ok(Taken { view, new: false })
         }
         _ if problem.status == StatusCode::UNPROCESSABLE_ENTITY.as_u16() => {
             let translate = |error| document.translate(error);
@@ -154,18 +221,18 @@ async fn take(
 }
 
 /// A key stands for one plan.
-fn same(view: RunView, document: &Document) -> Result<RunView, Problem> {
+fn same(view: &RunView, wanted: &Map<String, Value>) -> Result<(), Problem> {
     let found = serde_json::to_value(&view.spec).unwrap_or_default();
-    let wanted = spec(document);
-    let parts = ["plan", "title", "branch", "repository", "agent"];
+    let parts = ["plan", "planRef", "title", "branch", "repository", "agent"];
     if parts.iter().all(|part| found.get(*part) == wanted.get(*part)) {
-        return Ok(view);
+        return Ok(());
     }
     let message = format!("was used for another plan ({}); take a new key", view.key());
     Err(Problem::invalid("Idempotency-Key", message))
 }
 
-fn spec(document: &Document) -> Map<String, Value> {
+/// The spec that the front matter asks for, with the plan or where it is.
+fn spec(document: &Document, plan: Value) -> Map<String, Value> {
     let mut repository = json!({"url": document.get("repo")});
     let mut agent = Map::new();
     for (field, part) in [("base", "branch"), ("forge", "forge")] {
@@ -179,8 +246,10 @@ fn spec(document: &Document) -> Map<String, Value> {
         }
     }
     let mut spec = Map::new();
+    if let Value::Object(plan) = plan {
+        spec.extend(plan);
+    }
     spec.insert("title".to_owned(), json!(document.title()));
-    spec.insert("plan".to_owned(), json!(document.plan));
     spec.insert("repository".to_owned(), repository);
     spec.insert("agent".to_owned(), Value::Object(agent));
     if let Some(branch) = document.get("branch") {

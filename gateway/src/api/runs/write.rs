@@ -1,7 +1,8 @@
 //! One Run at a time: get, create, cancel, retry, delete.
 
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, Request, State};
 use axum::response::Response;
 use fabrica_crds::{Run, RunSpec};
 use http::StatusCode;
@@ -9,6 +10,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
+use super::find::permitted_anywhere;
+use super::messages::WhichRun;
 use crate::access::Verb;
 use crate::api::body::{read_json, read_optional_json};
 use crate::api::caller::Caller;
@@ -47,10 +50,10 @@ pub struct RetryRun {
     plan: Option<String>,
 }
 
-/// Gets one run.
+/// Gets one run, also when the cluster has it no more: then it is `archived`.
 #[utoipa::path(
     get, path = "/api/v1/namespaces/{namespace}/runs/{name}", tag = "runs",
-    params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The run's name")),
+    params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The run's name"), WhichRun),
     responses(
         (status = 200, description = "The run", body = RunView),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
@@ -62,8 +65,10 @@ pub async fn get_run(
     State(app): State<App>,
     Caller(identity): Caller,
     Named { key, .. }: Named<Run>,
+    query: Result<Query<WhichRun>, QueryRejection>,
 ) -> Result<Json<RunView>, Problem> {
-    Ok(Json(permitted::<Run>(&app, &identity, Verb::Get, &key).await?))
+    let uid = query?.0.uid;
+    Ok(Json(permitted_anywhere(&app, &identity, Verb::Get, &key, uid.as_deref()).await?))
 }
 
 /// Creates a run. The caller becomes its owner.
@@ -164,8 +169,8 @@ pub async fn retry_run(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let RetryRun { plan } = read_optional_json(&parts.headers, body).await?;
-    let old = permitted::<Run>(&app, &identity, Verb::Get, &key).await?;
-    if !old.phase().is_final() {
+    let old = permitted_anywhere(&app, &identity, Verb::Get, &key, None).await?;
+    if !old.archived && !old.phase().is_final() {
         let detail = "This run has not ended yet; cancel it first, or wait for its end.";
         return Err(Problem::new(StatusCode::CONFLICT, detail));
     }
@@ -179,6 +184,8 @@ fn again(old: &RunView, plan: Option<String>) -> Result<Draft, Problem> {
     let mut spec = RunSpec { owner: None, ..old.spec.clone() };
     // The old one's branch carries the old one's name in its commits: it is begun from, and not taken over.
     spec.branch = None;
+    // They are answers to questions of the old one.
+    spec.answers = None;
     if let (Some(branch), Some(_)) = (status.branch, status.commit) {
         spec.repository.repository.branch = Some(branch);
     }

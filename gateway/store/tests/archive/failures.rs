@@ -4,9 +4,9 @@ use std::pin::pin;
 use std::time::Duration;
 
 use fabrica_store::{Batch, Notice, Store, StoreError};
+use fabrica_test_database::Server;
 use futures::StreamExt;
 
-use crate::server::Server;
 use crate::{journal, some_run, whole};
 
 const DEADLINE: Duration = Duration::from_mins(1);

@@ -3,9 +3,9 @@
 use chrono::{Days, Utc};
 use fabrica_protocol::run::CONVERSATION_BYTES;
 use fabrica_store::{Batch, Checkpoint, ObjectFilter, StoreError, Usage};
+use fabrica_test_database::Server;
 use serde_json::json;
 
-use crate::server::Server;
 use crate::{journal, run_object, some_run, time};
 
 #[tokio::test]
@@ -40,6 +40,7 @@ async fn objects_are_found_by_uid_and_by_name_and_listed() {
     old.deleted_at = Some(time(9));
     old.phase = "Completed".to_owned();
     old.estimated_cost_usd = Some("0.10".to_owned());
+    old.status = Some(json!({"messages": [{"text": "done"}]}));
     old.pull_request_url = Some("https://forge.example/1".to_owned());
     for object in [&old, &new, &run_object("other", 3)] {
         store.put_object(object).await.unwrap();
@@ -48,7 +49,7 @@ async fn objects_are_found_by_uid_and_by_name_and_listed() {
     assert_eq!(store.object(old.uid).await.unwrap().as_ref(), Some(&old));
     assert_eq!(store.object_named("Run", "demo", "fix").await.unwrap(), Some(new.clone()));
     let filter = ObjectFilter {
-        namespaces: Some(vec!["demo".to_owned()]),
+        namespace: Some("demo".to_owned()),
         kind: Some("Run".to_owned()),
         limit: 2,
         ..ObjectFilter::default()
@@ -58,8 +59,17 @@ async fn objects_are_found_by_uid_and_by_name_and_listed() {
     let behind = Some((page[1].created_at, page[1].uid));
     let rest = store.objects(&ObjectFilter { behind, ..filter.clone() }).await.unwrap();
     assert_eq!(rest, [old.clone()]);
-    let gone = store.objects(&ObjectFilter { deleted: true, ..filter }).await.unwrap();
-    assert_eq!(gone, [old.clone()]);
+    let some = async |filter: ObjectFilter| -> Vec<String> {
+        let found = store.objects(&ObjectFilter { limit: 9, ..filter }).await.unwrap();
+        found.into_iter().map(|object| format!("{} {}", object.name, object.phase)).collect()
+    };
+    let living = vec![new.uid];
+    let gone = ObjectFilter { living, deleted_or_before: Some(time(3)), ..ObjectFilter::default() };
+    assert_eq!(some(gone).await, ["fix Completed"]);
+    let phase = Some("Running".to_owned());
+    assert_eq!(some(ObjectFilter { phase, ..filter.clone() }).await.len(), 2);
+    let owner = Some("somebody".to_owned());
+    assert!(some(ObjectFilter { owner, ..filter }).await.is_empty());
     old.estimated_cost_usd = Some("much".to_owned());
     assert!(store.put_object(&old).await.unwrap_err().is_refused());
 }
@@ -75,6 +85,8 @@ async fn specs_have_versions_that_never_change() {
     let specs = store.specs(uid).await.unwrap();
     assert_eq!(specs.len(), 3);
     assert_eq!(specs[1].spec, two);
+    let newest = store.newest_specs(&[uid, uuid::Uuid::new_v4()]).await.unwrap();
+    assert_eq!((newest.len(), newest[&uid].version), (1, 3));
     let pool = server.pool().await;
     sqlx::query("UPDATE specs SET version = 9").execute(&pool).await.unwrap_err();
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use fabrica_store::{Batch, MessageType, StoreError};
+use fabrica_test_database::Server;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use uuid::Uuid;
 
-use crate::server::Server;
 use crate::{journal, message, some_run, whole};
 
 #[tokio::test]

@@ -5,7 +5,6 @@
 mod failures;
 mod history;
 mod ingestion;
-mod server;
 
 use chrono::{DateTime, Utc};
 use fabrica_store::{Content, MessageType, NewMessage, Object, Store};
@@ -29,6 +28,7 @@ pub(crate) fn run_object(name: &str, created: i64) -> Object {
         commit: None,
         pull_request_url: None,
         estimated_cost_usd: None,
+        status: None,
         created_at: time(created),
         started_at: None,
         finished_at: None,

@@ -1,6 +1,8 @@
 //! A fake of the few API server routes that the gateway uses, with rights that tests can change. It decides nothing
 //! that the real one decides: what that one validates is tested end to end.
 
+mod config_maps;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,6 +32,7 @@ pub(crate) struct Kubernetes(Arc<Inner>);
 struct Inner {
     rights: Mutex<BTreeSet<Right>>,
     objects: Mutex<Vec<Value>>,
+    config_maps: Mutex<Vec<Value>>,
     changes: broadcast::Sender<Value>,
     reviews: AtomicU64,
     version: AtomicU64,
@@ -42,6 +45,7 @@ impl Kubernetes {
         let fake = Self(Arc::new(Inner {
             rights: Mutex::default(),
             objects: Mutex::default(),
+            config_maps: Mutex::default(),
             changes: broadcast::channel(64).0,
             reviews: AtomicU64::new(0),
             version: AtomicU64::new(10),
@@ -53,6 +57,7 @@ impl Kubernetes {
             .route("/apis/authorization.k8s.io/v1/subjectaccessreviews", post(review_access))
             .route("/api/v1/namespaces", get(namespaces))
             .route("/api/v1/namespaces/fabrica-system/secrets/fabrica-trust", get(secret))
+            .route("/api/v1/namespaces/{namespace}/configmaps", post(config_maps::create))
             .route("/apis/fabrica.dev/v1alpha1/{resource}", get(list))
             .route(objects, post(create))
             .route(&format!("{objects}/{{name}}"), get(read).patch(patch).delete(delete))
@@ -123,10 +128,7 @@ impl Kubernetes {
         let mut objects = self.0.objects.lock().unwrap();
         objects.retain(|object| !is(object, resource, namespace, name));
         let version = self.0.version.fetch_add(1, Ordering::SeqCst).to_string();
-        let uid = match resource {
-            "sessions" => format!("uid-{name}"),
-            _ => format!("run-uid-{name}"),
-        };
+        let uid = uid(resource, name);
         let object = json!({
             "apiVersion": "fabrica.dev/v1alpha1",
             "kind": kind(resource),
@@ -139,6 +141,18 @@ impl Kubernetes {
         });
         objects.push(object.clone());
         object
+    }
+
+    /// The names of all Runs.
+    pub(crate) fn runs(&self) -> Vec<Value> {
+        let objects = self.0.objects.lock().unwrap();
+        let runs = objects.iter().filter(|object| object["kind"] == "Run");
+        runs.map(|run| run["metadata"]["name"].clone()).collect()
+    }
+
+    /// Takes a Run out and tells the watches.
+    pub(crate) fn remove_run(&self, namespace: &str, name: &str) -> Option<Value> {
+        self.remove_object("runs", namespace, name)
     }
 
     /// Takes a Session out and tells the watches.
@@ -165,6 +179,15 @@ impl Kubernetes {
 
     fn is_away(&self) -> bool {
         self.0.away.load(Ordering::SeqCst)
+    }
+}
+
+/// The UID of an object. The archive takes real ones alone: Runs `kept-1`, `kept-2` and so on have such.
+fn uid(resource: &str, name: &str) -> String {
+    match (resource, name.strip_prefix("kept-")) {
+        ("sessions", _) => format!("uid-{name}"),
+        (_, Some(number)) => format!("00000000-0000-4000-8000-{number:0>12}"),
+        (_, None) => format!("run-uid-{name}"),
     }
 }
 

@@ -128,12 +128,24 @@ impl World {
         .await;
     }
 
+    /// Takes a Run out and waits until the gateway has noticed.
+    pub(crate) async fn remove_run(&self, name: &str) {
+        self.kubernetes.remove_run("demo", name).unwrap();
+        until(async || {
+            let (_, list) = self.get("dana", "/api/v1/runs").await;
+            let items = list["items"].as_array().cloned().unwrap_or_default();
+            items.iter().all(|item| item["name"] != name)
+        })
+        .await;
+    }
+
     /// Grants dana everything in the namespace demo.
     pub(crate) fn grant_all(&self) {
         for verb in ["get", "list", "create", "patch", "delete"] {
             self.kubernetes.grant(("dana", verb, "sessions", "demo", "*"));
             self.kubernetes.grant(("dana", verb, "runs", "demo", "*"));
         }
+        self.kubernetes.grant(("dana", "create", "runs/answers", "demo", "*"));
         for verb in ["get", "create"] {
             self.kubernetes.grant(("dana", verb, "sessions/terminal", "demo", "*"));
         }

@@ -14,6 +14,7 @@ export interface paths {
         /**
          * Streams all sessions and runs that the caller may see: an event `snapshot` ({sessions, runs}), then `session` (a
          *     Session), `run` (a Run) and `deleted` ({kind, namespace, name, uid}). A new snapshot replaces everything before it.
+         *     With `messages` also `message` (a RunMessage).
          */
         get: operations["events"];
         put?: never;
@@ -117,12 +118,29 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Gets one run. */
+        /** Gets one run, also when the cluster has it no more: then it is `archived`. */
         get: operations["get_run"];
         put?: never;
         post?: never;
         /** Deletes a run and its pods, logs included. What it pushed stays. */
         delete: operations["delete_run"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/namespaces/{namespace}/runs/{name}/answers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers the question that a run waits for. It goes on when its agent has the answer. */
+        post: operations["answer_run"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -152,10 +170,30 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tells what happened in a run. Ask again with `after` = the last `seq` for what came since. */
+        /**
+         * Tells what happened in a run, also when the cluster has it no more. Ask again with `after` = the last `seq` for what
+         *     came since, and with `wait` to be answered as soon as something comes.
+         */
         get: operations["get_messages"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/namespaces/{namespace}/runs/{name}/messages/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Marks messages of a run as read, for everybody who reads them. */
+        post: operations["mark_messages"];
         delete?: never;
         options?: never;
         head?: never;
@@ -382,10 +420,27 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tells what happened in a run. */
+        /** Tells what happened in a run, also when the cluster has it no more. */
         get: operations["get_short_messages"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/messages/read": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Marks messages of a run as read, for everybody who reads them. */
+        post: operations["mark_short_messages"];
         delete?: never;
         options?: never;
         head?: never;
@@ -408,6 +463,13 @@ export interface components {
             sessionId: string;
             /** @description The page that shows it. */
             url: string;
+        };
+        /** @description An answer. It is given once and never changes. */
+        AnswerRun: {
+            /** @description Of the question: `status.escalation.id`. */
+            id: string;
+            /** @description At most 4096 bytes. Where the question has options, one of them or anything else. */
+            text: string;
         };
         /** @description One pod's try at the plan. */
         Attempt: {
@@ -539,6 +601,22 @@ export interface components {
             /** @description A Kubernetes token, such as `kubectl create token` prints. */
             token: string;
         };
+        /** @description What somebody has read. */
+        MarkRead: {
+            /**
+             * Format: int64
+             * @description The `seq` of the last message: it and all before it are marked.
+             */
+            through: number;
+        };
+        /** @description What was marked. */
+        Marked: {
+            /**
+             * Format: int64
+             * @description How many messages had been unread.
+             */
+            marked: number;
+        };
         /** @description Who the caller is and where they may work. */
         Me: {
             /** @description The namespace to offer first. */
@@ -567,7 +645,7 @@ export interface components {
         };
         /** @description Messages, oldest first. */
         MessageList: {
-            items: components["schemas"]["Message"][];
+            items: components["schemas"]["RunMessage"][];
         };
         /** @description What a message says. */
         MessageType: ("Started" | "Finished" | "Failed" | "Notice") | "Progress";
@@ -580,7 +658,6 @@ export interface components {
         OnTimeout: "Fail" | "Continue" | "Default";
         /** @description The question that waits for an answer. */
         OpenQuestion: {
-            /** @description When it was asked. */
             askedAt: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
             /** @description When `spec.escalation.onTimeout` happens. */
             dueAt: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
@@ -621,6 +698,8 @@ export interface components {
         };
         /** @description A Run as the REST API shows it. */
         Run: {
+            /** @description Set when the cluster has it no more: spec and status are the last that the archive knows. */
+            archived?: boolean;
             /** Format: date-time */
             createdAt: string;
             /**
@@ -646,12 +725,48 @@ export interface components {
             /** @description The id in labels, logs and the database. */
             uid: string;
         };
-        /** @description A page of runs, by namespace and name. */
+        /** @description A page of runs, by namespace and name; archived ones come last, by their age. */
         RunList: {
             /** @description Ask with this for the next page; absent on the last one. */
             continue?: string;
             items: components["schemas"]["Run"][];
         };
+        /** @description One message of a Run. */
+        RunMessage: {
+            content: components["schemas"]["RunMessageContent"];
+            /** Format: date-time */
+            createdAt: string;
+            /** @description Unique among all messages. It says nothing about order. */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When somebody marked it as read; absent while nobody has.
+             */
+            readAt?: string;
+            /**
+             * Format: int64
+             * @description Grows within the Run. In the archive it counts from 1 without gaps.
+             */
+            seq: number;
+            /** @description The Run's UID. */
+            sessionId: string;
+            type: components["schemas"]["RunMessageType"];
+        };
+        /** @description What a message says. */
+        RunMessageContent: {
+            /** @description A sentence, or what the agent or a tool said. */
+            message: string;
+            /**
+             * @description In the archive `attempt`, `kind` and the other fields of the journal's record; else `type` alone, as the status
+             *     has it.
+             */
+            metadata: Record<string, never>;
+        };
+        /**
+         * @description What kind of message it is.
+         * @enum {string}
+         */
+        RunMessageType: "progress" | "completion" | "escalation" | "error";
         /** @description A plan, the repository it is for, and the bounds of carrying it out. */
         RunSpec: {
             /**
@@ -1038,29 +1153,10 @@ export interface components {
             /** @description When it was last stopped. A later `spec.wakeTime` starts it again. */
             stoppedAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
         };
-        /** @description What a message says. */
-        ShortContent: {
-            message: string;
-        };
-        /** @description One message of a Run. */
-        ShortMessage: {
-            content: components["schemas"]["ShortContent"];
-            /** Format: date-time */
-            createdAt: string;
-            /** @description Unique among all messages. */
-            id: string;
-            /**
-             * Format: int64
-             * @description Grows within the Run.
-             */
-            seq: number;
-            /** @description The Run's UID. */
-            sessionId: string;
-            /** @description `progress`, or `error`. */
-            type: string;
-        };
         /** @description A Run in few words. */
         ShortRun: {
+            /** @description The cluster has it no more: this is the last that the archive knows. */
+            archived?: boolean;
             /** @description The branch that the work is pushed to; absent until it is known. */
             branchName?: string;
             /**
@@ -1167,8 +1263,19 @@ export type $defs = Record<string, never>;
 export interface operations {
     events: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /**
+                 * @description The UID of a run whose messages are told too, each as an event `message`. A stream that comes back with
+                 *     Last-Event-ID goes on exactly where it was.
+                 */
+                messages?: string;
+                /** @description Only messages whose `seq` is greater; absent: all. */
+                after?: number;
+            };
+            header?: {
+                /** @description The id of the last message that came */
+                "Last-Event-ID"?: string;
+            };
             path?: never;
             cookie?: never;
         };
@@ -1183,8 +1290,26 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
+            /** @description The query is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not logged in */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such run, or not for you */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1339,8 +1464,19 @@ export interface operations {
     };
     events_in_namespace: {
         parameters: {
-            query?: never;
-            header?: never;
+            query?: {
+                /**
+                 * @description The UID of a run whose messages are told too, each as an event `message`. A stream that comes back with
+                 *     Last-Event-ID goes on exactly where it was.
+                 */
+                messages?: string;
+                /** @description Only messages whose `seq` is greater; absent: all. */
+                after?: number;
+            };
+            header?: {
+                /** @description The id of the last message that came */
+                "Last-Event-ID"?: string;
+            };
             path: {
                 /** @description The namespace */
                 namespace: string;
@@ -1358,6 +1494,15 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
+            /** @description The query is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not logged in */
             401: {
                 headers: {
@@ -1367,7 +1512,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No such namespace, or not for you */
+            /** @description No such namespace or run, or not for you */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1405,6 +1550,11 @@ export interface operations {
                 workId?: string;
                 /** @description How many at most (1 to 500, default 100). */
                 limit?: number;
+                /**
+                 * @description After the runs of the cluster also those that it has no more, newest first, marked `archived`. Without a database
+                 *     there are none.
+                 */
+                archived?: boolean;
                 /** @description The `continue` of the page before. */
                 continue?: string;
             };
@@ -1453,7 +1603,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API server does not answer */
+            /** @description The API server or the database does not answer */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -1556,7 +1706,10 @@ export interface operations {
     };
     get_run: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description That of this UID, when several had the name. Absent: the Run that is there, else the newest that was. */
+                uid?: string;
+            };
             header?: never;
             path: {
                 /** @description The namespace */
@@ -1674,6 +1827,89 @@ export interface operations {
             };
         };
     };
+    answer_run: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The namespace */
+                namespace: string;
+                /** @description The run's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AnswerRun"];
+            };
+        };
+        responses: {
+            /** @description The run with the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You may see the run and not answer it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such run, or not for you */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is answered already, or this is not the open question; the detail says which is */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; errors names them */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     cancel_run: {
         parameters: {
             query?: never;
@@ -1749,8 +1985,14 @@ export interface operations {
             query?: {
                 /** @description Only those whose `seq` is greater. */
                 after?: number;
-                /** @description How many at most, the oldest first (1 to 1000, default 100). */
+                /** @description How many at most, the oldest first (1 to 500, default 100). */
                 limit?: number;
+                /** @description Only those that nobody has marked as read. It takes a database. */
+                unread?: boolean;
+                /** @description How many seconds to wait for the first of them when there is none (0 to 60, default 0). */
+                wait?: number;
+                /** @description Those of the Run with this UID, when several had the name. Absent: of the Run that is there, else of the newest. */
+                uid?: string;
             };
             header?: never;
             path: {
@@ -1799,7 +2041,111 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API server does not answer */
+            /** @description Unread ones, and there is no database */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You wait for too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server or the database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mark_messages: {
+        parameters: {
+            query?: {
+                /** @description That of this UID, when several had the name. Absent: the Run that is there, else the newest that was. */
+                uid?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The namespace */
+                namespace: string;
+                /** @description The run's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MarkRead"];
+            };
+        };
+        responses: {
+            /** @description They are marked */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Marked"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such run, or not for you */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no database */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server or the database does not answer */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2572,6 +2918,11 @@ export interface operations {
                 workId?: string;
                 /** @description How many at most (1 to 500, default 100). */
                 limit?: number;
+                /**
+                 * @description After the runs of the cluster also those that it has no more, newest first, marked `archived`. Without a database
+                 *     there are none.
+                 */
+                archived?: boolean;
                 /** @description The `continue` of the page before. */
                 continue?: string;
             };
@@ -2608,7 +2959,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API server does not answer */
+            /** @description The API server or the database does not answer */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2758,6 +3109,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The plan of a former run of the same key is still being cleared away */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description The file or the plan is too long */
             413: {
                 headers: {
@@ -2808,7 +3168,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The run */
+            /** @description The run, also when the cluster has it no more */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -2851,8 +3211,12 @@ export interface operations {
             query?: {
                 /** @description Only those whose `seq` is greater. */
                 after?: number;
-                /** @description How many at most, the oldest first (1 to 1000, default 100). */
+                /** @description How many at most, the oldest first (1 to 500, default 100). */
                 limit?: number;
+                /** @description Only those that nobody has marked as read. It takes a database. */
+                unread?: boolean;
+                /** @description How many seconds to wait for the first of them when there is none (0 to 60, default 0). */
+                wait?: number;
             };
             header?: never;
             path: {
@@ -2869,7 +3233,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["ShortMessage"][];
+                    "application/json": components["schemas"]["RunMessage"][];
                 };
             };
             /** @description The query is wrong */
@@ -2899,7 +3263,106 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The API server does not answer */
+            /** @description Unread ones, and there is no database */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You wait for too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server or the database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mark_short_messages: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The run's UID */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MarkRead"];
+            };
+        };
+        responses: {
+            /** @description They are marked */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Marked"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such run, or not for you */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no database */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is wrong */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server or the database does not answer */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -1,5 +1,7 @@
 //! A PostgreSQL of the test's own: Debian's package, a socket in a temporary folder, ended with the test.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests: what does not work fails them")]
+
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -14,14 +16,16 @@ const POLL: Duration = Duration::from_millis(50);
 /// PostgreSQL refuses to run as root: then it runs as this user, who comes with the package.
 const USER: &str = "postgres";
 
+/// The server, and the folder it lives in.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub struct Server {
     folder: TempDir,
     process: Option<Child>,
 }
 
 impl Server {
-    pub(crate) async fn start() -> Self {
+    /// An empty server that answers.
+    pub async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         if rustix::process::getuid().is_root() {
             run(Command::new("chown").arg(USER).arg(folder.path()));
@@ -37,7 +41,7 @@ impl Server {
     }
 
     /// A server with the schema in it, and the way to it.
-    pub(crate) async fn migrated() -> (Self, Store) {
+    pub async fn migrated() -> (Self, Store) {
         let server = Self::start().await;
         let store = server.store();
         store.migrate().await.unwrap();
@@ -45,7 +49,7 @@ impl Server {
     }
 
     /// Starts the server over what it has. After a kill its former children may still hold the memory.
-    pub(crate) async fn resume(&mut self) {
+    pub async fn resume(&mut self) {
         let deadline = Instant::now() + DEADLINE;
         loop {
             assert!(Instant::now() < deadline, "PostgreSQL does not answer");
@@ -75,20 +79,23 @@ impl Server {
     }
 
     /// kill -9.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         self.end(Signal::KILL);
     }
 
-    pub(crate) fn url(&self) -> String {
+    /// Where it is, as the archive is told.
+    pub fn url(&self) -> String {
         let folder = self.folder.path().display();
         format!("postgres://fabrica@localhost/postgres?host={folder}")
     }
 
-    pub(crate) fn store(&self) -> Store {
+    /// Another way to it, with connections of its own.
+    pub fn store(&self) -> Store {
         Store::connect(&self.url()).unwrap()
     }
 
-    pub(crate) async fn pool(&self) -> sqlx::PgPool {
+    /// For what the archive itself does not ask.
+    pub async fn pool(&self) -> sqlx::PgPool {
         sqlx::PgPool::connect(&self.url()).await.unwrap()
     }
 
