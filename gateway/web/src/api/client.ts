@@ -85,6 +85,8 @@ export const api = {
   cancelRun: (run: Key) => request<Run>("POST", `${runPath(run)}/cancel`),
   /** The same plan again, or another one. */
   retryRun: (run: Key, plan: string | undefined) => request<Run>("POST", `${runPath(run)}/retry`, plan === undefined ? undefined : { plan }),
+  /** Given once and never changed. */
+  answerRun: (run: Key, answer: { id: string; text: string }) => request<Run>("POST", `${runPath(run)}/answers`, answer),
   list: async (session: Session, path: string): Promise<FileEntry[]> => {
     const response = await fetch(filePath(session, path), { headers: { accept: "application/json" } });
     if (!response.ok) throw await refusal(response);

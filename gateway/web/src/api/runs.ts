@@ -7,7 +7,8 @@ import { api } from "./client";
 import { POLL, RUNS, upsert, useStreamState } from "./live";
 import type { Run } from "./types";
 
-export function useRuns(): UseQueryResult<Run[]> {
+/** All of them, or what one wants to know of them: then one learns of changes of that alone. */
+export function useRuns<T = Run[]>(select?: (runs: Run[]) => T): UseQueryResult<T> {
   const { live } = useAuth();
   const stream = useStreamState(live);
   return useQuery({
@@ -15,6 +16,7 @@ export function useRuns(): UseQueryResult<Run[]> {
     queryFn: api.runs,
     staleTime: Number.POSITIVE_INFINITY,
     refetchInterval: stream === "down" ? POLL : false,
+    ...(select === undefined ? {} : { select }),
   });
 }
 

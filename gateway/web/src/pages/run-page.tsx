@@ -1,5 +1,5 @@
 import { ArrowLeft, Ban, CircleAlert, CircleCheck, CircleDot, Ellipsis, Info, LoaderCircle, RotateCcw, type LucideIcon } from "lucide-react";
-import { useEffect, useState, type ReactNode } from "react";
+import { useState, type ReactNode } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 import { useRun } from "../api/runs";
 import type { Message, Run } from "../api/types";
@@ -9,18 +9,19 @@ import { Menu } from "../components/menu";
 import { Panel } from "../components/panel";
 import { RunBadge } from "../components/state-badge";
 import { Duration, Time } from "../components/time";
+import { useTitle } from "../layout/waiting";
 import { dollars, pullRequestOf } from "../run/cost";
+import { questionOf } from "../run/question";
 import { branchOf, hasEnded, headline, stateOf, titleOf, verdict } from "../run/state";
 import { RunActions, type RunAction } from "./run-actions";
+import { QuestionCard } from "./run-question";
 import { Facts, RunMenuItems } from "./run-row";
 import { Cost, Work } from "./run-work";
 
 export default function RunPage() {
   const { namespace = "", name = "" } = useParams();
   const { run, known, error } = useRun(namespace, name);
-  useEffect(() => {
-    document.title = `${name} · Fabrica`;
-  }, [name]);
+  useTitle(name);
 
   if (run !== undefined) return <Report key={run.uid} run={run} />;
   if (!known && error === null) return <p role="status" className="p-4 text-soft">Looking for {name}…</p>;
@@ -38,6 +39,7 @@ export default function RunPage() {
 function Report({ run }: { run: Run }) {
   const navigate = useNavigate();
   const [action, setAction] = useState<RunAction>();
+  const asked = questionOf(run);
   return (
     <div className="mx-auto grid max-w-6xl gap-5 px-4 py-5 sm:px-6 lg:px-8">
       <header className="grid gap-2">
@@ -73,7 +75,7 @@ function Report({ run }: { run: Run }) {
           </span>
         </Facts>
       </header>
-      <Headline run={run} />
+      {asked === undefined ? <Headline run={run} /> : <QuestionCard run={run} asked={asked} />}
       <div className="grid min-w-0 gap-5 lg:grid-cols-[minmax(0,1fr)_20rem]">
         <div className="grid min-w-0 content-start gap-5">
           <Timeline run={run} />

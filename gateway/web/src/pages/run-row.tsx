@@ -10,7 +10,7 @@ import { Duration, Time } from "../components/time";
 import { useTell } from "../components/toast";
 import { dollars, pullRequestOf } from "../run/cost";
 import { kubectlCommand } from "../run/manifest";
-import { branchOf, hasEnded, headline, stateOf, titleOf } from "../run/state";
+import { branchOf, hasEnded, headline, stateOf, titleOf, type StateName } from "../run/state";
 import type { RunAction } from "./run-actions";
 
 interface RowProps {
@@ -19,11 +19,14 @@ interface RowProps {
   onAct: (run: Run, action: RunAction) => void;
 }
 
+/** Headlines that want to be read first. */
+const HEADLINES: Partial<Record<StateName, string>> = { failed: "text-bad", escalated: "font-medium" };
+
 /** Drawn again only when its own run has changed: a busy cluster changes a few of many. */
 export const RunRow = memo(function RunRow({ run, withNamespace, onAct }: RowProps) {
   return (
-    <li className="group relative flex items-start gap-x-3 gap-y-1 px-4 py-3 transition-colors first:rounded-t-xl last:rounded-b-xl hover:bg-hover/50 sm:items-center">
-      <div className="grid min-w-0 flex-1 gap-y-1 sm:grid-cols-[6.5rem_minmax(0,1fr)] sm:gap-x-3">
+    <li className={`group relative flex items-start gap-x-3 gap-y-1 px-4 py-3 transition-colors first:rounded-t-xl last:rounded-b-xl hover:bg-hover/50 sm:items-center ${stateOf(run) === "escalated" ? "bg-accent-soft" : ""}`}>
+      <div className="grid min-w-0 flex-1 gap-y-1 sm:grid-cols-[8rem_minmax(0,1fr)] sm:gap-x-3">
         <div className="sm:self-center">
           <RunBadge run={run} />
         </div>
@@ -37,7 +40,7 @@ export const RunRow = memo(function RunRow({ run, withNamespace, onAct }: RowPro
             </Link>
             <span className="truncate text-xs text-faint">{withNamespace ? `${run.namespace}/${run.name}` : run.name}</span>
           </div>
-          <p className={`mt-0.5 line-clamp-2 text-sm break-words ${stateOf(run) === "failed" ? "text-bad" : "text-soft"}`}>{headline(run)}</p>
+          <p className={`mt-0.5 line-clamp-2 text-sm break-words ${HEADLINES[stateOf(run)] ?? "text-soft"}`}>{headline(run)}</p>
           <Facts run={run} />
         </div>
       </div>

@@ -1,5 +1,5 @@
 import { Play, Plus, WifiOff } from "lucide-react";
-import { useCallback, useDeferredValue, useEffect, useState } from "react";
+import { useCallback, useDeferredValue, useState } from "react";
 import { useSearchParams } from "react-router";
 import { useStreamState } from "../api/live";
 import { useRuns } from "../api/runs";
@@ -9,6 +9,7 @@ import { CodeBlock } from "../components/code";
 import { LoadError, Skeleton, StateFilter } from "../components/list";
 import { useAuth } from "../layout/auth";
 import { useNamespace } from "../layout/namespace";
+import { useTitle } from "../layout/waiting";
 import { exampleManifest } from "../run/manifest";
 import { FILTERS, STATE_WORDS, stateOf } from "../run/state";
 import { CreateRunDialog } from "./create-run-dialog";
@@ -25,9 +26,7 @@ export function RunsPage() {
   const data = useDeferredValue(newest);
   const filter = params.get("state");
 
-  useEffect(() => {
-    document.title = "Runs · Fabrica";
-  }, []);
+  useTitle("Runs");
 
   const set = (name: string, value: string | undefined): void => {
     const next = new URLSearchParams(params);
@@ -37,7 +36,7 @@ export function RunsPage() {
   };
 
   const inNamespace = (data ?? []).filter((run) => namespace === undefined || run.namespace === namespace);
-  const shown = inNamespace.filter((run) => filter === null || stateOf(run) === filter).sort(byAge);
+  const shown = inNamespace.filter((run) => filter === null || stateOf(run) === filter).sort(byNeed);
   const mayCreate = me.namespaces.some((each) => each.createRuns && (namespace === undefined || each.name === namespace));
   const choices = FILTERS.map((id) => ({ id, label: STATE_WORDS[id], count: inNamespace.filter((run) => stateOf(run) === id).length }));
 
@@ -77,9 +76,9 @@ export function RunsPage() {
   );
 }
 
-/** The newest first: runs come and go. */
-function byAge(one: Run, other: Run): number {
-  return other.createdAt.localeCompare(one.createdAt) || one.name.localeCompare(other.name);
+/** Those that wait for a human first, then the newest: runs come and go. */
+function byNeed(one: Run, other: Run): number {
+  return Number(stateOf(other) === "escalated") - Number(stateOf(one) === "escalated") || other.createdAt.localeCompare(one.createdAt) || one.name.localeCompare(other.name);
 }
 
 function List({ runs, withNamespace }: { runs: Run[]; withNamespace: boolean }) {

@@ -2,12 +2,13 @@
 
 import type { Condition, Run } from "../api/types";
 
-export type StateName = "pending" | "queued" | "running" | "cancelling" | "completed" | "failed" | "cancelled" | "deleting";
+export type StateName = "pending" | "queued" | "running" | "escalated" | "cancelling" | "completed" | "failed" | "cancelled" | "deleting";
 
 export const STATE_WORDS: Record<StateName, string> = {
   pending: "Pending",
   queued: "Queued",
   running: "Running",
+  escalated: "Waiting for you",
   cancelling: "Cancelling",
   completed: "Completed",
   failed: "Failed",
@@ -15,9 +16,9 @@ export const STATE_WORDS: Record<StateName, string> = {
   deleting: "Deleting",
 };
 
-export const FILTERS = ["queued", "pending", "running", "completed", "failed", "cancelled"] as const;
+export const FILTERS = ["escalated", "queued", "pending", "running", "completed", "failed", "cancelled"] as const;
 
-const PHASES = { Pending: "pending", Queued: "queued", Running: "running", Completed: "completed", Failed: "failed", Cancelled: "cancelled" } as const;
+const PHASES = { Pending: "pending", Queued: "queued", Running: "running", Escalated: "escalated", Completed: "completed", Failed: "failed", Cancelled: "cancelled" } as const;
 
 /** The head condition: whether it succeeded, and why or why not. */
 export function verdict(run: Run): Condition | undefined {
@@ -45,6 +46,8 @@ export function headline(run: Run): string {
       return "Its pods are being deleted.";
     case "running":
       return run.status?.messages?.at(-1)?.text ?? sentence ?? "Its pod runs.";
+    case "escalated":
+      return run.status?.escalation?.question ?? sentence ?? "It asks a question.";
     case "failed":
       return sentence ?? "The run failed; the operator did not say why.";
     case "pending":
