@@ -1,6 +1,6 @@
 // Requests to the gateway. Every refusal becomes an ApiError that carries the API's own words.
 
-import type { FieldError, FileEntry, Me, NewRun, NewSession, Problem, Run, Session } from "./types";
+import type { FieldError, FileEntry, Me, Message, NewRun, NewSession, Problem, Recorded, Run, Session } from "./types";
 
 export class ApiError extends Error {
   readonly status: number;
@@ -87,6 +87,14 @@ export const api = {
   retryRun: (run: Key, plan: string | undefined) => request<Run>("POST", `${runPath(run)}/retry`, plan === undefined ? undefined : { plan }),
   /** Given once and never changed. */
   answerRun: (run: Key, answer: { id: string; text: string }) => request<Run>("POST", `${runPath(run)}/answers`, answer),
+  /** Those after one, the oldest first; what a status keeps where there is no archive. */
+  messages: async (run: Key, after: number, limit: number): Promise<(Message | Recorded)[]> =>
+    (await request<{ items: (Message | Recorded)[] }>("GET", `${runPath(run)}/messages?after=${after}&limit=${limit}`)).items,
+  /** The same of those that nobody has read; the archive alone knows. */
+  unread: async (run: Key, after: number, limit: number): Promise<Recorded[]> =>
+    (await request<{ items: Recorded[] }>("GET", `${runPath(run)}/messages?after=${after}&limit=${limit}&unread=true`)).items,
+  /** Marks everything up to a message as read. */
+  readRun: (run: Key, through: number) => request<undefined>("POST", `${runPath(run)}/messages/read`, { through }),
   list: async (session: Session, path: string): Promise<FileEntry[]> => {
     const response = await fetch(filePath(session, path), { headers: { accept: "application/json" } });
     if (!response.ok) throw await refusal(response);

@@ -1,14 +1,14 @@
-import { ArrowLeft, Ban, CircleAlert, CircleCheck, CircleDot, Ellipsis, Info, LoaderCircle, RotateCcw, type LucideIcon } from "lucide-react";
+import { ArrowLeft, Ban, Ellipsis, RotateCcw } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { Link, useNavigate, useParams } from "react-router";
 import { useRun } from "../api/runs";
-import type { Message, Run } from "../api/types";
+import type { Run } from "../api/types";
 import { Button, buttonLook, IconButton } from "../components/button";
 import { LazyEditor } from "../components/lazy-editor";
 import { Menu } from "../components/menu";
 import { Panel } from "../components/panel";
 import { RunBadge } from "../components/state-badge";
-import { Duration, Time } from "../components/time";
+import { Duration } from "../components/time";
 import { useTitle } from "../layout/waiting";
 import { dollars, pullRequestOf } from "../run/cost";
 import { questionOf } from "../run/question";
@@ -16,6 +16,7 @@ import { branchOf, hasEnded, headline, stateOf, titleOf, verdict } from "../run/
 import { RunActions, type RunAction } from "./run-actions";
 import { QuestionCard } from "./run-question";
 import { Facts, RunMenuItems } from "./run-row";
+import { Timeline } from "./run-timeline";
 import { Cost, Work } from "./run-work";
 
 export default function RunPage() {
@@ -105,46 +106,6 @@ function Headline({ run }: { run: Run }) {
         {reason !== undefined && hasEnded(run) && <p className="text-xs text-soft">Reason: {reason}</p>}
       </div>
     </section>
-  );
-}
-
-const MARKS: Record<Message["type"], { icon: LucideIcon; tone: string; word: string }> = {
-  Started: { icon: CircleDot, tone: "text-soft", word: "Started" },
-  Progress: { icon: LoaderCircle, tone: "text-busy", word: "Progress" },
-  Finished: { icon: CircleCheck, tone: "text-good", word: "Finished" },
-  Failed: { icon: CircleAlert, tone: "text-bad", word: "Failed" },
-  Notice: { icon: Info, tone: "text-soft", word: "Notice" },
-};
-
-/** How many messages a status keeps; older ones are in the pod's log. */
-const KEPT = 20;
-
-function Timeline({ run }: { run: Run }) {
-  const messages = run.status?.messages ?? [];
-  return (
-    <Panel title="Timeline" aside={messages.length === KEPT ? `the newest ${KEPT}` : undefined}>
-      {messages.length === 0 ? (
-        <p className="px-4 pb-4 text-soft">{hasEnded(run) ? "It ended before anything was told." : "Nothing has happened yet."}</p>
-      ) : (
-        <div role="log" aria-label="Messages">
-          <ol className="grid pb-2">
-            {messages.map((message) => {
-              const { icon: Icon, tone, word } = MARKS[message.type];
-              return (
-                <li key={message.seq} className="flex items-start gap-2.5 px-4 py-1.5">
-                  <Icon className={`mt-0.5 size-4 shrink-0 ${tone}`} aria-hidden />
-                  <span className="sr-only">{word}:</span>
-                  <span className={`min-w-0 flex-1 text-sm break-words whitespace-pre-wrap ${message.type === "Failed" ? "text-bad" : ""}`}>{message.text}</span>
-                  <span className="text-xs text-faint">
-                    <Time at={message.time} />
-                  </span>
-                </li>
-              );
-            })}
-          </ol>
-        </div>
-      )}
-    </Panel>
   );
 }
 
