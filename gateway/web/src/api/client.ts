@@ -1,6 +1,6 @@
 // Requests to the gateway. Every refusal becomes an ApiError that carries the API's own words.
 
-import type { FieldError, FileEntry, Me, Message, NewRun, NewSession, Problem, Recorded, Run, Session } from "./types";
+import type { FieldError, FileEntry, Me, NewRun, NewSession, Problem, Run, RunMessage, Session } from "./types";
 
 export class ApiError extends Error {
   readonly status: number;
@@ -22,16 +22,17 @@ export function whenLoginIsNeeded(listener: () => void): void {
 
 const BASE = "/api/v1";
 
-async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const response = await send(method, path, body);
+async function request<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const response = await send(method, path, body, signal);
   if (response.ok) return (response.status === 204 ? undefined : await response.json().catch(() => undefined)) as T;
   throw await refusal(response);
 }
 
-async function send(method: string, path: string, body: unknown): Promise<Response> {
+async function send(method: string, path: string, body: unknown, signal: AbortSignal | undefined): Promise<Response> {
   try {
     return await fetch(BASE + path, {
       method,
+      ...(signal === undefined ? {} : { signal }),
       ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
     });
   } catch {
@@ -49,6 +50,21 @@ export async function refusal(response: Response): Promise<ApiError> {
 export interface Key {
   namespace: string;
   name: string;
+}
+
+/** One of several that had the name, one after the other. */
+export interface Known extends Key {
+  uid: string;
+}
+
+/** A place in a run's messages, and how many to take from there. */
+interface Place {
+  after: number;
+  limit: number;
+  /** How many seconds to wait for the first of them. */
+  wait?: number;
+  /** Those alone that nobody has marked as read; without an archive it is refused. */
+  unread?: boolean;
 }
 
 function listPath(namespace: string, kind: "sessions" | "runs"): string {
@@ -87,14 +103,13 @@ export const api = {
   retryRun: (run: Key, plan: string | undefined) => request<Run>("POST", `${runPath(run)}/retry`, plan === undefined ? undefined : { plan }),
   /** Given once and never changed. */
   answerRun: (run: Key, answer: { id: string; text: string }) => request<Run>("POST", `${runPath(run)}/answers`, answer),
-  /** Those after one, the oldest first; what a status keeps where there is no archive. */
-  messages: async (run: Key, after: number, limit: number): Promise<(Message | Recorded)[]> =>
-    (await request<{ items: (Message | Recorded)[] }>("GET", `${runPath(run)}/messages?after=${after}&limit=${limit}`)).items,
-  /** The same of those that nobody has read; the archive alone knows. */
-  unread: async (run: Key, after: number, limit: number): Promise<Recorded[]> =>
-    (await request<{ items: Recorded[] }>("GET", `${runPath(run)}/messages?after=${after}&limit=${limit}&unread=true`)).items,
-  /** Marks everything up to a message as read. */
-  readRun: (run: Key, through: number) => request<undefined>("POST", `${runPath(run)}/messages/read`, { through }),
+  /** Those after one, the oldest first. */
+  messages: async (run: Known, { wait = 0, unread = false, ...place }: Place, signal?: AbortSignal): Promise<RunMessage[]> => {
+    const query = new URLSearchParams({ uid: run.uid, after: String(place.after), limit: String(place.limit), ...(wait > 0 ? { wait: String(wait) } : {}), ...(unread ? { unread: "true" } : {}) });
+    return (await request<{ items: RunMessage[] }>("GET", `${runPath(run)}/messages?${query.toString()}`, undefined, signal)).items;
+  },
+  /** Everything up to a message, for everybody who reads them. */
+  markRead: (run: Known, through: number) => request<undefined>("POST", `${runPath(run)}/messages/read?uid=${encodeURIComponent(run.uid)}`, { through }),
   list: async (session: Session, path: string): Promise<FileEntry[]> => {
     const response = await fetch(filePath(session, path), { headers: { accept: "application/json" } });
     if (!response.ok) throw await refusal(response);

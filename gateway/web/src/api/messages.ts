@@ -2,8 +2,8 @@
 
 import { useEffect, useMemo, useSyncExternalStore } from "react";
 import { append, newest, NOTHING, type Timeline } from "../run/timeline";
-import { api, type Key } from "./client";
-import type { Message, Recorded } from "./types";
+import { api, ApiError, type Known } from "./client";
+import type { RunMessage } from "./types";
 
 /** How many messages one request asks for: the archive gives no more. */
 export const PAGE = 500;
@@ -11,8 +11,11 @@ export const PAGE = 500;
 /** A longer timeline loses its oldest entries: a browser holds this many with ease. */
 const LONGEST = 20_000;
 
-/** How soon one asks for what is new: while work goes on, after its end (records may still come), after an error. */
-const PACE = { live: 1_000, ended: 10_000, refused: 5_000 };
+/** How long the gateway is to wait for something new, in seconds: proxies end what is silent for longer than a minute. */
+const PATIENCE = 30;
+
+/** How soon one asks again, in milliseconds: after nothing came, when all has ended (records may still come), after an error. */
+const PAUSE = { nothing: 1_000, ended: 10_000, error: 5_000 };
 
 export interface Told {
   timeline: Timeline;
@@ -34,10 +37,12 @@ export class MessageFeed {
   /** All of it; what is told lags behind while there is more to read, so that nobody draws it page by page. */
   #timeline = NOTHING;
   #ended = false;
+  #patience = PATIENCE;
+  #asking = new AbortController();
   #wake: () => void = () => undefined;
   readonly #listeners = new Set<() => void>();
 
-  constructor(private readonly run: Key) {}
+  constructor(private readonly run: Known) {}
 
   get told(): Told {
     return this.#told;
@@ -50,23 +55,25 @@ export class MessageFeed {
 
   /** Reads until the signal says stop. */
   async follow(signal: AbortSignal): Promise<void> {
-    const wake = (): void => this.#wake();
-    signal.addEventListener("abort", wake);
-    document.addEventListener("visibilitychange", wake, { signal });
     const stopped = (): boolean => signal.aborted;
+    const hidden = (): boolean => document.visibilityState === "hidden";
+    const look = (): void => {
+      if (stopped() || hidden()) this.#asking.abort();
+      this.#wake();
+    };
+    signal.addEventListener("abort", look);
+    document.addEventListener("visibilitychange", look, { signal });
     while (!stopped()) {
+      // Nobody asks for a page that nobody sees, nor holds one of the few connections that a browser has for it.
+      if (hidden()) {
+        await this.#sleep(undefined);
+        continue;
+      }
+      this.#asking = new AbortController();
       try {
-        const messages = await api.messages(this.run, this.#told.through, PAGE);
-        if (stopped()) return;
-        if (messages.length > 0) {
-          this.#take(messages);
-          continue;
-        }
-        this.#set({ timeline: this.#timeline, complete: true, error: undefined });
-        await this.#sleep(this.#ended ? PACE.ended : PACE.live);
+        await this.#read(this.#asking.signal);
       } catch (error) {
-        this.#set({ timeline: this.#timeline, error: error as Error });
-        await this.#sleep(PACE.refused);
+        if (!this.#asking.signal.aborted) await this.#excuse(error as Error);
       }
     }
   }
@@ -77,17 +84,36 @@ export class MessageFeed {
     this.#wake();
   }
 
+  async #read(signal: AbortSignal): Promise<void> {
+    const wait = this.#told.complete && !this.#ended ? this.#patience : 0;
+    const messages = await api.messages(this.run, { after: this.#told.through, limit: PAGE, wait }, signal);
+    if (messages.length > 0) {
+      this.#take(messages);
+      return;
+    }
+    this.#set({ timeline: this.#timeline, complete: true, error: undefined });
+    await this.#sleep(this.#ended ? PAUSE.ended : PAUSE.nothing);
+  }
+
+  async #excuse(error: Error): Promise<void> {
+    // Too many pages wait: this one asks from time to time instead.
+    if (error instanceof ApiError && error.status === 429 && this.#patience > 0) this.#patience = 0;
+    else this.#set({ timeline: this.#timeline, error });
+    await this.#sleep(PAUSE.error);
+  }
+
   /** Somebody has seen all of it. */
   seen(): void {
     this.#set({ unseen: false });
   }
 
-  #take(messages: (Message | Recorded)[]): void {
+  #take(messages: RunMessage[]): void {
     const timeline = append(this.#timeline, messages);
     this.#timeline = newest(timeline, LONGEST);
-    const unseen = messages.some((message) => "content" in message && message.type === "escalation" && !message.readAt);
+    const unseen = messages.some(({ content, readAt }) => content.metadata.kind === "question" && readAt === undefined);
     const through = messages.at(-1)?.seq ?? this.#told.through;
-    this.#set({ through, cut: this.#told.cut || this.#timeline !== timeline, unseen: this.#told.unseen || unseen, error: undefined });
+    const shown = this.#told.complete ? { timeline: this.#timeline } : {};
+    this.#set({ ...shown, through, cut: this.#told.cut || this.#timeline !== timeline, unseen: this.#told.unseen || unseen, error: undefined });
   }
 
   #set(change: Partial<Told>): void {
@@ -97,10 +123,9 @@ export class MessageFeed {
     this.#listeners.forEach((listener) => listener());
   }
 
-  /** Nobody asks for a page that nobody sees. */
-  async #sleep(milliseconds: number): Promise<void> {
+  async #sleep(milliseconds: number | undefined): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => document.visibilityState === "visible" && resolve(), milliseconds);
+      const timer = milliseconds === undefined ? undefined : setTimeout(resolve, milliseconds);
       this.#wake = () => {
         clearTimeout(timer);
         resolve();
@@ -109,10 +134,9 @@ export class MessageFeed {
   }
 }
 
-export function useMessages(run: Key & { uid: string; resourceVersion: string }, ended: boolean): [Told, MessageFeed] {
+export function useMessages(run: Known & { resourceVersion: string }, ended: boolean): [Told, MessageFeed] {
   const { namespace, name, uid, resourceVersion } = run;
-  // A name that is used again is another run.
-  const feed = useMemo(() => new MessageFeed({ namespace, name }), [namespace, name, uid]); // eslint-disable-line react-hooks/exhaustive-deps
+  const feed = useMemo(() => new MessageFeed({ namespace, name, uid }), [namespace, name, uid]);
   useEffect(() => {
     const stop = new AbortController();
     void feed.follow(stop.signal);
@@ -123,13 +147,13 @@ export function useMessages(run: Key & { uid: string; resourceVersion: string },
 }
 
 /** All messages of a run, one line of JSON each. Says how many it has read so far. */
-export async function journal(run: Key, onProgress: (count: number) => void): Promise<Blob> {
+export async function journal(run: Known, onProgress: (count: number) => void): Promise<Blob> {
   // A blob for each page: the browser keeps blobs outside of the script's memory.
   const pages: Blob[] = [];
   let after = 0;
   let count = 0;
   for (;;) {
-    const messages = await api.messages(run, after, PAGE);
+    const messages = await api.messages(run, { after, limit: PAGE });
     const last = messages.at(-1);
     if (last === undefined) return new Blob(pages, { type: "application/x-ndjson" });
     pages.push(new Blob(messages.map((message) => `${JSON.stringify(message)}\n`)));

@@ -6,16 +6,16 @@ import type { components } from "./schema";
 type Schemas = components["schemas"];
 type RunStatus = Schemas["RunStatus"];
 
-export type QuestionKind = "Approval" | "Confirmation" | "Selection" | "Clarification" | "Review" | "ErrorResolution";
+type QuestionKind = "Approval" | "Confirmation" | "Selection" | "Clarification" | "Review" | "ErrorResolution";
 
 /** A question that stops a run until a human answers. */
-export interface Question {
+export interface OpenQuestion {
   id: string;
   kind: QuestionKind;
   question: string;
   options?: string[];
   askedAt: string;
-  dueAt?: string;
+  dueAt: string;
 }
 
 export interface Answer {
@@ -24,27 +24,28 @@ export interface Answer {
   answeredBy?: string;
 }
 
-interface EscalationPolicy {
+interface Escalation {
   timeoutSeconds?: number;
   onTimeout?: "Fail" | "Continue" | "Default";
   defaultAnswer?: string;
 }
 
-export type RunSpec = Schemas["RunSpec"] & { answers?: Answer[]; escalation?: EscalationPolicy };
+export type RunSpec = Schemas["RunSpec"] & { answers?: Answer[]; escalation?: Escalation };
 
 export type Run = Omit<Schemas["Run"], "spec" | "status"> & {
   spec: RunSpec;
-  status?: Omit<RunStatus, "phase"> & { phase?: RunStatus["phase"] | "Escalated"; escalation?: Question };
+  status?: Omit<RunStatus, "phase"> & { phase?: RunStatus["phase"] | "Escalated"; escalation?: OpenQuestion };
   /** The cluster has it no more: spec and status are the last that the archive knows. */
   archived?: boolean;
 };
 
-/** One record of a run's journal, as the archive keeps it. */
-export interface Recorded {
-  id: string | number;
+/** What a run told: a record of its journal, or where there is no archive what its status keeps. */
+export interface RunMessage {
+  id: string;
+  sessionId: string;
   seq: number;
   type: "progress" | "completion" | "escalation" | "error";
-  content: { message: string; metadata?: Record<string, unknown> };
+  content: { message: string; metadata: Record<string, unknown> };
   createdAt: string;
-  readAt?: string | null;
+  readAt?: string;
 }

@@ -2,7 +2,7 @@
 
 import type { components } from "./schema";
 
-export type { Answer, Question, Recorded, Run, RunSpec } from "./next";
+export type { Answer, OpenQuestion as Question, Run, RunMessage, RunSpec } from "./next";
 
 type Schemas = components["schemas"];
 

@@ -27,12 +27,7 @@ export function QuestionCard({ run, asked: { question, answer } }: { run: Run; a
         <>
           <AnswerForm key={question.id} run={run} question={question} />
           <p className="text-xs text-faint">
-            {question.dueAt !== undefined && (
-              <>
-                Due <Time at={question.dueAt} />, {whenNobodyAnswers(run)}.{" "}
-              </>
-            )}
-            {whereItWaits(run)}
+            Due <Time at={question.dueAt} />, {whenNobodyAnswers(run)}. {whereItWaits(run)}
           </p>
         </>
       ) : (

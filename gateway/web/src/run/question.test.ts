@@ -32,7 +32,7 @@ describe("its choices", () => {
     ["Confirmation", undefined, ["Yes", "No"]],
     ["Clarification", [], []],
   ])("%s with %j", (kind, options, choices) => {
-    const asked = { id: "q", kind, question: "?", askedAt: question.askedAt };
+    const asked = { id: "q", kind, question: "?", askedAt: question.askedAt, dueAt: question.dueAt };
     expect(choicesOf(options === undefined ? asked : { ...asked, options })).toEqual(choices);
   });
 });

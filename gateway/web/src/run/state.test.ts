@@ -14,7 +14,7 @@ const running = run({
   status: { phase: "Running", conditions: verdict("Unknown", "Running", "Attempt 1 runs."), messages: [{ seq: 1, time: "2026-01-01T00:00:00Z", type: "Started", text: "Block 1 of 2" }] },
 });
 const asking = run({
-  status: { phase: "Escalated", conditions: verdict("Unknown", "Escalated", "Which"), escalation: { id: "q", kind: "Clarification", question: "Which port?", askedAt: "2026-01-01T00:00:00Z" } },
+  status: { phase: "Escalated", conditions: verdict("Unknown", "Escalated", "Which"), escalation: { id: "q", kind: "Clarification", question: "Which port?", askedAt: "2026-01-01T00:00:00Z", dueAt: "2026-01-08T00:00:00Z" } },
 });
 const failed = run({ status: { phase: "Failed", finishedAt: "2026-01-01T00:01:00Z", conditions: verdict("False", "PushRejected", "The remote refused the push.") } });
 

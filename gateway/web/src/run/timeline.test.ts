@@ -1,17 +1,18 @@
 import { describe, expect, it } from "vitest";
-import type { Recorded } from "../api/types";
+import type { RunMessage } from "../api/types";
 import { needleOf, pieces, select } from "./search";
 import { append, newest, NOTHING, type Entry } from "./timeline";
 
 let seq = 0;
-const told = (kind: string, message: string, metadata: object = {}, type: Recorded["type"] = "progress"): Recorded => ({
+const told = (kind: string, message: string, metadata: object = {}, type: RunMessage["type"] = "progress"): RunMessage => ({
   id: `m${(seq += 1)}`,
+  sessionId: "u",
   seq,
   type,
   content: { message, metadata: { kind, ...metadata } },
   createdAt: "2026-01-01T00:00:00Z",
 });
-const entriesOf = (...messages: Recorded[]): readonly Entry[] => append(NOTHING, messages).entries;
+const entriesOf = (...messages: RunMessage[]): readonly Entry[] => append(NOTHING, messages).entries;
 const call = told("toolStarted", "npm test", { id: "1", name: "Bash" });
 const answer = told("toolFinished", "1 failed", { id: "1", failed: true });
 const question = told("question", "Which port?", { id: "q", questionKind: "selection", options: ["80", "8080"] }, "escalation");
@@ -33,13 +34,14 @@ describe("a timeline", () => {
     expect(entries[0]).toMatchObject({ is: "question", options: ["80", "8080"], answer: { text: "8080", by: "ada" } });
   });
 
-  it.each<[string, Recorded, object]>([
+  it.each<[string, RunMessage, object]>([
     ["an answer without its call", answer, { is: "tool", name: "Tool", input: "" }],
     ["an answer without its question", answered, { is: "line", mark: "Notice", text: "ada answered: 8080", kinds: ["questions"] }],
     ["a failed step", told("step", "no", { type: "Failed" }, "error"), { is: "line", mark: "Failed", kinds: ["errors"] }],
     ["the end", told("ended", "done", {}, "completion"), { is: "line", mark: "Finished" }],
+    ["the end of an attempt that asks", told("ended", "asks", { outcome: "Escalated" }, "completion"), { is: "line", mark: "Notice" }],
     ["a kind of tomorrow", told("weather", "rain"), { is: "line", mark: "Notice", text: "rain" }],
-    ["metadata of another type", { ...told("", "x"), content: { message: "x", metadata: "no" } } as unknown as Recorded, { is: "line", text: "x" }],
+    ["metadata of another type", { ...told("", "x"), content: { message: "x", metadata: "no" } } as unknown as RunMessage, { is: "line", text: "x" }],
     ["changes that are none", told("changes", "x", { files: [null, { path: 1 }], more: "many" }), { is: "changes", changes: { files: [{ path: "" }, { path: "" }], more: 0 } }],
   ])("shows %s", (_name, message, entry) => expect(entriesOf(message)).toMatchObject([entry]));
 
@@ -51,7 +53,7 @@ describe("a timeline", () => {
   });
 
   it("reads what a status keeps when there is no archive", () => {
-    expect(append(NOTHING, [{ seq: 1, time: "2026-01-01T00:00:00Z", type: "Started", text: "Block 1 of 2" }]).entries).toMatchObject([{ is: "line", mark: "Started", text: "Block 1 of 2" }]);
+    expect(append(NOTHING, [{ ...told("", "Block 1 of 2"), content: { message: "Block 1 of 2", metadata: { type: "Started" } } }]).entries).toMatchObject([{ is: "line", mark: "Started", text: "Block 1 of 2" }]);
   });
 
   it("drops the oldest when it is too long, and still knows the open calls", () => {

@@ -1,6 +1,6 @@
 // What a run told, as one line of time: messages become entries, and a tool's call and answer become one. Pure.
 
-import type { Message, Recorded } from "../api/types";
+import type { Message, RunMessage } from "../api/types";
 
 /** What one can narrow a timeline down to. */
 export const KINDS = ["progress", "tools", "errors", "questions"] as const;
@@ -45,7 +45,7 @@ export interface Timeline {
 export const NOTHING: Timeline = { entries: [], open: new Map() };
 
 /** A timeline that goes on. Entries that did not change stay the same objects, so that nobody draws them again. */
-export function append(before: Timeline, messages: readonly (Message | Recorded)[]): Timeline {
+export function append(before: Timeline, messages: readonly RunMessage[]): Timeline {
   const entries = [...before.entries];
   const open = new Map(before.open);
   for (const message of messages) place(entries, open, message);
@@ -60,8 +60,7 @@ export function newest(timeline: Timeline, count: number): Timeline {
   return { entries: timeline.entries.slice(dropped), open: new Map(open) };
 }
 
-function place(entries: Entry[], open: Map<string, number>, message: Message | Recorded): void {
-  if (!("content" in message)) return add(entries, line(message.seq, message.time, message.type, message.text));
+function place(entries: Entry[], open: Map<string, number>, message: RunMessage): void {
   const { seq, createdAt: time, content } = message;
   const about = fields(content.metadata);
   const base = { seq, time };
@@ -137,8 +136,10 @@ function answer(entries: Entry[], open: Map<string, number>, { seq, time, id, te
   entries[at] = { ...question, answer: { text, by, time } };
 }
 
-function markOf({ type }: Recorded, about: Fields): Message["type"] {
+function markOf({ type }: RunMessage, about: Fields): Message["type"] {
   if (type === "error") return "Failed";
+  // An attempt that a question ended is not the end of the run.
+  if (about.text("outcome") === "Escalated") return "Notice";
   if (type === "completion") return "Finished";
   const told = about.text("type");
   return told === "Started" || told === "Progress" || told === "Finished" ? told : "Notice";

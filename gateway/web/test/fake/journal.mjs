@@ -50,6 +50,17 @@ export class Journals {
     return this.of(run).filter(({ seq, readAt }) => seq > after && !(unread && readAt !== undefined)).slice(0, Number(query.get("limit") ?? 100));
   }
 
+  /** The same, waiting for the first of them as long as the query says. */
+  async wait(run, query, request) {
+    const until = Date.now() + Number(query.get("wait") ?? 0) * 1000;
+    let page = this.page(run, query);
+    while (page.length === 0 && Date.now() < until && !request.destroyed) {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      page = this.page(run, query);
+    }
+    return page;
+  }
+
   read(run, through) {
     for (const message of this.of(run)) if (message.seq <= through) message.readAt ??= new Date().toISOString();
   }

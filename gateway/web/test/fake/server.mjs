@@ -78,8 +78,8 @@ async function actOnRun(request, [, namespace, name, rest = ""], query, response
   if (name === undefined) return answer(response, 201, createRun(namespace, await body(request)));
   const run = runs.get(namespace, name) ?? runs.archived.get(`${namespace}/${name}`);
   if (run === undefined) return problem(response, 404, "There is no such run.");
-  if (rest === "/messages") return answer(response, 200, { items: journals.page(run, query) });
-  if (rest === "/messages/read") return void (journals.read(run, (await body(request)).through), response.writeHead(204).end());
+  if (rest === "/messages") return answer(response, 200, { items: await journals.wait(run, query, request) });
+  if (rest === "/messages/read") return void (journals.read(run, (await body(request)).through), answer(response, 200, {}));
   if (rest === "/answers") return answerRun(run, await body(request), response);
   if (request.method === "DELETE") {
     runs.remove(run);
