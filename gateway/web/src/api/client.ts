@@ -96,6 +96,14 @@ export const api = {
   suspend: (session: Session) => request<Session>("POST", `${sessionPath(session)}/suspend`),
   resume: (session: Session) => request<Session>("POST", `${sessionPath(session)}/resume`),
   runs: () => all<Run>("/runs"),
+  /** The newest that the cluster has no more, at most so many. */
+  archivedRuns: async (namespace: string | undefined, most: number): Promise<Run[]> => {
+    const path = namespace === undefined ? "/runs" : listPath(namespace, "runs");
+    const runs = await all<Run>(path, "&archived=true", (items) => items.filter(({ archived }) => archived).length >= most);
+    return runs.filter(({ archived }) => archived).slice(0, most);
+  },
+  /** In the cluster, else in the archive. */
+  run: (at: Key, uid: string | undefined) => request<Run>("GET", runPath(at) + (uid === undefined ? "" : `?uid=${encodeURIComponent(uid)}`)),
   createRun: (namespace: string, run: NewRun) => request<Run>("POST", listPath(namespace, "runs"), run),
   removeRun: (run: Key) => request<undefined>("DELETE", runPath(run)),
   cancelRun: (run: Key) => request<Run>("POST", `${runPath(run)}/cancel`),
@@ -117,14 +125,14 @@ export const api = {
   },
 };
 
-/** Every page of a list. The page's stream keeps it up to date from then on. */
-async function all<T>(path: string): Promise<T[]> {
+/** Every page of a list, or as many as are enough. The page's stream keeps it up to date from then on. */
+async function all<T>(path: string, query = "", enough: (items: T[]) => boolean = () => false): Promise<T[]> {
   const items: T[] = [];
   let next = "";
   do {
-    const page = await request<{ items: T[]; continue?: string | null }>("GET", `${path}?limit=500${next}`);
+    const page = await request<{ items: T[]; continue?: string | null }>("GET", `${path}?limit=500${query}${next}`);
     items.push(...page.items);
     next = page.continue ? `&continue=${encodeURIComponent(page.continue)}` : "";
-  } while (next !== "");
+  } while (next !== "" && !enough(items));
   return items;
 }

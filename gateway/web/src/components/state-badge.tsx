@@ -21,6 +21,7 @@ const LOOKS: Record<StateName | runs.StateName, Look> = {
   cancelled: { icon: CircleSlash, tone: "text-rest bg-rest-soft" },
   stopped: { icon: CirclePause, tone: "text-rest bg-rest-soft" },
   failed: { icon: OctagonAlert, tone: "text-bad bg-bad-soft" },
+  deleted: { icon: Trash2, tone: "text-rest bg-rest-soft" },
   deleting: { icon: Trash2, tone: "text-rest bg-rest-soft" },
 };
 

@@ -1,6 +1,6 @@
-import { ArrowLeft, Ban, Ellipsis, RotateCcw } from "lucide-react";
+import { Archive, ArrowLeft, Ban, Ellipsis, RotateCcw } from "lucide-react";
 import { useState, type ReactNode } from "react";
-import { Link, useNavigate, useParams } from "react-router";
+import { Link, useNavigate, useParams, useSearchParams } from "react-router";
 import { useRun } from "../api/runs";
 import type { Run } from "../api/types";
 import { Button, buttonLook, IconButton } from "../components/button";
@@ -21,7 +21,8 @@ import { Cost, Work } from "./run-work";
 
 export default function RunPage() {
   const { namespace = "", name = "" } = useParams();
-  const { run, known, error } = useRun(namespace, name);
+  const [params] = useSearchParams();
+  const { run, known, error } = useRun(namespace, name, params.get("uid") ?? undefined);
   useTitle(name);
 
   if (run !== undefined) return <Report key={run.uid} run={run} />;
@@ -51,15 +52,7 @@ function Report({ run }: { run: Run }) {
           <h1 className="min-w-0 flex-1 truncate text-lg font-semibold tracking-tight" title={titleOf(run)}>
             {titleOf(run)}
           </h1>
-          {hasEnded(run) ? (
-            <Button onClick={() => setAction("retry")}>
-              <RotateCcw className="size-4" aria-hidden /> Retry
-            </Button>
-          ) : (
-            <Button disabled={stateOf(run) === "cancelling"} onClick={() => setAction("cancel")}>
-              <Ban className="size-4" aria-hidden /> Cancel
-            </Button>
-          )}
+          {run.archived !== true && <MainAction run={run} onAct={setAction} />}
           <Menu
             trigger={
               <IconButton label="Run menu">
@@ -76,6 +69,7 @@ function Report({ run }: { run: Run }) {
           </span>
         </Facts>
       </header>
+      {run.archived === true && <ArchiveNotice />}
       {asked === undefined ? <Headline run={run} /> : <QuestionCard run={run} asked={asked} />}
       <div className="grid min-w-0 gap-5 lg:grid-cols-[minmax(0,1fr)_20rem]">
         <div className="grid min-w-0 content-start gap-5">
@@ -91,6 +85,28 @@ function Report({ run }: { run: Run }) {
       </div>
       {action !== undefined && <RunActions run={run} action={action} onClose={() => setAction(undefined)} onDeleted={() => void navigate("/runs")} />}
     </div>
+  );
+}
+
+/** What one most likely wants to do. */
+function MainAction({ run, onAct }: { run: Run; onAct: (action: RunAction) => void }) {
+  return hasEnded(run) ? (
+    <Button onClick={() => onAct("retry")}>
+      <RotateCcw className="size-4" aria-hidden /> Retry
+    </Button>
+  ) : (
+    <Button disabled={stateOf(run) === "cancelling"} onClick={() => onAct("cancel")}>
+      <Ban className="size-4" aria-hidden /> Cancel
+    </Button>
+  );
+}
+
+function ArchiveNotice() {
+  return (
+    <p role="note" className="flex items-start gap-2 rounded-xl border border-edge bg-surface px-4 py-3 text-sm">
+      <Archive className="mt-0.5 size-4 shrink-0 text-soft" aria-hidden />
+      This run was deleted from the cluster. You see what the archive keeps of it; nothing can be done with it any more.
+    </p>
   );
 }
 

@@ -18,7 +18,7 @@ const KIND_WORDS: Record<Kind, string> = { progress: "Progress", tools: "Tools",
 
 /** Everything that the run has told, and what it tells: searched, narrowed down and saved. */
 export function Timeline({ run }: { run: Run }) {
-  const [told, feed] = useMessages(run, hasEnded(run));
+  const [told, feed] = useMessages(run, hasEnded(run) || run.archived === true);
   const markRead = useMarkRead(run, run.status?.escalation?.id);
   const { words, setWords, kinds, toggle } = useFilter();
   const entries = useDeferredValue(told.timeline.entries);
@@ -68,7 +68,7 @@ export function Timeline({ run }: { run: Run }) {
 
 function emptyWords(run: Run, narrowed: boolean): string {
   if (narrowed) return "Nothing of that is here.";
-  return hasEnded(run) ? "It ended before anything was told." : "Nothing has happened yet.";
+  return hasEnded(run) || run.archived === true ? "It ended before anything was told." : "Nothing has happened yet.";
 }
 
 function Count({ all, shown, narrowed }: { all: number; shown: number; narrowed: boolean }) {

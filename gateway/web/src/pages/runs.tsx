@@ -1,8 +1,8 @@
 import { Play, Plus, WifiOff } from "lucide-react";
-import { useCallback, useDeferredValue, useState } from "react";
+import { useCallback, useDeferredValue, useMemo, useState } from "react";
 import { useSearchParams } from "react-router";
 import { useStreamState } from "../api/live";
-import { useRuns } from "../api/runs";
+import { ARCHIVED_RUNS, useArchivedRuns, useRuns } from "../api/runs";
 import type { Run } from "../api/types";
 import { Button } from "../components/button";
 import { CodeBlock } from "../components/code";
@@ -23,8 +23,11 @@ export function RunsPage() {
   const [namespace] = useNamespace();
   const { data: newest, error, refetch } = useRuns();
   // A long list is drawn in slices, so that typing and scrolling go first.
-  const data = useDeferredValue(newest);
+  const living = useDeferredValue(newest);
   const filter = params.get("state");
+  const withDeleted = params.has("deleted");
+  const archived = useArchivedRuns(namespace, withDeleted);
+  const data = useMemo(() => living && (withDeleted ? withArchived(living, archived.data ?? []) : living), [living, withDeleted, archived.data]);
 
   useTitle("Runs");
 
@@ -42,7 +45,7 @@ export function RunsPage() {
 
   return (
     <div className="mx-auto max-w-6xl px-4 py-5 sm:px-6 lg:px-8">
-      <header className="mb-4 flex flex-wrap items-center gap-x-3 gap-y-2">
+      <header className="mb-4 flex flex-wrap items-center gap-x-2 gap-y-2 sm:gap-x-3">
         <h1 className="text-lg font-semibold tracking-tight">Runs</h1>
         {data !== undefined && <span className="numbers text-sm text-faint">{inNamespace.length}</span>}
         {stream === "down" && data !== undefined && (
@@ -51,6 +54,7 @@ export function RunsPage() {
           </span>
         )}
         <div className="flex-1" />
+        <DeletedSwitch on={withDeleted} onChange={(on) => set("deleted", on ? "" : undefined)} />
         {mayCreate && (
           <Button look="primary" onClick={() => set("new", "")}>
             <Plus className="size-4" aria-hidden /> New run
@@ -58,6 +62,7 @@ export function RunsPage() {
         )}
       </header>
 
+      {withDeleted && <ArchiveState runs={archived.data} error={archived.error} />}
       {inNamespace.length > 0 && <StateFilter choices={choices} all={inNamespace.length} value={filter} onChange={(value) => set("state", value)} />}
       {data === undefined && error === null && <Skeleton label="Loading runs" />}
       {data === undefined && error !== null && <LoadError error={error} retry={() => void refetch()} />}
@@ -74,6 +79,35 @@ export function RunsPage() {
       {params.has("new") && <CreateRunDialog namespace={namespace} onClose={() => set("new", undefined)} />}
     </div>
   );
+}
+
+function DeletedSwitch({ on, onChange }: { on: boolean; onChange: (on: boolean) => void }) {
+  return (
+    <label className="inline-flex h-8 cursor-pointer items-center gap-2 rounded-md px-1 text-sm text-soft sm:px-2 hover:text-ink pointer-coarse:h-11">
+      <input type="checkbox" role="switch" checked={on} onChange={(event) => onChange(event.target.checked)} className="size-4 accent-accent pointer-coarse:size-5" />
+      Show deleted
+    </label>
+  );
+}
+
+/** What the list cannot show of the archive. */
+function ArchiveState({ runs, error }: { runs: Run[] | undefined; error: Error | null }) {
+  if (error !== null) {
+    return (
+      <p role="alert" className="mb-3 text-sm break-words text-bad">
+        Deleted runs cannot be listed: {error.message}
+      </p>
+    );
+  }
+  if (runs === undefined) return <p role="status" className="mb-3 text-sm text-soft">Reading the archive…</p>;
+  if (runs.length < ARCHIVED_RUNS) return null;
+  return <p className="mb-3 text-sm text-soft">Of the deleted runs these are the newest {ARCHIVED_RUNS.toLocaleString("en-GB")}; the API lists all.</p>;
+}
+
+/** Both, without those that were deleted since and come back as archived ones. */
+function withArchived(living: Run[], archived: Run[]): Run[] {
+  const there = new Set(living.map(({ uid }) => uid));
+  return [...living, ...archived.filter(({ uid }) => !there.has(uid))];
 }
 
 /** Those that wait for a human first, then the newest: runs come and go. */

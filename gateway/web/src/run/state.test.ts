@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Run } from "../api/types";
 import { duration } from "../session/time";
 import { losses, manifest } from "./manifest";
-import { hasEnded, headline, stateOf, type StateName } from "./state";
+import { addressOf, hasEnded, headline, stateOf, type StateName } from "./state";
 
 const verdict = (status: string, reason: string, message: string) => [{ type: "Succeeded", status, reason, message, lastTransitionTime: "2026-01-01T00:00:00Z" }];
 
@@ -25,6 +25,8 @@ describe("a run in one word and one sentence", () => {
     ["running", running, "running", "Block 1 of 2"],
     ["waiting for an answer", asking, "escalated", "Which port?"],
     ["waiting for an answer, told by its condition alone", run({ status: { phase: "Escalated", conditions: verdict("Unknown", "Escalated", "Which?") } }), "escalated", "Which?"],
+    ["deleted while it ran", { ...running, archived: true }, "deleted", "It was deleted before it ended."],
+    ["deleted after it failed", { ...failed, archived: true }, "failed", "The remote refused the push."],
     ["asked to stop", run({ ...running, spec: { ...running.spec, desiredState: "Cancelled" } }), "cancelling", "Attempt 1 runs."],
     ["failed", failed, "failed", "The remote refused the push."],
     ["failed after it was asked to stop", run({ ...failed, spec: { ...failed.spec, desiredState: "Cancelled" } }), "failed", "The remote refused the push."],
@@ -33,6 +35,11 @@ describe("a run in one word and one sentence", () => {
   ])("%s", (_name, each, state, words) => {
     expect(stateOf(each)).toBe(state);
     expect(headline(each)).toBe(words);
+  });
+
+  it("is found by its UID when another one may have its name", () => {
+    expect(addressOf(running)).toBe("/ns/demo/runs/x");
+    expect(addressOf({ ...running, archived: true })).toBe("/ns/demo/runs/x?uid=u");
   });
 
   it("ends once", () => {

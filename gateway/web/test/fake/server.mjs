@@ -38,7 +38,7 @@ async function handle(request, response) {
   if (!knows(request)) return problem(response, 401, "Log in first.");
   if (path === "/me") return answer(response, 200, { username: "system:serviceaccount:demo:ada", groups: [], expiresAt: "2030-01-01T00:00:00Z", defaultNamespace: "demo", namespaces: ["demo", "team-b"].map((name) => ({ name, createSessions: true, createRuns: true })) });
   if (path === "/sessions") return answer(response, 200, { items: visible() });
-  if (path === "/runs") return answer(response, 200, { items: [...visibleRuns(), ...(url.searchParams.has("archived") ? runs.archived.values() : [])] });
+  if (path === "/runs") return answer(response, 200, { items: listedRuns(url.searchParams) });
   if (path === "/events") return events(response);
   const run = /^\/namespaces\/([^/]+)\/runs(?:\/([^/]+))?(\/.*)?$/.exec(path);
   if (run !== null) return actOnRun(request, run, url.searchParams, response);
@@ -72,9 +72,12 @@ function act(method, rest, session, response) {
   return answer(response, 200, session);
 }
 
+const listedRuns = (query) => [...visibleRuns(), ...(query.has("archived") ? runs.archived.values() : [])];
+
 const visibleRuns = () => (empty ? [] : [...runs.all.values()]);
 
 async function actOnRun(request, [, namespace, name, rest = ""], query, response) {
+  if (name === undefined && request.method === "GET") return answer(response, 200, { items: listedRuns(query).filter((run) => run.namespace === namespace) });
   if (name === undefined) return answer(response, 201, createRun(namespace, await body(request)));
   const run = runs.get(namespace, name) ?? runs.archived.get(`${namespace}/${name}`);
   if (run === undefined) return problem(response, 404, "There is no such run.");
