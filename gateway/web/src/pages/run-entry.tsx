@@ -138,26 +138,31 @@ function ToolEntry({ entry, needle }: { entry: Tool; needle: string }) {
   const open = chosen ?? hidden;
   const failed = answer?.failed === true;
   return (
-    <details open={open} onToggle={(event) => event.currentTarget.open !== open && setChosen(event.currentTarget.open)} className="group/tool">
-      <summary className="flex cursor-pointer list-none items-center gap-2.5 px-4 py-1.5 text-sm hover:bg-hover/50 focus-visible:-outline-offset-2 pointer-coarse:py-3 [&::-webkit-details-marker]:hidden">
-        <ToolIcon answer={answer} />
-        <span className="shrink-0 font-medium">
-          <Marked text={name} needle={needle} />
-        </span>
-        <span className="min-w-0 flex-1 truncate font-mono text-xs text-soft">
-          <Marked text={first} needle={needle} />
-        </span>
-        {failed && <span className="shrink-0 text-xs text-bad">failed</span>}
-        <ChevronRight className="size-3.5 shrink-0 text-faint transition-transform group-open/tool:rotate-90" aria-hidden />
+    <div className="relative">
+      <details open={open} onToggle={(event) => event.currentTarget.open !== open && setChosen(event.currentTarget.open)} className="group/tool">
+        <summary className="flex cursor-pointer list-none items-center gap-2.5 py-1.5 pr-20 pl-4 text-sm hover:bg-hover/50 focus-visible:-outline-offset-2 pointer-coarse:py-3 [&::-webkit-details-marker]:hidden">
+          <ToolIcon answer={answer} />
+          <span className="shrink-0 font-medium">
+            <Marked text={name} needle={needle} />
+          </span>
+          <span className="min-w-0 flex-1 truncate font-mono text-xs text-soft">
+            <Marked text={first} needle={needle} />
+          </span>
+          {failed && <span className="shrink-0 text-xs text-bad">failed</span>}
+          <ChevronRight className="size-3.5 shrink-0 text-faint transition-transform group-open/tool:rotate-90" aria-hidden />
+        </summary>
+        {open && (
+          <div className="grid gap-1.5 pr-4 pb-2 pl-[2.625rem]">
+            {input !== first && <Output label={`What ${name} was given`} text={input} needle={needle} />}
+            {answer === undefined ? <p className="text-xs text-faint">It has not answered yet.</p> : <Output label={`What ${name} answered`} text={answer.output === "" ? "Nothing." : answer.output} needle={needle} />}
+          </div>
+        )}
+      </details>
+      {/* Beside the summary: a link within it would be a control within a control. */}
+      <div className="absolute top-1.5 right-4 pointer-coarse:top-3">
         <Stamp entry={entry} />
-      </summary>
-      {open && (
-        <div className="grid gap-1.5 pr-4 pb-2 pl-[2.625rem]">
-          {input !== first && <Output label={`What ${name} was given`} text={input} needle={needle} />}
-          {answer === undefined ? <p className="text-xs text-faint">It has not answered yet.</p> : <Output label={`What ${name} answered`} text={answer.output === "" ? "Nothing." : answer.output} needle={needle} />}
-        </div>
-      )}
-    </details>
+      </div>
+    </div>
   );
 }
 
