@@ -10,7 +10,7 @@ import { usePinned, useSeen } from "../components/sight";
 import { pullRequestOf } from "../run/cost";
 import { needleOf, select } from "../run/search";
 import { hasEnded } from "../run/state";
-import { KINDS, type Kind } from "../run/timeline";
+import { KINDS, type Entry, type Kind } from "../run/timeline";
 import { Entries } from "./run-entries";
 import { JournalDownload } from "./run-journal";
 
@@ -21,11 +21,10 @@ export function Timeline({ run }: { run: Run }) {
   const [told, feed] = useMessages(run, hasEnded(run) || run.archived === true);
   const markRead = useMarkRead(run, run.status?.escalation?.id);
   const { words, setWords, kinds, toggle } = useFilter();
-  const entries = useDeferredValue(told.timeline.entries);
+  const { entries, drawing } = useInSlices(told.timeline.entries);
   const needle = useDeferredValue(needleOf(words));
   const shown = useMemo(() => select(entries, needle, kinds), [entries, needle, kinds]);
-  // Thousands of entries are drawn in slices, and meanwhile none are there.
-  const reading = !told.complete || entries !== told.timeline.entries;
+  const reading = !told.complete || drawing;
   const narrowed = needle !== "" || kinds.size > 0;
   const linked = useLinked(told.complete);
   const box = useRef<HTMLDivElement>(null);
@@ -64,6 +63,16 @@ export function Timeline({ run }: { run: Run }) {
       </div>
     </Panel>
   );
+}
+
+/** How many of the newest entries are there at once. */
+const FIRST = 100;
+
+/** Thousands of entries are drawn in slices, so that the page answers meanwhile; the newest do not wait for that. */
+function useInSlices(all: readonly Entry[]): { entries: readonly Entry[]; drawing: boolean } {
+  const drawn = useDeferredValue(all);
+  const newest = useMemo(() => all.slice(-FIRST), [all]);
+  return { entries: drawn.length === 0 ? newest : drawn, drawing: drawn !== all };
 }
 
 function emptyWords(run: Run, narrowed: boolean): string {
