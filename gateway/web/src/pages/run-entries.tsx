@@ -1,4 +1,4 @@
-import { memo } from "react";
+import { memo, useEffect, useState } from "react";
 import type { Entry } from "../run/timeline";
 import { anchorOf, EntryRow } from "./run-entry";
 
@@ -16,10 +16,7 @@ interface Props {
   pullRequest: string | undefined;
 }
 
-/**
- * The entries in blocks. The browser lays out no block that is out of sight, which is what lets thousands of entries
- * stand in one page, where its own search finds them too.
- */
+/** The entries in blocks: those that nobody comes near to are not drawn, so thousands cost no more than a few. */
 export function Entries({ entries, ...rest }: Props) {
   const count = Math.ceil(entries.length / BLOCK);
   return (
@@ -32,14 +29,33 @@ export function Entries({ entries, ...rest }: Props) {
 }
 
 const Block = memo(function Block({ entries, needle, linked, pullRequest }: Props) {
+  const [near, place] = useNear();
+  const height = entries.length * HEIGHT;
+  if (!near && !entries.some(({ seq }) => anchorOf(seq) === linked)) return <div ref={place} style={{ height }} />;
   return (
-    <ol className="[content-visibility:auto]" style={{ containIntrinsicSize: `auto ${entries.length * HEIGHT}px` }}>
+    <ol className="[content-visibility:auto]" style={{ containIntrinsicSize: `auto ${height}px` }}>
       {entries.map((entry) => (
         <EntryRow key={entry.seq} entry={entry} needle={needle} linked={linked === anchorOf(entry.seq)} pullRequest={pullRequest} />
       ))}
     </ol>
   );
 }, sameEntries);
+
+/** Nearer than this to what is in sight, one is about to see it. */
+const NEAR = "1000px 0px";
+
+/** Whether somebody has come near to an element; what was drawn once stays, and costs little while it is out of sight. */
+function useNear(): [boolean, (element: HTMLElement | null) => void] {
+  const [element, setElement] = useState<HTMLElement | null>(null);
+  const [near, setNear] = useState(false);
+  useEffect(() => {
+    if (element === null) return;
+    const observer = new IntersectionObserver((seen) => seen.some(({ isIntersecting }) => isIntersecting) && setNear(true), { root: element.closest("[role=log]"), rootMargin: NEAR });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [element]);
+  return [near, setElement];
+}
 
 /** Blocks are cut anew each time; what counts is what stands in them. */
 function sameEntries(before: Props, after: Props): boolean {

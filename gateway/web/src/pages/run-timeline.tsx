@@ -10,7 +10,7 @@ import { usePinned, useSeen } from "../components/sight";
 import { pullRequestOf } from "../run/cost";
 import { needleOf, select } from "../run/search";
 import { hasEnded } from "../run/state";
-import { KINDS, type Entry, type Kind } from "../run/timeline";
+import { KINDS, type Kind } from "../run/timeline";
 import { Entries } from "./run-entries";
 import { JournalDownload } from "./run-journal";
 
@@ -21,10 +21,9 @@ export function Timeline({ run }: { run: Run }) {
   const [told, feed] = useMessages(run, hasEnded(run) || run.archived === true);
   const markRead = useMarkRead(run, run.status?.escalation?.id);
   const { words, setWords, kinds, toggle } = useFilter();
-  const { entries, drawing } = useInSlices(told.timeline.entries);
+  const { entries } = told.timeline;
   const needle = useDeferredValue(needleOf(words));
   const shown = useMemo(() => select(entries, needle, kinds), [entries, needle, kinds]);
-  const reading = !told.complete || drawing;
   const narrowed = needle !== "" || kinds.size > 0;
   const linked = useLinked(told.complete);
   const box = useRef<HTMLDivElement>(null);
@@ -47,9 +46,9 @@ export function Timeline({ run }: { run: Run }) {
       )}
       {told.cut && <p className="px-4 pb-2 text-xs text-faint">Earlier entries are in the journal alone.</p>}
       <div className="relative border-t border-line">
-        <div ref={box} role="log" aria-label="Messages" aria-busy={reading} tabIndex={0} onScroll={onScroll} className="max-h-[70dvh] overflow-y-auto focus-visible:-outline-offset-2">
+        <div ref={box} role="log" aria-label="Messages" aria-busy={!told.complete} tabIndex={0} onScroll={onScroll} className="max-h-[70dvh] overflow-y-auto focus-visible:-outline-offset-2">
           {shown.length === 0 ? (
-            <p className="px-4 py-4 text-soft">{reading ? `Reading… ${told.through.toLocaleString("en-GB")}` : emptyWords(run, entries.length > 0)}</p>
+            <p className="px-4 py-4 text-soft">{!told.complete ? `Reading… ${told.through.toLocaleString("en-GB")}` : emptyWords(run, entries.length > 0)}</p>
           ) : (
             <Entries entries={shown} needle={needle} linked={linked} pullRequest={pullRequestOf(run)} />
           )}
@@ -63,16 +62,6 @@ export function Timeline({ run }: { run: Run }) {
       </div>
     </Panel>
   );
-}
-
-/** How many of the newest entries are there at once. */
-const FIRST = 100;
-
-/** Thousands of entries are drawn in slices, so that the page answers meanwhile; the newest do not wait for that. */
-function useInSlices(all: readonly Entry[]): { entries: readonly Entry[]; drawing: boolean } {
-  const drawn = useDeferredValue(all);
-  const newest = useMemo(() => all.slice(-FIRST), [all]);
-  return { entries: drawn.length === 0 ? newest : drawn, drawing: drawn !== all };
 }
 
 function emptyWords(run: Run, narrowed: boolean): string {
