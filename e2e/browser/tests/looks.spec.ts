@@ -1,7 +1,7 @@
-import AxeBuilder from "@axe-core/playwright";
 import { expect, test, type Page } from "@playwright/test";
 import { createRun, createSession, namespace, untilReady, untilRunEnds } from "../support/api";
 import { uniqueName } from "../support/environment";
+import { expectNoSidewaysScroll, expectNoViolations } from "../support/looks";
 import { Terminal } from "../support/terminal";
 
 const name = uniqueName("looks");
@@ -107,18 +107,6 @@ for (const theme of ["dark", "light"] as const) {
       });
     });
   });
-}
-
-async function expectNoViolations(page: Page): Promise<void> {
-  // A menu floats above the page and belongs to its button, not to a landmark.
-  const menuIsOpen = (await page.getByRole("menu").count()) > 0;
-  const { violations } = await new AxeBuilder({ page }).disableRules(menuIsOpen ? ["region"] : []).analyze();
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`)).toEqual([]);
-}
-
-async function expectNoSidewaysScroll(page: Page): Promise<void> {
-  const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
-  expect(wide).toBe(0);
 }
 
 test("the theme can be chosen and is kept", async ({ page }) => {

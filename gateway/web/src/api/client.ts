@@ -1,6 +1,6 @@
 // Requests to the gateway. Every refusal becomes an ApiError that carries the API's own words.
 
-import type { FieldError, FileEntry, Me, NewRun, NewSession, Problem, Run, Session } from "./types";
+import type { FieldError, FileEntry, Me, NewRun, NewSession, Problem, Run, RunMessage, Session } from "./types";
 
 export class ApiError extends Error {
   readonly status: number;
@@ -22,16 +22,17 @@ export function whenLoginIsNeeded(listener: () => void): void {
 
 const BASE = "/api/v1";
 
-async function request<T>(method: string, path: string, body?: unknown): Promise<T> {
-  const response = await send(method, path, body);
+async function request<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  const response = await send(method, path, body, signal);
   if (response.ok) return (response.status === 204 ? undefined : await response.json().catch(() => undefined)) as T;
   throw await refusal(response);
 }
 
-async function send(method: string, path: string, body: unknown): Promise<Response> {
+async function send(method: string, path: string, body: unknown, signal: AbortSignal | undefined): Promise<Response> {
   try {
     return await fetch(BASE + path, {
       method,
+      ...(signal === undefined ? {} : { signal }),
       ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json" } }),
     });
   } catch {
@@ -49,6 +50,21 @@ export async function refusal(response: Response): Promise<ApiError> {
 export interface Key {
   namespace: string;
   name: string;
+}
+
+/** One of several that had the name, one after the other. */
+export interface Known extends Key {
+  uid: string;
+}
+
+/** A place in a run's messages, and how many to take from there. */
+interface Place {
+  after: number;
+  limit: number;
+  /** How many seconds to wait for the first of them. */
+  wait?: number;
+  /** Those alone that nobody has marked as read; without an archive it is refused. */
+  unread?: boolean;
 }
 
 function listPath(namespace: string, kind: "sessions" | "runs"): string {
@@ -80,11 +96,28 @@ export const api = {
   suspend: (session: Session) => request<Session>("POST", `${sessionPath(session)}/suspend`),
   resume: (session: Session) => request<Session>("POST", `${sessionPath(session)}/resume`),
   runs: () => all<Run>("/runs"),
+  /** The newest that the cluster has no more, at most so many. */
+  archivedRuns: async (namespace: string | undefined, most: number): Promise<Run[]> => {
+    const path = namespace === undefined ? "/runs" : listPath(namespace, "runs");
+    const runs = await all<Run>(path, "&archived=true", (items) => items.filter(({ archived }) => archived).length >= most);
+    return runs.filter(({ archived }) => archived).slice(0, most);
+  },
+  /** In the cluster, else in the archive. */
+  run: (at: Key, uid: string | undefined) => request<Run>("GET", runPath(at) + (uid === undefined ? "" : `?uid=${encodeURIComponent(uid)}`)),
   createRun: (namespace: string, run: NewRun) => request<Run>("POST", listPath(namespace, "runs"), run),
   removeRun: (run: Key) => request<undefined>("DELETE", runPath(run)),
   cancelRun: (run: Key) => request<Run>("POST", `${runPath(run)}/cancel`),
   /** The same plan again, or another one. */
   retryRun: (run: Key, plan: string | undefined) => request<Run>("POST", `${runPath(run)}/retry`, plan === undefined ? undefined : { plan }),
+  /** Given once and never changed. */
+  answerRun: (run: Key, answer: { id: string; text: string }) => request<Run>("POST", `${runPath(run)}/answers`, answer),
+  /** Those after one, the oldest first. */
+  messages: async (run: Known, { wait = 0, unread = false, ...place }: Place, signal?: AbortSignal): Promise<RunMessage[]> => {
+    const query = new URLSearchParams({ uid: run.uid, after: String(place.after), limit: String(place.limit), ...(wait > 0 ? { wait: String(wait) } : {}), ...(unread ? { unread: "true" } : {}) });
+    return (await request<{ items: RunMessage[] }>("GET", `${runPath(run)}/messages?${query.toString()}`, undefined, signal)).items;
+  },
+  /** Everything up to a message, for everybody who reads them. */
+  markRead: (run: Known, through: number) => request<undefined>("POST", `${runPath(run)}/messages/read?uid=${encodeURIComponent(run.uid)}`, { through }),
   list: async (session: Session, path: string): Promise<FileEntry[]> => {
     const response = await fetch(filePath(session, path), { headers: { accept: "application/json" } });
     if (!response.ok) throw await refusal(response);
@@ -92,14 +125,14 @@ export const api = {
   },
 };
 
-/** Every page of a list. The page's stream keeps it up to date from then on. */
-async function all<T>(path: string): Promise<T[]> {
+/** Every page of a list, or as many as are enough. The page's stream keeps it up to date from then on. */
+async function all<T>(path: string, query = "", enough: (items: T[]) => boolean = () => false): Promise<T[]> {
   const items: T[] = [];
   let next = "";
   do {
-    const page = await request<{ items: T[]; continue?: string | null }>("GET", `${path}?limit=500${next}`);
+    const page = await request<{ items: T[]; continue?: string | null }>("GET", `${path}?limit=500${query}${next}`);
     items.push(...page.items);
     next = page.continue ? `&continue=${encodeURIComponent(page.continue)}` : "";
-  } while (next !== "");
+  } while (next !== "" && !enough(items));
   return items;
 }

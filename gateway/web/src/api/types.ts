@@ -2,13 +2,13 @@
 
 import type { components } from "./schema";
 
+export type { Answer, OpenQuestion as Question, Run, RunMessage, RunSpec } from "./next";
+
 type Schemas = components["schemas"];
 
 export type Session = Schemas["Session"];
 export type SessionSpec = Schemas["SessionSpec"];
 export type NewSession = Schemas["CreateSession"];
-export type Run = Schemas["Run"];
-export type RunSpec = Schemas["RunSpec"];
 export type NewRun = Schemas["CreateRun"];
 export type Message = Schemas["Message"];
 export type Me = Schemas["Me"];

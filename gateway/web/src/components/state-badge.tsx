@@ -1,4 +1,4 @@
-import { CircleCheck, CirclePause, CircleSlash, Clock, Hourglass, LoaderCircle, OctagonAlert, Trash2, type LucideIcon } from "lucide-react";
+import { CircleCheck, CirclePause, CircleQuestionMark, CircleSlash, Clock, Hourglass, LoaderCircle, OctagonAlert, Trash2, type LucideIcon } from "lucide-react";
 import type { Run, Session } from "../api/types";
 import * as runs from "../run/state";
 import { STATE_WORDS, stateOf, type StateName } from "../session/state";
@@ -14,12 +14,14 @@ const LOOKS: Record<StateName | runs.StateName, Look> = {
   completed: { icon: CircleCheck, tone: "text-good bg-good-soft" },
   starting: { icon: LoaderCircle, tone: "text-busy bg-busy-soft", spins: true },
   running: { icon: LoaderCircle, tone: "text-busy bg-busy-soft", spins: true },
+  escalated: { icon: CircleQuestionMark, tone: "text-accent-ink bg-accent" },
   pending: { icon: Hourglass, tone: "text-busy bg-busy-soft" },
   queued: { icon: Clock, tone: "text-rest bg-rest-soft" },
   cancelling: { icon: LoaderCircle, tone: "text-rest bg-rest-soft", spins: true },
   cancelled: { icon: CircleSlash, tone: "text-rest bg-rest-soft" },
   stopped: { icon: CirclePause, tone: "text-rest bg-rest-soft" },
   failed: { icon: OctagonAlert, tone: "text-bad bg-bad-soft" },
+  deleted: { icon: Trash2, tone: "text-rest bg-rest-soft" },
   deleting: { icon: Trash2, tone: "text-rest bg-rest-soft" },
 };
 

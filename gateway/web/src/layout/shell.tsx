@@ -9,6 +9,7 @@ import { Logo } from "./logo";
 import { useNamespace } from "./namespace";
 import { usePalette } from "./palette-context";
 import { chooseTheme, useTheme, useThemeChoice, type ThemeChoice } from "./theme";
+import { useWaiting } from "./waiting";
 
 /** The frame of every page: a rail on the left, a bar at the bottom of a small screen. */
 export function Shell({ children }: { children: ReactNode }) {
@@ -28,6 +29,7 @@ export function Shell({ children }: { children: ReactNode }) {
 
 function Rail({ slim }: { slim: boolean }) {
   const palette = usePalette();
+  const waiting = useWaiting();
   // Under the icons of the bottom bar, beside those of a wide rail, and nowhere in between.
   const words = slim ? "hidden" : "text-xs sm:hidden lg:inline lg:text-sm";
   const width = slim ? "sm:w-13" : "sm:w-13 lg:w-56";
@@ -49,6 +51,12 @@ function Rail({ slim }: { slim: boolean }) {
       <NavLink to="/runs" className={({ isActive }) => entry(isActive)} title="Runs">
         <Icon of={Play} />
         <span className={`${words} text-left lg:flex-1`}>Runs</span>
+        {waiting > 0 && (
+          <span className="numbers absolute top-0.5 right-1 min-w-4 rounded-full bg-accent px-1 text-center text-xs text-accent-ink lg:static">
+            {waiting}
+            <span className="sr-only"> waiting for you</span>
+          </span>
+        )}
       </NavLink>
       <button type="button" className={entry(false)} onClick={palette.open} title="Commands (Ctrl K)" aria-label="Commands">
         <Icon of={Command} />
@@ -63,7 +71,7 @@ function Rail({ slim }: { slim: boolean }) {
 }
 
 function entry(active: boolean): string {
-  return `flex h-12 min-w-9 max-w-24 flex-1 flex-col items-center justify-center gap-0.5 rounded-md px-2.5 text-sm font-medium transition-colors sm:h-9 sm:max-w-none sm:flex-none sm:flex-row sm:justify-start sm:gap-2.5 sm:pointer-coarse:h-11 ${
+  return `relative flex h-12 min-w-9 max-w-24 flex-1 flex-col items-center justify-center gap-0.5 rounded-md px-2.5 text-sm font-medium transition-colors sm:h-9 sm:max-w-none sm:flex-none sm:flex-row sm:justify-start sm:gap-2.5 sm:pointer-coarse:h-11 ${
     active ? "bg-hover text-ink" : "text-soft hover:bg-hover hover:text-ink"
   }`;
 }

@@ -143,7 +143,7 @@ function YamlDialog({ run, onClose }: { run: Run; onClose: () => void }) {
       <DialogBody>
         <div className="grid gap-3">
           <CodeBlock label="YAML" text={yaml.data ?? "…"} />
-          <CodeBlock label="kubectl command" text={kubectlCommand(run)} />
+          {run.archived !== true && <CodeBlock label="kubectl command" text={kubectlCommand(run)} />}
         </div>
       </DialogBody>
     </Dialog>

@@ -1,26 +1,29 @@
-import { ArrowLeft, Ban, CircleAlert, CircleCheck, CircleDot, Ellipsis, Info, LoaderCircle, RotateCcw, type LucideIcon } from "lucide-react";
-import { useEffect, useState, type ReactNode } from "react";
-import { Link, useNavigate, useParams } from "react-router";
+import { Archive, ArrowLeft, Ban, Ellipsis, RotateCcw } from "lucide-react";
+import { useState, type ReactNode } from "react";
+import { Link, useNavigate, useParams, useSearchParams } from "react-router";
 import { useRun } from "../api/runs";
-import type { Message, Run } from "../api/types";
+import type { Run } from "../api/types";
 import { Button, buttonLook, IconButton } from "../components/button";
 import { LazyEditor } from "../components/lazy-editor";
 import { Menu } from "../components/menu";
 import { Panel } from "../components/panel";
 import { RunBadge } from "../components/state-badge";
-import { Duration, Time } from "../components/time";
+import { Duration } from "../components/time";
+import { useTitle } from "../layout/waiting";
 import { dollars, pullRequestOf } from "../run/cost";
+import { questionOf } from "../run/question";
 import { branchOf, hasEnded, headline, stateOf, titleOf, verdict } from "../run/state";
 import { RunActions, type RunAction } from "./run-actions";
+import { QuestionCard } from "./run-question";
 import { Facts, RunMenuItems } from "./run-row";
+import { Timeline } from "./run-timeline";
 import { Cost, Work } from "./run-work";
 
 export default function RunPage() {
   const { namespace = "", name = "" } = useParams();
-  const { run, known, error } = useRun(namespace, name);
-  useEffect(() => {
-    document.title = `${name} · Fabrica`;
-  }, [name]);
+  const [params] = useSearchParams();
+  const { run, known, error } = useRun(namespace, name, params.get("uid") ?? undefined);
+  useTitle(name);
 
   if (run !== undefined) return <Report key={run.uid} run={run} />;
   if (!known && error === null) return <p role="status" className="p-4 text-soft">Looking for {name}…</p>;
@@ -38,6 +41,7 @@ export default function RunPage() {
 function Report({ run }: { run: Run }) {
   const navigate = useNavigate();
   const [action, setAction] = useState<RunAction>();
+  const asked = questionOf(run);
   return (
     <div className="mx-auto grid max-w-6xl gap-5 px-4 py-5 sm:px-6 lg:px-8">
       <header className="grid gap-2">
@@ -48,15 +52,7 @@ function Report({ run }: { run: Run }) {
           <h1 className="min-w-0 flex-1 truncate text-lg font-semibold tracking-tight" title={titleOf(run)}>
             {titleOf(run)}
           </h1>
-          {hasEnded(run) ? (
-            <Button onClick={() => setAction("retry")}>
-              <RotateCcw className="size-4" aria-hidden /> Retry
-            </Button>
-          ) : (
-            <Button disabled={stateOf(run) === "cancelling"} onClick={() => setAction("cancel")}>
-              <Ban className="size-4" aria-hidden /> Cancel
-            </Button>
-          )}
+          {run.archived !== true && <MainAction run={run} onAct={setAction} />}
           <Menu
             trigger={
               <IconButton label="Run menu">
@@ -73,7 +69,8 @@ function Report({ run }: { run: Run }) {
           </span>
         </Facts>
       </header>
-      <Headline run={run} />
+      {run.archived === true && <ArchiveNotice />}
+      {asked === undefined ? <Headline run={run} /> : <QuestionCard run={run} asked={asked} />}
       <div className="grid min-w-0 gap-5 lg:grid-cols-[minmax(0,1fr)_20rem]">
         <div className="grid min-w-0 content-start gap-5">
           <Timeline run={run} />
@@ -91,6 +88,28 @@ function Report({ run }: { run: Run }) {
   );
 }
 
+/** What one most likely wants to do. */
+function MainAction({ run, onAct }: { run: Run; onAct: (action: RunAction) => void }) {
+  return hasEnded(run) ? (
+    <Button onClick={() => onAct("retry")}>
+      <RotateCcw className="size-4" aria-hidden /> Retry
+    </Button>
+  ) : (
+    <Button disabled={stateOf(run) === "cancelling"} onClick={() => onAct("cancel")}>
+      <Ban className="size-4" aria-hidden /> Cancel
+    </Button>
+  );
+}
+
+function ArchiveNotice() {
+  return (
+    <p role="note" className="flex items-start gap-2 rounded-xl border border-edge bg-surface px-4 py-3 text-sm">
+      <Archive className="mt-0.5 size-4 shrink-0 text-soft" aria-hidden />
+      This run was deleted from the cluster. You see what the archive keeps of it; nothing can be done with it any more.
+    </p>
+  );
+}
+
 /** The reason is the headline: the state, the condition's word for it and its sentence. */
 function Headline({ run }: { run: Run }) {
   const bad = stateOf(run) === "failed";
@@ -103,46 +122,6 @@ function Headline({ run }: { run: Run }) {
         {reason !== undefined && hasEnded(run) && <p className="text-xs text-soft">Reason: {reason}</p>}
       </div>
     </section>
-  );
-}
-
-const MARKS: Record<Message["type"], { icon: LucideIcon; tone: string; word: string }> = {
-  Started: { icon: CircleDot, tone: "text-soft", word: "Started" },
-  Progress: { icon: LoaderCircle, tone: "text-busy", word: "Progress" },
-  Finished: { icon: CircleCheck, tone: "text-good", word: "Finished" },
-  Failed: { icon: CircleAlert, tone: "text-bad", word: "Failed" },
-  Notice: { icon: Info, tone: "text-soft", word: "Notice" },
-};
-
-/** How many messages a status keeps; older ones are in the pod's log. */
-const KEPT = 20;
-
-function Timeline({ run }: { run: Run }) {
-  const messages = run.status?.messages ?? [];
-  return (
-    <Panel title="Timeline" aside={messages.length === KEPT ? `the newest ${KEPT}` : undefined}>
-      {messages.length === 0 ? (
-        <p className="px-4 pb-4 text-soft">{hasEnded(run) ? "It ended before anything was told." : "Nothing has happened yet."}</p>
-      ) : (
-        <div role="log" aria-label="Messages">
-          <ol className="grid pb-2">
-            {messages.map((message) => {
-              const { icon: Icon, tone, word } = MARKS[message.type];
-              return (
-                <li key={message.seq} className="flex items-start gap-2.5 px-4 py-1.5">
-                  <Icon className={`mt-0.5 size-4 shrink-0 ${tone}`} aria-hidden />
-                  <span className="sr-only">{word}:</span>
-                  <span className={`min-w-0 flex-1 text-sm break-words whitespace-pre-wrap ${message.type === "Failed" ? "text-bad" : ""}`}>{message.text}</span>
-                  <span className="text-xs text-faint">
-                    <Time at={message.time} />
-                  </span>
-                </li>
-              );
-            })}
-          </ol>
-        </div>
-      )}
-    </Panel>
   );
 }
 

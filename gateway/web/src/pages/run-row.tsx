@@ -1,6 +1,7 @@
-import { Ban, Copy, Ellipsis, FileCode, GitBranch, GitPullRequest, RotateCcw, Trash2, User } from "lucide-react";
+import { Archive, Ban, Copy, Ellipsis, FileCode, GitBranch, GitPullRequest, RotateCcw, Trash2, User } from "lucide-react";
 import { memo, type ReactNode } from "react";
 import { Link } from "react-router";
+import { useUnseen } from "../api/read-marks";
 import type { Run } from "../api/types";
 import { IconButton } from "../components/button";
 import { copyText } from "../components/copy";
@@ -10,7 +11,8 @@ import { Duration, Time } from "../components/time";
 import { useTell } from "../components/toast";
 import { dollars, pullRequestOf } from "../run/cost";
 import { kubectlCommand } from "../run/manifest";
-import { branchOf, hasEnded, headline, stateOf, titleOf } from "../run/state";
+import { questionOf } from "../run/question";
+import { addressOf, branchOf, hasEnded, headline, stateOf, titleOf, type StateName } from "../run/state";
 import type { RunAction } from "./run-actions";
 
 interface RowProps {
@@ -19,25 +21,32 @@ interface RowProps {
   onAct: (run: Run, action: RunAction) => void;
 }
 
+/** Headlines that want to be read first. */
+const HEADLINES: Partial<Record<StateName, string>> = { failed: "text-bad", escalated: "font-medium" };
+
 /** Drawn again only when its own run has changed: a busy cluster changes a few of many. */
 export const RunRow = memo(function RunRow({ run, withNamespace, onAct }: RowProps) {
+  const asked = questionOf(run);
+  const unseen = useUnseen(run, asked?.answer === undefined ? asked?.question.id : undefined);
   return (
-    <li className="group relative flex items-start gap-x-3 gap-y-1 px-4 py-3 transition-colors first:rounded-t-xl last:rounded-b-xl hover:bg-hover/50 sm:items-center">
-      <div className="grid min-w-0 flex-1 gap-y-1 sm:grid-cols-[6.5rem_minmax(0,1fr)] sm:gap-x-3">
-        <div className="sm:self-center">
+    <li className={`group relative flex items-start gap-x-3 gap-y-1 px-4 py-3 transition-colors first:rounded-t-xl last:rounded-b-xl hover:bg-hover/50 sm:items-center ${stateOf(run) === "escalated" ? "bg-accent-soft" : ""}`}>
+      <div className="grid min-w-0 flex-1 gap-y-1 sm:grid-cols-[8.75rem_minmax(0,1fr)] sm:gap-x-3">
+        <div className="flex items-center gap-2 sm:self-center">
           <RunBadge run={run} />
+          {unseen && <span role="img" aria-label="Nobody has seen the question yet" title="Nobody has seen the question yet" className="relative size-2 shrink-0 rounded-full bg-accent-text" />}
         </div>
         <div className="min-w-0">
           <div className="flex min-w-0 flex-wrap items-baseline gap-x-2">
             <Link
-              to={`/ns/${run.namespace}/runs/${run.name}`}
+              to={addressOf(run)}
               className="truncate font-medium after:absolute after:inset-0 focus-visible:outline-none focus-visible:after:rounded-xl focus-visible:after:outline-2 focus-visible:after:-outline-offset-2 focus-visible:after:outline-accent-text"
             >
               {titleOf(run)}
             </Link>
             <span className="truncate text-xs text-faint">{withNamespace ? `${run.namespace}/${run.name}` : run.name}</span>
+            {run.archived === true && <span className="inline-flex items-center gap-1 text-xs text-soft"><Archive className="size-3" aria-hidden /> Deleted, in the archive</span>}
           </div>
-          <p className={`mt-0.5 line-clamp-2 text-sm break-words ${stateOf(run) === "failed" ? "text-bad" : "text-soft"}`}>{headline(run)}</p>
+          <p className={`mt-0.5 line-clamp-2 text-sm break-words ${HEADLINES[stateOf(run)] ?? "text-soft"}`}>{headline(run)}</p>
           <Facts run={run} />
         </div>
       </div>
@@ -103,6 +112,13 @@ export function RunMenuItems({ run, onAct }: { run: Run; onAct: (action: RunActi
     const command = kubectlCommand(run);
     tell((await copyText(command)) ? "Command copied" : command);
   };
+  const yaml = (
+    <MenuItem icon={FileCode} onSelect={() => onAct("yaml")}>
+      Show YAML
+    </MenuItem>
+  );
+  // Nothing can be done with what the cluster has no more.
+  if (run.archived === true) return yaml;
   return (
     <>
       {hasEnded(run) ? (
@@ -115,9 +131,7 @@ export function RunMenuItems({ run, onAct }: { run: Run; onAct: (action: RunActi
         </MenuItem>
       )}
       <MenuLine />
-      <MenuItem icon={FileCode} onSelect={() => onAct("yaml")}>
-        Show YAML
-      </MenuItem>
+      {yaml}
       <MenuItem icon={Copy} onSelect={() => void copy()}>
         Copy kubectl command
       </MenuItem>

@@ -1,14 +1,15 @@
 import { Play, Plus, WifiOff } from "lucide-react";
-import { useCallback, useDeferredValue, useEffect, useState } from "react";
+import { useCallback, useDeferredValue, useMemo, useState } from "react";
 import { useSearchParams } from "react-router";
 import { useStreamState } from "../api/live";
-import { useRuns } from "../api/runs";
+import { ARCHIVED_RUNS, useArchivedRuns, useRuns } from "../api/runs";
 import type { Run } from "../api/types";
 import { Button } from "../components/button";
 import { CodeBlock } from "../components/code";
 import { LoadError, Skeleton, StateFilter } from "../components/list";
 import { useAuth } from "../layout/auth";
 import { useNamespace } from "../layout/namespace";
+import { useTitle } from "../layout/waiting";
 import { exampleManifest } from "../run/manifest";
 import { FILTERS, STATE_WORDS, stateOf } from "../run/state";
 import { CreateRunDialog } from "./create-run-dialog";
@@ -22,12 +23,13 @@ export function RunsPage() {
   const [namespace] = useNamespace();
   const { data: newest, error, refetch } = useRuns();
   // A long list is drawn in slices, so that typing and scrolling go first.
-  const data = useDeferredValue(newest);
+  const living = useDeferredValue(newest);
   const filter = params.get("state");
+  const withDeleted = params.has("deleted");
+  const archived = useArchivedRuns(namespace, withDeleted);
+  const data = useMemo(() => living && (withDeleted ? withArchived(living, archived.data ?? []) : living), [living, withDeleted, archived.data]);
 
-  useEffect(() => {
-    document.title = "Runs · Fabrica";
-  }, []);
+  useTitle("Runs");
 
   const set = (name: string, value: string | undefined): void => {
     const next = new URLSearchParams(params);
@@ -37,13 +39,13 @@ export function RunsPage() {
   };
 
   const inNamespace = (data ?? []).filter((run) => namespace === undefined || run.namespace === namespace);
-  const shown = inNamespace.filter((run) => filter === null || stateOf(run) === filter).sort(byAge);
+  const shown = inNamespace.filter((run) => filter === null || stateOf(run) === filter).sort(byNeed);
   const mayCreate = me.namespaces.some((each) => each.createRuns && (namespace === undefined || each.name === namespace));
   const choices = FILTERS.map((id) => ({ id, label: STATE_WORDS[id], count: inNamespace.filter((run) => stateOf(run) === id).length }));
 
   return (
     <div className="mx-auto max-w-6xl px-4 py-5 sm:px-6 lg:px-8">
-      <header className="mb-4 flex flex-wrap items-center gap-x-3 gap-y-2">
+      <header className="mb-4 flex flex-wrap items-center gap-x-2 gap-y-2 sm:gap-x-3">
         <h1 className="text-lg font-semibold tracking-tight">Runs</h1>
         {data !== undefined && <span className="numbers text-sm text-faint">{inNamespace.length}</span>}
         {stream === "down" && data !== undefined && (
@@ -52,6 +54,7 @@ export function RunsPage() {
           </span>
         )}
         <div className="flex-1" />
+        <DeletedSwitch on={withDeleted} onChange={(on) => set("deleted", on ? "" : undefined)} />
         {mayCreate && (
           <Button look="primary" onClick={() => set("new", "")}>
             <Plus className="size-4" aria-hidden /> New run
@@ -59,6 +62,7 @@ export function RunsPage() {
         )}
       </header>
 
+      {withDeleted && <ArchiveState runs={archived.data} error={archived.error} />}
       {inNamespace.length > 0 && <StateFilter choices={choices} all={inNamespace.length} value={filter} onChange={(value) => set("state", value)} />}
       {data === undefined && error === null && <Skeleton label="Loading runs" />}
       {data === undefined && error !== null && <LoadError error={error} retry={() => void refetch()} />}
@@ -77,9 +81,38 @@ export function RunsPage() {
   );
 }
 
-/** The newest first: runs come and go. */
-function byAge(one: Run, other: Run): number {
-  return other.createdAt.localeCompare(one.createdAt) || one.name.localeCompare(other.name);
+function DeletedSwitch({ on, onChange }: { on: boolean; onChange: (on: boolean) => void }) {
+  return (
+    <label className="inline-flex h-8 cursor-pointer items-center gap-2 rounded-md px-1 text-sm text-soft sm:px-2 hover:text-ink pointer-coarse:h-11">
+      <input type="checkbox" role="switch" checked={on} onChange={(event) => onChange(event.target.checked)} className="size-4 accent-accent pointer-coarse:size-5" />
+      Show deleted
+    </label>
+  );
+}
+
+/** What the list cannot show of the archive. */
+function ArchiveState({ runs, error }: { runs: Run[] | undefined; error: Error | null }) {
+  if (error !== null) {
+    return (
+      <p role="alert" className="mb-3 text-sm break-words text-bad">
+        Deleted runs cannot be listed: {error.message}
+      </p>
+    );
+  }
+  if (runs === undefined) return <p role="status" className="mb-3 text-sm text-soft">Reading the archive…</p>;
+  if (runs.length < ARCHIVED_RUNS) return null;
+  return <p className="mb-3 text-sm text-soft">Of the deleted runs these are the newest {ARCHIVED_RUNS.toLocaleString("en-GB")}; the API lists all.</p>;
+}
+
+/** Both, without those that were deleted since and come back as archived ones. */
+function withArchived(living: Run[], archived: Run[]): Run[] {
+  const there = new Set(living.map(({ uid }) => uid));
+  return [...living, ...archived.filter(({ uid }) => !there.has(uid))];
+}
+
+/** Those that wait for a human first, then the newest: runs come and go. */
+function byNeed(one: Run, other: Run): number {
+  return Number(stateOf(other) === "escalated") - Number(stateOf(one) === "escalated") || other.createdAt.localeCompare(one.createdAt) || one.name.localeCompare(other.name);
 }
 
 function List({ runs, withNamespace }: { runs: Run[]; withNamespace: boolean }) {

@@ -8,6 +8,7 @@ import { buttonLook, IconButton } from "../components/button";
 import { Menu } from "../components/menu";
 import { useTell } from "../components/toast";
 import { useAuth } from "../layout/auth";
+import { useTitle } from "../layout/waiting";
 import { remark, stateOf, wakesOnOpen } from "../session/state";
 import { ConnectionMark } from "../terminal/connection-mark";
 import { FilesDrawer } from "../terminal/files-drawer";
@@ -21,9 +22,7 @@ import { SessionMenuItems, type RowAction } from "./session-row";
 export default function SessionPage() {
   const { namespace = "", name = "" } = useParams();
   const { session, known, error } = useSession(namespace, name);
-  useEffect(() => {
-    document.title = `${name} · Fabrica`;
-  }, [name]);
+  useTitle(name);
 
   if (session !== undefined) return <Workplace key={session.uid} session={session} />;
   if (!known && error === null) return <p role="status" className="p-4 text-soft">Looking for {name}…</p>;

@@ -1,5 +1,5 @@
 import { Plus, SquareTerminal, WifiOff } from "lucide-react";
-import { useCallback, useDeferredValue, useEffect, useState } from "react";
+import { useCallback, useDeferredValue, useState } from "react";
 import { useSearchParams } from "react-router";
 import { useStreamState } from "../api/live";
 import { useSessions } from "../api/sessions";
@@ -9,6 +9,7 @@ import { CodeBlock } from "../components/code";
 import { LoadError, Skeleton, StateFilter } from "../components/list";
 import { useAuth } from "../layout/auth";
 import { useNamespace } from "../layout/namespace";
+import { useTitle } from "../layout/waiting";
 import { exampleManifest } from "../session/manifest";
 import { FILTERS, STATE_WORDS, stateOf } from "../session/state";
 import { CreateDialog } from "./create-dialog";
@@ -26,9 +27,7 @@ export function SessionsPage() {
   const filter = params.get("state");
   const creating = params.has("new");
 
-  useEffect(() => {
-    document.title = "Sessions · Fabrica";
-  }, []);
+  useTitle("Sessions");
 
   const set = (name: string, value: string | undefined): void => {
     const next = new URLSearchParams(params);

@@ -2,8 +2,8 @@
 
 import type { Run } from "../api/types";
 
-/** Set by the gateway, not by who wrote the run down. */
-const ADDED: ReadonlySet<string> = new Set(["owner", "desiredState"]);
+/** Set by the gateway or while the run goes on, not by who wrote it down. */
+const ADDED: ReadonlySet<string> = new Set(["owner", "desiredState", "answers"]);
 
 /** What one would commit to Git: the spec as it was meant, without what the cluster added. */
 export function manifest(run: Pick<Run, "namespace" | "name" | "labels" | "spec">): object {

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Run } from "../api/types";
 import { duration } from "../session/time";
 import { losses, manifest } from "./manifest";
-import { hasEnded, headline, stateOf, type StateName } from "./state";
+import { addressOf, hasEnded, headline, stateOf, type StateName } from "./state";
 
 const verdict = (status: string, reason: string, message: string) => [{ type: "Succeeded", status, reason, message, lastTransitionTime: "2026-01-01T00:00:00Z" }];
 
@@ -13,6 +13,9 @@ function run(part: Partial<Run>): Run {
 const running = run({
   status: { phase: "Running", conditions: verdict("Unknown", "Running", "Attempt 1 runs."), messages: [{ seq: 1, time: "2026-01-01T00:00:00Z", type: "Started", text: "Block 1 of 2" }] },
 });
+const asking = run({
+  status: { phase: "Escalated", conditions: verdict("Unknown", "Escalated", "Which"), escalation: { id: "q", kind: "Clarification", question: "Which port?", askedAt: "2026-01-01T00:00:00Z", dueAt: "2026-01-08T00:00:00Z" } },
+});
 const failed = run({ status: { phase: "Failed", finishedAt: "2026-01-01T00:01:00Z", conditions: verdict("False", "PushRejected", "The remote refused the push.") } });
 
 describe("a run in one word and one sentence", () => {
@@ -20,6 +23,10 @@ describe("a run in one word and one sentence", () => {
     ["without a status", run({}), "pending", "Waiting for the operator to see it."],
     ["queued", run({ status: { phase: "Queued", conditions: verdict("Unknown", "Queued", "2 Runs go first.") } }), "queued", "2 Runs go first."],
     ["running", running, "running", "Block 1 of 2"],
+    ["waiting for an answer", asking, "escalated", "Which port?"],
+    ["waiting for an answer, told by its condition alone", run({ status: { phase: "Escalated", conditions: verdict("Unknown", "Escalated", "Which?") } }), "escalated", "Which?"],
+    ["deleted while it ran", { ...running, archived: true }, "deleted", "It was deleted before it ended."],
+    ["deleted after it failed", { ...failed, archived: true }, "failed", "The remote refused the push."],
     ["asked to stop", run({ ...running, spec: { ...running.spec, desiredState: "Cancelled" } }), "cancelling", "Attempt 1 runs."],
     ["failed", failed, "failed", "The remote refused the push."],
     ["failed after it was asked to stop", run({ ...failed, spec: { ...failed.spec, desiredState: "Cancelled" } }), "failed", "The remote refused the push."],
@@ -30,6 +37,11 @@ describe("a run in one word and one sentence", () => {
     expect(headline(each)).toBe(words);
   });
 
+  it("is found by its UID when another one may have its name", () => {
+    expect(addressOf(running)).toBe("/ns/demo/runs/x");
+    expect(addressOf({ ...running, archived: true })).toBe("/ns/demo/runs/x?uid=u");
+  });
+
   it("ends once", () => {
     expect([run({}), running, failed].map(hasEnded)).toEqual([false, false, true]);
   });
@@ -37,10 +49,11 @@ describe("a run in one word and one sentence", () => {
 
 describe("the manifest", () => {
   it("leaves out what the gateway added", () => {
-    const spec = { ...failed.spec, owner: "ada", desiredState: "Cancelled" as const };
+    const spec = { ...failed.spec, owner: "ada", desiredState: "Cancelled" as const, answers: [{ id: "q", text: "yes" }] };
     expect(manifest(run({ spec }))).toMatchObject({ kind: "Run", metadata: { name: "x" }, spec: { plan: "x" } });
     expect(manifest(run({ spec }))).not.toHaveProperty("spec.owner");
     expect(manifest(run({ spec }))).not.toHaveProperty("spec.desiredState");
+    expect(manifest(run({ spec }))).not.toHaveProperty("spec.answers");
   });
 
   it("says what a delete takes", () => {

@@ -2,22 +2,24 @@
 
 import type { Condition, Run } from "../api/types";
 
-export type StateName = "pending" | "queued" | "running" | "cancelling" | "completed" | "failed" | "cancelled" | "deleting";
+export type StateName = "pending" | "queued" | "running" | "escalated" | "cancelling" | "completed" | "failed" | "cancelled" | "deleting" | "deleted";
 
 export const STATE_WORDS: Record<StateName, string> = {
   pending: "Pending",
   queued: "Queued",
   running: "Running",
+  escalated: "Waiting for you",
   cancelling: "Cancelling",
   completed: "Completed",
   failed: "Failed",
   cancelled: "Cancelled",
   deleting: "Deleting",
+  deleted: "Deleted",
 };
 
-export const FILTERS = ["queued", "pending", "running", "completed", "failed", "cancelled"] as const;
+export const FILTERS = ["escalated", "queued", "pending", "running", "completed", "failed", "cancelled"] as const;
 
-const PHASES = { Pending: "pending", Queued: "queued", Running: "running", Completed: "completed", Failed: "failed", Cancelled: "cancelled" } as const;
+const PHASES = { Pending: "pending", Queued: "queued", Running: "running", Escalated: "escalated", Completed: "completed", Failed: "failed", Cancelled: "cancelled" } as const;
 
 /** The head condition: whether it succeeded, and why or why not. */
 export function verdict(run: Run): Condition | undefined {
@@ -32,6 +34,7 @@ export function hasEnded(run: Run): boolean {
 
 export function stateOf(run: Run): StateName {
   if (run.deletionTimestamp) return "deleting";
+  if (!hasEnded(run) && run.archived === true) return "deleted";
   if (!hasEnded(run) && run.spec.desiredState === "Cancelled") return "cancelling";
   return PHASES[run.status?.phase ?? "Pending"];
 }
@@ -43,8 +46,12 @@ export function headline(run: Run): string {
   switch (stateOf(run)) {
     case "deleting":
       return "Its pods are being deleted.";
+    case "deleted":
+      return "It was deleted before it ended.";
     case "running":
       return run.status?.messages?.at(-1)?.text ?? sentence ?? "Its pod runs.";
+    case "escalated":
+      return run.status?.escalation?.question ?? sentence ?? "It asks a question.";
     case "failed":
       return sentence ?? "The run failed; the operator did not say why.";
     case "pending":
@@ -58,6 +65,12 @@ export function headline(run: Run): string {
     case "cancelled":
       return sentence ?? "Somebody stopped it.";
   }
+}
+
+/** Where its page is. One that was deleted may share its name with a later one. */
+export function addressOf(run: Run): string {
+  const page = `/ns/${run.namespace}/runs/${run.name}`;
+  return run.archived === true ? `${page}?uid=${run.uid}` : page;
 }
 
 /** What the work is called: its title, else its name. */

@@ -5,6 +5,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, normalize } from "node:path";
 import { WebSocketServer } from "ws";
+import { Journals } from "./journal.mjs";
 import { serveTerminal } from "./kterm.mjs";
 import { exampleRuns } from "./runs.mjs";
 import { exampleSessions } from "./sessions.mjs";
@@ -16,6 +17,7 @@ const TYPES = { ".html": "text/html", ".js": "text/javascript", ".css": "text/cs
 
 const sessions = exampleSessions();
 const runs = exampleRuns();
+const journals = new Journals();
 const sockets = new WebSocketServer({ noServer: true, handleProtocols: () => "kterm.v1" });
 const files = new Map([["repo/README.md", Buffer.from("# Checkout\n")], ["repo/Cargo.toml", Buffer.from("[package]\n")], ["repo/src/main.rs", Buffer.from("fn main() {}\n")], ["notes.txt", Buffer.from("hello\n")]]);
 let empty = false;
@@ -36,10 +38,10 @@ async function handle(request, response) {
   if (!knows(request)) return problem(response, 401, "Log in first.");
   if (path === "/me") return answer(response, 200, { username: "system:serviceaccount:demo:ada", groups: [], expiresAt: "2030-01-01T00:00:00Z", defaultNamespace: "demo", namespaces: ["demo", "team-b"].map((name) => ({ name, createSessions: true, createRuns: true })) });
   if (path === "/sessions") return answer(response, 200, { items: visible() });
-  if (path === "/runs") return answer(response, 200, { items: visibleRuns() });
+  if (path === "/runs") return answer(response, 200, { items: listedRuns(url.searchParams) });
   if (path === "/events") return events(response);
   const run = /^\/namespaces\/([^/]+)\/runs(?:\/([^/]+))?(\/.*)?$/.exec(path);
-  if (run !== null) return actOnRun(request, run, response);
+  if (run !== null) return actOnRun(request, run, url.searchParams, response);
   const [, namespace, name, rest = ""] = /^\/namespaces\/([^/]+)\/sessions(?:\/([^/]+))?(\/.*)?$/.exec(path) ?? [];
   if (namespace === undefined) return problem(response, 404, "There is no such address.");
   if (name === undefined && request.method === "GET") return answer(response, 200, { items: visible().filter((session) => session.namespace === namespace) });
@@ -70,12 +72,18 @@ function act(method, rest, session, response) {
   return answer(response, 200, session);
 }
 
+const listedRuns = (query) => [...visibleRuns(), ...(query.has("archived") ? runs.archived.values() : [])];
+
 const visibleRuns = () => (empty ? [] : [...runs.all.values()]);
 
-async function actOnRun(request, [, namespace, name, rest = ""], response) {
+async function actOnRun(request, [, namespace, name, rest = ""], query, response) {
+  if (name === undefined && request.method === "GET") return answer(response, 200, { items: listedRuns(query).filter((run) => run.namespace === namespace) });
   if (name === undefined) return answer(response, 201, createRun(namespace, await body(request)));
-  const run = runs.get(namespace, name);
+  const run = runs.get(namespace, name) ?? runs.archived.get(`${namespace}/${name}`);
   if (run === undefined) return problem(response, 404, "There is no such run.");
+  if (rest === "/messages") return answer(response, 200, { items: await journals.wait(run, query, request) });
+  if (rest === "/messages/read") return void (journals.read(run, (await body(request)).through), answer(response, 200, {}));
+  if (rest === "/answers") return answerRun(run, await body(request), response);
   if (request.method === "DELETE") {
     runs.remove(run);
     return void response.writeHead(204).end();
@@ -86,6 +94,17 @@ async function actOnRun(request, [, namespace, name, rest = ""], response) {
     runs.changed(run);
     setTimeout(() => runs.end(run, "Cancelled", "Cancelled", "Somebody cancelled it."), 800);
   }
+  return answer(response, 200, run);
+}
+
+/** Who answers `forbidden` is told what somebody without the right is told. */
+function answerRun(run, { id, text }, response) {
+  if (text === "forbidden") return problem(response, 403, 'runs.fabrica.dev "answers" is forbidden: ada may not create it.');
+  if (text.length > 2048) return problem(response, 422, "The answer is not valid.", [{ field: "text", message: "text must have at most 4096 bytes" }]);
+  if (run.status?.escalation?.id !== id || run.spec.answers?.some((each) => each.id === id)) return problem(response, 409, "This question is answered already.");
+  const given = { id, text, answeredBy: "system:serviceaccount:demo:ada" };
+  runs.answer(run, given);
+  setTimeout(() => journals.answered(run, given), 1500);
   return answer(response, 200, run);
 }
 

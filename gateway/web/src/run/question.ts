@@ -1,0 +1,63 @@
+// The question that a run waits with, in the page's words. Pure.
+
+import type { Answer, Question, Run } from "../api/types";
+import { hasEnded, verdict } from "./state";
+
+export const KIND_WORDS: Record<Question["kind"], string> = {
+  Approval: "Asks for approval",
+  Confirmation: "Asks you to confirm",
+  Selection: "Asks you to choose",
+  Clarification: "Asks how it is meant",
+  Review: "Asks for a review",
+  ErrorResolution: "Asks how to go on after an error",
+};
+
+/** What an agent that asks yes or no, and names no options, can be answered. */
+const CHOICES: Partial<Record<Question["kind"], string[]>> = { Approval: ["Approved", "Rejected"], Confirmation: ["Yes", "No"] };
+
+/** The API takes no more. */
+const ANSWER_BYTES = 4096;
+
+export interface Asked {
+  question: Question;
+  /** Given already: the run has not gone on yet. */
+  answer: Answer | undefined;
+}
+
+/** The open question of a run that still can be answered. */
+export function questionOf(run: Run): Asked | undefined {
+  const question = run.status?.escalation;
+  if (question === undefined || hasEnded(run) || run.archived === true) return undefined;
+  return { question, answer: run.spec.answers?.find(({ id }) => id === question.id) };
+}
+
+export function choicesOf({ kind, options = [] }: Question): string[] {
+  return options.length > 0 ? options : (CHOICES[kind] ?? []);
+}
+
+/** What stands still meanwhile. */
+export function whereItWaits(run: Run): string {
+  if (verdict(run)?.reason === "WaitingInPod") return "It waits in its pod, because its state could not be kept elsewhere.";
+  const podLives = run.status?.attempts?.at(-1)?.finishedAt === undefined;
+  return podLives ? "It waits in its pod." : "Its state is kept and its pod is gone; an answer starts a new one.";
+}
+
+/** What happens when the time is over. */
+export function whenNobodyAnswers(run: Run): string {
+  const { onTimeout = "Fail", defaultAnswer = "" } = run.spec.escalation ?? {};
+  switch (onTimeout) {
+    case "Fail":
+      return "then the run fails";
+    case "Continue":
+      return "then the agent decides itself";
+    case "Default":
+      return `then the answer is “${defaultAnswer}”`;
+  }
+}
+
+/** Why an answer cannot be sent; undefined when it can. */
+export function answerMistake(text: string): string | undefined {
+  if (text.trim() === "") return "Choose or write an answer.";
+  const bytes = new TextEncoder().encode(text).length;
+  return bytes > ANSWER_BYTES ? `The answer may have ${ANSWER_BYTES} bytes; it has ${bytes}.` : undefined;
+}
