@@ -45,7 +45,7 @@ function lastEntry(count: number): number {
   return count % 3 === 0 ? count - 1 : count;
 }
 
-/** The median frame while one scrolls through all of it. */
+/** The median frame while one scrolls back from the end, as fast as a finger does. */
 async function frame(page: Page): Promise<number> {
   const log = page.getByRole("log", { name: "Messages" });
   await expect(log).toHaveAttribute("aria-busy", "false");
@@ -53,7 +53,7 @@ async function frame(page: Page): Promise<number> {
     const times: number[] = [];
     let last = await new Promise<number>(requestAnimationFrame);
     for (let step = 1; step <= 180; step += 1) {
-      box.scrollTo({ top: box.scrollHeight * (1 - step / 180) });
+      box.scrollBy({ top: -20 });
       const now = await new Promise<number>(requestAnimationFrame);
       times.push(now - last);
       last = now;
