@@ -130,14 +130,11 @@ async fn crowd(namespace: &Namespace, url: &str, numbers: std::ops::Range<usize>
     loop {
         let runs = namespace.api::<Run>().list(&ListParams::default()).await?.items;
         let crowd = runs.iter().filter(|run| run.name_any().starts_with("crowd-"));
-        let mut phases: HashMap<Option<Phase>, usize> = HashMap::new();
-        for run in crowd {
-            *phases.entry(phase_of(run)).or_default() += 1;
-        }
-        if phases.get(&Some(Phase::Running)) == Some(&numbers.end) {
+        let at_work = crowd.filter(|run| phase_of(run) == Some(Phase::Running)).count();
+        if at_work == numbers.end {
             return Ok(());
         }
-        ensure!(began.elapsed() < GATHERING, "not all are at work: {phases:?}");
+        ensure!(began.elapsed() < GATHERING, "{at_work} of {} are at work", numbers.end);
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
