@@ -18,8 +18,11 @@ const PROMPT_BYTES: usize = 50 * 1024;
 
 pub(crate) async fn measure(table: &Table) -> Result<()> {
     let model = ModelApi::start(([127, 0, 0, 1], 0).into(), None).await?;
-    let settings =
-        Settings { url: model.url(), key: Key::new("key-of-the-bench")?, limits: Limits::default() };
+    let settings = Settings {
+        url: model.url(),
+        key: Key::new("key-of-the-bench")?,
+        limits: Limits::default(),
+    };
     let broker = Broker::start(settings).await?;
     let http = reqwest::Client::new();
     let question = question();

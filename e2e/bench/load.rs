@@ -191,8 +191,7 @@ fn told_at(event: &str) -> Result<Option<DateTime<Utc>>> {
 
 /// How often the status of a Run that only goes on is written.
 async fn writes(namespace: &Namespace, table: &Table) -> Result<()> {
-    let mut events =
-        std::pin::pin!(watcher(namespace.api::<Run>(), watcher::Config::default()));
+    let mut events = std::pin::pin!(watcher(namespace.api::<Run>(), watcher::Config::default()));
     let mut changes: HashMap<String, usize> = HashMap::new();
     let counting = async {
         while let Some(event) = events.try_next().await? {

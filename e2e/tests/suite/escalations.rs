@@ -93,7 +93,10 @@ async fn an_answer_long_after_the_pod_is_gone_continues_the_very_call() {
 #[tokio::test]
 async fn a_question_that_nobody_answers_has_an_end() {
     with_repository(|namespace, place| async move {
-        for (name, policy) in [("fails", json!({})), ("goes-on", json!({"onTimeout": "Default", "defaultAnswer": "red"}))] {
+        for (name, policy) in [
+            ("fails", json!({})),
+            ("goes-on", json!({"onTimeout": "Default", "defaultAnswer": "red"})),
+        ] {
             let mut spec = spec(&place.1, "ask");
             spec["escalation"] = policy;
             // The least there is.

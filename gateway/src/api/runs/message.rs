@@ -47,7 +47,7 @@ pub struct RunMessageContent {
     message: String,
     /// In the archive `attempt`, `kind` and the other fields of the journal's record; else `type` alone, as the status
     /// has it.
-    #[schema(value_type = Object)]
+    #[schema(value_type = std::collections::HashMap<String, Value>)]
     metadata: Value,
 }
 

@@ -658,6 +658,7 @@ export interface components {
         OnTimeout: "Fail" | "Continue" | "Default";
         /** @description The question that waits for an answer. */
         OpenQuestion: {
+            /** @description When it was asked. */
             askedAt: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
             /** @description When `spec.escalation.onTimeout` happens. */
             dueAt: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
@@ -760,7 +761,9 @@ export interface components {
              * @description In the archive `attempt`, `kind` and the other fields of the journal's record; else `type` alone, as the status
              *     has it.
              */
-            metadata: Record<string, never>;
+            metadata: {
+                [key: string]: unknown;
+            };
         };
         /**
          * @description What kind of message it is.

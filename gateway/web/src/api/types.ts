@@ -2,10 +2,13 @@
 
 import type { components } from "./schema";
 
-export type { Answer, OpenQuestion as Question, Run, RunMessage, RunSpec } from "./next";
-
 type Schemas = components["schemas"];
 
+export type Run = Schemas["Run"];
+export type RunSpec = Schemas["RunSpec"];
+export type RunMessage = Schemas["RunMessage"];
+export type Question = Schemas["OpenQuestion"];
+export type Answer = NonNullable<RunSpec["answers"]>[number];
 export type Session = Schemas["Session"];
 export type SessionSpec = Schemas["SessionSpec"];
 export type NewSession = Schemas["CreateSession"];
