@@ -8,13 +8,13 @@ use crate::claude::{begin, cli, entries, journal, model};
 use crate::pod::{BRANCH, End, Pod};
 use crate::server::{Server, git};
 
-async fn answer(pod: &Pod, id: &str, text: &str) -> u16 {
+pub async fn answer(pod: &Pod, id: &str, text: &str) -> u16 {
     let body = json!({"id": id, "text": text, "answeredBy": "ada"}).to_string();
     pod.post("/v1/answers", &body, Role::Operator).await
 }
 
 /// The id of the question, once it is asked.
-async fn asked(pod: &Pod) -> String {
+pub async fn asked(pod: &Pod) -> String {
     pod.until("a question", |entry| matches!(entry, Entry::Question(_))).await;
     let id = pod.records().await.into_iter().find_map(|record| match record.entry {
         Entry::Question(question) => Some(question.id),
@@ -24,11 +24,11 @@ async fn asked(pod: &Pod) -> String {
 }
 
 /// What the model was told, when it asked for the last time.
-fn is_told(model: &fabrica_model_api::ModelApi, words: &str) -> bool {
+pub fn is_told(model: &fabrica_model_api::ModelApi, words: &str) -> bool {
     model.asked().last().unwrap().question.to_string().contains(words)
 }
 
-fn is_done(server: &Server, end: &End) {
+pub fn is_done(server: &Server, end: &End) {
     assert_eq!(end.verdict.outcome, Outcome::Completed, "{}", journal(end));
     assert_eq!(git(&server.repository(), &["ls-tree", "--name-only", BRANCH]), "README\none\ntwo");
     let answered = |entry: &&&Entry| matches!(entry, Entry::Answered { answered_by, .. } if answered_by == "ada");

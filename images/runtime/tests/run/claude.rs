@@ -16,7 +16,7 @@ use crate::server::{PASSWORD, Server, git};
 /// A service that limits us is asked for a minute before the CLI gives up.
 const STORM: Duration = Duration::from_mins(2);
 /// What must be seen nowhere.
-const KEY: &str = "sk-ant-test-real-key";
+pub const KEY: &str = "sk-ant-test-real-key";
 /// Tests may be root, who may look into every process. Nobody in a pod has any such right.
 const WITHOUT_RIGHTS: &str =
     "test $(id -u) != 0 || set -- setpriv --bounding-set=-all --inh-caps=-all \"$@\"; exec \"$@\"";
