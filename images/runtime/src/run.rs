@@ -310,7 +310,7 @@ impl Attempt<'_> {
     async fn lets_go(&self, keeper: Option<&Keeper<'_>>, question: &Question) -> bool {
         let id = [question.id.as_str()];
         let kept = async {
-            let Some(seq) = keeper?.keep().await else { return None };
+            let seq = keeper?.keep().await?;
             let acknowledged = self.run.journal.acknowledged(seq);
             tokio::time::timeout(checkpoint::KEPT, acknowledged).await.ok()
         };

@@ -187,6 +187,7 @@ pub(super) fn fit(mut verdict: Verdict) -> Verdict {
 
 #[cfg(test)]
 mod tests {
+    use fabrica_protocol::run::QuestionKind;
     use proptest::prelude::*;
     use rstest::rstest;
 
@@ -255,6 +256,21 @@ mod tests {
             let json = serde_json::to_string(&verdict).unwrap();
             prop_assert!(json.len() <= TERMINATION_BYTES);
             prop_assert!(text.len() * times * 6 > 3000 || verdict.message == text.repeat(times));
+        }
+
+        #[test]
+        fn every_question_fits(text in "[a\u{1}é\"]{1,8}", times in 1_usize..256, options in 0_usize..=10) {
+            let question = Question {
+                id: "i".repeat(128),
+                kind: QuestionKind::Approval,
+                question: text.repeat(times),
+                options: vec![text.repeat(25); options],
+            };
+            let verdict = fit(Ending::Escalated(question.clone()).verdict());
+            prop_assert!(serde_json::to_string(&verdict).unwrap().len() <= TERMINATION_BYTES);
+            let kept = verdict.question.unwrap();
+            prop_assert!(kept.question.len() >= question.question.len().min(100));
+            prop_assert!(question.question.len() > 300 || options > 1 || kept == question);
         }
     }
 }

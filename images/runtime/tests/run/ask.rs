@@ -4,7 +4,7 @@ use fabrica_protocol::assertion::Role;
 use fabrica_protocol::run::{Entry, Outcome, QuestionKind};
 use serde_json::json;
 
-use crate::claude::{begin, cli, entries, journal, model};
+use crate::claude::{begin, cli, entries, journal, model, settled};
 use crate::pod::{BRANCH, End, Pod};
 use crate::server::{Server, git};
 
@@ -61,7 +61,7 @@ async fn a_question_is_held_until_somebody_answers() {
     assert_eq!(answer(&pod, &id, "red").await, 409);
     let body = json!({"id": id, "text": "red"}).to_string();
     assert_eq!(pod.post("/v1/answers", &body, Role::Control).await, 403);
-    let end = pod.end().await;
+    let end = settled(pod).await;
     is_done(&server, &end);
     assert!(is_told(&model, "The answer of ada is: blue"), "{}", journal(&end));
 }
@@ -80,7 +80,7 @@ async fn a_question_that_was_put_off_is_asked_again_in_place() {
     })
     .await;
     assert_eq!(answer(&pod, &id, "blue").await, 200);
-    let end = pod.end().await;
+    let end = settled(pod).await;
     is_done(&server, &end);
     assert!(is_told(&model, "The answer of ada is: blue"), "{}", journal(&end));
 }
@@ -95,6 +95,6 @@ async fn an_answer_may_come_before_its_question() {
     for number in 0..5 {
         assert_eq!(answer(&pod, &format!("toolu_scripted_{number}_0"), "blue").await, 200);
     }
-    let end = pod.end().await;
+    let end = settled(pod).await;
     is_done(&server, &end);
 }

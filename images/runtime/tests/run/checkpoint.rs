@@ -1,12 +1,12 @@
 //! Work that goes on in another pod: the real Claude Code, the real runtime twice, and what the operator carries.
 
 use fabrica_protocol::assertion::Role;
-use fabrica_protocol::run::{Checkpoint, Entry, Outcome, SHA256_HEADER};
+use fabrica_protocol::run::{Checkpoint, Entry, Outcome, Record, SHA256_HEADER};
 use rstest::rstest;
 use rustix::process::Signal;
 
 use crate::ask::{answer, asked, is_done, is_told};
-use crate::claude::{KEY, begin, cli, entries, journal, model};
+use crate::claude::{KEY, STORM, begin, cli, entries, journal, model, settled};
 use crate::pod::{BRANCH, Pod, termination};
 use crate::server::{Server, git};
 use crate::support::UID;
@@ -34,6 +34,15 @@ async fn keep(pod: &Pod) -> Kept {
     let gzip = given.bytes().await.unwrap().to_vec();
     assert_eq!(gzip.len() as u64, checkpoint.bytes);
     Kept { checkpoint, seq, gzip }
+}
+
+/// Waits for a checkpoint after a record.
+async fn next_checkpoint(pod: &Pod, after: u64) {
+    let is_next =
+        |record: &Record| record.seq > after && matches!(record.entry, Entry::Checkpoint(_));
+    while !pod.records().await.iter().any(is_next) {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
 }
 
 async fn acknowledge(pod: &Pod, seq: u64) {
@@ -69,7 +78,7 @@ async fn an_escalated_run_goes_on_in_another_pod() {
     let id = asked(&pod).await;
     let kept = keep(&pod).await;
     acknowledge(&pod, kept.seq).await;
-    let end = pod.end().await;
+    let end = settled(pod).await;
     assert_eq!(
         (&*end.verdict.reason, end.verdict.outcome, end.verdict.again),
         ("Escalated", Outcome::Escalated, false),
@@ -87,7 +96,7 @@ async fn an_escalated_run_goes_on_in_another_pod() {
     assert_eq!(hand(&pod, &kept).await, 204);
     assert_eq!(hand(&pod, &kept).await, 409);
     assert_eq!(answer(&pod, &id, "blue").await, 200);
-    let end = pod.end().await;
+    let end = settled(pod).await;
     is_done(&server, &end);
     assert!(is_told(&model, "The answer of ada is: blue"));
     let subjects = git(&server.repository(), &["log", "--format=%s", BRANCH]);
@@ -100,18 +109,34 @@ async fn a_lost_attempt_goes_on_in_another_pod() {
     let Some(cli) = cli() else { return };
     let (server, model) = (Server::start().await, model().await);
     let more = [("FABRICA_CHECKPOINTS", "true")];
-    let mut pod = begin(&server, &model, &cli, "scenario: ask", &more).await;
+    let question = serde_json::json!({"kind": "approval", "question": "May I?"});
+    let write = "echo one > one && git add one && git commit -qm 'Add one' && echo draft > draft";
+    let tool = |command: &str| serde_json::json!({"tools": [{"name": "Bash", "input": {"command": command}}]});
+    // The CLI may put a word of its own between what was lost and what comes next.
+    let steps = serde_json::json!([
+        tool(write),
+        {"tools": [{"name": "mcp__fractary-faber__ask_human", "input": question}]},
+        tool("mv draft two; true"),
+        tool("mv draft two; true"),
+        {"text": "All is done."},
+    ]);
+    let plan = format!("```scenario\n{steps}\n```");
+    let mut pod = begin(&server, &model, &cli, &plan, &more).await;
     asked(&pod).await;
+    // The agent has committed, so there is a checkpoint soon, and another one at the end.
+    tokio::time::timeout(STORM, next_checkpoint(&pod, 0)).await.unwrap();
+    let first = keep(&pod).await;
     pod.signal(Signal::TERM);
+    next_checkpoint(&pod, first.seq).await;
     let kept = keep(&pod).await;
     acknowledge(&pod, kept.seq).await;
     pod.exit().await;
     let verdict = termination(pod.0.folder.path());
     assert_eq!((&*verdict.reason, verdict.again), ("PodEvicted", true));
 
-    let pod = begin(&server, &model, &cli, "scenario: ask", &NEXT).await;
+    let pod = begin(&server, &model, &cli, &plan, &NEXT).await;
     assert_eq!(hand(&pod, &kept).await, 204);
-    let end = pod.end().await;
+    let end = settled(pod).await;
     assert_eq!(end.verdict.reason, "Succeeded", "{:?}", end.records);
     assert_eq!(git(&server.repository(), &["ls-tree", "--name-only", BRANCH]), "README\none\ntwo");
     assert!(is_told(&model, "The agent process was restarted."));
@@ -140,7 +165,7 @@ async fn what_cannot_be_kept_waits_in_its_pod(#[case] command: &str, #[case] wor
     pod.until("the failure is told", is_told).await;
     assert_eq!(pod.0.get("/v1/checkpoint", Role::Operator).await.status(), 404);
     assert_eq!(answer(&pod, &id, "yes").await, 200);
-    let end = pod.end().await;
+    let end = settled(pod).await;
     assert_eq!(end.verdict.reason, "Succeeded", "{}", journal(&end));
     assert_eq!(entries(&end).into_iter().filter(|entry| is_told(entry)).count(), 1);
     assert!(!journal(&end).contains(KEY));

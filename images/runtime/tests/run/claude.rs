@@ -14,7 +14,7 @@ use crate::pod::{BRANCH, End, Pod};
 use crate::server::{PASSWORD, Server, git};
 
 /// A service that limits us is asked for a minute before the CLI gives up.
-const STORM: Duration = Duration::from_mins(2);
+pub const STORM: Duration = Duration::from_mins(2);
 /// What must be seen nowhere.
 pub const KEY: &str = "sk-ant-test-real-key";
 /// Tests may be root, who may look into every process. Nobody in a pod has any such right.
@@ -60,7 +60,11 @@ pub async fn run(
     plan: &str,
     more: &[(&str, &str)],
 ) -> End {
-    let pod = begin(server, model, cli, plan, more).await;
+    settled(begin(server, model, cli, plan, more).await).await
+}
+
+/// Waits longer for the verdict than for anything else.
+pub async fn settled(pod: Pod) -> End {
     let ended = async {
         let is_last = |entry: &Entry| matches!(entry, Entry::Ended(_));
         while !pod.records().await.iter().any(|record| is_last(&record.entry)) {
