@@ -168,18 +168,20 @@ pub(super) fn fit(mut verdict: Verdict) -> Verdict {
         if length <= TERMINATION_BYTES {
             return verdict;
         }
-        let text = match &mut verdict.question {
-            Some(question) if question.question.len() > LEAST_QUESTION => &mut question.question,
+        let (text, least) = match &mut verdict.question {
+            Some(question) if question.question.len() > LEAST_QUESTION => {
+                (&mut question.question, LEAST_QUESTION - NOTE.len())
+            }
             Some(question) if !question.options.is_empty() => {
                 question.options.pop();
                 continue;
             }
             Some(_) | None if verdict.message.len() <= NOTE.len() => return verdict,
-            Some(_) | None => &mut verdict.message,
+            Some(_) | None => (&mut verdict.message, 0),
         };
         // A character may take six bytes in JSON, so this takes a few turns at most.
         let surplus = (length - TERMINATION_BYTES).div_ceil(6) + 2 * NOTE.len();
-        let kept = text.len().saturating_sub(surplus);
+        let kept = text.len().saturating_sub(surplus).max(least);
         text.truncate(text.floor_char_boundary(kept));
         text.push_str(NOTE);
     }
