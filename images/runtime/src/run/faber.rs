@@ -305,3 +305,31 @@ impl From<NamedStatus> for PhaseStatus {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use fabrica_protocol::run::QuestionKind;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_that_nobody_was_asked_about_waits_for_its_answer() {
+        let (sender, mut entries) = mpsc::channel(ENTRIES);
+        let questions = Arc::<Questions>::default();
+        let (plan, progress) = (String::new(), Mutex::default());
+        let work = Work { plan, questions: questions.clone(), entries: sender, progress };
+        let (id, question) = ("a".to_owned(), "q".to_owned());
+        let options = Vec::new();
+        let question = Question { id, kind: QuestionKind::Approval, question, options };
+        let answering = async {
+            assert!(matches!(entries.recv().await, Some(Entry::Question(_))));
+            let (id, text, answered_by) = ("a".to_owned(), "yes".to_owned(), String::new());
+            questions.take(Answer { id, text, answered_by }).unwrap();
+            assert!(matches!(entries.recv().await, Some(Entry::Answered { .. })));
+        };
+        let (words, ()) = tokio::join!(work.ask(question.clone()), answering);
+        assert_eq!(words, "The answer is: yes");
+        assert_eq!(work.ask(question).await, words);
+        assert!(entries.try_recv().is_err(), "it is told once");
+    }
+}
