@@ -208,10 +208,8 @@ pub enum StopReason {
 mod tests {
     use super::*;
 
-    #[test]
-    fn records_are_flat_lines() {
-        let time = DateTime::from_timestamp(0, 0).unwrap();
-        let verdict = Verdict {
+    fn failed() -> Verdict {
+        Verdict {
             outcome: Outcome::Failed,
             reason: "AgentFailed".to_owned(),
             message: "no".to_owned(),
@@ -221,28 +219,21 @@ mod tests {
             pull_request_url: None,
             usage: None,
             question: None,
-        };
-        let question = Question {
-            id: "toolu_1".to_owned(),
-            kind: QuestionKind::ErrorResolution,
-            question: "q".to_owned(),
-            options: vec!["o".to_owned()],
-        };
-        let escalated = Verdict {
-            outcome: Outcome::Escalated,
-            reason: "Escalated".to_owned(),
-            again: false,
-            question: Some(question.clone()),
-            ..verdict.clone()
-        };
-        let checkpoint = Checkpoint {
-            commit: Some("c".to_owned()),
-            conversation: Some("u".to_owned()),
-            bytes: 5,
-            sha256: "s".to_owned(),
-        };
-        let change = Change { path: "p".to_owned(), added: 1, removed: 2, binary: false };
-        let changes = Changes { files: vec![change], more: 3, added: 4, removed: 5 };
+        }
+    }
+
+    fn are_lines<const N: usize>(entries: [(Entry, &str); N]) {
+        let time = DateTime::from_timestamp(0, 0).unwrap();
+        for (entry, line) in entries {
+            let record = Record { seq: 1, time, entry };
+            assert_eq!(serde_json::to_string(&record).unwrap(), line);
+            assert_eq!(serde_json::from_str::<Record>(line).unwrap(), record);
+        }
+    }
+
+    #[test]
+    fn records_are_flat_lines() {
+        let verdict = failed();
         let tokens = Tokens { input: 1, output: 2, cache_read: 3, cache_write: 4 };
         let usage = Usage {
             models: [("m".to_owned(), tokens)].into(),
@@ -280,6 +271,38 @@ mod tests {
                 r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"usage","models":{"m":{"input":1,"output":2,"cacheRead":3,"cacheWrite":4}},"estimatedCostUSD":"0.5"}"#,
             ),
             (
+                Entry::Ended(verdict),
+                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"ended","outcome":"Failed","reason":"AgentFailed","message":"no","again":true}"#,
+            ),
+        ];
+        are_lines(entries);
+    }
+
+    #[test]
+    fn what_may_take_days_is_a_flat_line_too() {
+        let question = Question {
+            id: "toolu_1".to_owned(),
+            kind: QuestionKind::ErrorResolution,
+            question: "q".to_owned(),
+            options: vec!["o".to_owned()],
+        };
+        let escalated = Verdict {
+            outcome: Outcome::Escalated,
+            reason: "Escalated".to_owned(),
+            again: false,
+            question: Some(question.clone()),
+            ..failed()
+        };
+        let checkpoint = Checkpoint {
+            commit: Some("c".to_owned()),
+            conversation: Some("u".to_owned()),
+            bytes: 5,
+            sha256: "s".to_owned(),
+        };
+        let change = Change { path: "p".to_owned(), added: 1, removed: 2, binary: false };
+        let changes = Changes { files: vec![change], more: 3, added: 4, removed: 5 };
+        let entries = [
+            (
                 Entry::Question(question),
                 r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"question","id":"toolu_1","questionKind":"errorResolution","question":"q","options":["o"]}"#,
             ),
@@ -303,15 +326,7 @@ mod tests {
                 Entry::Ended(escalated),
                 r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"ended","outcome":"Escalated","reason":"Escalated","message":"no","again":false,"question":{"id":"toolu_1","questionKind":"errorResolution","question":"q","options":["o"]}}"#,
             ),
-            (
-                Entry::Ended(verdict),
-                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"ended","outcome":"Failed","reason":"AgentFailed","message":"no","again":true}"#,
-            ),
         ];
-        for (entry, line) in entries {
-            let record = Record { seq: 1, time, entry };
-            assert_eq!(serde_json::to_string(&record).unwrap(), line);
-            assert_eq!(serde_json::from_str::<Record>(line).unwrap(), record);
-        }
+        are_lines(entries);
     }
 }

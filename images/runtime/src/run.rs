@@ -7,6 +7,8 @@
 mod agent;
 mod ask;
 mod branch;
+mod changes;
+pub mod checkpoint;
 mod claude;
 mod codec;
 mod driver;
@@ -35,6 +37,8 @@ use fabrica_protocol::run::{Entry, Outcome, Question, Verdict};
 use tokio_util::sync::CancellationToken;
 
 use self::agent::Agent;
+use self::checkpoint::shelf::Handed;
+use self::checkpoint::{Former, Keeper, Memory};
 use self::driver::{Driver, DriverError, Event, Place};
 use self::git::Git;
 pub use self::handle::{Interrupt, Run};
@@ -49,6 +53,9 @@ use crate::start::{self, StartError};
 
 /// The driver's processes get this long to end before they are killed: with all else, SIGTERM ends us in under 10 s.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// The operator hands a former pod's checkpoint in within this time, from the end of the clone.
+const HANDED: Duration = Duration::from_mins(2);
 
 /// Lives from the first start step until the verdict is kept.
 pub async fn live(
@@ -84,6 +91,12 @@ async fn conclude(
     terminated: &CancellationToken,
 ) -> ExitCode {
     verdict.message = config.secrets.redact(&verdict.message);
+    if let Some(question) = &mut verdict.question {
+        question.question = config.secrets.redact(&question.question);
+        for option in &mut question.options {
+            *option = config.secrets.redact(option);
+        }
+    }
     let verdict = verdict::fit(verdict);
     let text = serde_json::to_string(&verdict).unwrap_or_default();
     if let Err(error) = std::fs::write(&config.termination_log, text) {
@@ -128,6 +141,9 @@ async fn attempt(
     for unfinished in driver.stop(&attempt.place()).await {
         run.journal.write(unfinished);
     }
+    if ending == Ending::Interrupted(Interrupt::Evicted) {
+        attempt.keep_at_last(&driver).await;
+    }
     children::end_all(GRACE).await;
     Verdict { usage: driver.usage(), ..ending.verdict() }
 }
@@ -171,7 +187,14 @@ impl Attempt<'_> {
         let git = Git::find(self.config, self.repository)?;
         let branch = branch::Branch { name: &self.settings.branch, uid: &self.config.session_id };
         let begun = branch.take(&git, self.steps).await?;
+        let former = self.former(&git).await?;
         drop(login);
+        if let Some(commit) = &former.commit {
+            let restored = checkpoint::wip::restore(&git, commit, self.steps).await;
+            restored.map_err(|error| {
+                Ending::Agent(format!("A former pod's work cannot be put back: {error}"))
+            })?;
+        }
         let forge = self.forge()?;
         let item = work_item::fetch(&forge, &self.settings.forge, self.steps).await?;
         let (uid, title) = (branch.uid, self.settings.title.as_deref());
@@ -180,7 +203,7 @@ impl Attempt<'_> {
         let text = work_item::join(plan, task.item);
         write_plan(&self.config.workspace.join("plan.md"), &text)?;
         ready();
-        self.drive(driver, &text).await?;
+        self.drive(driver, &text, former.conversation.as_ref(), begun.base.as_deref()).await?;
         let completion = driver.completion();
         let title = task.title(completion.as_ref().map(|completion| completion.title.as_str()));
         let Some(commit) = verify::commit(&git, &branch, &begun, &title, self.steps).await? else {
@@ -188,6 +211,7 @@ impl Attempt<'_> {
         };
         // The repository's own filters may have run once more.
         end_everything().await?;
+        changes::tell(&git, &begun, &commit, &self.run.journal).await;
         push::push(&git, &branch, &begun, &commit, self.steps).await?;
         let change = Change {
             base: self.repository.branch.as_deref(),
@@ -214,18 +238,31 @@ impl Attempt<'_> {
     }
 
     /// Runs the driver to its end, and ends whatever it leaves.
-    async fn drive(&self, driver: &mut impl Driver, plan: &str) -> Result<(), Ending> {
+    async fn drive(
+        &self,
+        driver: &mut impl Driver,
+        plan: &str,
+        from: Option<&Former>,
+        base: Option<&str>,
+    ) -> Result<(), Ending> {
         let step = self.steps.begin("agent", "The agent works on the plan.");
         let place = self.place();
         let outcome = async {
-            driver.start(&place, plan).await?;
-            while let Some(question) = self.listen(driver).await? {
-                self.run.questions.answered(&[&question.id]).await;
+            driver.start(&place, plan, from).await?;
+            let keeper = self.keeper(driver, base);
+            while let Some(question) = self.listen(driver, keeper.as_ref()).await? {
+                if self.lets_go(keeper.as_ref(), &question).await {
+                    return Ok(Some(question));
+                }
                 driver.resume(&place).await?;
             }
-            Ok::<_, DriverError>(())
+            Ok::<_, DriverError>(None)
         }
         .await;
+        if let Ok(Some(question)) = outcome {
+            step.finish("The agent waits for an answer, which another pod will hear.");
+            return Err(Ending::Escalated(question));
+        }
         if let Err(error) = outcome {
             let mut failure = error.failure();
             failure.message = self.config.secrets.redact(&failure.message);
@@ -239,7 +276,24 @@ impl Attempt<'_> {
 
 impl Attempt<'_> {
     /// Writes down what the agent does, until it ends or is parked with a question.
-    async fn listen(&self, driver: &mut impl Driver) -> Result<Option<Question>, DriverError> {
+    async fn listen(
+        &self,
+        driver: &mut impl Driver,
+        keeper: Option<&Keeper<'_>>,
+    ) -> Result<Option<Question>, DriverError> {
+        let keeping = async {
+            match keeper {
+                Some(keeper) => keeper.watch().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            parked = self.hear(driver) => parked,
+            never = keeping => match never {},
+        }
+    }
+
+    async fn hear(&self, driver: &mut impl Driver) -> Result<Option<Question>, DriverError> {
         while let Some(event) = driver.next(&self.place()).await {
             match event? {
                 Event::Told(entry) => {
@@ -250,6 +304,70 @@ impl Attempt<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// Waits for the answer, unless somebody keeps what is needed to hear it in another pod.
+    async fn lets_go(&self, keeper: Option<&Keeper<'_>>, question: &Question) -> bool {
+        let id = [question.id.as_str()];
+        let kept = async {
+            let seq = keeper?.keep().await?;
+            let acknowledged = self.run.journal.acknowledged(seq);
+            tokio::time::timeout(checkpoint::KEPT, acknowledged).await.ok()
+        };
+        tokio::select! {
+            biased;
+            _ = self.run.questions.answered(&id) => false,
+            kept = kept => {
+                if kept.is_none() {
+                    self.run.questions.answered(&id).await;
+                }
+                kept.is_some()
+            }
+        }
+    }
+
+    /// Makes checkpoints, where somebody keeps them and the agent can go on from them.
+    fn keeper<'a>(&'a self, driver: &impl Driver, base: Option<&str>) -> Option<Keeper<'a>> {
+        let conversation =
+            driver.conversation(&self.place()).filter(|_| self.settings.checkpoints)?;
+        Some(Keeper {
+            git: Git::find(self.config, self.repository).ok()?,
+            uid: &self.config.session_id,
+            base: base.map(str::to_owned),
+            secrets: &self.config.secrets,
+            conversation,
+            shelf: &self.run.shelf,
+            journal: &self.run.journal,
+            steps: self.steps,
+            memory: Memory::default(),
+        })
+    }
+
+    /// The pod is ended: what can be kept at once is.
+    async fn keep_at_last(&self, driver: &impl Driver) {
+        let keeping = async {
+            if let Some(seq) = self.keeper(driver, None)?.keep().await {
+                self.run.journal.acknowledged(seq).await;
+            }
+            Some(())
+        };
+        // What takes longer is lost with the pod, and the checkpoint before it holds.
+        let _ = tokio::time::timeout(checkpoint::FAREWELL, keeping).await;
+    }
+
+    /// What a former pod left, where we are to go on from it.
+    async fn former(&self, git: &Git<'_>) -> Result<Handed, Ending> {
+        if !self.settings.resume {
+            return Ok(Handed::default());
+        }
+        let handed = self.run.shelf.handed(HANDED).await.ok_or(Ending::CheckpointMissing)?;
+        let commit = match &handed.commit {
+            Some(named) => {
+                checkpoint::wip::fetch(git, named, &self.config.session_id, self.steps).await
+            }
+            None => None,
+        };
+        Ok(Handed { commit, ..handed })
     }
 }
 

@@ -30,6 +30,36 @@ impl Secrets {
     }
 }
 
+/// Looks for secrets as they stand, in something that is read piece by piece.
+#[derive(Debug)]
+pub struct Search<'a> {
+    secrets: &'a Secrets,
+    /// The end of what was read, where one may begin.
+    rest: Vec<u8>,
+    found: bool,
+}
+
+impl<'a> Search<'a> {
+    pub const fn new(secrets: &'a Secrets) -> Self {
+        Self { secrets, rest: Vec::new(), found: false }
+    }
+
+    pub fn push(&mut self, piece: &[u8]) {
+        self.rest.extend_from_slice(piece);
+        let holds = |secret: &String| {
+            !secret.is_empty()
+                && self.rest.windows(secret.len()).any(|window| window == secret.as_bytes())
+        };
+        self.found |= self.secrets.0.iter().any(holds);
+        let longest = self.secrets.0.iter().map(String::len).max().unwrap_or_default();
+        self.rest.drain(..self.rest.len().saturating_sub(longest));
+    }
+
+    pub const fn found(&self) -> bool {
+        self.found
+    }
+}
+
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Secrets")
@@ -98,5 +128,15 @@ mod tests {
         let text = "sk-ant-1-more, sk-ant-1, pw, no, https://u:x@h";
         assert_eq!(secrets.redact(text), "***, ***, ***, no, https://***@h");
         assert_eq!(format!("{secrets:?}"), "Secrets");
+    }
+
+    #[test]
+    fn a_secret_is_found_across_pieces() {
+        let secrets = Secrets::new(Some("hunter2"), []);
+        for (text, expected) in [("a hunter2 b", true), ("a hunter b 2", false)] {
+            let mut search = Search::new(&secrets);
+            text.as_bytes().chunks(3).for_each(|piece| search.push(piece));
+            assert_eq!(search.found(), expected);
+        }
     }
 }

@@ -39,6 +39,10 @@ pub struct RunConfig {
     pub forge: ForgeConfig,
     /// How long a question is held before the agent's program ends.
     pub hold: Duration,
+    /// Whether somebody keeps checkpoints.
+    pub checkpoints: bool,
+    /// Whether a former pod's checkpoint is handed in, to go on from.
+    pub resume: bool,
     /// How long the verdict waits to be acknowledged.
     pub linger: Duration,
 }
@@ -82,6 +86,7 @@ pub(super) fn read(text: &impl Fn(&str) -> Option<String>) -> Option<RunConfig> 
     }
     let number = |name: &str| text(name).and_then(|value| value.parse::<u64>().ok());
     let seconds = |name: &str, default| Duration::from_secs(number(name).unwrap_or(default));
+    let is_true = |name: &str| text(name).is_some_and(|value| value == "true");
     let plan_file = || {
         text("FABRICA_RUN_PLAN_FILE")
             .map_or_else(|| "/run/fabrica/plan/plan.md".into(), PathBuf::from)
@@ -106,6 +111,8 @@ pub(super) fn read(text: &impl Fn(&str) -> Option<String>) -> Option<RunConfig> 
         forge: forge::read(text),
         hold: seconds("FABRICA_QUESTION_HOLD_SECONDS", HOLD_SECONDS)
             .min(Duration::from_secs(LONGEST_HOLD_SECONDS)),
+        checkpoints: is_true("FABRICA_CHECKPOINTS"),
+        resume: is_true("FABRICA_RESUME"),
         linger: seconds("FABRICA_LINGER_SECONDS", LINGER_SECONDS),
     })
 }

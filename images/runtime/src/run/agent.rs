@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use fabrica_protocol::run::{Entry, Usage};
 
+use super::checkpoint::{Conversation, Former};
 use super::claude::Claude;
 use super::driver::{Completion, Driver, DriverError, Event, Place};
 use super::plan::PlanError;
@@ -36,10 +37,15 @@ impl Agent {
 }
 
 impl Driver for Agent {
-    async fn start(&mut self, place: &Place<'_>, plan: &str) -> Result<(), DriverError> {
+    async fn start(
+        &mut self,
+        place: &Place<'_>,
+        plan: &str,
+        from: Option<&Former>,
+    ) -> Result<(), DriverError> {
         match self {
-            Self::Script(script) => script.start(place, plan).await,
-            Self::Claude(claude) => claude.start(place, plan).await,
+            Self::Script(script) => script.start(place, plan, from).await,
+            Self::Claude(claude) => claude.start(place, plan, from).await,
         }
     }
 
@@ -61,6 +67,13 @@ impl Driver for Agent {
         match self {
             Self::Script(script) => script.stop(place).await,
             Self::Claude(claude) => claude.stop(place).await,
+        }
+    }
+
+    fn conversation(&self, place: &Place<'_>) -> Option<Conversation> {
+        match self {
+            Self::Script(script) => script.conversation(place),
+            Self::Claude(claude) => claude.conversation(place),
         }
     }
 

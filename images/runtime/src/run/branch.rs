@@ -86,6 +86,11 @@ impl Branch<'_> {
     }
 }
 
+/// Where a Run keeps work in progress at the remote.
+pub(super) fn work_in_progress(uid: &str) -> String {
+    format!("refs/fabrica/{uid}/wip")
+}
+
 /// The newest commit of the repository, if it has any.
 pub(super) async fn head(git: &Git<'_>) -> Result<Option<String>, GitError> {
     let ended = git.local(&["rev-parse", "--verify", "-q", "HEAD^{commit}"]).await?;

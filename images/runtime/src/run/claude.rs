@@ -6,6 +6,7 @@ mod held;
 mod launch;
 mod outcome;
 mod process;
+mod session;
 mod stream;
 mod watch;
 
@@ -21,6 +22,7 @@ use self::conversation::{Conversation, Step};
 use self::held::{Calls, Held};
 use self::launch::{Begin, Doors};
 use self::process::Process;
+use super::checkpoint::{Conversation as Kept, Former};
 use super::driver::{self, Completion, Driver, DriverError, Failure, Place};
 use super::faber::Faber;
 use super::questions::Questions;
@@ -34,6 +36,9 @@ const FAREWELL: Duration = Duration::from_secs(5);
 const GRACE: Duration = Duration::from_secs(2);
 /// What models were used for is told at most this often, while it grows.
 const USAGE_PERIOD: Duration = Duration::from_secs(5);
+
+/// What an agent is told that goes on in another pod.
+const AGAIN: &str = "The agent process was restarted. Check the state of the workspace before you repeat anything, then continue.";
 
 /// Claude Code and what it needs of us.
 pub(super) struct Claude {
@@ -259,17 +264,35 @@ fn failed(what: &str, error: &std::io::Error) -> Failure {
 }
 
 impl Driver for Claude {
-    async fn start(&mut self, place: &Place<'_>, plan: &str) -> Result<(), DriverError> {
+    async fn start(
+        &mut self,
+        place: &Place<'_>,
+        plan: &str,
+        from: Option<&Former>,
+    ) -> Result<(), DriverError> {
         launch::find(place.config, &self.settings)?;
         self.broker = Some(self.open_broker().await?);
         let faber = Faber::start(plan.to_owned(), self.calls.questions().clone()).await;
         let faber = faber.map_err(|error| failed("The agent's tools cannot be offered", &error))?;
         self.faber = Some(faber);
-        launch::clear(place.config)
-            .map_err(|error| failed("The agent has no place of its own", &error))?;
-        let work = self.launch(place, Begin::New(self.session))?;
+        let no_place = |error| failed("The agent has no place of its own", &error);
+        launch::clear(place.config).map_err(no_place)?;
+        if let Some(Former { id, file }) = from {
+            self.session = *id;
+            launch::put(place.config, *id, file).map_err(no_place)?;
+        }
+        let begin = if from.is_some() { Begin::Again } else { Begin::New };
+        let work = self.launch(place, begin(self.session))?;
         work.process.write(launch::initialize()).await;
-        work.process.write(launch::message(&launch::task(plan))).await;
+        let message = match from {
+            None => Some(launch::task(plan)),
+            // It asks about the call again by itself.
+            Some(former) if session::is_deferred(&former.file) => None,
+            Some(_) => Some(AGAIN.to_owned()),
+        };
+        if let Some(message) = message {
+            work.process.write(launch::message(&message)).await;
+        }
         self.work = Some(work);
         Ok(())
     }
@@ -323,6 +346,11 @@ impl Driver for Claude {
         let mut all: Vec<Entry> = self.told.drain(..).collect();
         all.extend(unfinished);
         all
+    }
+
+    fn conversation(&self, place: &Place<'_>) -> Option<Kept> {
+        self.broker.as_ref()?;
+        Some(launch::conversation(place.config, self.session))
     }
 
     fn completion(&self) -> Option<Completion> {

@@ -2,6 +2,7 @@
 
 use fabrica_protocol::run::{Entry, Question, Usage};
 
+use super::checkpoint::{Conversation, Former};
 use crate::config::{Config, Login};
 
 /// Where a driver works, and what must not leave it.
@@ -79,8 +80,14 @@ pub(super) struct Completion {
 
 /// An agent. Its events are asked for one by one, so one that tells faster than its records are kept has to wait.
 pub(super) trait Driver {
-    /// Begins with the plan, behind which stands what strangers say in a work item.
-    async fn start(&mut self, place: &Place<'_>, plan: &str) -> Result<(), DriverError>;
+    /// Begins with the plan, behind which stands what strangers say in a work item; or goes on with what a former pod
+    /// did.
+    async fn start(
+        &mut self,
+        place: &Place<'_>,
+        plan: &str,
+        from: Option<&Former>,
+    ) -> Result<(), DriverError>;
 
     /// What the agent does next; nothing when it has ended. May be dropped and asked again.
     async fn next(&mut self, place: &Place<'_>) -> Option<Result<Event, DriverError>>;
@@ -90,6 +97,9 @@ pub(super) trait Driver {
 
     /// Ends it; what it was doing. Whatever it leaves behind is ended by the caller.
     async fn stop(&mut self, place: &Place<'_>) -> Vec<Entry>;
+
+    /// Where its conversation is, if it has one that another pod can go on with.
+    fn conversation(&self, place: &Place<'_>) -> Option<Conversation>;
 
     /// What it says of its work, if it said so.
     fn completion(&self) -> Option<Completion>;

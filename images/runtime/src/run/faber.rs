@@ -10,7 +10,7 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
-use fabrica_protocol::run::{Entry, Phase, PhaseStatus};
+use fabrica_protocol::run::{Answer, Entry, Phase, PhaseStatus, Question};
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::service::RequestContext;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
@@ -22,6 +22,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::ask::{self, AskHuman};
 use super::driver::Completion;
@@ -64,6 +65,22 @@ struct Progress {
 impl Work {
     fn progress(&self) -> MutexGuard<'_, Progress> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answer. It is there already, unless the CLI calls without asking whether it may: one that goes on with a
+    /// call of its past may do so before it hears that we want to be asked.
+    async fn ask(&self, question: Question) -> String {
+        let id = question.id.clone();
+        if !self.questions.is_closed(&id) && self.questions.ask(&question, Instant::now()) {
+            self.tell(Entry::Question(question)).await;
+        }
+        let answer = self.questions.answered(&[&id]).await;
+        let words = ask::words(&answer);
+        if self.questions.close(&id, Instant::now()) {
+            let Answer { id, text, answered_by } = answer;
+            self.tell(Entry::Answered { id, text, answered_by }).await;
+        }
+        words
     }
 
     async fn tell(&self, entry: Entry) {
@@ -205,10 +222,9 @@ impl Tools {
         call: RequestContext<RoleServer>,
     ) -> String {
         let id = call.meta.get(ask::CALL_ID).and_then(Value::as_str).unwrap_or_default();
-        match (self.0.questions.answer(id), asked.question(id)) {
-            (Some(answer), _) => ask::words(&answer),
-            (None, Ok(_)) => "Nobody has answered. Decide by yourself, and say so.".to_owned(),
-            (None, Err(words)) => words.to_owned(),
+        match asked.question(id) {
+            Ok(question) => self.0.ask(question).await,
+            Err(words) => words.to_owned(),
         }
     }
 
@@ -287,5 +303,33 @@ impl From<NamedStatus> for PhaseStatus {
             NamedStatus::Failed => Self::Failed,
             NamedStatus::Skipped => Self::Skipped,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fabrica_protocol::run::QuestionKind;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_that_nobody_was_asked_about_waits_for_its_answer() {
+        let (sender, mut entries) = mpsc::channel(ENTRIES);
+        let questions = Arc::<Questions>::default();
+        let (plan, progress) = (String::new(), Mutex::default());
+        let work = Work { plan, questions: questions.clone(), entries: sender, progress };
+        let (id, question) = ("a".to_owned(), "q".to_owned());
+        let options = Vec::new();
+        let question = Question { id, kind: QuestionKind::Approval, question, options };
+        let answering = async {
+            assert!(matches!(entries.recv().await, Some(Entry::Question(_))));
+            let (id, text, answered_by) = ("a".to_owned(), "yes".to_owned(), String::new());
+            questions.take(Answer { id, text, answered_by }).unwrap();
+            assert!(matches!(entries.recv().await, Some(Entry::Answered { .. })));
+        };
+        let (words, ()) = tokio::join!(work.ask(question.clone()), answering);
+        assert_eq!(words, "The answer is: yes");
+        assert_eq!(work.ask(question).await, words);
+        assert!(entries.try_recv().is_err(), "it is told once");
     }
 }

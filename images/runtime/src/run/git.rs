@@ -1,9 +1,14 @@
 //! Git as a Run uses it: in the repository without the login, and at the remote without anybody else's configuration.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
+use tokio::io::AsyncReadExt;
+use tokio::process::{Child, Command};
+
 use super::verdict::Ending;
+use crate::children;
 use crate::config::{Config, Repository};
 use crate::credential::{git_environment, redact};
 use crate::start::StartError;
@@ -13,6 +18,8 @@ use crate::start::command::{self, CommandError, Ended};
 const LOCAL_LIMIT: Duration = Duration::from_mins(10);
 /// The longest a command at the remote may take: a large push over a slow line.
 const REMOTE_LIMIT: Duration = Duration::from_mins(30);
+/// Of a long output, as much as is looked at once.
+const PIECE_BYTES: usize = 64 * 1024;
 /// Whose commits ours are when nobody said.
 const NOBODY: (&str, &str) = ("Fabrica", "fabrica@localhost");
 
@@ -56,27 +63,76 @@ impl<'a> Git<'a> {
     /// In the repository. Its configuration is anybody's, and so are programs that it names: they get nothing that the
     /// agent did not have. Hooks are left out, as a commit of ours must not depend on them.
     pub(super) async fn local(&self, words: &[&str]) -> Result<Ended, GitError> {
-        let (name, email) = self.author();
-        let (name, email) = (format!("user.name={name}"), format!("user.email={email}"));
-        let own = [
-            "-c",
-            "core.hooksPath=/dev/null",
-            "-c",
-            "core.fsmonitor=false",
-            "-c",
-            "commit.gpgSign=false",
-            "-c",
-            &name,
-            "-c",
-            &email,
-        ];
+        let own = self.own();
+        let own: Vec<&str> = own.iter().map(String::as_str).collect();
         let words = [&own[..], words].concat();
         self.run(&self.folder(), &words, &[], LOCAL_LIMIT).await
+    }
+
+    /// What holds in the repository whatever its configuration says.
+    fn own(&self) -> Vec<String> {
+        let (name, email) = self.author();
+        let settings = [
+            "core.hooksPath=/dev/null".to_owned(),
+            "core.fsmonitor=false".to_owned(),
+            "commit.gpgSign=false".to_owned(),
+            format!("user.name={name}"),
+            format!("user.email={email}"),
+        ];
+        settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]).collect()
     }
 
     /// As [`Self::local`], and its output; the words of a failure are the error.
     pub(super) async fn told(&self, words: &[&str]) -> Result<String, GitError> {
         self.succeeded(self.local(words).await?)
+    }
+
+    /// As [`Self::told`], with variables of its own.
+    pub(super) async fn told_with(
+        &self,
+        words: &[&str],
+        more: &[(String, String)],
+    ) -> Result<String, GitError> {
+        let own = self.own();
+        let own: Vec<&str> = own.iter().map(String::as_str).collect();
+        let words = [&own[..], words].concat();
+        self.succeeded(self.run(&self.folder(), &words, more, LOCAL_LIMIT).await?)
+    }
+
+    /// Runs a command in the repository and hands its output on, piece by piece, however long it is.
+    pub(super) async fn read(
+        &self,
+        words: &[&str],
+        mut piece: impl FnMut(&[u8]),
+    ) -> Result<(), GitError> {
+        let mut command = Command::new(&self.program);
+        command
+            .args(self.own())
+            .args(words)
+            .current_dir(self.folder())
+            .env_clear()
+            .envs(&self.config.shell)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        let failed = |error: std::io::Error| GitError(error.to_string());
+        let (mut child, _owned) = children::spawn(|| command.spawn(), Child::id).map_err(failed)?;
+        let reading = async {
+            if let Some(mut output) = child.stdout.take() {
+                let mut buffer = vec![0; PIECE_BYTES];
+                while let count @ 1.. = output.read(&mut buffer).await? {
+                    piece(&buffer[..count]);
+                }
+            }
+            child.wait().await
+        };
+        let ended = tokio::time::timeout(LOCAL_LIMIT, reading).await;
+        let ended = ended.map_err(|_| GitError("git did not end in time".to_owned()))?;
+        if ended.map_err(failed)?.success() {
+            return Ok(());
+        }
+        Err(GitError(format!("git {} failed", words.first().unwrap_or(&"itself"))))
     }
 
     /// At the remote, with the login, in a folder whose configuration is ours. Neither the home's configuration nor the

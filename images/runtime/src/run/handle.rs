@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::checkpoint::shelf::Shelf;
 use super::journal::{Journal, JournalError, UNACKNOWLEDGED_BYTES};
 use super::questions::Questions;
 use crate::children;
@@ -26,6 +27,7 @@ pub struct Run {
     pub settings: RunConfig,
     pub journal: Arc<Journal>,
     pub questions: Arc<Questions>,
+    pub shelf: Shelf,
     interrupt: watch::Sender<Option<Interrupt>>,
     started: Instant,
 }
@@ -45,6 +47,7 @@ impl Run {
             settings,
             journal: Arc::new(journal),
             questions: Arc::default(),
+            shelf: Shelf::default(),
             interrupt: watch::Sender::new(None),
             started: Instant::now(),
         })))

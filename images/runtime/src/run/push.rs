@@ -2,9 +2,11 @@
 //! folder with a configuration of ours, and takes nothing from the repository but its objects.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::branch::{Begun, Branch};
+use rustix::fs::{CWD, Mode, OFlags, openat};
+
+use super::branch::{self, Begun, Branch};
 use super::git::{Git, GitError};
 use super::verdict::Ending;
 use crate::credential;
@@ -42,12 +44,7 @@ async fn arrive(
     begun: &Begun,
     commit: &str,
 ) -> Result<(), GitError> {
-    let folder = git.scratch(FOLDER);
-    // Absent unless the agent made it.
-    let _ = std::fs::remove_dir_all(&folder);
-    std::fs::create_dir(&folder).map_err(|error| told(&error))?;
-    git.remote(&folder, &["init", "-q", "--bare", "--template=", "."]).await?;
-    borrow(&git.folder().join(".git"), &folder).map_err(|error| told(&error))?;
+    let folder = lend(git, FOLDER).await?;
     let _login = credential::serve(git.repository.clone()).map_err(|error| told(&error))?;
     let reference = branch.reference();
     // The branch is where we saw it, or still absent: so nobody else's commit is ever pushed over.
@@ -57,12 +54,39 @@ async fn arrive(
     git.remote(&folder, &["push", "--no-verify", &lease, "--", &git.repository.url, &target])
         .await?;
     match git.remote_head(&folder, branch.name).await? {
-        Some(there) if there == commit => Ok(()),
+        Some(there) if there == commit => {
+            forget(git, &folder, branch.uid).await;
+            Ok(())
+        }
         there => Err(GitError(format!(
             "the remote's branch is at {}, not at {commit}",
             there.as_deref().unwrap_or("no commit")
         ))),
     }
+}
+
+/// Removes the work in progress from the remote, now that it is done: most Runs have none, and nothing depends on it.
+async fn forget(git: &Git<'_>, folder: &Path, uid: &str) {
+    let reference = branch::work_in_progress(uid);
+    let there = git.remote(folder, &["ls-remote", "--", &git.repository.url, &reference]).await;
+    if there.is_ok_and(|lines| !lines.is_empty()) {
+        let target = format!(":{reference}");
+        let words = ["push", "--no-verify", "--", &git.repository.url, &target];
+        if let Err(error) = git.remote(folder, &words).await {
+            tracing::warn!(%error, "the work in progress stays at the remote");
+        }
+    }
+}
+
+/// A folder with a configuration of ours that has the repository's objects.
+pub(super) async fn lend(git: &Git<'_>, name: &str) -> Result<PathBuf, GitError> {
+    let folder = git.scratch(name);
+    // Absent unless the agent made it, or an earlier push.
+    let _ = std::fs::remove_dir_all(&folder);
+    std::fs::create_dir(&folder).map_err(|error| told(&error))?;
+    git.remote(&folder, &["init", "-q", "--bare", "--template=", "."]).await?;
+    borrow(&git.folder().join(".git"), &folder).map_err(|error| told(&error))?;
+    Ok(folder)
 }
 
 fn told(error: &std::io::Error) -> GitError {
@@ -75,11 +99,14 @@ fn borrow(source: &Path, folder: &Path) -> std::io::Result<()> {
     std::fs::create_dir_all(folder.join("objects/info"))?;
     std::fs::write(folder.join("objects/info/alternates"), format!("{}\n", objects.display()))?;
     let shallow = source.join("shallow");
-    // The agent is gone, so what is a file stays one; anything else could keep us waiting.
-    if !std::fs::symlink_metadata(&shallow).is_ok_and(|data| data.is_file()) {
+    // The agent may have put anything there, which could keep us waiting or lead elsewhere.
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let Ok(file) = openat(CWD, &shallow, flags, Mode::empty()) else { return Ok(()) };
+    let file = std::fs::File::from(file);
+    if !file.metadata()?.is_file() {
         return Ok(());
     }
     let mut list = Vec::new();
-    std::fs::File::open(&shallow)?.take(SHALLOW_BYTES).read_to_end(&mut list)?;
+    file.take(SHALLOW_BYTES).read_to_end(&mut list)?;
     std::fs::write(folder.join("shallow"), list)
 }

@@ -69,10 +69,10 @@ impl Questions {
         is_new
     }
 
-    /// The agent has its answer, or wants none any more.
-    pub(super) fn close(&self, id: &str, now: Instant) {
+    /// The agent has its answer; false when it had it before.
+    pub(super) fn close(&self, id: &str, now: Instant) -> bool {
         let mut state = self.lock();
-        state.open.remove(id);
+        let was_open = state.open.remove(id);
         if state.open.is_empty()
             && let Some(since) = state.pause.since.take()
         {
@@ -80,6 +80,13 @@ impl Questions {
         }
         drop(state);
         self.changed.send_replace(());
+        was_open
+    }
+
+    /// Whether the agent asked this and has its answer.
+    pub(super) fn is_closed(&self, id: &str) -> bool {
+        let state = self.lock();
+        state.asked.contains_key(id) && !state.open.contains(id)
     }
 
     /// What the agent asked under an id.
@@ -174,8 +181,9 @@ mod tests {
         assert!(questions.ask(&question("b"), began + second));
         questions.close("a", began + 2 * second);
         assert_eq!(questions.limit(began, second), None);
-        questions.close("b", began + 3 * second);
-        questions.close("b", began + 9 * second);
+        assert!(questions.is_closed("a") && !questions.is_closed("b"));
+        assert!(questions.close("b", began + 3 * second));
+        assert!(!questions.close("b", began + 9 * second));
         assert_eq!(questions.limit(began, second), Some(began + 4 * second));
     }
 }

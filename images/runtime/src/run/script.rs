@@ -13,6 +13,7 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
+use super::checkpoint::{Conversation, Former};
 use super::driver::{Completion, Driver, DriverError, Event, Place};
 use super::output::Output;
 use super::plan::{self, PlanError};
@@ -69,7 +70,12 @@ impl Script {
 }
 
 impl Driver for Script {
-    async fn start(&mut self, _: &Place<'_>, _: &str) -> Result<(), DriverError> {
+    async fn start(
+        &mut self,
+        _: &Place<'_>,
+        _: &str,
+        _: Option<&Former>,
+    ) -> Result<(), DriverError> {
         Ok(())
     }
 
@@ -113,6 +119,11 @@ impl Driver for Script {
         let _ = tokio::time::timeout(GRACE, running.ended()).await;
         let (id, output) = (self.started.to_string(), running.said(place));
         vec![Entry::ToolFinished { id, output, failed: true }]
+    }
+
+    /// Blocks are run again from the first one.
+    fn conversation(&self, _: &Place<'_>) -> Option<Conversation> {
+        None
     }
 
     fn completion(&self) -> Option<Completion> {

@@ -1,6 +1,6 @@
 //! From how an attempt ended to what is said of it.
 
-use fabrica_protocol::run::{Outcome, Verdict};
+use fabrica_protocol::run::{Outcome, Question, Verdict};
 use fabrica_protocol::runtime::TERMINATION_BYTES;
 
 use super::driver::Failure;
@@ -23,6 +23,9 @@ const NETWORK: [&str; 8] = [
 const REFUSED: [&str; 3] = ["[remote rejected]", "[rejected]", "returned error: 4"];
 /// Git's words when the branch is not where we saw it.
 const MOVED: &str = "stale info";
+
+/// Of a question, in bytes, as much stays in a verdict as still says what is asked.
+const LEAST_QUESTION: usize = 500;
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +59,10 @@ pub(super) enum Ending {
         words: String,
         again: bool,
     },
+    /// A former pod's checkpoint was not handed in.
+    CheckpointMissing,
+    /// A question waits, and somebody keeps what is needed to go on.
+    Escalated(Question),
     Interrupted(Interrupt),
 }
 
@@ -91,6 +98,15 @@ impl Ending {
                 );
                 let verdict = verdict(Failed, "PullRequestFailed", message, again);
                 Verdict { branch: Some(branch), commit: Some(commit), ..verdict }
+            }
+            Self::CheckpointMissing => {
+                let message = "The checkpoint of the former pod was not handed in.".to_owned();
+                verdict(Failed, "CheckpointMissing", message, true)
+            }
+            Self::Escalated(question) => {
+                let message = "The agent waits for an answer; its work so far is kept.".to_owned();
+                let verdict = verdict(Outcome::Escalated, "Escalated", message, false);
+                Verdict { question: Some(question), ..verdict }
             }
             Self::Interrupted(Interrupt::Cancelled) => {
                 verdict(Cancelled, "Cancelled", "The Run was cancelled.".to_owned(), false)
@@ -144,24 +160,36 @@ fn push_failed(words: &str) -> Verdict {
     verdict(Outcome::Failed, "PushRejected", message, again)
 }
 
-/// A verdict that fits a termination message; a message that is too long loses its end.
+/// A verdict that fits a termination message: its question loses its end and then its options, its message its end.
 pub(super) fn fit(mut verdict: Verdict) -> Verdict {
     const NOTE: &str = "…";
     loop {
         let length = serde_json::to_string(&verdict).map_or(0, |text| text.len());
-        if length <= TERMINATION_BYTES || verdict.message.len() <= NOTE.len() {
+        if length <= TERMINATION_BYTES {
             return verdict;
         }
+        let (text, least) = match &mut verdict.question {
+            Some(question) if question.question.len() > LEAST_QUESTION => {
+                (&mut question.question, LEAST_QUESTION - NOTE.len())
+            }
+            Some(question) if !question.options.is_empty() => {
+                question.options.pop();
+                continue;
+            }
+            Some(_) | None if verdict.message.len() <= NOTE.len() => return verdict,
+            Some(_) | None => (&mut verdict.message, 0),
+        };
         // A character may take six bytes in JSON, so this takes a few turns at most.
         let surplus = (length - TERMINATION_BYTES).div_ceil(6) + 2 * NOTE.len();
-        let kept = verdict.message.len().saturating_sub(surplus);
-        verdict.message.truncate(verdict.message.floor_char_boundary(kept));
-        verdict.message.push_str(NOTE);
+        let kept = text.len().saturating_sub(surplus).max(least);
+        text.truncate(text.floor_char_boundary(kept));
+        text.push_str(NOTE);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use fabrica_protocol::run::QuestionKind;
     use proptest::prelude::*;
     use rstest::rstest;
 
@@ -230,6 +258,21 @@ mod tests {
             let json = serde_json::to_string(&verdict).unwrap();
             prop_assert!(json.len() <= TERMINATION_BYTES);
             prop_assert!(text.len() * times * 6 > 3000 || verdict.message == text.repeat(times));
+        }
+
+        #[test]
+        fn every_question_fits(text in "[a\u{1}é\"]{1,8}", times in 1_usize..256, options in 0_usize..=10) {
+            let question = Question {
+                id: "i".repeat(128),
+                kind: QuestionKind::Approval,
+                question: text.repeat(times),
+                options: vec![text.repeat(25); options],
+            };
+            let verdict = fit(Ending::Escalated(question.clone()).verdict());
+            prop_assert!(serde_json::to_string(&verdict).unwrap().len() <= TERMINATION_BYTES);
+            let kept = verdict.question.unwrap();
+            prop_assert!(kept.question.len() >= question.question.len().min(100));
+            prop_assert!(question.question.len() > 300 || options > 1 || kept == question);
         }
     }
 }

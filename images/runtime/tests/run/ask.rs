@@ -4,17 +4,17 @@ use fabrica_protocol::assertion::Role;
 use fabrica_protocol::run::{Entry, Outcome, QuestionKind};
 use serde_json::json;
 
-use crate::claude::{begin, cli, entries, journal, model};
+use crate::claude::{begin, cli, entries, journal, model, settled};
 use crate::pod::{BRANCH, End, Pod};
 use crate::server::{Server, git};
 
-async fn answer(pod: &Pod, id: &str, text: &str) -> u16 {
+pub async fn answer(pod: &Pod, id: &str, text: &str) -> u16 {
     let body = json!({"id": id, "text": text, "answeredBy": "ada"}).to_string();
     pod.post("/v1/answers", &body, Role::Operator).await
 }
 
 /// The id of the question, once it is asked.
-async fn asked(pod: &Pod) -> String {
+pub async fn asked(pod: &Pod) -> String {
     pod.until("a question", |entry| matches!(entry, Entry::Question(_))).await;
     let id = pod.records().await.into_iter().find_map(|record| match record.entry {
         Entry::Question(question) => Some(question.id),
@@ -24,11 +24,11 @@ async fn asked(pod: &Pod) -> String {
 }
 
 /// What the model was told, when it asked for the last time.
-fn is_told(model: &fabrica_model_api::ModelApi, words: &str) -> bool {
+pub fn is_told(model: &fabrica_model_api::ModelApi, words: &str) -> bool {
     model.asked().last().unwrap().question.to_string().contains(words)
 }
 
-fn is_done(server: &Server, end: &End) {
+pub fn is_done(server: &Server, end: &End) {
     assert_eq!(end.verdict.outcome, Outcome::Completed, "{}", journal(end));
     assert_eq!(git(&server.repository(), &["ls-tree", "--name-only", BRANCH]), "README\none\ntwo");
     let answered = |entry: &&&Entry| matches!(entry, Entry::Answered { answered_by, .. } if answered_by == "ada");
@@ -61,7 +61,7 @@ async fn a_question_is_held_until_somebody_answers() {
     assert_eq!(answer(&pod, &id, "red").await, 409);
     let body = json!({"id": id, "text": "red"}).to_string();
     assert_eq!(pod.post("/v1/answers", &body, Role::Control).await, 403);
-    let end = pod.end().await;
+    let end = settled(pod).await;
     is_done(&server, &end);
     assert!(is_told(&model, "The answer of ada is: blue"), "{}", journal(&end));
 }
@@ -80,7 +80,7 @@ async fn a_question_that_was_put_off_is_asked_again_in_place() {
     })
     .await;
     assert_eq!(answer(&pod, &id, "blue").await, 200);
-    let end = pod.end().await;
+    let end = settled(pod).await;
     is_done(&server, &end);
     assert!(is_told(&model, "The answer of ada is: blue"), "{}", journal(&end));
 }
@@ -95,6 +95,6 @@ async fn an_answer_may_come_before_its_question() {
     for number in 0..5 {
         assert_eq!(answer(&pod, &format!("toolu_scripted_{number}_0"), "blue").await, 200);
     }
-    let end = pod.end().await;
+    let end = settled(pod).await;
     is_done(&server, &end);
 }

@@ -14,9 +14,9 @@ use crate::pod::{BRANCH, End, Pod};
 use crate::server::{PASSWORD, Server, git};
 
 /// A service that limits us is asked for a minute before the CLI gives up.
-const STORM: Duration = Duration::from_mins(2);
+pub const STORM: Duration = Duration::from_mins(2);
 /// What must be seen nowhere.
-const KEY: &str = "sk-ant-test-real-key";
+pub const KEY: &str = "sk-ant-test-real-key";
 /// Tests may be root, who may look into every process. Nobody in a pod has any such right.
 const WITHOUT_RIGHTS: &str =
     "test $(id -u) != 0 || set -- setpriv --bounding-set=-all --inh-caps=-all \"$@\"; exec \"$@\"";
@@ -60,7 +60,11 @@ pub async fn run(
     plan: &str,
     more: &[(&str, &str)],
 ) -> End {
-    let pod = begin(server, model, cli, plan, more).await;
+    settled(begin(server, model, cli, plan, more).await).await
+}
+
+/// Waits longer for the verdict than for anything else.
+pub async fn settled(pod: Pod) -> End {
     let ended = async {
         let is_last = |entry: &Entry| matches!(entry, Entry::Ended(_));
         while !pod.records().await.iter().any(|record| is_last(&record.entry)) {
@@ -72,8 +76,8 @@ pub async fn run(
 }
 
 pub fn journal(end: &End) -> String {
-    let file = end.folder.path().join("workspace/.fabrica/journal-1.ndjson");
-    std::fs::read_to_string(file).unwrap()
+    let lines = |record| serde_json::to_string(record).unwrap();
+    end.records.iter().map(lines).collect::<Vec<_>>().join("\n")
 }
 
 pub fn entries(end: &End) -> Vec<&Entry> {

@@ -8,6 +8,7 @@
 )]
 
 mod ask;
+mod checkpoint;
 mod claude;
 mod forge;
 mod gitea;

@@ -96,8 +96,16 @@ impl Server {
 
     /// Refuses every push with these words.
     pub fn protect(&self, words: &str) {
+        self.protect_only("*", words);
+    }
+
+    /// Refuses pushes to refs that match.
+    pub fn protect_only(&self, refs: &str, words: &str) {
         let hook = self.repository().join("hooks/pre-receive");
-        std::fs::write(&hook, format!("#!/bin/sh\necho '{words}' >&2\nexit 1\n")).unwrap();
+        let script = format!(
+            "#!/bin/sh\nwhile read old new name; do case $name in {refs}) echo '{words}' >&2; exit 1;; esac; done\n"
+        );
+        std::fs::write(&hook, script).unwrap();
         std::fs::set_permissions(&hook, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 }

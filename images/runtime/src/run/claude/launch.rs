@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::conversation::{asking, control};
 use super::stream::ASK_CALLBACK;
 use crate::config::{AgentConfig, Config};
+use crate::run::checkpoint::Conversation;
 use crate::run::driver::Failure;
 use crate::run::faber;
 use crate::start::command;
@@ -75,6 +76,27 @@ pub(super) fn clear(config: &Config) -> std::io::Result<()> {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder.join(part))?;
     }
     Ok(())
+}
+
+/// Where the CLI keeps conversations: below its configuration, by the folder that it works in.
+fn project(config: &Config) -> PathBuf {
+    let repository = config.workspace.join("repo");
+    let name = repository.to_string_lossy();
+    let plain = |character: char| if character.is_ascii_alphanumeric() { character } else { '-' };
+    Path::new("config/projects").join(name.chars().map(plain).collect::<String>())
+}
+
+/// Puts a former pod's conversation where the CLI looks for it.
+pub(super) fn put(config: &Config, id: Uuid, file: &[u8]) -> std::io::Result<()> {
+    let folder = config.workspace.join(FOLDER).join(project(config));
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+    std::fs::write(folder.join(format!("{id}.jsonl")), file)
+}
+
+/// Where a conversation is.
+pub(super) fn conversation(config: &Config, id: Uuid) -> Conversation {
+    let file = Path::new(FOLDER).join(project(config)).join(format!("{id}.jsonl"));
+    Conversation { id, folder: config.workspace.clone(), file }
 }
 
 /// The command, in the folder that was made for it.

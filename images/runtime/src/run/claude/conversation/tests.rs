@@ -113,3 +113,61 @@ fn a_stranger_is_not_listened_to_for_long() {
     let ended = (1..=2 * MALFORMED).find(|_| !conversation.hear(Heard::Malformed, None).is_empty());
     assert_eq!(ended, Some(MALFORMED));
 }
+
+fn asks(call: &str, input: &Value) -> Heard {
+    let input = json!({"tool_use_id": call, "tool_input": input});
+    let request = json!({"subtype": "hook_callback", "callback_id": "ask", "input": input});
+    heard(&json!({"type": "control_request", "request_id": "r", "request": request}))
+}
+
+fn decided(steps: &[Step]) -> &Value {
+    let Some(Step::Write(line)) = steps.last() else { panic!("{steps:?}") };
+    assert_eq!(line["response"]["request_id"], "r");
+    &line["response"]["response"]["hookSpecificOutput"]["permissionDecision"]
+}
+
+#[test]
+fn a_question_is_held_and_decided_once() {
+    let question = json!({"kind": "approval", "question": "May I?"});
+    let answer = |id: &str| Answer {
+        id: id.to_owned(),
+        text: "yes".to_owned(),
+        answered_by: "ada".to_owned(),
+    };
+    let mut conversation = Conversation::default();
+    let steps = conversation.hear(asks("c", &question), None);
+    assert!(matches!(&steps[..], [Step::Ask(asked)] if asked.id == "c"), "{steps:?}");
+    assert_eq!(conversation.waiting(), Waiting::Human);
+    assert_eq!(conversation.silent(Duration::ZERO), []);
+    assert_eq!(conversation.answered(answer("another")), []);
+    let steps = conversation.answered(answer("c"));
+    assert!(matches!(&steps[0], Step::Tell(Entry::Answered { id, .. }) if id == "c"));
+    assert_eq!(decided(&steps), "allow");
+    assert_eq!((conversation.answered(answer("c")), conversation.over("c")), (vec![], vec![]));
+    assert_eq!(conversation.waiting(), Waiting::Model);
+}
+
+#[test]
+fn a_question_that_is_put_off_parks_the_agent() {
+    let question = json!({"kind": "approval", "question": "May I?"});
+    let mut conversation = Conversation::default();
+    conversation.hear(asks("c", &question), None);
+    assert_eq!(decided(&conversation.over("c")), "defer");
+    let line = json!({"type": "result", "is_error": false, "terminal_reason": "tool_deferred",
+        "deferred_tool_use": {"id": "c"}});
+    assert_eq!(conversation.hear(heard(&line), None), [Step::Park("c".to_owned())]);
+    conversation.resumed();
+    assert_eq!(conversation.waiting(), Waiting::Start);
+}
+
+#[test]
+fn what_is_no_question_is_refused() {
+    let odd = [
+        json!({}),
+        json!({"kind": "approval", "question": ""}),
+        json!({"kind": "x", "question": "q"}),
+    ];
+    for input in odd {
+        assert_eq!(decided(&Conversation::default().hear(asks("c", &input), None)), "deny");
+    }
+}

@@ -1,0 +1,126 @@
+//! Checkpoints: what another pod needs to go on with the work. The files lie in a ref of the repository; the agent's
+//! conversation waits here for the operator.
+
+mod conversation;
+mod door;
+pub mod shelf;
+pub(super) mod wip;
+
+use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+use std::time::Duration;
+
+use fabrica_protocol::run::{Checkpoint, Entry};
+use fabrica_protocol::runtime::EventType;
+use tokio::time::Instant;
+
+pub(super) use self::conversation::Conversation;
+pub(super) use self::shelf::Former;
+use self::wip::State;
+use super::git::{Git, GitError};
+use super::journal::Journal;
+use crate::journal::Journal as Steps;
+use crate::secrets::{Search, Secrets};
+
+/// New commits are looked for this often.
+const LOOK: Duration = Duration::from_secs(15);
+/// Work that was not committed is kept this often.
+const PERIOD: Duration = Duration::from_mins(5);
+/// An operator that is there keeps a checkpoint within this time.
+pub(super) const KEPT: Duration = Duration::from_mins(1);
+/// The end of a pod waits no longer.
+pub(super) const FAREWELL: Duration = Duration::from_secs(5);
+
+/// Why there is no checkpoint now.
+#[derive(Debug, thiserror::Error)]
+enum KeepError {
+    #[error("The work in progress cannot be put together: {0}")]
+    Look(GitError),
+    #[error("The work in progress cannot be pushed: {0}")]
+    Push(GitError),
+    #[error("The work in progress holds a secret of this Run, so it is not pushed")]
+    Secret,
+    #[error("The agent's conversation cannot be kept: {0}")]
+    Pack(#[from] conversation::PackError),
+}
+
+/// Makes checkpoints of an attempt.
+pub(super) struct Keeper<'a> {
+    pub(super) git: Git<'a>,
+    pub(super) uid: &'a str,
+    pub(super) base: Option<String>,
+    pub(super) secrets: &'a Secrets,
+    pub(super) conversation: Conversation,
+    pub(super) shelf: &'a shelf::Shelf,
+    pub(super) journal: &'a Journal,
+    pub(super) steps: &'a Steps,
+    pub(super) memory: Memory,
+}
+
+/// What was kept last, and whether a failure was told.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    last: RefCell<Option<(State, Checkpoint)>>,
+    is_told: Cell<bool>,
+}
+
+impl Keeper<'_> {
+    /// Makes them as the work goes on. May be dropped at any time.
+    pub(super) async fn watch(&self) -> Infallible {
+        let mut kept = Instant::now();
+        let mut head = self.base.clone();
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let now = super::branch::head(&self.git).await.unwrap_or_default();
+            if now != head || kept.elapsed() >= PERIOD {
+                (head, kept) = (now, Instant::now());
+                self.keep().await;
+            }
+        }
+    }
+
+    /// Makes one, unless nothing has changed; its record's number. What goes wrong is told once.
+    pub(super) async fn keep(&self) -> Option<u64> {
+        match self.make().await {
+            Ok(checkpoint) => self.journal.write(Entry::Checkpoint(checkpoint)),
+            Err(error) => {
+                if !self.memory.is_told.replace(true) {
+                    let text = self.secrets.redact(&format!("{error}."));
+                    self.steps.tell("checkpoint", EventType::Notice, text);
+                }
+                None
+            }
+        }
+    }
+
+    async fn make(&self) -> Result<Checkpoint, KeepError> {
+        let state = wip::look(&self.git).await.map_err(KeepError::Look)?;
+        let known = self.memory.last.borrow().clone();
+        let commit = match known {
+            Some((last, Checkpoint { commit: Some(commit), .. })) if last == state => commit,
+            _ => self.push(&state).await?,
+        };
+        let packed = conversation::pack(&self.conversation).await?;
+        let checkpoint = Checkpoint {
+            commit: Some(commit),
+            conversation: Some(self.conversation.id.to_string()),
+            bytes: packed.gzip.len() as u64,
+            sha256: packed.sha256.clone(),
+        };
+        self.shelf.put(packed);
+        self.memory.last.replace(Some((state, checkpoint.clone())));
+        Ok(checkpoint)
+    }
+
+    async fn push(&self, state: &State) -> Result<String, KeepError> {
+        let commit = wip::commit(&self.git, state, self.uid).await.map_err(KeepError::Look)?;
+        let search = Search::new(self.secrets);
+        let base = self.base.as_deref();
+        let found = wip::holds_secret(&self.git, &commit, base, search).await;
+        if found.map_err(KeepError::Look)? {
+            return Err(KeepError::Secret);
+        }
+        wip::push(&self.git, &commit, self.uid).await.map_err(KeepError::Push)?;
+        Ok(commit)
+    }
+}

@@ -1,0 +1,122 @@
+//! Work in progress as a commit of its own, on top of what the agent has committed: made beside the agent, whose index
+//! stays as it is, and put back in another pod.
+
+use fabrica_protocol::runtime::EventType;
+
+use super::door::Door;
+use crate::journal::Journal;
+use crate::run::branch;
+use crate::run::git::{Git, GitError};
+use crate::run::push;
+use crate::secrets::Search;
+
+/// Git's folder for these pushes, below the workspace.
+const FOLDER: &str = ".fabrica-wip";
+/// The index of ours, below the workspace.
+const INDEX: &str = ".fabrica/wip-index";
+
+/// The state of the files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct State {
+    pub(super) head: Option<String>,
+    tree: String,
+}
+
+/// How the files are now, all of them but those that git ignores.
+pub(super) async fn look(git: &Git<'_>) -> Result<State, GitError> {
+    let index = git.scratch(INDEX);
+    // The agent's own index says which files have not changed, so these are not read again.
+    if std::fs::copy(git.folder().join(".git/index"), &index).is_err() {
+        // A repository without one begins without files.
+        let _ = std::fs::remove_file(&index);
+    }
+    let with_index = [("GIT_INDEX_FILE".to_owned(), index.to_string_lossy().into_owned())];
+    git.told_with(&["add", "--all"], &with_index).await?;
+    let tree = git.told_with(&["write-tree"], &with_index).await?;
+    Ok(State { head: branch::head(git).await?, tree })
+}
+
+/// A commit of a state.
+pub(super) async fn commit(git: &Git<'_>, state: &State, uid: &str) -> Result<String, GitError> {
+    let trailer = format!("Fabrica-Run: {uid}");
+    let mut words = vec!["commit-tree", &state.tree, "-m", "Work in progress", "-m", &trailer];
+    if let Some(head) = &state.head {
+        words.extend(["-p", head]);
+    }
+    git.told(&words).await
+}
+
+/// Whether what a commit adds to the base holds a secret.
+pub(super) async fn holds_secret(
+    git: &Git<'_>,
+    commit: &str,
+    base: Option<&str>,
+    mut search: Search<'_>,
+) -> Result<bool, GitError> {
+    let mut words = vec!["log", "-p", "--text", "--no-ext-diff", "--no-textconv", "--format=%B"];
+    words.push(commit);
+    let without = base.map(|base| format!("^{base}"));
+    words.extend(without.as_deref());
+    words.push("--");
+    git.read(&words, |piece| search.push(piece)).await?;
+    Ok(search.found())
+}
+
+/// Sets the Run's ref, whatever it was before.
+pub(super) async fn push(git: &Git<'_>, commit: &str, uid: &str) -> Result<(), GitError> {
+    let folder = push::lend(git, FOLDER).await?;
+    let reference = branch::work_in_progress(uid);
+    let door = Door::open(git.repository, &reference).await;
+    let door = door.map_err(|error| GitError(crate::chain(&error)))?;
+    let target = format!("{commit}:{reference}");
+    // No proxy of the pod stands between git and us.
+    let words = ["-c", "http.proxy=", "push", "--no-verify", "--force", "--", &door.url(), &target];
+    git.remote(&folder, &words).await.map(|_| ())
+}
+
+/// Fetches a former pod's work; the commit, if it is there.
+pub(in crate::run) async fn fetch(
+    git: &Git<'_>,
+    named: &str,
+    uid: &str,
+    steps: &Journal,
+) -> Option<String> {
+    let (folder, reference) = (git.folder(), branch::work_in_progress(uid));
+    let fetched = async |what: &str| {
+        git.remote(&folder, &["fetch", "-q", "--no-tags", "--", &git.repository.url, what]).await?;
+        git.told(&["rev-parse", "--verify", "FETCH_HEAD^{commit}"]).await
+    };
+    if fetched(&reference).await.is_ok_and(|commit| commit == named) {
+        return Some(named.to_owned());
+    }
+    let text = format!("{reference} is not at {named}, where an earlier attempt had set it.");
+    steps.tell("clone", EventType::Notice, text);
+    match fetched(named).await {
+        Ok(commit) if commit == named => Some(commit),
+        Ok(_) | Err(_) => {
+            let text =
+                "The files of an earlier attempt are lost: its conversation goes on without.";
+            steps.tell("clone", EventType::Notice, text);
+            None
+        }
+    }
+}
+
+/// Puts the files and the commits of a former pod into the repository.
+pub(in crate::run) async fn restore(
+    git: &Git<'_>,
+    commit: &str,
+    steps: &Journal,
+) -> Result<(), GitError> {
+    let parent = git.local(&["rev-parse", "--verify", "-q", &format!("{commit}^")]).await?;
+    if parent.success {
+        git.told(&["reset", "-q", "--hard", parent.output.trim()]).await?;
+    }
+    git.told(&["read-tree", "-u", "--reset", commit]).await?;
+    if parent.success {
+        git.told(&["reset", "-q"]).await?;
+    }
+    let text = "The work goes on where an earlier attempt ended, with its files.";
+    steps.tell("clone", EventType::Notice, text);
+    Ok(())
+}
