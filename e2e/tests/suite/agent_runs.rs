@@ -15,7 +15,7 @@ use tokio::process::Command;
 use crate::lifecycle::editor;
 
 /// A namespace and a repository for one test; both go with it.
-pub async fn with_repository<F, Fut>(test: F)
+pub(crate) async fn with_repository<F, Fut>(test: F)
 where
     F: FnOnce(Namespace, std::sync::Arc<(Forge, ForgeRepository)>) -> Fut + Send + 'static,
     Fut: Future<Output = Result<()>> + Send + 'static,
@@ -33,7 +33,7 @@ where
     .await;
 }
 
-pub fn spec(repository: &ForgeRepository, scenario: &str) -> Value {
+pub(crate) fn spec(repository: &ForgeRepository, scenario: &str) -> Value {
     json!({
         "plan": format!("# Play\n\nscenario: {scenario}\n"),
         "repository": {"url": repository.url, "forge": "Gitea"},
