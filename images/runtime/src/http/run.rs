@@ -19,8 +19,8 @@ use super::caller::{Shared, allow, read_json};
 use crate::pod::Pod;
 use crate::problem::Problem;
 use crate::run::Interrupt;
-use crate::run::checkpoint::shelf::{HandError, Packed};
 use crate::run::questions::AnswerError;
+use crate::run::shelf::{HandError, Packed};
 
 pub(super) fn doors() -> Router<Arc<Pod>> {
     Router::new()

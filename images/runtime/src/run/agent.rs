@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use fabrica_protocol::run::{Entry, Usage};
 
-use super::checkpoint::{Conversation, Former};
 use super::claude::Claude;
 use super::driver::{Completion, Driver, DriverError, Event, Place};
+use super::kept::Conversation;
 use super::plan::PlanError;
 use super::questions::Questions;
 use super::script::Script;
+use super::shelf::Former;
 use crate::config::RunConfig;
 
 /// One of the drivers.

@@ -1,9 +1,7 @@
 //! Checkpoints: what another pod needs to go on with the work. The files lie in a ref of the repository; the agent's
 //! conversation waits here for the operator.
 
-mod conversation;
 mod door;
-pub mod shelf;
 pub(super) mod wip;
 
 use std::cell::{Cell, RefCell};
@@ -14,11 +12,11 @@ use fabrica_protocol::run::{Checkpoint, Entry};
 use fabrica_protocol::runtime::EventType;
 use tokio::time::Instant;
 
-pub(super) use self::conversation::Conversation;
-pub(super) use self::shelf::Former;
 use self::wip::State;
 use super::git::{Git, GitError};
 use super::journal::Journal;
+use super::kept::{self, Conversation};
+use super::shelf::Shelf;
 use crate::journal::Journal as Steps;
 use crate::secrets::{Search, Secrets};
 
@@ -41,7 +39,7 @@ enum KeepError {
     #[error("The work in progress holds a secret of this Run, so it is not pushed")]
     Secret,
     #[error("The agent's conversation cannot be kept: {0}")]
-    Pack(#[from] conversation::PackError),
+    Pack(#[from] kept::PackError),
 }
 
 /// Makes checkpoints of an attempt.
@@ -51,7 +49,7 @@ pub(super) struct Keeper<'a> {
     pub(super) base: Option<String>,
     pub(super) secrets: &'a Secrets,
     pub(super) conversation: Conversation,
-    pub(super) shelf: &'a shelf::Shelf,
+    pub(super) shelf: &'a Shelf,
     pub(super) journal: &'a Journal,
     pub(super) steps: &'a Steps,
     pub(super) memory: Memory,
@@ -100,7 +98,7 @@ impl Keeper<'_> {
             Some((last, Checkpoint { commit: Some(commit), .. })) if last == state => commit,
             _ => self.push(&state).await?,
         };
-        let packed = conversation::pack(&self.conversation).await?;
+        let packed = kept::pack(&self.conversation).await?;
         let checkpoint = Checkpoint {
             commit: Some(commit),
             conversation: Some(self.conversation.id.to_string()),

@@ -2,7 +2,8 @@
 
 use fabrica_protocol::run::{Entry, Question, Usage};
 
-use super::checkpoint::{Conversation, Former};
+use super::kept::Conversation;
+use super::shelf::Former;
 use crate::config::{Config, Login};
 
 /// Where a driver works, and what must not leave it.

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::checkpoint::shelf::Shelf;
 use super::journal::{Journal, JournalError, UNACKNOWLEDGED_BYTES};
 use super::questions::Questions;
+use super::shelf::Shelf;
 use crate::children;
 use crate::config::{Config, RunConfig};
 use crate::journal::Journal as Steps;

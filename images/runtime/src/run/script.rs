@@ -13,10 +13,11 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 
-use super::checkpoint::{Conversation, Former};
 use super::driver::{Completion, Driver, DriverError, Event, Place};
+use super::kept::Conversation;
 use super::output::Output;
 use super::plan::{self, PlanError};
+use super::shelf::Former;
 use crate::children::{self, Owned};
 use crate::config::Config;
 use crate::terminal::pty::Shell;

@@ -12,9 +12,9 @@ use uuid::Uuid;
 use super::conversation::{asking, control};
 use super::stream::ASK_CALLBACK;
 use crate::config::{AgentConfig, Config};
-use crate::run::checkpoint::Conversation;
 use crate::run::driver::Failure;
 use crate::run::faber;
+use crate::run::kept::Conversation;
 use crate::start::command;
 
 /// Where images hold the CLI.

@@ -13,12 +13,12 @@ use super::shelf::{Packed, digest};
 
 /// Where an agent keeps its conversation.
 #[derive(Debug, Clone)]
-pub(in crate::run) struct Conversation {
+pub(super) struct Conversation {
     /// The agent's own id.
-    pub(in crate::run) id: Uuid,
+    pub(super) id: Uuid,
     /// A folder that only we name, and the file's path in it. The agent may have put anything there.
-    pub(in crate::run) folder: PathBuf,
-    pub(in crate::run) file: PathBuf,
+    pub(super) folder: PathBuf,
+    pub(super) file: PathBuf,
 }
 
 /// Why a conversation cannot be kept.
@@ -67,8 +67,8 @@ fn compress(mut file: std::fs::File) -> Result<Packed, PackError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::shelf::Shelf;
     use super::*;
+    use crate::run::shelf::Shelf;
 
     fn conversation(folder: &Path) -> Conversation {
         Conversation { id: Uuid::nil(), folder: folder.to_owned(), file: "c.jsonl".into() }

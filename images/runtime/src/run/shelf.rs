@@ -83,7 +83,7 @@ impl Shelf {
     }
 
     /// Waits for a former pod's checkpoint.
-    pub(in crate::run) async fn handed(&self, patience: Duration) -> Option<Handed> {
+    pub(super) async fn handed(&self, patience: Duration) -> Option<Handed> {
         let mut handed = self.handed.subscribe();
         let waiting = handed.wait_for(Option::is_some);
         tokio::time::timeout(patience, waiting).await.ok()?.ok()?.clone()
