@@ -37,6 +37,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
             "fabrica-runtime",
             "fabrica-cli",
             "fabrica-model-api",
+            "fabrica-test-database",
         ],
     ),
 ];

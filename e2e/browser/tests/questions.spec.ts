@@ -107,7 +107,7 @@ test("a run that the cluster has no more is shown on demand, and nothing can be 
   const link = page.getByRole("link", { name: "Title of long-ago" });
   await expect(page.getByRole("link", { name: "Title of other" })).toBeVisible();
   await expect(link).toBeHidden();
-  await page.getByRole("switch", { name: "Show deleted" }).check();
+  await page.getByRole("switch", { name: "Show deleted" }).click();
   await expect(link).toBeVisible();
   await page.reload();
   await link.click();
