@@ -17,6 +17,8 @@ mod git;
 mod handle;
 pub mod journal;
 mod kept;
+mod lent;
+mod outgoing;
 mod output;
 mod plan;
 mod pull_request;
@@ -28,6 +30,7 @@ mod verdict;
 mod verify;
 mod work_item;
 
+use std::cell::OnceCell;
 use std::convert::Infallible;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -134,7 +137,9 @@ async fn attempt(
         let message = "A Run needs REPO_URL.".to_owned();
         return misconfigured("clone", "RepositoryMissing", message).verdict();
     };
-    let attempt = Attempt { run, settings: &run.settings, config, repository, steps, activity };
+    let base = OnceCell::new();
+    let attempt =
+        Attempt { run, settings: &run.settings, config, repository, steps, activity, base };
     let ending = tokio::select! {
         biased;
         interrupt = run.interrupted() => Ending::Interrupted(interrupt),
@@ -174,6 +179,8 @@ struct Attempt<'a> {
     repository: &'a Repository,
     steps: &'a Journal,
     activity: &'a Activity,
+    /// The commit that the work begins at, once it is known.
+    base: OnceCell<String>,
 }
 
 impl Attempt<'_> {
@@ -189,6 +196,9 @@ impl Attempt<'_> {
         let git = Git::find(self.config, self.repository)?;
         let branch = branch::Branch { name: &self.settings.branch, uid: &self.config.session_id };
         let begun = branch.take(&git, self.steps).await?;
+        if let Some(base) = &begun.base {
+            self.base.get_or_init(|| base.clone());
+        }
         let former = self.former(&git).await?;
         drop(login);
         if let Some(commit) = &former.commit {
@@ -205,7 +215,7 @@ impl Attempt<'_> {
         let text = work_item::join(plan, task.item);
         write_plan(&self.config.workspace.join("plan.md"), &text)?;
         ready();
-        self.drive(driver, &text, former.conversation.as_ref(), begun.base.as_deref()).await?;
+        self.drive(driver, &text, former.conversation.as_ref()).await?;
         let completion = driver.completion();
         let title = task.title(completion.as_ref().map(|completion| completion.title.as_str()));
         let Some(commit) = verify::commit(&git, &branch, &begun, &title, self.steps).await? else {
@@ -245,13 +255,12 @@ impl Attempt<'_> {
         driver: &mut impl Driver,
         plan: &str,
         from: Option<&Former>,
-        base: Option<&str>,
     ) -> Result<(), Ending> {
         let step = self.steps.begin("agent", "The agent works on the plan.");
         let place = self.place();
         let outcome = async {
             driver.start(&place, plan, from).await?;
-            let keeper = self.keeper(driver, base);
+            let keeper = self.keeper(driver);
             while let Some(question) = self.listen(driver, keeper.as_ref()).await? {
                 if self.lets_go(keeper.as_ref(), &question).await {
                     return Ok(Some(question));
@@ -329,14 +338,13 @@ impl Attempt<'_> {
     }
 
     /// Makes checkpoints, where somebody keeps them and the agent can go on from them.
-    fn keeper<'a>(&'a self, driver: &impl Driver, base: Option<&str>) -> Option<Keeper<'a>> {
+    fn keeper<'a>(&'a self, driver: &impl Driver) -> Option<Keeper<'a>> {
         let conversation =
             driver.conversation(&self.place()).filter(|_| self.settings.checkpoints)?;
         Some(Keeper {
             git: Git::find(self.config, self.repository).ok()?,
             uid: &self.config.session_id,
-            base: base.map(str::to_owned),
-            secrets: &self.config.secrets,
+            base: self.base.get().cloned(),
             conversation,
             shelf: &self.run.shelf,
             journal: &self.run.journal,
@@ -348,7 +356,7 @@ impl Attempt<'_> {
     /// The pod is ended: what can be kept at once is.
     async fn keep_at_last(&self, driver: &impl Driver) {
         let keeping = async {
-            if let Some(seq) = self.keeper(driver, None)?.keep().await {
+            if let Some(seq) = self.keeper(driver)?.keep().await {
                 self.run.journal.acknowledged(seq).await;
             }
             Some(())

@@ -16,9 +16,9 @@ use self::wip::State;
 use super::git::{Git, GitError};
 use super::journal::Journal;
 use super::kept::{self, Conversation};
+use super::outgoing::{self, Leak};
 use super::shelf::Shelf;
 use crate::journal::Journal as Steps;
-use crate::secrets::{Search, Secrets};
 
 /// New commits are looked for this often.
 const LOOK: Duration = Duration::from_secs(15);
@@ -36,8 +36,8 @@ enum KeepError {
     Look(GitError),
     #[error("The work in progress cannot be pushed: {0}")]
     Push(GitError),
-    #[error("The work in progress holds a secret of this Run, so it is not pushed")]
-    Secret,
+    #[error("The work in progress holds a secret of this Run, in {0}, so it is not pushed")]
+    Secret(Leak),
     #[error("The agent's conversation cannot be kept: {0}")]
     Pack(#[from] kept::PackError),
 }
@@ -47,7 +47,6 @@ pub(super) struct Keeper<'a> {
     pub(super) git: Git<'a>,
     pub(super) uid: &'a str,
     pub(super) base: Option<String>,
-    pub(super) secrets: &'a Secrets,
     pub(super) conversation: Conversation,
     pub(super) shelf: &'a Shelf,
     pub(super) journal: &'a Journal,
@@ -83,7 +82,7 @@ impl Keeper<'_> {
             Ok(checkpoint) => self.journal.write(Entry::Checkpoint(checkpoint)),
             Err(error) => {
                 if !self.memory.is_told.replace(true) {
-                    let text = self.secrets.redact(&format!("{error}."));
+                    let text = self.git.secrets().redact(&format!("{error}."));
                     self.steps.tell("checkpoint", EventType::Notice, text);
                 }
                 None
@@ -112,13 +111,13 @@ impl Keeper<'_> {
 
     async fn push(&self, state: &State) -> Result<String, KeepError> {
         let commit = wip::commit(&self.git, state, self.uid).await.map_err(KeepError::Look)?;
-        let search = Search::new(self.secrets);
-        let base = self.base.as_deref();
-        let found = wip::holds_secret(&self.git, &commit, base, search).await;
-        if found.map_err(KeepError::Look)? {
-            return Err(KeepError::Secret);
+        let folder = wip::lend(&self.git).await.map_err(KeepError::Push)?;
+        let known: Vec<&str> = self.base.as_deref().into_iter().collect();
+        let leak = outgoing::leak(&self.git, &folder, &commit, &known).await;
+        if let Some(leak) = leak.map_err(KeepError::Look)? {
+            return Err(KeepError::Secret(leak));
         }
-        wip::push(&self.git, &commit, self.uid).await.map_err(KeepError::Push)?;
+        wip::push(&self.git, &folder, &commit, self.uid).await.map_err(KeepError::Push)?;
         Ok(commit)
     }
 }
