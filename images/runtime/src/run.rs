@@ -112,9 +112,13 @@ async fn conclude(
         Outcome::Failed | Outcome::Cancelled | Outcome::Escalated => ExitCode::FAILURE,
     };
     // What could not be written nobody can acknowledge.
-    if let Some(seq) = run.journal.write(Entry::Ended(verdict)) {
+    if let Some(seq) = run.journal.write(Entry::Ended(verdict.clone())) {
+        let kept = async {
+            checkpoint::forget(config, &run.settings, &verdict).await;
+            run.journal.acknowledged(seq).await;
+        };
         tokio::select! {
-            () = run.journal.acknowledged(seq) => {}
+            () = kept => {}
             () = tokio::time::sleep(run.settings.linger) => {}
             () = terminated.cancelled() => {}
         }

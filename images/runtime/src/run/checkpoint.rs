@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::time::Duration;
 
-use fabrica_protocol::run::{Checkpoint, Entry};
+use fabrica_protocol::run::{Checkpoint, Entry, Outcome, Verdict};
 use fabrica_protocol::runtime::EventType;
 use tokio::time::Instant;
 
@@ -18,6 +18,8 @@ use super::journal::Journal;
 use super::kept::{self, Conversation};
 use super::outgoing::{self, Leak};
 use super::shelf::Shelf;
+use crate::children;
+use crate::config::{Config, RunConfig};
 use crate::journal::Journal as Steps;
 
 /// New commits are looked for this often.
@@ -28,6 +30,10 @@ const PERIOD: Duration = Duration::from_mins(5);
 pub(super) const KEPT: Duration = Duration::from_mins(1);
 /// The end of a pod waits no longer.
 pub(super) const FAREWELL: Duration = Duration::from_secs(5);
+
+/// The remote forgets work in progress within this time, or keeps it: the verdict is out already, and a pod that is told
+/// to end has ten seconds.
+const FORGET: Duration = Duration::from_secs(5);
 
 /// Why there is no checkpoint now.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +46,28 @@ enum KeepError {
     Secret(Leak),
     #[error("The agent's conversation cannot be kept: {0}")]
     Pack(#[from] kept::PackError),
+}
+
+/// Removes the work in progress from the remote when no other attempt can need it. Nothing depends on it.
+pub(super) async fn forget(config: &Config, settings: &RunConfig, verdict: &Verdict) {
+    let may_follow = match verdict.outcome {
+        Outcome::Completed | Outcome::Cancelled => false,
+        Outcome::Failed => verdict.again,
+        Outcome::Escalated => true,
+    };
+    let Some(repository) = &config.repository else { return };
+    // Nobody may be left to ask for the login.
+    if may_follow
+        || !(settings.checkpoints || settings.resume)
+        || !children::end_all(Duration::ZERO).await
+    {
+        return;
+    }
+    let Ok(git) = Git::find(config, repository) else { return };
+    let removed = tokio::time::timeout(FORGET, wip::remove(&git, &config.session_id)).await;
+    if !matches!(removed, Ok(Ok(()))) {
+        tracing::warn!(?removed, "the work in progress stays at the remote");
+    }
 }
 
 /// Makes checkpoints of an attempt.

@@ -1,9 +1,7 @@
 //! The push, by us alone. The repository's own configuration could send the login anywhere, so git runs in a fresh
 //! folder with a configuration of ours, and takes nothing from the repository but its objects.
 
-use std::path::Path;
-
-use super::branch::{self, Begun, Branch};
+use super::branch::{Begun, Branch};
 use super::git::{Git, GitError};
 use super::lent::lend;
 use super::outgoing::{self, Leak};
@@ -61,26 +59,10 @@ async fn arrive(
     git.remote(&folder, &["push", "--no-verify", &lease, "--", &git.repository.url, &target])
         .await?;
     match git.remote_head(&folder, branch.name).await? {
-        Some(there) if there == commit => {
-            forget(git, &folder, branch.uid).await;
-            Ok(None)
-        }
+        Some(there) if there == commit => Ok(None),
         there => Err(GitError(format!(
             "the remote's branch is at {}, not at {commit}",
             there.as_deref().unwrap_or("no commit")
         ))),
-    }
-}
-
-/// Removes the work in progress from the remote, now that it is done: most Runs have none, and nothing depends on it.
-async fn forget(git: &Git<'_>, folder: &Path, uid: &str) {
-    let reference = branch::work_in_progress(uid);
-    let there = git.remote(folder, &["ls-remote", "--", &git.repository.url, &reference]).await;
-    if there.is_ok_and(|lines| !lines.is_empty()) {
-        let target = format!(":{reference}");
-        let words = ["push", "--no-verify", "--", &git.repository.url, &target];
-        if let Err(error) = git.remote(folder, &words).await {
-            tracing::warn!(%error, "the work in progress stays at the remote");
-        }
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use fabrica_protocol::runtime::EventType;
 
 use super::door::Door;
+use crate::credential;
 use crate::journal::Journal;
 use crate::run::branch;
 use crate::run::git::{Git, GitError};
@@ -66,6 +67,19 @@ pub(super) async fn push(
     // No proxy of the pod stands between git and us.
     let words = ["-c", "http.proxy=", "push", "--no-verify", "--force", "--", &door.url(), &target];
     git.remote(folder, &words).await.map(|_| ())
+}
+
+/// Removes the Run's ref from the remote, where it is there.
+pub(super) async fn remove(git: &Git<'_>, uid: &str) -> Result<(), GitError> {
+    let folder = lend(git).await?;
+    let login = credential::serve(git.repository.clone());
+    let _login = login.map_err(|error| GitError(error.to_string()))?;
+    let (reference, url) = (branch::work_in_progress(uid), &git.repository.url);
+    if git.remote(&folder, &["ls-remote", "--", url, &reference]).await?.is_empty() {
+        return Ok(());
+    }
+    let target = format!(":{reference}");
+    git.remote(&folder, &["push", "--no-verify", "--", url, &target]).await.map(|_| ())
 }
 
 /// Fetches a former pod's work; the commit, if it is there.
