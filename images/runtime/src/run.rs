@@ -32,9 +32,6 @@ mod work_item;
 
 use std::cell::OnceCell;
 use std::convert::Infallible;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -217,7 +214,8 @@ impl Attempt<'_> {
         let task = Task { uid, title, plan, item: item.as_ref() };
         start::install(self.config, self.steps, self.activity).await;
         let text = work_item::join(plan, task.item);
-        write_plan(&self.config.workspace.join("plan.md"), &text)?;
+        plan::write(&self.config.workspace.join("plan.md"), &text)
+            .map_err(|error| Ending::Agent(format!("The plan cannot be written down: {error}")))?;
         ready();
         self.drive(driver, &text, former.conversation.as_ref()).await?;
         let completion = driver.completion();
@@ -244,13 +242,13 @@ impl Attempt<'_> {
     }
 
     fn forge(&self) -> Result<Result<Forge, Unknown>, Ending> {
-        Forge::of(self.repository, &self.settings.forge).map_err(|error| {
+        Forge::of(self.repository, &self.settings.forge, &self.config.secrets).map_err(|error| {
             misconfigured("pullRequest", "ForgeUnusable", format!("{}.", crate::chain(&error)))
         })
     }
 
     fn place(&self) -> Place<'_> {
-        Place { config: self.config, login: &self.repository.login }
+        Place { config: self.config }
     }
 
     /// Runs the driver to its end, and ends whatever it leaves.
@@ -390,17 +388,4 @@ async fn end_everything() -> Result<(), Ending> {
         return Ok(());
     }
     Err(Ending::Agent("Processes that the agent left behind do not end.".to_owned()))
-}
-
-/// Where the agent can read it.
-fn write_plan(file: &Path, plan: &str) -> Result<(), Ending> {
-    // Absent unless the container came back; read-only, so it is not written over.
-    let _ = std::fs::remove_file(file);
-    std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o444)
-        .open(file)
-        .and_then(|mut file| file.write_all(plan.as_bytes()))
-        .map_err(|error| Ending::Agent(format!("The plan cannot be written down: {error}")))
 }

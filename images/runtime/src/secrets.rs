@@ -22,6 +22,11 @@ impl Secrets {
         Self(all)
     }
 
+    /// The longest form in which one may stand, in bytes: each byte encoded.
+    pub fn longest(&self) -> usize {
+        3 * self.0.iter().map(String::len).max().unwrap_or_default()
+    }
+
     /// Cuts all of them out of a text, as they stand and as any address would encode them, and whatever stands before
     /// the host of an address.
     pub fn redact(&self, text: &str) -> String {
@@ -129,6 +134,8 @@ fn cut_addresses(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     #[test]
@@ -161,5 +168,30 @@ mod tests {
         assert!(!none.found() && two.found() && !two.is_idle());
         assert!(none.is_within(&two) && two.is_within(&both) && !both.is_within(&two));
         assert!(Search::new(&Secrets::default()).is_idle());
+    }
+
+    #[rstest]
+    #[case::literal("fatal: p@s/w%rd", "fatal: ***")]
+    #[case::encoded("said p%40s%2Fw%25rd", "said ***")]
+    #[case::lower_case_and_partly("said p%40s/w%25rd.", "said ***.")]
+    #[case::needlessly("said %70@%73/w%25rd", "said ***")]
+    #[case::address(
+        "https://u:p%40s%2fw%25rd@h/x and https://u:p@s/w%rd@h",
+        "https://***@h/x and https://***@h"
+    )]
+    #[case::foreign(
+        "at 'https://ada:other@h/x': ssh://git@h:22",
+        "at 'https://***@h/x': ssh://***@h:22"
+    )]
+    #[case::plain("https://h/x?mail=a@b p@s/w", "https://h/x?mail=a@b p@s/w")]
+    #[case::cut_short("p%4", "p%4")]
+    #[case::not_ascii("é p@s/w%rd é", "é *** é")]
+    fn logins_are_cut_out(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(Secrets::new(Some("p@s/w%rd"), []).redact(text), expected);
+    }
+
+    #[test]
+    fn addresses_are_cut_without_a_login_of_ours() {
+        assert_eq!(Secrets::default().redact("https://ada:x@h"), "https://***@h");
     }
 }

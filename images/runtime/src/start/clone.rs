@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::StartError;
 use super::command::{self, CommandError, Ended};
 use crate::config::{Config, Repository};
-use crate::credential::{git_environment, redact};
+use crate::credential::git_environment;
 use crate::journal::{Journal, Step};
 
 /// The longest a clone may take: a large history over a slow line.
@@ -28,7 +28,7 @@ pub(super) async fn run(
     journal: &Journal,
 ) -> Result<(), StartError> {
     let text = format!("Cloning {}.", repository.url);
-    let step = journal.begin("clone", &redact(&text, &repository.login));
+    let step = journal.begin("clone", &config.secrets.redact(&text));
     let folder = config.workspace.join("repo");
     if folder.join(".git").exists() {
         step.finish("The repository is here from an earlier start and is left as it is.");
@@ -129,7 +129,7 @@ impl Work<'_> {
         let told = |line: &str| {
             if line.contains('%') && last.is_none_or(|last| last.elapsed() >= PROGRESS) {
                 last = Some(Instant::now());
-                self.step.progress(redact(line, &self.repository.login));
+                self.step.progress(self.config.secrets.redact(line));
             }
         };
         command::run(self.config, &self.config.workspace, words, &self.environment, limit, told)
@@ -155,7 +155,7 @@ impl Work<'_> {
         StartError {
             step: "clone",
             reason: "CloneFailed",
-            message: redact(&message, &self.repository.login),
+            message: self.config.secrets.redact(&message),
         }
     }
 }
