@@ -196,12 +196,13 @@ impl Attempt<'_> {
             start::arrive(self.config, self.steps, self.activity).await.map_err(Ending::Start)?;
         let git = Git::find(self.config, self.repository)?;
         let branch = branch::Branch { name: &self.settings.branch, uid: &self.config.session_id };
-        let begun = branch.take(&git, self.steps).await?;
+        let begun = branch.look(&git, self.steps).await?;
         if let Some(base) = &begun.base {
             self.base.get_or_init(|| base.clone());
         }
         let former = self.former(&git).await?;
         drop(login);
+        branch.take(&git, &begun, self.steps).await?;
         if let Some(commit) = &former.commit {
             let restored = checkpoint::wip::restore(&git, commit, self.steps).await;
             restored.map_err(|error| {

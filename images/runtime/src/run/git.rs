@@ -145,8 +145,19 @@ impl<'a> Git<'a> {
     /// At the remote, with the login, in a folder whose configuration is ours. Neither the home's configuration nor the
     /// image's counts, so no address is rewritten and no proxy or helper put in between.
     pub(super) async fn remote(&self, folder: &Path, words: &[&str]) -> Result<String, GitError> {
+        self.remote_with(folder, words, &[]).await
+    }
+
+    /// As [`Self::remote`], with variables of its own.
+    pub(super) async fn remote_with(
+        &self,
+        folder: &Path,
+        words: &[&str],
+        more: &[(String, String)],
+    ) -> Result<String, GitError> {
         let mut environment = git_environment(self.repository);
         environment.extend(NEUTRAL.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        environment.extend_from_slice(more);
         self.succeeded(self.run(folder, words, &environment, REMOTE_LIMIT).await?)
     }
 

@@ -22,6 +22,29 @@ pub(super) async fn lend(git: &Git<'_>, name: &str) -> Result<PathBuf, GitError>
     Ok(folder)
 }
 
+/// Fetches something of the remote, which becomes the repository's; its commit.
+pub(super) async fn fetch(
+    git: &Git<'_>,
+    folder: &Path,
+    depth: &[&str],
+    what: &str,
+) -> Result<String, GitError> {
+    let source = git.folder().join(".git");
+    let objects = source.join("objects").to_string_lossy().into_owned();
+    let into = [("GIT_OBJECT_DIRECTORY".to_owned(), objects)];
+    let words = [&["fetch", "-q", "--no-tags"], depth, &["--", &git.repository.url, what]].concat();
+    git.remote_with(folder, &words, &into).await?;
+    let list = folder.join("shallow");
+    if list.exists() {
+        // In its place, whatever lies there.
+        let fresh = source.join("shallow.fabrica");
+        std::fs::copy(&list, &fresh)
+            .and_then(|_| std::fs::rename(&fresh, source.join("shallow")))
+            .map_err(|error| told(&error))?;
+    }
+    git.remote(folder, &["rev-parse", "--verify", "FETCH_HEAD^{commit}"]).await
+}
+
 fn told(error: &std::io::Error) -> GitError {
     GitError(error.to_string())
 }

@@ -89,11 +89,8 @@ pub(in crate::run) async fn fetch(
     uid: &str,
     steps: &Journal,
 ) -> Option<String> {
-    let (folder, reference) = (git.folder(), branch::work_in_progress(uid));
-    let fetched = async |what: &str| {
-        git.remote(&folder, &["fetch", "-q", "--no-tags", "--", &git.repository.url, what]).await?;
-        git.told(&["rev-parse", "--verify", "FETCH_HEAD^{commit}"]).await
-    };
+    let reference = branch::work_in_progress(uid);
+    let fetched = async |what: &str| lent::fetch(git, &lend(git).await?, &[], what).await;
     if fetched(&reference).await.is_ok_and(|commit| commit == named) {
         return Some(named.to_owned());
     }
