@@ -209,7 +209,9 @@ mod tests {
         let secrets = Secrets::new(Some("hunter2"), []);
         let search = Search::new(&secrets);
         let mut reader = Reader::new(&search);
-        pieces.iter().for_each(|piece| reader.push(piece));
+        for piece in pieces {
+            reader.push(piece);
+        }
         let hits = reader.end()?;
         Some(hits.iter().map(|hit| hit.leak(&secrets).to_string()).collect())
     }
