@@ -342,15 +342,15 @@ mod tests {
         let plan = "A line of the plan.\n".repeat(13_000);
         let read = |number| part(&plan, Some(number));
         let mut whole = String::new();
-        for number in 1..=4 {
+        for number in 1..=8 {
             let text = read(number);
             let note = text.find("\n\n(This is part").unwrap_or(text.len());
             whole.push_str(&text[..note]);
         }
         assert_eq!(whole, plan);
-        assert!(part(&plan, None).ends_with("(This is part 1 of 4: ask for part 2 next.)"));
-        assert_eq!(read(5), "The plan has the parts 1 to 4.");
-        assert_eq!(read(0), read(5));
+        assert!(part(&plan, None).ends_with("(This is part 1 of 8: ask for part 2 next.)"));
+        assert_eq!(read(9), "The plan has the parts 1 to 8.");
+        assert_eq!(read(0), read(9));
     }
 
     #[tokio::test]

@@ -8,9 +8,9 @@ use crate::config::{PlanSource, RunConfig};
 
 /// The longest plan, in bytes: as long as a ConfigMap's text may be, and what the gateway takes.
 const PLAN_BYTES: u64 = 1024 * 1024;
-/// As much as an agent is given at once, in bytes: less than agents take from a tool, and a fraction of what they keep in
-/// mind.
-const PART_BYTES: usize = 64 * 1024;
+/// As much as an agent is given at once, in bytes: of what is twice as long from a tool Claude Code shows the agent only
+/// the beginning.
+const PART_BYTES: usize = 32 * 1024;
 
 /// Why there is nothing to work on.
 #[derive(Debug, thiserror::Error)]

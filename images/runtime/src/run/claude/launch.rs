@@ -261,7 +261,7 @@ mod tests {
     fn of_a_long_plan_the_first_part_is_given() {
         assert!(task("# Short").ends_with("plan.md.\n\n<plan>\n# Short\n</plan>"));
         let long = task(&"A line of the plan.\n".repeat(50_000));
-        assert!(long.len() < 70_000 && long.contains("16 parts") && long.contains("get_plan"));
+        assert!(long.len() < 70_000 && long.contains("31 parts") && long.contains("get_plan"));
     }
 
     #[test]
