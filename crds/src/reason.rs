@@ -105,6 +105,8 @@ reasons! {
     Cancelled,
     /// The remote did not take the branch.
     PushRejected,
+    /// What was to be pushed holds a secret of the Run.
+    SecretInCommit,
     /// The branch is there already, and not by this Run.
     BranchExists,
     /// There is no plan to carry out.

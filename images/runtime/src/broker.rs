@@ -24,6 +24,7 @@ use tokio::task::JoinHandle;
 
 use self::ledger::{Ledger, Limits, Refusal};
 use self::prices::Prices;
+use crate::secrets::Secrets;
 
 /// Questions on their way at once, further ones wait: an agent has a handful of subagents. As a price is known only
 /// afterwards, at most these may go beyond the budget.
@@ -177,9 +178,7 @@ fn address(text: &str) -> Result<String, BrokerError> {
             && url.fragment().is_none()
     });
     // What is wrong with it may be a password in it.
-    let url = url.ok_or_else(|| {
-        BrokerError::Address(crate::credential::redact(text, &crate::config::Login::None))
-    })?;
+    let url = url.ok_or_else(|| BrokerError::Address(Secrets::default().redact(text)))?;
     Ok(url.as_str().trim_end_matches('/').to_owned())
 }
 

@@ -14,7 +14,6 @@ use tokio::sync::Semaphore;
 use tokio::task::AbortHandle;
 
 use crate::config::{Login, Repository};
-use crate::secrets::Secrets;
 
 /// Git's question is a handful of short lines.
 const QUESTION_BYTES: u64 = 16 * 1024;
@@ -133,20 +132,8 @@ pub fn ask(operation: &str) -> std::io::Result<()> {
     std::io::stdout().write_all(&answer)
 }
 
-/// Cuts logins out of a text: the configured password, as it stands and as any address would encode it, and whatever
-/// stands before the host of an address.
-pub fn redact(text: &str, login: &Login) -> String {
-    let secrets = match login {
-        Login::Basic { password, .. } => Secrets::new(Some(password), []),
-        Login::None | Login::Incomplete { .. } => Secrets::default(),
-    };
-    secrets.redact(text)
-}
-
 #[cfg(test)]
 mod tests {
-    use rstest::rstest;
-
     use super::*;
 
     #[test]
@@ -160,31 +147,5 @@ mod tests {
             Some("https://h.test:8443")
         );
         assert_eq!(asked_host("host=h"), None);
-    }
-
-    #[rstest]
-    #[case::literal("fatal: p@s/w%rd", "fatal: ***")]
-    #[case::encoded("said p%40s%2Fw%25rd", "said ***")]
-    #[case::lower_case_and_partly("said p%40s/w%25rd.", "said ***.")]
-    #[case::needlessly("said %70@%73/w%25rd", "said ***")]
-    #[case::address(
-        "https://u:p%40s%2fw%25rd@h/x and https://u:p@s/w%rd@h",
-        "https://***@h/x and https://***@h"
-    )]
-    #[case::foreign(
-        "at 'https://ada:other@h/x': ssh://git@h:22",
-        "at 'https://***@h/x': ssh://***@h:22"
-    )]
-    #[case::plain("https://h/x?mail=a@b p@s/w", "https://h/x?mail=a@b p@s/w")]
-    #[case::cut_short("p%4", "p%4")]
-    #[case::not_ascii("é p@s/w%rd é", "é *** é")]
-    fn logins_are_cut_out(#[case] text: &str, #[case] expected: &str) {
-        let login = Login::Basic { username: "u".to_owned(), password: "p@s/w%rd".to_owned() };
-        assert_eq!(redact(text, &login), expected);
-    }
-
-    #[test]
-    fn addresses_are_cut_without_a_login_of_ours() {
-        assert_eq!(redact("https://ada:x@h", &Login::None), "https://***@h");
     }
 }

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use self::address::Slug;
 use self::http::{Asker, Http};
 use crate::config::{ForgeConfig, Login, Repository, TOKEN_USER, Token};
+use crate::secrets::Secrets;
 
 /// The longest title, in characters, the mark of a draft included: Gitea keeps 255, GitHub 256.
 pub const TITLE_CHARACTERS: usize = 250;
@@ -182,6 +183,7 @@ impl Forge {
     pub fn of(
         repository: &Repository,
         config: &ForgeConfig,
+        secrets: &Secrets,
     ) -> Result<Result<Self, Unknown>, ForgeError> {
         let located =
             address::locate(config.kind.as_deref(), config.api.as_deref(), &repository.url);
@@ -189,7 +191,7 @@ impl Forge {
             Ok(located) => located,
             Err(unknown) => return Ok(Err(unknown)),
         };
-        let http = Http::new(kind.asker(config, &repository.login), kind.accept())?;
+        let http = Http::new(&kind.asker(config, &repository.login), kind.accept(), secrets)?;
         Ok(Ok(Self { kind, address: format!("{api}/repos/{}", slug.path()), slug, http }))
     }
 

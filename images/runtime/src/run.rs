@@ -17,6 +17,8 @@ mod git;
 mod handle;
 pub mod journal;
 mod kept;
+mod lent;
+mod outgoing;
 mod output;
 mod plan;
 mod pull_request;
@@ -28,10 +30,8 @@ mod verdict;
 mod verify;
 mod work_item;
 
+use std::cell::OnceCell;
 use std::convert::Infallible;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -109,9 +109,13 @@ async fn conclude(
         Outcome::Failed | Outcome::Cancelled | Outcome::Escalated => ExitCode::FAILURE,
     };
     // What could not be written nobody can acknowledge.
-    if let Some(seq) = run.journal.write(Entry::Ended(verdict)) {
+    if let Some(seq) = run.journal.write(Entry::Ended(verdict.clone())) {
+        let kept = async {
+            checkpoint::forget(config, &run.settings, &verdict).await;
+            run.journal.acknowledged(seq).await;
+        };
         tokio::select! {
-            () = run.journal.acknowledged(seq) => {}
+            () = kept => {}
             () = tokio::time::sleep(run.settings.linger) => {}
             () = terminated.cancelled() => {}
         }
@@ -134,7 +138,9 @@ async fn attempt(
         let message = "A Run needs REPO_URL.".to_owned();
         return misconfigured("clone", "RepositoryMissing", message).verdict();
     };
-    let attempt = Attempt { run, settings: &run.settings, config, repository, steps, activity };
+    let base = OnceCell::new();
+    let attempt =
+        Attempt { run, settings: &run.settings, config, repository, steps, activity, base };
     let ending = tokio::select! {
         biased;
         interrupt = run.interrupted() => Ending::Interrupted(interrupt),
@@ -174,6 +180,8 @@ struct Attempt<'a> {
     repository: &'a Repository,
     steps: &'a Journal,
     activity: &'a Activity,
+    /// The commit that the work begins at, once it is known.
+    base: OnceCell<String>,
 }
 
 impl Attempt<'_> {
@@ -188,9 +196,13 @@ impl Attempt<'_> {
             start::arrive(self.config, self.steps, self.activity).await.map_err(Ending::Start)?;
         let git = Git::find(self.config, self.repository)?;
         let branch = branch::Branch { name: &self.settings.branch, uid: &self.config.session_id };
-        let begun = branch.take(&git, self.steps).await?;
+        let begun = branch.look(&git, self.steps).await?;
+        if let Some(base) = &begun.base {
+            self.base.get_or_init(|| base.clone());
+        }
         let former = self.former(&git).await?;
         drop(login);
+        branch.take(&git, &begun, self.steps).await?;
         if let Some(commit) = &former.commit {
             let restored = checkpoint::wip::restore(&git, commit, self.steps).await;
             restored.map_err(|error| {
@@ -203,9 +215,10 @@ impl Attempt<'_> {
         let task = Task { uid, title, plan, item: item.as_ref() };
         start::install(self.config, self.steps, self.activity).await;
         let text = work_item::join(plan, task.item);
-        write_plan(&self.config.workspace.join("plan.md"), &text)?;
+        plan::write(&self.config.workspace.join("plan.md"), &text)
+            .map_err(|error| Ending::Agent(format!("The plan cannot be written down: {error}")))?;
         ready();
-        self.drive(driver, &text, former.conversation.as_ref(), begun.base.as_deref()).await?;
+        self.drive(driver, &text, former.conversation.as_ref()).await?;
         let completion = driver.completion();
         let title = task.title(completion.as_ref().map(|completion| completion.title.as_str()));
         let Some(commit) = verify::commit(&git, &branch, &begun, &title, self.steps).await? else {
@@ -230,13 +243,13 @@ impl Attempt<'_> {
     }
 
     fn forge(&self) -> Result<Result<Forge, Unknown>, Ending> {
-        Forge::of(self.repository, &self.settings.forge).map_err(|error| {
+        Forge::of(self.repository, &self.settings.forge, &self.config.secrets).map_err(|error| {
             misconfigured("pullRequest", "ForgeUnusable", format!("{}.", crate::chain(&error)))
         })
     }
 
     fn place(&self) -> Place<'_> {
-        Place { config: self.config, login: &self.repository.login }
+        Place { config: self.config }
     }
 
     /// Runs the driver to its end, and ends whatever it leaves.
@@ -245,13 +258,12 @@ impl Attempt<'_> {
         driver: &mut impl Driver,
         plan: &str,
         from: Option<&Former>,
-        base: Option<&str>,
     ) -> Result<(), Ending> {
         let step = self.steps.begin("agent", "The agent works on the plan.");
         let place = self.place();
         let outcome = async {
             driver.start(&place, plan, from).await?;
-            let keeper = self.keeper(driver, base);
+            let keeper = self.keeper(driver);
             while let Some(question) = self.listen(driver, keeper.as_ref()).await? {
                 if self.lets_go(keeper.as_ref(), &question).await {
                     return Ok(Some(question));
@@ -329,14 +341,13 @@ impl Attempt<'_> {
     }
 
     /// Makes checkpoints, where somebody keeps them and the agent can go on from them.
-    fn keeper<'a>(&'a self, driver: &impl Driver, base: Option<&str>) -> Option<Keeper<'a>> {
+    fn keeper<'a>(&'a self, driver: &impl Driver) -> Option<Keeper<'a>> {
         let conversation =
             driver.conversation(&self.place()).filter(|_| self.settings.checkpoints)?;
         Some(Keeper {
             git: Git::find(self.config, self.repository).ok()?,
             uid: &self.config.session_id,
-            base: base.map(str::to_owned),
-            secrets: &self.config.secrets,
+            base: self.base.get().cloned(),
             conversation,
             shelf: &self.run.shelf,
             journal: &self.run.journal,
@@ -348,7 +359,7 @@ impl Attempt<'_> {
     /// The pod is ended: what can be kept at once is.
     async fn keep_at_last(&self, driver: &impl Driver) {
         let keeping = async {
-            if let Some(seq) = self.keeper(driver, None)?.keep().await {
+            if let Some(seq) = self.keeper(driver)?.keep().await {
                 self.run.journal.acknowledged(seq).await;
             }
             Some(())
@@ -378,17 +389,4 @@ async fn end_everything() -> Result<(), Ending> {
         return Ok(());
     }
     Err(Ending::Agent("Processes that the agent left behind do not end.".to_owned()))
-}
-
-/// Where the agent can read it.
-fn write_plan(file: &Path, plan: &str) -> Result<(), Ending> {
-    // Absent unless the container came back; read-only, so it is not written over.
-    let _ = std::fs::remove_file(file);
-    std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o444)
-        .open(file)
-        .and_then(|mut file| file.write_all(plan.as_bytes()))
-        .map_err(|error| Ending::Agent(format!("The plan cannot be written down: {error}")))
 }

@@ -22,6 +22,11 @@ impl Secrets {
         Self(all)
     }
 
+    /// The longest form in which one may stand, in bytes: each byte encoded.
+    pub fn longest(&self) -> usize {
+        3 * self.0.iter().map(String::len).max().unwrap_or_default()
+    }
+
     /// Cuts all of them out of a text, as they stand and as any address would encode them, and whatever stands before
     /// the host of an address.
     pub fn redact(&self, text: &str) -> String {
@@ -30,33 +35,43 @@ impl Secrets {
     }
 }
 
-/// Looks for secrets as they stand, in something that is read piece by piece.
-#[derive(Debug)]
+/// Looks for secrets as they stand, in something that is read piece by piece. A password too short to be told from a
+/// word is not looked for.
+#[derive(Debug, Clone)]
 pub struct Search<'a> {
-    secrets: &'a Secrets,
+    /// Each, and whether it was found.
+    secrets: Vec<(&'a [u8], bool)>,
     /// The end of what was read, where one may begin.
     rest: Vec<u8>,
-    found: bool,
 }
 
 impl<'a> Search<'a> {
-    pub const fn new(secrets: &'a Secrets) -> Self {
-        Self { secrets, rest: Vec::new(), found: false }
+    pub fn new(secrets: &'a Secrets) -> Self {
+        let long = secrets.0.iter().filter(|secret| secret.len() >= Secrets::BYTES);
+        Self { secrets: long.map(|secret| (secret.as_bytes(), false)).collect(), rest: Vec::new() }
+    }
+
+    /// Whether there is nothing to look for.
+    pub const fn is_idle(&self) -> bool {
+        self.secrets.is_empty()
     }
 
     pub fn push(&mut self, piece: &[u8]) {
         self.rest.extend_from_slice(piece);
-        let holds = |secret: &String| {
-            !secret.is_empty()
-                && self.rest.windows(secret.len()).any(|window| window == secret.as_bytes())
-        };
-        self.found |= self.secrets.0.iter().any(holds);
-        let longest = self.secrets.0.iter().map(String::len).max().unwrap_or_default();
+        for (secret, found) in &mut self.secrets {
+            *found = *found || self.rest.windows(secret.len()).any(|window| window == *secret);
+        }
+        let longest = self.secrets.iter().map(|(secret, _)| secret.len()).max().unwrap_or_default();
         self.rest.drain(..self.rest.len().saturating_sub(longest));
     }
 
-    pub const fn found(&self) -> bool {
-        self.found
+    pub fn found(&self) -> bool {
+        self.secrets.iter().any(|(_, found)| *found)
+    }
+
+    /// Whether this found nothing that the other, of the same secrets, did not.
+    pub fn is_within(&self, other: &Self) -> bool {
+        self.secrets.iter().zip(&other.secrets).all(|((_, here), (_, there))| !here || *there)
     }
 }
 
@@ -119,6 +134,8 @@ fn cut_addresses(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     #[test]
@@ -138,5 +155,43 @@ mod tests {
             text.as_bytes().chunks(3).for_each(|piece| search.push(piece));
             assert_eq!(search.found(), expected);
         }
+    }
+
+    #[test]
+    fn what_was_found_elsewhere_is_nothing_new() {
+        let secrets = Secrets::new(Some("short"), ["hunter2", "hunter3"].map(str::to_owned));
+        let [none, two, both] = ["a short word", "hunter2", "hunter2 hunter3"].map(|text| {
+            let mut search = Search::new(&secrets);
+            search.push(text.as_bytes());
+            search
+        });
+        assert!(!none.found() && two.found() && !two.is_idle());
+        assert!(none.is_within(&two) && two.is_within(&both) && !both.is_within(&two));
+        assert!(Search::new(&Secrets::default()).is_idle());
+    }
+
+    #[rstest]
+    #[case::literal("fatal: p@s/w%rd", "fatal: ***")]
+    #[case::encoded("said p%40s%2Fw%25rd", "said ***")]
+    #[case::lower_case_and_partly("said p%40s/w%25rd.", "said ***.")]
+    #[case::needlessly("said %70@%73/w%25rd", "said ***")]
+    #[case::address(
+        "https://u:p%40s%2fw%25rd@h/x and https://u:p@s/w%rd@h",
+        "https://***@h/x and https://***@h"
+    )]
+    #[case::foreign(
+        "at 'https://ada:other@h/x': ssh://git@h:22",
+        "at 'https://***@h/x': ssh://***@h:22"
+    )]
+    #[case::plain("https://h/x?mail=a@b p@s/w", "https://h/x?mail=a@b p@s/w")]
+    #[case::cut_short("p%4", "p%4")]
+    #[case::not_ascii("é p@s/w%rd é", "é *** é")]
+    fn logins_are_cut_out(#[case] text: &str, #[case] expected: &str) {
+        assert_eq!(Secrets::new(Some("p@s/w%rd"), []).redact(text), expected);
+    }
+
+    #[test]
+    fn addresses_are_cut_without_a_login_of_ours() {
+        assert_eq!(Secrets::default().redact("https://ada:x@h"), "https://***@h");
     }
 }

@@ -13,10 +13,10 @@ use axum::serve::Listener;
 use chrono::Utc;
 use fabrica_protocol::assertion::{Claims, Role, Signer};
 use fabrica_protocol::kterm::MAX_FRAME;
-use fabrica_runtime::config::{Config, Login};
-use fabrica_runtime::credential::redact;
+use fabrica_runtime::config::Config;
 use fabrica_runtime::http::router;
 use fabrica_runtime::pod::Pod;
+use fabrica_runtime::secrets::Secrets;
 use fabrica_runtime::terminal::websocket::{Decoder, Message, Violation};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
@@ -68,8 +68,7 @@ fn decode(pieces: &[&[u8]]) -> (Vec<Message>, Option<Violation>) {
 pub fn redaction(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let Some((password, text)) = text.split_once('\n') else { return };
-    let login = Login::Basic { username: "ada".to_owned(), password: password.to_owned() };
-    let redacted = redact(text, &login);
+    let redacted = Secrets::new(Some(password), []).redact(text);
     // What stands in a password's place is no password.
     if !password.is_empty() && !password.contains('*') {
         let encoded: Vec<String> = password.bytes().map(|byte| format!("%{byte:02X}")).collect();

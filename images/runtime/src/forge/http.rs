@@ -8,8 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::ForgeError;
-use crate::config::Login;
-use crate::credential::redact;
+use crate::secrets::Secrets;
 
 /// A forge that does not take the call by then is not there.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
@@ -49,25 +48,21 @@ impl Asker {
             }
         }
     }
-
-    fn login(self) -> Login {
-        match self {
-            Self::Nobody => Login::None,
-            Self::Token(password) => Login::Basic { username: String::new(), password },
-            Self::Basic { username, password } => Login::Basic { username, password },
-        }
-    }
 }
 
 /// A client for one forge.
 pub(super) struct Http {
     client: reqwest::Client,
     /// What must not be told.
-    login: Login,
+    secrets: Secrets,
 }
 
 impl Http {
-    pub(super) fn new(asker: Asker, accept: &'static str) -> Result<Self, ForgeError> {
+    pub(super) fn new(
+        asker: &Asker,
+        accept: &'static str,
+        secrets: &Secrets,
+    ) -> Result<Self, ForgeError> {
         let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
         if let Some(header) = asker.header() {
             let mut header = HeaderValue::from_str(&header).map_err(|_| ForgeError::Token)?;
@@ -75,7 +70,7 @@ impl Http {
             headers.insert(AUTHORIZATION, header);
         }
         let client = client(headers).map_err(|error| ForgeError::Client(crate::chain(&error)))?;
-        Ok(Self { client, login: asker.login() })
+        Ok(Self { client, secrets: secrets.clone() })
     }
 
     /// The answer to a question. Asking twice must do no harm.
@@ -142,7 +137,7 @@ impl Http {
 
     fn unreachable(&self, error: reqwest::Error) -> ForgeError {
         let words = crate::chain(&error.without_url());
-        ForgeError::Unreachable(redact(&words, &self.login))
+        ForgeError::Unreachable(self.secrets.redact(&words))
     }
 
     fn moved(&self, headers: &HeaderMap) -> ForgeError {
@@ -160,7 +155,7 @@ impl Http {
     }
 
     fn bounded(&self, text: &str) -> String {
-        let text = redact(text, &self.login);
+        let text = self.secrets.redact(text);
         let printable = |character: char| if character.is_control() { ' ' } else { character };
         text.trim().chars().map(printable).take(WORDS_CHARACTERS).collect()
     }

@@ -3,9 +3,13 @@
 use fabrica_protocol::runtime::EventType;
 
 use super::git::{Git, GitError};
+use super::lent;
 use super::verdict::Ending;
 use crate::journal::Journal;
 use crate::start::StartError;
+
+/// Git's folder for questions to the remote, below the workspace.
+const FOLDER: &str = ".fabrica-fetch";
 
 /// A branch, and whose it must be.
 pub(super) struct Branch<'a> {
@@ -34,46 +38,61 @@ impl Branch<'_> {
     /// Whether the newest commit of something carries our trailer.
     pub(super) async fn owns(&self, git: &Git<'_>, commit: &str) -> Result<bool, GitError> {
         let message = git.told(&["log", "-1", "--format=%B", commit, "--"]).await?;
-        Ok(message.lines().any(|line| line.trim() == self.trailer()))
+        Ok(self.marks(&message))
     }
 
-    /// Puts the repository on the branch.
-    pub(super) async fn take(&self, git: &Git<'_>, steps: &Journal) -> Result<Begun, Ending> {
-        self.arrive(git, steps).await.unwrap_or_else(|error| {
-            let message = format!("The branch {} cannot be prepared: {error}", self.name);
-            steps.tell("clone", EventType::Failed, message.as_str());
-            Err(Ending::Start(StartError { step: "clone", reason: "CloneFailed", message }))
-        })
+    fn marks(&self, message: &str) -> bool {
+        message.lines().any(|line| line.trim() == self.trailer())
     }
 
-    async fn arrive(
-        &self,
-        git: &Git<'_>,
-        steps: &Journal,
-    ) -> Result<Result<Begun, Ending>, GitError> {
+    /// Looks where the work begins. The remote is asked from a folder of ours, for the repository may be one that an
+    /// earlier attempt has configured; nor does any program of it run.
+    pub(super) async fn look(&self, git: &Git<'_>, steps: &Journal) -> Result<Begun, Ending> {
+        self.ask(git, steps).await.unwrap_or_else(|error| Err(self.unprepared(&error, steps)))
+    }
+
+    async fn ask(&self, git: &Git<'_>, steps: &Journal) -> Result<Result<Begun, Ending>, GitError> {
         let base = head(git).await?;
-        let folder = git.folder();
+        let folder = lent::lend(git, FOLDER).await?;
         if git.remote_head(&folder, self.name).await?.is_none() {
-            self.create(git, base.is_some()).await?;
-            steps.tell(
-                "clone",
-                EventType::Notice,
-                format!("The branch {} begins here.", self.name),
-            );
             return Ok(Ok(Begun { base, remote: None }));
         }
-        let words =
-            ["fetch", "--depth", "1", "--no-tags", "--", &git.repository.url, &self.reference()];
-        git.remote(&folder, &words).await?;
-        if !self.owns(git, "FETCH_HEAD").await? {
+        let commit = lent::fetch(git, &folder, &["--depth", "1"], &self.reference()).await?;
+        let message = git.remote(&folder, &["log", "-1", "--format=%B", &commit, "--"]).await?;
+        if !self.marks(&message) {
             let message = format!("The branch {} belongs to somebody else.", self.name);
             steps.tell("clone", EventType::Failed, message);
             return Ok(Err(Ending::BranchExists { branch: self.name.to_owned() }));
         }
-        git.told(&["checkout", "-q", "-B", self.name, "FETCH_HEAD"]).await?;
-        let text = format!("The branch {} goes on where an earlier attempt ended.", self.name);
+        Ok(Ok(Begun { base, remote: Some(commit) }))
+    }
+
+    /// Puts the repository on the branch. Its filters run, so git can ask for no login meanwhile.
+    pub(super) async fn take(
+        &self,
+        git: &Git<'_>,
+        begun: &Begun,
+        steps: &Journal,
+    ) -> Result<(), Ending> {
+        let (taken, text) = match &begun.remote {
+            Some(commit) => (
+                git.told(&["checkout", "-q", "-B", self.name, commit]).await.map(|_| ()),
+                format!("The branch {} goes on where an earlier attempt ended.", self.name),
+            ),
+            None => (
+                self.create(git, begun.base.is_some()).await,
+                format!("The branch {} begins here.", self.name),
+            ),
+        };
+        taken.map_err(|error| self.unprepared(&error, steps))?;
         steps.tell("clone", EventType::Notice, text);
-        Ok(Ok(Begun { base, remote: head(git).await? }))
+        Ok(())
+    }
+
+    fn unprepared(&self, error: &GitError, steps: &Journal) -> Ending {
+        let message = format!("The branch {} cannot be prepared: {error}", self.name);
+        steps.tell("clone", EventType::Failed, message.as_str());
+        Ending::Start(StartError { step: "clone", reason: "CloneFailed", message })
     }
 
     async fn create(&self, git: &Git<'_>, has_commits: bool) -> Result<(), GitError> {

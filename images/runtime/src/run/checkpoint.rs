@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::time::Duration;
 
-use fabrica_protocol::run::{Checkpoint, Entry};
+use fabrica_protocol::run::{Checkpoint, Entry, Outcome, Verdict};
 use fabrica_protocol::runtime::EventType;
 use tokio::time::Instant;
 
@@ -16,9 +16,11 @@ use self::wip::State;
 use super::git::{Git, GitError};
 use super::journal::Journal;
 use super::kept::{self, Conversation};
+use super::outgoing::{self, Leak};
 use super::shelf::Shelf;
+use crate::children;
+use crate::config::{Config, RunConfig};
 use crate::journal::Journal as Steps;
-use crate::secrets::{Search, Secrets};
 
 /// New commits are looked for this often.
 const LOOK: Duration = Duration::from_secs(15);
@@ -29,6 +31,10 @@ pub(super) const KEPT: Duration = Duration::from_mins(1);
 /// The end of a pod waits no longer.
 pub(super) const FAREWELL: Duration = Duration::from_secs(5);
 
+/// The remote forgets work in progress within this time, or keeps it: the verdict is out already, and a pod that is told
+/// to end has ten seconds.
+const FORGET: Duration = Duration::from_secs(5);
+
 /// Why there is no checkpoint now.
 #[derive(Debug, thiserror::Error)]
 enum KeepError {
@@ -36,10 +42,32 @@ enum KeepError {
     Look(GitError),
     #[error("The work in progress cannot be pushed: {0}")]
     Push(GitError),
-    #[error("The work in progress holds a secret of this Run, so it is not pushed")]
-    Secret,
+    #[error("The work in progress holds a secret of this Run, in {0}, so it is not pushed")]
+    Secret(Leak),
     #[error("The agent's conversation cannot be kept: {0}")]
     Pack(#[from] kept::PackError),
+}
+
+/// Removes the work in progress from the remote when no other attempt can need it. Nothing depends on it.
+pub(super) async fn forget(config: &Config, settings: &RunConfig, verdict: &Verdict) {
+    let may_follow = match verdict.outcome {
+        Outcome::Completed | Outcome::Cancelled => false,
+        Outcome::Failed => verdict.again,
+        Outcome::Escalated => true,
+    };
+    let Some(repository) = &config.repository else { return };
+    // Nobody may be left to ask for the login.
+    if may_follow
+        || !(settings.checkpoints || settings.resume)
+        || !children::end_all(Duration::ZERO).await
+    {
+        return;
+    }
+    let Ok(git) = Git::find(config, repository) else { return };
+    let removed = tokio::time::timeout(FORGET, wip::remove(&git, &config.session_id)).await;
+    if !matches!(removed, Ok(Ok(()))) {
+        tracing::warn!(?removed, "the work in progress stays at the remote");
+    }
 }
 
 /// Makes checkpoints of an attempt.
@@ -47,7 +75,6 @@ pub(super) struct Keeper<'a> {
     pub(super) git: Git<'a>,
     pub(super) uid: &'a str,
     pub(super) base: Option<String>,
-    pub(super) secrets: &'a Secrets,
     pub(super) conversation: Conversation,
     pub(super) shelf: &'a Shelf,
     pub(super) journal: &'a Journal,
@@ -83,7 +110,7 @@ impl Keeper<'_> {
             Ok(checkpoint) => self.journal.write(Entry::Checkpoint(checkpoint)),
             Err(error) => {
                 if !self.memory.is_told.replace(true) {
-                    let text = self.secrets.redact(&format!("{error}."));
+                    let text = self.git.secrets().redact(&format!("{error}."));
                     self.steps.tell("checkpoint", EventType::Notice, text);
                 }
                 None
@@ -112,13 +139,13 @@ impl Keeper<'_> {
 
     async fn push(&self, state: &State) -> Result<String, KeepError> {
         let commit = wip::commit(&self.git, state, self.uid).await.map_err(KeepError::Look)?;
-        let search = Search::new(self.secrets);
-        let base = self.base.as_deref();
-        let found = wip::holds_secret(&self.git, &commit, base, search).await;
-        if found.map_err(KeepError::Look)? {
-            return Err(KeepError::Secret);
+        let folder = wip::lend(&self.git).await.map_err(KeepError::Push)?;
+        let known: Vec<&str> = self.base.as_deref().into_iter().collect();
+        let leak = outgoing::leak(&self.git, &folder, &commit, &known).await;
+        if let Some(leak) = leak.map_err(KeepError::Look)? {
+            return Err(KeepError::Secret(leak));
         }
-        wip::push(&self.git, &commit, self.uid).await.map_err(KeepError::Push)?;
+        wip::push(&self.git, &folder, &commit, self.uid).await.map_err(KeepError::Push)?;
         Ok(commit)
     }
 }

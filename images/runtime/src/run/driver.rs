@@ -4,12 +4,11 @@ use fabrica_protocol::run::{Entry, Question, Usage};
 
 use super::kept::Conversation;
 use super::shelf::Former;
-use crate::config::{Config, Login};
+use crate::config::Config;
 
-/// Where a driver works, and what must not leave it.
+/// Where a driver works.
 pub(super) struct Place<'a> {
     pub(super) config: &'a Config,
-    pub(super) login: &'a Login,
 }
 
 /// What an agent does.

@@ -26,6 +26,7 @@ use tokio::time::Instant;
 
 use super::ask::{self, AskHuman};
 use super::driver::Completion;
+use super::plan;
 use super::questions::Questions;
 
 /// Under this name agents know the tools.
@@ -185,6 +186,13 @@ struct SetPhase {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+struct GetPlan {
+    /// Of a long plan, which part: 1 is the first, and what you get when you name none.
+    #[serde(default)]
+    part: Option<usize>,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
 struct ReportProgress {
     /// One sentence.
     message: String,
@@ -202,9 +210,9 @@ struct Complete {
 
 #[tool_router(server_handler)]
 impl Tools {
-    #[tool(description = "The plan that you work on.")]
-    async fn get_plan(&self) -> String {
-        self.0.plan.clone()
+    #[tool(description = "The plan that you work on: all of it, or a part of one that is long.")]
+    async fn get_plan(&self, Parameters(asked): Parameters<GetPlan>) -> String {
+        part(&self.0.plan, asked.part)
     }
 
     #[tool(description = "Say how far you are, for people who follow your work.")]
@@ -269,6 +277,22 @@ impl Tools {
     }
 }
 
+/// A part of the plan, and how to get the next one.
+fn part(plan: &str, number: Option<usize>) -> String {
+    let (parts, number) = (plan::parts(plan), number.unwrap_or(1));
+    let count = parts.len();
+    let Some(part) = number.checked_sub(1).and_then(|index| parts.get(index)) else {
+        return format!("The plan has the parts 1 to {count}.");
+    };
+    match count - number {
+        0 => (*part).to_owned(),
+        _ => format!(
+            "{part}\n\n(This is part {number} of {count}: ask for part {} next.)",
+            number + 1
+        ),
+    }
+}
+
 fn name(phase: Phase) -> String {
     format!("{phase:?}").to_lowercase()
 }
@@ -311,6 +335,23 @@ mod tests {
     use fabrica_protocol::run::QuestionKind;
 
     use super::*;
+
+    #[test]
+    fn a_long_plan_is_read_part_by_part() {
+        assert_eq!(part("# Short", None), "# Short");
+        let plan = "A line of the plan.\n".repeat(13_000);
+        let read = |number| part(&plan, Some(number));
+        let mut whole = String::new();
+        for number in 1..=8 {
+            let text = read(number);
+            let note = text.find("\n\n(This is part").unwrap_or(text.len());
+            whole.push_str(&text[..note]);
+        }
+        assert_eq!(whole, plan);
+        assert!(part(&plan, None).ends_with("(This is part 1 of 8: ask for part 2 next.)"));
+        assert_eq!(read(9), "The plan has the parts 1 to 8.");
+        assert_eq!(read(0), read(9));
+    }
 
     #[tokio::test]
     async fn a_call_that_nobody_was_asked_about_waits_for_its_answer() {

@@ -5,12 +5,13 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use tokio::io::AsyncReadExt;
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
 
 use super::verdict::Ending;
 use crate::children;
 use crate::config::{Config, Repository};
-use crate::credential::{git_environment, redact};
+use crate::credential::git_environment;
+use crate::secrets::Secrets;
 use crate::start::StartError;
 use crate::start::command::{self, CommandError, Ended};
 
@@ -22,6 +23,10 @@ const REMOTE_LIMIT: Duration = Duration::from_mins(30);
 const PIECE_BYTES: usize = 64 * 1024;
 /// Whose commits ours are when nobody said.
 const NOBODY: (&str, &str) = ("Fabrica", "fabrica@localhost");
+
+/// Nobody's configuration counts but that of the folder. The home may hold a .netrc, too.
+const NEUTRAL: [(&str, &str); 3] =
+    [("GIT_CONFIG_NOSYSTEM", "1"), ("GIT_CONFIG_GLOBAL", "/dev/null"), ("HOME", "/dev/null")];
 
 /// Git's words when it did not do what it was told.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +63,11 @@ impl<'a> Git<'a> {
     /// Where we keep what only we may write, until it is there.
     pub(super) fn scratch(&self, name: &str) -> PathBuf {
         self.config.workspace.join(name)
+    }
+
+    /// What nobody may be told.
+    pub(super) const fn secrets(&self) -> &'a Secrets {
+        &self.config.secrets
     }
 
     /// In the repository. Its configuration is anybody's, and so are programs that it names: they get nothing that the
@@ -103,47 +113,51 @@ impl<'a> Git<'a> {
     pub(super) async fn read(
         &self,
         words: &[&str],
-        mut piece: impl FnMut(&[u8]),
+        piece: impl FnMut(&[u8]),
     ) -> Result<(), GitError> {
-        let mut command = Command::new(&self.program);
-        command
-            .args(self.own())
-            .args(words)
-            .current_dir(self.folder())
-            .env_clear()
-            .envs(&self.config.shell)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .kill_on_drop(true);
-        let failed = |error: std::io::Error| GitError(error.to_string());
-        let (mut child, _owned) = children::spawn(|| command.spawn(), Child::id).map_err(failed)?;
-        let reading = async {
-            if let Some(mut output) = child.stdout.take() {
-                let mut buffer = vec![0; PIECE_BYTES];
-                while let count @ 1.. = output.read(&mut buffer).await? {
-                    piece(&buffer[..count]);
-                }
-            }
-            child.wait().await
+        let mut command = self.command(&self.folder());
+        command.args(self.own()).args(words);
+        pour(vec![command], piece).await
+    }
+
+    /// Runs commands in a folder whose configuration is ours, each of which reads what the one before it says, and hands
+    /// the output of the last one on.
+    pub(super) async fn read_in(
+        &self,
+        folder: &Path,
+        chain: &[&[&str]],
+        piece: impl FnMut(&[u8]),
+    ) -> Result<(), GitError> {
+        let command = |words: &&[&str]| {
+            let mut command = self.command(folder);
+            command.args(*words).envs(NEUTRAL);
+            command
         };
-        let ended = tokio::time::timeout(LOCAL_LIMIT, reading).await;
-        let ended = ended.map_err(|_| GitError("git did not end in time".to_owned()))?;
-        if ended.map_err(failed)?.success() {
-            return Ok(());
-        }
-        Err(GitError(format!("git {} failed", words.first().unwrap_or(&"itself"))))
+        pour(chain.iter().map(command).collect(), piece).await
+    }
+
+    fn command(&self, folder: &Path) -> Command {
+        let mut command = Command::new(&self.program);
+        command.current_dir(folder).env_clear().envs(&self.config.shell);
+        command
     }
 
     /// At the remote, with the login, in a folder whose configuration is ours. Neither the home's configuration nor the
     /// image's counts, so no address is rewritten and no proxy or helper put in between.
     pub(super) async fn remote(&self, folder: &Path, words: &[&str]) -> Result<String, GitError> {
-        let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        self.remote_with(folder, words, &[]).await
+    }
+
+    /// As [`Self::remote`], with variables of its own.
+    pub(super) async fn remote_with(
+        &self,
+        folder: &Path,
+        words: &[&str],
+        more: &[(String, String)],
+    ) -> Result<String, GitError> {
         let mut environment = git_environment(self.repository);
-        environment.push(variable("GIT_CONFIG_NOSYSTEM", "1"));
-        environment.push(variable("GIT_CONFIG_GLOBAL", "/dev/null"));
-        // The home may hold a .netrc.
-        environment.push(variable("HOME", "/dev/null"));
+        environment.extend(NEUTRAL.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        environment.extend_from_slice(more);
         self.succeeded(self.run(folder, words, &environment, REMOTE_LIMIT).await?)
     }
 
@@ -182,10 +196,43 @@ impl<'a> Git<'a> {
             return Ok(ended.output.trim().to_owned());
         }
         let said = if ended.words.is_empty() { ended.output } else { ended.words };
-        Err(GitError(redact(&said.replace('\n', " "), &self.repository.login)))
+        Err(GitError(self.secrets().redact(&said.replace('\n', " "))))
     }
 
     fn author(&self) -> (&str, &str) {
         self.config.git_user.as_ref().map_or(NOBODY, |user| (&user.name, &user.email))
     }
+}
+
+/// Runs commands that read each other, to the end of them all.
+async fn pour(commands: Vec<Command>, mut piece: impl FnMut(&[u8])) -> Result<(), GitError> {
+    let failed = |error: std::io::Error| GitError(error.to_string());
+    let (mut running, mut output) = (Vec::new(), None::<ChildStdout>);
+    for mut command in commands {
+        let input = output.take().map_or_else(|| Ok(Stdio::null()), TryInto::try_into);
+        command.stdin(input.map_err(failed)?).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.kill_on_drop(true);
+        let (mut child, owned) = children::spawn(|| command.spawn(), Child::id).map_err(failed)?;
+        output = child.stdout.take();
+        running.push((child, owned));
+    }
+    let reading = async {
+        if let Some(mut output) = output {
+            let mut buffer = vec![0; PIECE_BYTES];
+            while let count @ 1.. = output.read(&mut buffer).await? {
+                piece(&buffer[..count]);
+            }
+        }
+        let mut success = true;
+        for (child, _owned) in &mut running {
+            success &= child.wait().await?.success();
+        }
+        Ok(success)
+    };
+    let ended = tokio::time::timeout(LOCAL_LIMIT, reading).await;
+    let ended = ended.map_err(|_| GitError("git did not end in time".to_owned()))?;
+    if ended.map_err(failed)? {
+        return Ok(());
+    }
+    Err(GitError("git cannot read what is in the repository".to_owned()))
 }

@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 
-use crate::config::Login;
-use crate::credential::redact;
+use crate::secrets::Secrets;
 
 /// Kept of the beginning, and of the end: together below the longest text of a record.
 const HALF: usize = 30 * 1024;
+/// At a cut, a character may be replaced by a longer one, on either side.
+const REPLACED: usize = 16;
 
 /// Bounded words.
 #[derive(Debug, Default)]
@@ -26,27 +27,19 @@ impl Output {
         self.left_out += surplus;
     }
 
-    /// As text, without the login.
-    pub(super) fn text(&self, login: &Login) -> String {
+    /// As text, without secrets.
+    pub(super) fn text(&self, secrets: &Secrets) -> String {
         let tail: Vec<u8> = self.tail.iter().copied().collect();
-        let clean = |bytes: &[u8]| redact(&String::from_utf8_lossy(bytes), login);
+        let clean = |bytes: &[u8]| secrets.redact(&String::from_utf8_lossy(bytes));
         if self.left_out == 0 {
             return clean(&[&self.head[..], &tail[..]].concat());
         }
-        // A login that lies across a cut is not recognised on either side: so both sides end far enough from it.
-        let margin = margin(login);
+        // A secret that lies across a cut is not recognised on either side: so both sides end far enough from it.
+        let margin = secrets.longest() + REPLACED;
         let (head, tail) = (clean(&self.head), clean(&tail));
         let head = &head[..head.floor_char_boundary(head.len().saturating_sub(margin))];
         let tail = &tail[tail.ceil_char_boundary(margin.min(tail.len()))..];
         format!("{head}\n… ({} bytes or more left out) …\n{tail}", self.left_out)
-    }
-}
-
-/// The longest form of the login: each byte encoded, and a character at the cut replaced.
-fn margin(login: &Login) -> usize {
-    match login {
-        Login::Basic { password, .. } => 3 * password.len() + 16,
-        Login::None | Login::Incomplete { .. } => 0,
     }
 }
 
@@ -62,7 +55,7 @@ mod tests {
         let mut output = Output::default();
         output.push(b"a\n");
         output.push(b"b\n");
-        assert_eq!(output.text(&Login::None), "a\nb\n");
+        assert_eq!(output.text(&Secrets::default()), "a\nb\n");
     }
 
     #[test]
@@ -71,7 +64,7 @@ mod tests {
         output.push(b"first\n");
         output.push(&b"x".repeat(1_000_000));
         output.push(b"\nlast");
-        let text = output.text(&Login::None);
+        let text = output.text(&Secrets::default());
         assert!(text.starts_with("first\n") && text.ends_with("\nlast"));
         assert!(text.contains("left out") && text.len() < TEXT_BYTES);
     }
@@ -79,15 +72,15 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
-        fn no_cut_shows_a_piece_of_the_login(before in 0_usize..40, between in 0_usize..40, size in 1_usize..5000) {
+        fn no_cut_shows_a_piece_of_a_secret(before in 0_usize..40, between in 0_usize..40, size in 1_usize..5000) {
             let password = "abcdefghij";
-            let login = Login::Basic { username: "u".to_owned(), password: password.to_owned() };
+            let secrets = Secrets::new(Some(password), []);
             let words = [" ".repeat(before), password.repeat(10_000), " ".repeat(between)].concat();
             let mut output = Output::default();
             for piece in words.as_bytes().chunks(size) {
                 output.push(piece);
             }
-            let text = output.text(&login).replace("bytes or more left out", "");
+            let text = output.text(&secrets).replace("bytes or more left out", "");
             prop_assert!(!text.contains(|character: char| character.is_ascii_lowercase()), "{}", text);
         }
     }

@@ -1,11 +1,16 @@
 //! The plan: markdown, in which blocks fenced as `sh` are what a script runs.
 
-use std::io::Read;
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
 use crate::config::{PlanSource, RunConfig};
 
-/// The longest plan, in bytes: as long as a Run's own text may be.
-const PLAN_BYTES: u64 = 32 * 1024;
+/// The longest plan, in bytes: as long as a ConfigMap's text may be, and what the gateway takes.
+const PLAN_BYTES: u64 = 1024 * 1024;
+/// As much as an agent is given at once, in bytes: of what is twice as long from a tool Claude Code shows the agent only
+/// the beginning.
+const PART_BYTES: usize = 32 * 1024;
 
 /// Why there is nothing to work on.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +57,29 @@ fn read(source: &PlanSource) -> Result<String, PlanError> {
         return Err(PlanError::TooLong);
     }
     Ok(text)
+}
+
+/// Writes a plan where the agent can read it.
+pub(super) fn write(file: &Path, plan: &str) -> std::io::Result<()> {
+    // Absent unless the container came back; read-only, so it is not written over.
+    let _ = std::fs::remove_file(file);
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o444).open(file)?;
+    file.write_all(plan.as_bytes())
+}
+
+/// A plan in parts that an agent can be given. Each ends with a line, unless a line is longer.
+pub(super) fn parts(plan: &str) -> Vec<&str> {
+    let (mut parts, mut rest) = (Vec::new(), plan);
+    while rest.len() > PART_BYTES {
+        let most = rest.floor_char_boundary(PART_BYTES);
+        let end = rest[..most].rfind('\n').map_or(most, |end| end + 1);
+        let (part, after) = rest.split_at(end);
+        parts.push(part);
+        rest = after;
+    }
+    parts.push(rest);
+    parts
 }
 
 /// The text of every block fenced as `sh`, in order.

@@ -145,7 +145,7 @@ impl Running {
     }
 
     fn said(&self, place: &Place<'_>) -> String {
-        self.output.lock().unwrap_or_else(PoisonError::into_inner).text(place.login)
+        self.output.lock().unwrap_or_else(PoisonError::into_inner).text(&place.config.secrets)
     }
 }
 

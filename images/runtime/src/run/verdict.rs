@@ -52,6 +52,10 @@ pub(super) enum Ending {
     Push {
         words: String,
     },
+    /// What was to be pushed holds a secret.
+    Secret {
+        place: String,
+    },
     /// Everything is pushed, and the forge did not open a pull request.
     PullRequest {
         branch: String,
@@ -92,6 +96,12 @@ impl Ending {
                 verdict(Failed, reason, message, again)
             }
             Self::Push { words } => push_failed(&words),
+            Self::Secret { place } => {
+                let message = format!(
+                    "A secret of this Run stands in {place}, so nothing was pushed. The value is one of credentialsRef or of the repository's login."
+                );
+                verdict(Failed, "SecretInCommit", message, false)
+            }
             Self::PullRequest { branch, commit, words, again } => {
                 let message = format!(
                     "The branch {branch} was pushed, but its pull request was not opened: {words}"
@@ -210,6 +220,7 @@ mod tests {
     #[case(Ending::Push { words: "Could not resolve host: h".to_owned() }, Outcome::Failed, "PushRejected", true)]
     #[case(Ending::Push { words: "returned error: 413 hung up unexpectedly".to_owned() }, Outcome::Failed, "PushRejected", false)]
     #[case(Ending::Push { words: "returned error: 503 hung up unexpectedly".to_owned() }, Outcome::Failed, "PushRejected", true)]
+    #[case(Ending::Secret { place: "p".to_owned() }, Outcome::Failed, "SecretInCommit", false)]
     #[case(Ending::Interrupted(Interrupt::Cancelled), Outcome::Cancelled, "Cancelled", false)]
     #[case(
         Ending::Interrupted(Interrupt::DeadlineExceeded),

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::StartError;
 use super::command::{self, CommandError, Ended};
 use crate::config::{Config, Repository};
-use crate::credential::{git_environment, redact};
+use crate::credential::git_environment;
 use crate::journal::{Journal, Step};
 
 /// The longest a clone may take: a large history over a slow line.
@@ -28,7 +28,7 @@ pub(super) async fn run(
     journal: &Journal,
 ) -> Result<(), StartError> {
     let text = format!("Cloning {}.", repository.url);
-    let step = journal.begin("clone", &redact(&text, &repository.login));
+    let step = journal.begin("clone", &config.secrets.redact(&text));
     let folder = config.workspace.join("repo");
     if folder.join(".git").exists() {
         step.finish("The repository is here from an earlier start and is left as it is.");
@@ -37,6 +37,12 @@ pub(super) async fn run(
     let mut environment = git_environment(repository);
     // Git's words are read here, so they have to be the ones that we know.
     environment.push(("LC_ALL".to_owned(), "C".to_owned()));
+    if config.run.is_some() {
+        // The home may be that of an earlier attempt, whose agent could write there; a person's own is a person's.
+        for (name, value) in [("GIT_CONFIG_GLOBAL", "/dev/null"), ("HOME", "/dev/null")] {
+            environment.push((name.to_owned(), value.to_owned()));
+        }
+    }
     let work = Work { config, repository, step: &step, environment };
     match work.arrive(&folder).await {
         Ok(()) => {
@@ -129,7 +135,7 @@ impl Work<'_> {
         let told = |line: &str| {
             if line.contains('%') && last.is_none_or(|last| last.elapsed() >= PROGRESS) {
                 last = Some(Instant::now());
-                self.step.progress(redact(line, &self.repository.login));
+                self.step.progress(self.config.secrets.redact(line));
             }
         };
         command::run(self.config, &self.config.workspace, words, &self.environment, limit, told)
@@ -155,7 +161,7 @@ impl Work<'_> {
         StartError {
             step: "clone",
             reason: "CloneFailed",
-            message: redact(&message, &self.repository.login),
+            message: self.config.secrets.redact(&message),
         }
     }
 }

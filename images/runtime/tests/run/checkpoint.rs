@@ -171,6 +171,34 @@ async fn what_cannot_be_kept_waits_in_its_pod(#[case] command: &str, #[case] wor
     assert!(!journal(&end).contains(KEY));
 }
 
+#[rstest]
+#[case::nothing_done("true", None, "NoChanges", false)]
+#[case::pushed("echo x > x", None, "Succeeded", false)]
+#[case::secret("printf %s%s hunter2- s3cret > x", None, "SecretInCommit", false)]
+#[case::failed("false", None, "AgentFailed", true)]
+#[case::cancelled("sleep 1000", Some("Cancelled"), "Cancelled", false)]
+#[tokio::test]
+async fn work_in_progress_stays_as_long_as_somebody_may_go_on_with_it(
+    #[case] commands: &str,
+    #[case] stop: Option<&str>,
+    #[case] reason: &str,
+    #[case] stays: bool,
+) {
+    let server = Server::start().await;
+    let reference = format!("refs/fabrica/{UID}/wip");
+    git(&server.repository(), &["update-ref", &reference, "main"]);
+    let plan = format!("```sh\n{commands}\n```");
+    let pod = Pod::begin(&server, &plan, &[("FABRICA_CHECKPOINTS", "true")]).await;
+    if let Some(stop) = stop {
+        pod.until("the block runs", |entry| matches!(entry, Entry::ToolStarted { .. })).await;
+        let body = format!("{{\"reason\":\"{stop}\"}}");
+        assert_eq!(pod.post("/v1/stop", &body, Role::Operator).await, 204);
+    }
+    let end = pod.end().await;
+    assert_eq!(end.verdict.reason, reason, "{}", end.verdict.message);
+    assert_eq!(work_in_progress(&server), if stays { &*reference } else { "" });
+}
+
 #[tokio::test]
 async fn without_a_database_nothing_is_kept() {
     let Some(cli) = cli() else { return };

@@ -121,6 +121,23 @@ async fn a_plan_is_worked_on_committed_and_pushed() {
     assert!(!journal(&end).contains(KEY));
 }
 
+#[tokio::test]
+async fn of_a_long_plan_the_agent_is_given_the_beginning() {
+    let Some(cli) = cli() else { return };
+    let (server, model) = (Server::start().await, model().await);
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("plan.md");
+    let plan = format!("# Add files\nscenario: happy\n{}", "A line of the plan.\n".repeat(50_000));
+    std::fs::write(&file, &plan).unwrap();
+    let more = [("FABRICA_RUN_PLAN_FILE", file.to_str().unwrap())];
+    let end = run(&server, &model, &cli, "", &more).await;
+    assert_eq!(end.verdict.reason, "Succeeded", "{}", end.verdict.message);
+    let written = std::fs::read_to_string(end.folder.path().join("workspace/plan.md")).unwrap();
+    assert_eq!(written, plan);
+    assert!(model.asked()[0].question.to_string().len() < 300_000);
+    assert!(journal(&end).contains("This is part 1 of 31"));
+}
+
 /// What the scenario `happy` makes the agent tell.
 fn what_is_told(entries: &[&Entry]) {
     let said: Vec<&str> = entries
@@ -280,7 +297,7 @@ async fn what_a_repository_configures_does_not_run() {
 }
 
 /// A program in the place of Claude Code.
-fn fake(folder: &tempfile::TempDir, script: &str) -> String {
+pub fn fake(folder: &tempfile::TempDir, script: &str) -> String {
     let file = folder.path().join("fake-claude");
     std::fs::write(&file, format!("#!/bin/sh\n# A fake for tests.\n{script}\n")).unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).unwrap();

@@ -2,12 +2,16 @@
 
 use std::path::Path;
 
+use rstest::rstest;
+use rustix::process::Signal;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
+use crate::claude::{begin, fake, model};
 use crate::pod::{BRANCH, Pod};
-use crate::server::{PASSWORD, Server};
+use crate::server::{PASSWORD, Server, git};
+use crate::support::{UID, eventually};
 
 /// Everything that a repository, a home or a process left behind could do to see git's login.
 const PLAN: &str = r#"
@@ -78,6 +82,60 @@ async fn a_hostile_repository_does_not_see_the_login() {
     let mut seen = Vec::new();
     search(end.folder.path(), &mut seen);
     assert!(seen.is_empty(), "the login lies in {seen:?}");
+    assert!(heard.try_recv().is_err(), "git spoke to somebody else");
+}
+
+/// What the next attempt finds, where it has the volume of the one before.
+#[rstest]
+#[case::the_repository("")]
+#[case::the_home_alone("\n```sh\nrm -rf .git\n```")]
+#[tokio::test]
+async fn what_an_earlier_attempt_configured_catches_nothing(#[case] more: &str) {
+    let server = Server::start().await;
+    let (evil, mut heard) = listen().await;
+    let plan = PLAN
+        .replace("EVIL", &evil)
+        .replace("SERVER", &server.address)
+        .replace("PROGRAM", env!("CARGO_BIN_EXE_fabrica-runtime"));
+    let first = Pod::run(&server, &(plan + more), &[]).await;
+    let repository = first.folder.path().join("workspace/repo");
+    if !more.is_empty() {
+        std::fs::remove_dir_all(repository).unwrap();
+    }
+    while heard.try_recv().is_ok() {}
+    let again = [("FABRICA_RUN_ATTEMPT", "2")];
+    let pod = Pod::begin_in(first.folder, &server, "```sh\necho more > more\n```", &again).await;
+    let end = pod.end().await;
+    assert!(heard.try_recv().is_err(), "git spoke to somebody else");
+    assert_eq!(end.verdict.reason, "Succeeded", "{}", end.verdict.message);
+    assert_eq!(end.verdict.commit, server.head(BRANCH));
+    let mut seen = Vec::new();
+    search(end.folder.path(), &mut seen);
+    assert!(seen.is_empty(), "the login lies in {seen:?}");
+}
+
+/// Beside an agent that is alive, in the place of which is a fake that says so.
+#[tokio::test]
+async fn work_in_progress_goes_past_a_hostile_repository() {
+    let (server, model) = (Server::start().await, model().await);
+    let (evil, mut heard) = listen().await;
+    let settings = PLAN.lines().filter(|line| line.starts_with("  git config $scope"));
+    let settings: Vec<String> = settings
+        .map(|line| line.replace("$scope", "--local").replace("$thief", "false"))
+        .map(|line| line.replace("EVIL", &evil).replace("SERVER", "127.0.0.1"))
+        .collect();
+    let script =
+        format!("read a; read b\n{}\necho draft > draft; touch ../begun; cat", settings.join("\n"));
+    let folder = tempfile::tempdir().unwrap();
+    let more = [("FABRICA_CHECKPOINTS", "true")];
+    let mut pod = begin(&server, &model, &fake(&folder, &script), "do it", &more).await;
+    let begun = pod.0.workspace().join("begun");
+    eventually("the agent has begun", async || begun.exists()).await;
+    pod.signal(Signal::TERM);
+    pod.exit().await;
+    let reference = format!("refs/fabrica/{UID}/wip");
+    let files = git(&server.repository(), &["ls-tree", "--name-only", &reference]);
+    assert_eq!(files, "README\ndraft");
     assert!(heard.try_recv().is_err(), "git spoke to somebody else");
 }
 

@@ -14,6 +14,7 @@ mod forge;
 mod gitea;
 mod github;
 mod hostile;
+mod leak;
 mod pod;
 mod server;
 #[path = "../support/mod.rs"]

@@ -1,14 +1,16 @@
 //! Work in progress as a commit of its own, on top of what the agent has committed: made beside the agent, whose index
 //! stays as it is, and put back in another pod.
 
+use std::path::{Path, PathBuf};
+
 use fabrica_protocol::runtime::EventType;
 
 use super::door::Door;
+use crate::credential;
 use crate::journal::Journal;
 use crate::run::branch;
 use crate::run::git::{Git, GitError};
-use crate::run::push;
-use crate::secrets::Search;
+use crate::run::lent;
 
 /// Git's folder for these pushes, below the workspace.
 const FOLDER: &str = ".fabrica-wip";
@@ -46,32 +48,38 @@ pub(super) async fn commit(git: &Git<'_>, state: &State, uid: &str) -> Result<St
     git.told(&words).await
 }
 
-/// Whether what a commit adds to the base holds a secret.
-pub(super) async fn holds_secret(
-    git: &Git<'_>,
-    commit: &str,
-    base: Option<&str>,
-    mut search: Search<'_>,
-) -> Result<bool, GitError> {
-    let mut words = vec!["log", "-p", "--text", "--no-ext-diff", "--no-textconv", "--format=%B"];
-    words.push(commit);
-    let without = base.map(|base| format!("^{base}"));
-    words.extend(without.as_deref());
-    words.push("--");
-    git.read(&words, |piece| search.push(piece)).await?;
-    Ok(search.found())
+/// Git's folder for a push.
+pub(super) async fn lend(git: &Git<'_>) -> Result<PathBuf, GitError> {
+    lent::lend(git, FOLDER).await
 }
 
-/// Sets the Run's ref, whatever it was before.
-pub(super) async fn push(git: &Git<'_>, commit: &str, uid: &str) -> Result<(), GitError> {
-    let folder = push::lend(git, FOLDER).await?;
+/// Sets the Run's ref from that folder, whatever it was before.
+pub(super) async fn push(
+    git: &Git<'_>,
+    folder: &Path,
+    commit: &str,
+    uid: &str,
+) -> Result<(), GitError> {
     let reference = branch::work_in_progress(uid);
     let door = Door::open(git.repository, &reference).await;
     let door = door.map_err(|error| GitError(crate::chain(&error)))?;
     let target = format!("{commit}:{reference}");
     // No proxy of the pod stands between git and us.
     let words = ["-c", "http.proxy=", "push", "--no-verify", "--force", "--", &door.url(), &target];
-    git.remote(&folder, &words).await.map(|_| ())
+    git.remote(folder, &words).await.map(|_| ())
+}
+
+/// Removes the Run's ref from the remote, where it is there.
+pub(super) async fn remove(git: &Git<'_>, uid: &str) -> Result<(), GitError> {
+    let folder = lend(git).await?;
+    let login = credential::serve(git.repository.clone());
+    let _login = login.map_err(|error| GitError(error.to_string()))?;
+    let (reference, url) = (branch::work_in_progress(uid), &git.repository.url);
+    if git.remote(&folder, &["ls-remote", "--", url, &reference]).await?.is_empty() {
+        return Ok(());
+    }
+    let target = format!(":{reference}");
+    git.remote(&folder, &["push", "--no-verify", "--", url, &target]).await.map(|_| ())
 }
 
 /// Fetches a former pod's work; the commit, if it is there.
@@ -81,11 +89,8 @@ pub(in crate::run) async fn fetch(
     uid: &str,
     steps: &Journal,
 ) -> Option<String> {
-    let (folder, reference) = (git.folder(), branch::work_in_progress(uid));
-    let fetched = async |what: &str| {
-        git.remote(&folder, &["fetch", "-q", "--no-tags", "--", &git.repository.url, what]).await?;
-        git.told(&["rev-parse", "--verify", "FETCH_HEAD^{commit}"]).await
-    };
+    let reference = branch::work_in_progress(uid);
+    let fetched = async |what: &str| lent::fetch(git, &lend(git).await?, &[], what).await;
     if fetched(&reference).await.is_ok_and(|commit| commit == named) {
         return Some(named.to_owned());
     }

@@ -15,6 +15,7 @@ use crate::config::{AgentConfig, Config};
 use crate::run::driver::Failure;
 use crate::run::faber;
 use crate::run::kept::Conversation;
+use crate::run::plan;
 use crate::start::command;
 
 /// Where images hold the CLI.
@@ -227,8 +228,18 @@ pub(super) fn initialize() -> Value {
 
 /// What is to be done. It is marked as data, as it may hold anybody's words.
 pub(super) fn task(plan: &str) -> String {
+    let parts = plan::parts(plan);
+    let (first, count) = (parts[0], parts.len());
+    let more = if count == 1 {
+        String::new()
+    } else {
+        format!(
+            " It is long: below stands the first of its {count} parts alone. Read all of it before you begin, there or by get_plan of {}, part by part.",
+            faber::NAME
+        )
+    };
     format!(
-        "Work on this plan in the repository of the current folder, to its end. It also stands in ../plan.md.\n\n<plan>\n{plan}\n</plan>"
+        "Work on this plan in the repository of the current folder, to its end. It also stands in ../plan.md.{more}\n\n<plan>\n{first}\n</plan>"
     )
 }
 
@@ -245,6 +256,13 @@ pub(super) fn message(text: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_a_long_plan_the_first_part_is_given() {
+        assert!(task("# Short").ends_with("plan.md.\n\n<plan>\n# Short\n</plan>"));
+        let long = task(&"A line of the plan.\n".repeat(50_000));
+        assert!(long.len() < 70_000 && long.contains("31 parts") && long.contains("get_plan"));
+    }
 
     #[test]
     fn what_would_change_the_agents_ways_is_left_out() {

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::children::{self, Owned};
 use crate::run::output::Output;
+use crate::secrets::Secrets;
 
 /// The longest line that is understood: a tool call holds a whole file. Longer ones are passed over.
 const LINE_BYTES: usize = 16 * 1024 * 1024;
@@ -94,7 +95,7 @@ impl Process {
     /// The end of what it complained about.
     pub(super) fn complaints(&self) -> String {
         let text = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
-        let text = text.text(&crate::config::Login::None);
+        let text = text.text(&Secrets::default());
         let end: Vec<char> = text.chars().rev().take(300).collect();
         end.into_iter().rev().collect()
     }
