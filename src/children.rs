@@ -6,6 +6,7 @@ pub(crate) mod messages;
 pub(crate) mod network_policy;
 pub(crate) mod pod;
 pub(crate) mod state;
+pub(crate) mod volume_claim;
 
 use std::collections::BTreeMap;
 

@@ -41,6 +41,11 @@ pub fn run_pod(run: &str, attempt: usize) -> String {
     format!("{run}-run-{attempt}")
 }
 
+/// The volume claim of a Run. No Session's is called so, as theirs end otherwise.
+pub fn run_volume_claim(run: &str) -> String {
+    format!("{run}-run")
+}
+
 /// The network policy of a Run.
 pub fn run_network_policy(run: &str) -> String {
     format!("{run}-run")

@@ -5,7 +5,7 @@ mod status;
 
 pub use crate::parts::{
     ConfigMapKey, EnvironmentVariable, GitIdentity, Message, MessageType, PodTemplate, Repository,
-    SecretKey, SecretReference, VariableSource, messages,
+    SecretKey, SecretReference, VariableSource, Workspace, messages,
 };
-pub use spec::{Mode, OperatingMode, Session, SessionSpec, Workspace};
+pub use spec::{Mode, OperatingMode, Session, SessionSpec};
 pub use status::{CONDITIONS, Phase, SessionStatus};

@@ -13,6 +13,7 @@ use super::RunStatus;
 use super::escalation::{Answer, Escalation};
 use crate::parts::{
     ConfigMapKey, EnvironmentVariable, GitIdentity, PodTemplate, Repository, SecretReference,
+    Workspace,
 };
 use crate::{rules, schema};
 
@@ -68,6 +69,7 @@ pub const MAXIMUM_ATTEMPTS: i32 = 10;
     validation = rules::immutable("git"),
     validation = rules::immutable("agent"),
     validation = rules::immutable("resources"),
+    validation = rules::immutable("workspace"),
     validation = rules::immutable("podTemplate"),
     validation = rules::immutable("deadlineSeconds"),
     validation = rules::immutable("maxAttempts"),
@@ -145,6 +147,10 @@ pub struct RunSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::run_resources")]
     pub resources: Option<ResourceRequirements>,
+    /// A volume for /workspace, used by every attempt, which begins by emptying it. Unset: the files live as long as the
+    /// pod of an attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<Workspace>,
     /// What is added to the pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_template: Option<PodTemplate>,

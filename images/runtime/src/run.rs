@@ -10,6 +10,7 @@ mod branch;
 mod changes;
 mod checkpoint;
 mod claude;
+mod clean;
 mod codec;
 mod driver;
 mod faber;

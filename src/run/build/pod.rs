@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, KeyToPath, Pod, Volume};
 use kube::ResourceExt;
 
 use crate::children::pod::{self as common, Workload};
+use crate::children::volume_claim::volume;
 use crate::config::RunDefaults;
 use crate::run::escalation::may_let_go;
 use crate::run::usage::{Allowance, allowance, driver};
@@ -52,6 +53,7 @@ pub(in crate::run) fn pod(
     told.extend(spec.plan.clone().map(|plan| ("FABRICA_RUN_PLAN", plan)));
     told.extend(agent(run, defaults));
     told.extend(attempt.resumes.then(|| (RESUME, "true".to_owned())));
+    told.extend(spec.workspace.as_ref().map(|_| ("FABRICA_USED_VOLUME", "true".to_owned())));
     told.extend(forge(run));
     let default_secret =
         defaults.credentials_secret.as_ref().filter(|_| spec.credentials_ref.is_none());
@@ -71,7 +73,7 @@ pub(in crate::run) fn pod(
         template: spec.pod_template.clone().unwrap_or_default(),
         environment: common::environment(told, spec.env.as_ref()),
         secrets,
-        workspace: common::files_of_the_pod("workspace"),
+        workspace: volume(spec.workspace.as_ref(), names::run_volume_claim(&run.name_any())),
         extra: plan_volume(run),
         restart_policy: "Never",
         grace_seconds: GRACE_SECONDS,
@@ -177,7 +179,7 @@ mod tests {
         "claude",
         json!({"workId": "#12", "agent": {"model": "m", "budgetUSD": "2"}, "credentialsRef": {"name": "keys"},
             "repository": {"url": "https://git.example/a", "forge": "Gitea", "secretRef": {"name": "git"}},
-            "pullRequest": {"labels": ["a b"], "draft": true}})
+            "pullRequest": {"labels": ["a b"], "draft": true}, "workspace": {"size": "1Gi"}})
     )]
     fn snapshots(#[case] name: &str, #[case] spec: serde_json::Value) {
         let status = json!({"attempts": [{"number": 1, "podName": "p", "usage": {"inputTokens": 1, "outputTokens": 1,

@@ -2,10 +2,11 @@
 
 use fabrica_crds::{Session, names};
 use fabrica_protocol::trust::KeyDocument;
-use k8s_openapi::api::core::v1::{PersistentVolumeClaimVolumeSource, Pod, Volume};
+use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
 use crate::children::pod::{self as common, Workload};
+use crate::children::volume_claim::volume;
 use crate::config::SessionDefaults;
 
 /// The runtime ends within 5 s; this leaves it twice that.
@@ -35,27 +36,12 @@ pub(in crate::session) fn pod(
             (repository.secret_ref.as_ref(), "FABRICA_REPOSITORY_"),
             (spec.credentials_ref.as_ref(), "FABRICA_CREDENTIAL_"),
         ]),
-        workspace: workspace(session),
+        workspace: volume(spec.workspace.as_ref(), names::volume_claim(&session.name_any())),
         extra: None,
         restart_policy: "Always",
         grace_seconds: GRACE_SECONDS,
     };
     common::pod(workload, defaults, keys)
-}
-
-fn workspace(session: &Session) -> Volume {
-    let files = common::files_of_the_pod("workspace");
-    if session.spec.workspace.is_none() {
-        return files;
-    }
-    Volume {
-        persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
-            claim_name: names::volume_claim(&session.name_any()),
-            read_only: None,
-        }),
-        empty_dir: None,
-        ..files
-    }
 }
 
 #[cfg(test)]

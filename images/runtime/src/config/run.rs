@@ -41,6 +41,8 @@ pub struct RunConfig {
     pub hold: Duration,
     /// Whether somebody keeps checkpoints.
     pub checkpoints: bool,
+    /// Whether the workspace is a volume that a former pod may have used.
+    pub used_volume: bool,
     /// Whether a former pod's checkpoint is handed in, to go on from.
     pub resume: bool,
     /// How long the verdict waits to be acknowledged.
@@ -112,6 +114,7 @@ pub(super) fn read(text: &impl Fn(&str) -> Option<String>) -> Option<RunConfig> 
         hold: seconds("FABRICA_QUESTION_HOLD_SECONDS", HOLD_SECONDS)
             .min(Duration::from_secs(LONGEST_HOLD_SECONDS)),
         checkpoints: is_true("FABRICA_CHECKPOINTS"),
+        used_volume: is_true("FABRICA_USED_VOLUME"),
         resume: is_true("FABRICA_RESUME"),
         linger: seconds("FABRICA_LINGER_SECONDS", LINGER_SECONDS),
     })
