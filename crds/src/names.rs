@@ -16,6 +16,8 @@ pub const RUN_NAME: &str = "fabrica.dev/run-name";
 pub const MODE: &str = "fabrica.dev/mode";
 /// The hash of the template a pod was made from.
 pub const TEMPLATE_HASH: &str = "fabrica.dev/template-hash";
+/// A Run's plan, on the pods of its attempts: a volume shows it as a file.
+pub const PLAN: &str = "fabrica.dev/plan";
 /// Any new value on the Secret `fabrica-trust` asks for new keys.
 pub const ROTATE: &str = "fabrica.dev/rotate";
 /// Prefixes of keys that users must not set on pods: policies select by them.

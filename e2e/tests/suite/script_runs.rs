@@ -105,6 +105,23 @@ async fn a_plan_in_a_config_map() {
     .await;
 }
 
+/// As long as a plan may be, in characters that take the most bytes.
+#[tokio::test]
+async fn a_plan_of_the_longest_characters_arrives_whole() {
+    with_namespace(|namespace| async move {
+        let server = served("long").await?;
+        let script = "```sh\nwc -c < ../plan.md > size\n```\n";
+        let plan = format!("{script}{}", "🦀".repeat(32_768 - script.len()));
+        namespace.run("long", spec(&server, "long", &plan)).await?;
+        let run = namespace.await_phase("long", Phase::Completed).await?;
+        let branch = run.status.and_then(|status| status.branch).context("a branch")?;
+        let size = server.ask("long", &["show", &format!("{branch}:size")]).await?;
+        ensure!(size.as_deref() == Some(&*plan.len().to_string()), "{size:?}");
+        Ok(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn nothing_changed_is_completed_and_pushes_nothing() {
     with_namespace(|namespace| async move {

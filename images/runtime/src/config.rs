@@ -12,7 +12,7 @@ use std::time::Duration;
 use fabrica_protocol::runtime::PORT;
 
 pub use forge::{ForgeConfig, Token};
-pub use run::{AgentConfig, PlanSource, RunConfig};
+pub use run::{AgentConfig, RunConfig};
 
 use crate::secrets::Secrets;
 use crate::terminal::socket::Timing;

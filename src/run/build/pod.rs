@@ -1,5 +1,6 @@
 //! The pod of one attempt.
 
+use fabrica_crds::parts::PodTemplate;
 use fabrica_crds::run::{Driver, Forge};
 use fabrica_crds::{Run, names};
 use fabrica_protocol::trust::KeyDocument;
@@ -18,7 +19,7 @@ const GRACE_SECONDS: i64 = 30;
 pub(in crate::run) const CONTAINER: &str = "run";
 /// What a key of the Secret of credentials begins with, as a variable.
 const CREDENTIAL: &str = "FABRICA_CREDENTIAL_";
-/// Where a plan from a ConfigMap is.
+/// Where the plan is.
 const PLAN: &str = "/run/fabrica/plan";
 
 /// Says that a runtime waits for what it is to go on from.
@@ -50,7 +51,6 @@ pub(in crate::run) fn pod(
         ("FABRICA_RUN_SECONDS", attempt.seconds.to_string()),
         ("FABRICA_RUN_TITLE", spec.title.clone().unwrap_or_default()),
     ]);
-    told.extend(spec.plan.clone().map(|plan| ("FABRICA_RUN_PLAN", plan)));
     told.extend(agent(run, defaults));
     told.extend(attempt.resumes.then(|| (RESUME, "true".to_owned())));
     told.extend(spec.workspace.as_ref().map(|_| ("FABRICA_USED_VOLUME", "true".to_owned())));
@@ -70,7 +70,7 @@ pub(in crate::run) fn pod(
         image: spec.image.as_ref(),
         image_pull_secrets: spec.image_pull_secrets.as_ref(),
         resources: spec.resources.as_ref(),
-        template: spec.pod_template.clone().unwrap_or_default(),
+        template: template(run),
         environment: common::environment(told, spec.env.as_ref()),
         secrets,
         workspace: volume(spec.workspace.as_ref(), names::run_volume_claim(&run.name_any())),
@@ -147,19 +147,35 @@ fn forge(run: &Run) -> Vec<(&'static str, String)> {
     settings.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
+/// What the user adds to the pod, and the plan: a variable would hold 128 KiB at most, which is less than the characters of
+/// a plan may have.
+fn template(run: &Run) -> PodTemplate {
+    let mut template = run.spec.pod_template.clone().unwrap_or_default();
+    if let Some(plan) = &run.spec.plan {
+        let annotations = template.annotations.get_or_insert_default();
+        annotations.insert(names::PLAN.to_owned(), plan.clone());
+    }
+    template
+}
+
+/// The plan as a file, from the pod itself or from the ConfigMap that the Run names.
 fn plan_volume(run: &Run) -> Option<(Volume, &'static str)> {
-    let reference = run.spec.plan_ref.as_ref()?;
-    let item = KeyToPath { key: reference.key.clone(), path: "plan.md".to_owned(), mode: None };
-    let volume = Volume {
-        name: "plan".to_owned(),
-        config_map: Some(ConfigMapVolumeSource {
+    /// The file's name.
+    const FILE: &str = "plan.md";
+    let named = run.spec.plan_ref.as_ref().map(|reference| {
+        let item = KeyToPath { key: reference.key.clone(), path: FILE.to_owned(), mode: None };
+        ConfigMapVolumeSource {
             name: reference.name.clone(),
             items: Some(vec![item]),
             ..ConfigMapVolumeSource::default()
-        }),
-        ..Volume::default()
-    };
-    Some((volume, PLAN))
+        }
+    });
+    let own = run.spec.plan.as_ref().map(|_| common::annotation_as_file(names::PLAN, FILE));
+    if named.is_none() && own.is_none() {
+        return None;
+    }
+    let name = "plan".to_owned();
+    Some((Volume { name, config_map: named, downward_api: own, ..Volume::default() }, PLAN))
 }
 
 #[cfg(test)]

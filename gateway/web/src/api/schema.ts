@@ -2230,7 +2230,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The old run has not ended yet */
+            /** @description The old run has not ended yet, or its plan was too long for it and went with it */
             409: {
                 headers: {
                     [name: string]: unknown;
