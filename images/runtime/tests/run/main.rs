@@ -10,6 +10,7 @@
 mod ask;
 mod checkpoint;
 mod claude;
+mod crash;
 mod forge;
 mod gitea;
 mod github;
