@@ -230,7 +230,7 @@ async fn await_settled(namespace: &Namespace, name: &str, whole: bool) -> Result
     eventually("Recorded is settled", || async {
         let run = namespace.api::<Run>().get(name).await?;
         let found = condition(&run, "Recorded").context("Recorded")?;
-        let lost = found.status == "False" && found.message.contains("lost with its pod");
+        let lost = found.reason == "RecordsLost";
         Ok((lost || found.status == "True").then_some(!lost))
     })
     .await
