@@ -18,6 +18,9 @@ pub struct LivePod {
     pub uid: String,
     pub address: String,
     pub attempt: u32,
+    /// Whether the status that the API server holds says how this attempt ended. Until then its last record is not
+    /// acknowledged: the pod would go, and with it what that status is made of.
+    pub closed: bool,
 }
 
 /// How far an attempt's journal is in the archive.
@@ -36,7 +39,10 @@ pub enum Recorded {
     /// The Run goes on, and what it told is kept.
     Keeping,
     All,
+    /// Not all of it is kept yet.
     Behind(String),
+    /// What is missing will not come any more.
+    Lost(String),
 }
 
 #[derive(Debug, Default)]
@@ -62,16 +68,29 @@ pub(super) struct State {
 }
 
 impl Known {
-    pub(super) fn see(&mut self, pods: impl IntoIterator<Item = LivePod>, now: Instant) {
+    /// Takes what lives now; whether an attempt is closed that was not before.
+    pub(super) fn see(&mut self, pods: impl IntoIterator<Item = LivePod>, now: Instant) -> bool {
+        let mut closes = false;
         for pod in pods {
+            closes |= pod.closed && !self.is_closed(&pod.uid);
             self.pods.insert(pod.uid.clone(), (pod, now));
         }
         self.pods.retain(|_, (_, seen)| now.duration_since(*seen) < GONE);
         self.streams.retain(|uid| self.pods.contains_key(uid));
+        closes
     }
 
     pub(super) fn is_live(&self, pod: &str, now: Instant) -> bool {
         self.pods.get(pod).is_some_and(|(_, seen)| now.duration_since(*seen) < GONE)
+    }
+
+    pub(super) fn is_closed(&self, pod: &str) -> bool {
+        self.pods.get(pod).is_some_and(|(pod, _)| pod.closed)
+    }
+
+    /// Whether this pod is read along.
+    pub(super) fn follows(&self, pod: &str) -> bool {
+        self.streams.iter().any(|uid| uid == pod)
     }
 
     pub(super) fn kept(&self, attempt: u32) -> Kept {
@@ -83,10 +102,31 @@ impl Known {
         *known = Kept { last: known.last.max(kept.last), ended: known.ended || kept.ended };
     }
 
+    /// How a Run that has ended stands. What may still come is said before what will not.
+    fn at_the_end(&self, status: &RunStatus) -> Recorded {
+        let missing = status.attempts.iter().filter_map(|attempt| {
+            let number = u32::try_from(attempt.number).ok()?;
+            let kept = self.kept(number);
+            (!kept.ended).then(|| {
+                let lives = self.pods.values().any(|(pod, _)| pod.attempt == number);
+                let of = format!("Attempt {number}: records after {} are", kept.last);
+                (lives, of)
+            })
+        });
+        let missing: Vec<_> = missing.collect();
+        match missing.iter().find(|(lives, _)| *lives).or(missing.first()) {
+            None => Recorded::All,
+            Some((true, of)) => Recorded::Behind(format!("{of} not kept yet.")),
+            Some((false, of)) => {
+                Recorded::Lost(format!("{of} lost with its pod, if there were any."))
+            }
+        }
+    }
+
     /// Pods that need a stream and have none.
     pub(super) fn unread(&self) -> Vec<LivePod> {
         let pods = self.pods.values().map(|(pod, _)| pod);
-        let unread = pods.filter(|pod| self.loaded && !self.streams.contains(&pod.uid));
+        let unread = pods.filter(|pod| self.loaded && !self.follows(&pod.uid));
         unread.cloned().collect()
     }
 }
@@ -97,26 +137,22 @@ pub(super) fn recorded(
     away: Option<DateTime<Utc>>,
     status: &RunStatus,
 ) -> Recorded {
-    if let Some(since) = away {
-        let since = since.format("%Y-%m-%dT%H:%M:%SZ");
-        return Recorded::Behind(format!(
-            "The database does not answer since {since}; records wait in the pod."
-        ));
+    let state = match known.filter(|known| known.loaded) {
+        None => Recorded::Unasked,
+        Some(_) if !status.phase.is_some_and(fabrica_crds::run::Phase::is_final) => {
+            Recorded::Keeping
+        }
+        Some(known) => known.at_the_end(status),
+    };
+    match (state, away) {
+        (state @ (Recorded::All | Recorded::Lost(_)), _) | (state, None) => state,
+        (_, Some(since)) => {
+            let since = since.format("%Y-%m-%dT%H:%M:%SZ");
+            Recorded::Behind(format!(
+                "The database does not answer since {since}; records wait in the pod."
+            ))
+        }
     }
-    let Some(known) = known.filter(|known| known.loaded) else { return Recorded::Unasked };
-    if !status.phase.is_some_and(fabrica_crds::run::Phase::is_final) {
-        return Recorded::Keeping;
-    }
-    let missing = status.attempts.iter().find_map(|attempt| {
-        let number = u32::try_from(attempt.number).ok()?;
-        let kept = known.kept(number);
-        (!kept.ended).then(|| {
-            let lives = known.pods.values().any(|(pod, _)| pod.attempt == number);
-            let why = if lives { "not kept yet" } else { "lost with its pod, if there were any" };
-            format!("Attempt {number}: records after {} are {why}.", kept.last)
-        })
-    });
-    missing.map_or(Recorded::All, Recorded::Behind)
 }
 
 #[cfg(test)]
@@ -129,7 +165,7 @@ mod tests {
     #[case::goes_on(Phase::Running, true, None, Recorded::Keeping)]
     #[case::not_asked(Phase::Completed, false, None, Recorded::Unasked)]
     #[case::whole(Phase::Completed, true, Some(Kept { last: 9, ended: true }), Recorded::All)]
-    #[case::torn(Phase::Failed, true, Some(Kept { last: 9, ended: false }), Recorded::Behind(
+    #[case::torn(Phase::Failed, true, Some(Kept { last: 9, ended: false }), Recorded::Lost(
         "Attempt 1: records after 9 are lost with its pod, if there were any.".to_owned()
     ))]
     fn how_runs_stand(
@@ -146,8 +182,28 @@ mod tests {
         }
         assert_eq!(recorded(Some(&known), None, &status), expected);
         let away = recorded(Some(&known), Some(DateTime::UNIX_EPOCH), &status);
+        match expected {
+            Recorded::All | Recorded::Lost(_) => assert_eq!(away, expected),
+            _ => assert!(
+                matches!(away, Recorded::Behind(text) if text.contains("1970-01-01T00:00:00Z"))
+            ),
+        }
+    }
+
+    #[test]
+    fn what_may_still_come_is_waited_for_before_something_is_called_lost() {
+        let attempts = [1, 2].map(|number| Attempt { number, ..Attempt::default() }).to_vec();
+        let status = RunStatus { phase: Some(Phase::Completed), attempts, ..RunStatus::default() };
+        let mut known = Known { loaded: true, ..Known::default() };
+        let pod = LivePod { uid: "a".to_owned(), address: String::new(), attempt: 2, closed: true };
+        let start = Instant::now();
+        known.see([pod], start);
         assert!(
-            matches!(away, Recorded::Behind(message) if message.contains("1970-01-01T00:00:00Z"))
+            matches!(known.at_the_end(&status), Recorded::Behind(text) if text.starts_with("Attempt 2"))
+        );
+        known.see([], start + GONE);
+        assert!(
+            matches!(known.at_the_end(&status), Recorded::Lost(text) if text.starts_with("Attempt 1"))
         );
     }
 }

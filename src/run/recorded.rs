@@ -1,6 +1,7 @@
 //! Who keeps what a Run tells, and the condition that says how far. Pure but for the recorder's memory.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fabrica_crds::condition::{Finding, Truth, find, merge};
@@ -12,7 +13,7 @@ use kube::ResourceExt;
 use super::observe::{Kept, Observed, number};
 use super::usage::driver;
 use crate::config::RunDefaults;
-use crate::controller::error_chain;
+use crate::controller::{LONGEST, MARGIN, SHORTEST, error_chain};
 use crate::recorder::{LivePod, Recorded, Recorder};
 
 const KIND: &str = "Recorded";
@@ -35,12 +36,25 @@ impl Acknowledgement {
         let present = observed.pod.as_ref().and_then(ResourceExt::uid);
         let newest = number(&observed.status());
         run.status = Some(status.clone());
+        let before = observed.status();
         let pods = observed.asked.iter().filter_map(|asked| {
             let former = usize::from(Some(&asked.pod) != present.as_ref());
-            let attempt = u32::try_from(newest.checked_sub(former)?).ok()?;
-            Some(LivePod { uid: asked.pod.clone(), address: asked.address.clone(), attempt })
+            let number = newest.checked_sub(former)?;
+            let attempt = number.checked_sub(1).and_then(|index| before.attempts.get(index));
+            Some(LivePod {
+                uid: asked.pod.clone(),
+                address: asked.address.clone(),
+                attempt: u32::try_from(number).ok()?,
+                closed: attempt.is_some_and(|attempt| attempt.finished_at.is_some()),
+            })
         });
         recorder.see(&run, pods, changed);
+    }
+
+    /// Whether what the present runtime tells wakes the reconciler.
+    pub(super) fn follows(&self, observed: &Observed) -> bool {
+        let Self::Archive(recorder) = self else { return false };
+        observed.present().is_some_and(|asked| recorder.follows(&observed.run, &asked.pod))
     }
 
     /// Whether a Run's next attempt has something to go on from.
@@ -67,22 +81,34 @@ impl Acknowledgement {
         }
     }
 
-    /// Sets `Recorded`; whether another look is needed to know more.
-    pub(super) fn report(&self, run: &Run, status: &mut RunStatus, now: DateTime<Utc>) -> bool {
+    /// Sets `Recorded`; how soon another look is needed to know more, if one is.
+    pub(super) fn report(
+        &self,
+        run: &Run,
+        status: &mut RunStatus,
+        now: DateTime<Utc>,
+    ) -> Option<Duration> {
         let recorded = match self {
             Self::Status => None,
             Self::Archive(recorder) => Some(recorder.recorded(run, status)),
         };
         let before = run.status.as_ref().map(|status| &*status.conditions).unwrap_or_default();
         let generation = run.metadata.generation.unwrap_or_default();
-        let unasked = recorded == Some(Recorded::Unasked);
+        let look = match &recorded {
+            Some(Recorded::Unasked) => Some(SHORTEST),
+            // Whether its pod is gone, or the archive is back, is told by nobody once the Run has ended.
+            Some(Recorded::Behind(_)) => Some(LONGEST + MARGIN),
+            _ => None,
+        };
         status.conditions.retain(|condition| condition.type_ != KIND);
         match find(before, KIND) {
             // A leader that has just started knows less than the one before.
-            Some(known) if unasked => status.conditions.push(known.clone()),
+            Some(known) if recorded == Some(Recorded::Unasked) => {
+                status.conditions.push(known.clone());
+            }
             _ => status.conditions.extend(merge(before, vec![finding(recorded)], generation, now)),
         }
-        unasked
+        look
     }
 }
 
@@ -99,6 +125,7 @@ fn finding(recorded: Option<Recorded>) -> Finding {
             (Truth::True, Reason::AllRecorded, "Everything it told is archived.".to_owned())
         }
         Some(Recorded::Behind(message)) => (Truth::False, Reason::Behind, message),
+        Some(Recorded::Lost(message)) => (Truth::False, Reason::RecordsLost, message),
     };
     Finding { kind: KIND, truth, reason, message }
 }
