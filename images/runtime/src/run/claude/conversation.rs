@@ -114,7 +114,7 @@ impl Conversation {
                 if text.trim().is_empty() {
                     Vec::new()
                 } else {
-                    vec![Step::Tell(Entry::Said { text })]
+                    vec![Step::Tell(Entry::Said { id: None, text })]
                 }
             }
             Heard::ToolStarted { answer, id, name, input, is_own } => {
@@ -143,7 +143,11 @@ impl Conversation {
             Heard::Result(result) => self.turn_ends(*result, refusal),
             // Dealt with above, or nothing to us.
             Heard::Ready { .. } | Heard::Retry { .. } | Heard::Malformed => Vec::new(),
-            Heard::Other => {
+            Heard::Other
+            | Heard::TextBegins { .. }
+            | Heard::Delta { .. }
+            | Heard::Thought { .. }
+            | Heard::Message { .. } => {
                 if self.result.is_some() {
                     self.waiting = Waiting::Settle;
                 }
@@ -311,7 +315,7 @@ impl Conversation {
         let ToolResult { id, output, failed } = result;
         let tool = self.tools.remove(&id);
         let is_told = tool.is_none_or(|tool| !is_told_otherwise(&tool.name));
-        is_told.then_some(Entry::ToolFinished { id, output, failed })
+        is_told.then_some(Entry::ToolFinished { id, output, failed, duration_ms: None })
     }
 
     fn settle(&mut self) -> Vec<Step> {
@@ -348,17 +352,17 @@ fn is_told_otherwise(tool: &str) -> bool {
 }
 
 /// The tool that asks a human, as the CLI calls it.
-pub(super) fn asking() -> String {
+pub(crate) fn asking() -> String {
     format!("mcp__{}__{}", faber::NAME, ask::NAME)
 }
 
 /// A command alone is shown as it is, anything else as JSON.
-fn shown(input: &Value) -> String {
+pub(crate) fn shown(input: &Value) -> String {
     input["command"].as_str().map_or_else(|| input.to_string(), str::to_owned)
 }
 
 /// A request of ours that needs nothing more than its name.
-pub(super) fn control(subtype: &str) -> Value {
+pub(crate) fn control(subtype: &str) -> Value {
     json!({"type": "control_request", "request_id": subtype, "request": {"subtype": subtype}})
 }
 
@@ -388,7 +392,7 @@ fn decision(request: &str, decision: &str, why: &str) -> Value {
     success(request, &json!({"hookSpecificOutput": output}))
 }
 
-fn success(id: &str, response: &Value) -> Value {
+pub(crate) fn success(id: &str, response: &Value) -> Value {
     let response = json!({"subtype": "success", "request_id": id, "response": response});
     json!({"type": "control_response", "response": response})
 }
