@@ -66,7 +66,9 @@ pub(super) fn next_look(
 ) -> Duration {
     let spec = &observed.session.spec;
     let regular = match (plan.intent, status.phase) {
-        (Intent::Stop(_), _) => QUIET,
+        (Intent::Stop(_) | Intent::Off, _) => QUIET,
+        // What an agent asks is shown at once.
+        (Intent::Run, Some(Phase::Running)) if observed.told.is_some() => SHORTEST,
         (Intent::Run, Some(Phase::Running)) => idle_look(spec.idle_timeout_seconds),
         (Intent::Run, Some(Phase::Starting)) => STARTING,
         (Intent::Run, _) => {
