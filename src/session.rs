@@ -8,6 +8,7 @@ mod apply;
 mod build;
 mod chat;
 mod clock;
+mod deliver;
 mod observe;
 mod plan;
 mod report;
@@ -133,7 +134,7 @@ async fn reconcile(session: Arc<Session>, context: Arc<Context>) -> Result<Actio
     let observed = observe::observe(&context, &session).await?;
     let now = Utc::now();
     let planned = plan::plan(&observed, &context.defaults, &context.keys.current(), now);
-    chat::answer(&context, &observed).await;
+    deliver::answer(&context, &observed).await;
     let applied = apply::apply(&context, &observed, planned).await?;
     let status = report::report(&observed, &applied, &context.defaults.terminal, now);
     if apply::write_status(&context, &session, &status, now).await? {

@@ -1,6 +1,6 @@
 //! What a Chat has that a Terminal has not: a conversation, read from its runtime's journal, and answers to its questions.
 
-mod report;
+mod quiet;
 mod start;
 mod talk;
 
@@ -14,13 +14,11 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
 use super::Context;
-use super::observe::Observed;
-use crate::children::agent::given;
 use crate::children::reading::read;
 use crate::children::state::container_runs;
 use crate::controller::error_chain;
 
-pub(super) use report::{add, only_talk};
+pub(super) use quiet::only_talk;
 pub(super) use start::{ATTEMPT, Start};
 pub(super) use talk::Talk;
 
@@ -102,18 +100,5 @@ impl Memory {
             *self = Self { journal, written, starts, ..Self::default() };
         }
         self.read
-    }
-}
-
-/// Gives the agent the answers that it waits for. One that cannot be given now is given by the next pass.
-pub(super) async fn answer(context: &Context, observed: &Observed) {
-    let Some(told) = observed.told.as_ref().filter(|told| told.whole) else { return };
-    let (spec, uid) = (&observed.session.spec, observed.session.uid().unwrap_or_default());
-    let answers =
-        told.talk.open().iter().filter_map(|asked| given(&asked.id, spec.answers.as_ref()));
-    for answer in answers {
-        if let Err(error) = context.runtimes.answer(&told.address, &uid, &answer).await {
-            tracing::debug!(error = error_chain(&error), "the runtime cannot be answered yet");
-        }
     }
 }

@@ -1,5 +1,7 @@
 //! Says what a pass found: conditions, phase, messages. Pure.
 
+mod chat;
+
 use chrono::{DateTime, DurationRound, Utc};
 use fabrica_crds::condition::{Finding, Truth, find, merge};
 use fabrica_crds::session::{Message, MessageType, Phase};
@@ -9,7 +11,7 @@ use fabrica_protocol::runtime::{Event, WorkspaceState};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use super::chat::{self, is_chat};
+use super::chat::is_chat;
 use super::clock::is_overdue;
 use super::observe::Observed;
 use super::plan::{Applied, Intent, Plan, StopReason};

@@ -1,21 +1,17 @@
 //! What a Chat's status says besides. Pure.
 
 use fabrica_crds::SessionStatus;
-use fabrica_crds::session::{Conversation, Faber, Phase};
+use fabrica_crds::session::Conversation;
 
-use super::super::observe::Observed;
-use super::super::plan::{Applied, Outcome, Plan, Step};
-use super::{Start, Talk, Told};
 use crate::children::messages::told;
 use crate::children::usage::{sum, without};
+use crate::session::chat::{Start, Talk, Told};
+use crate::session::observe::Observed;
+use crate::session::plan::{Applied, Outcome, Plan, Step};
 
 /// Adds what the conversation told. In a part of a journal a question may stand without its answer, so nothing is made of
 /// that.
-pub(in crate::session) fn add(
-    observed: &Observed,
-    plan: &Plan<Applied>,
-    status: &mut SessionStatus,
-) {
+pub(super) fn add(observed: &Observed, plan: &Plan<Applied>, status: &mut SessionStatus) {
     status.starts = starts(observed, plan).max(status.starts);
     let Some(Told { number, talk, whole: true, .. }) = &observed.told else { return };
     status.messages = told(&status.messages, talk.lines.iter().cloned());
@@ -48,26 +44,9 @@ fn count(status: &mut SessionStatus, number: i32, talk: &Talk) {
     status.conversation = Some(Conversation { number, usage: own });
 }
 
-/// Whether two statuses of a Chat that runs differ in nothing but what its agent says and uses.
-pub(in crate::session) fn only_talk(before: &SessionStatus, after: &SessionStatus) -> bool {
-    let quiet = |status: &SessionStatus| {
-        let faber = status.faber.clone().unwrap_or_default();
-        SessionStatus {
-            messages: Vec::new(),
-            last_activity_at: None,
-            usage: None,
-            conversation: None,
-            faber: Some(Faber { step: None, todos: Vec::new(), ..faber }),
-            ..status.clone()
-        }
-    };
-    after.phase == Some(Phase::Running) && quiet(before) == quiet(after)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rstest::rstest;
     use serde_json::json;
 
     fn talk(cost: &str) -> Talk {
@@ -91,16 +70,5 @@ mod tests {
         assert_eq!(status.usage.as_ref().unwrap().input_tokens, 4);
         count(&mut status, 4, &Talk::default());
         assert_eq!(status.usage.as_ref().unwrap().estimated_cost_usd, "0.50");
-    }
-
-    #[rstest]
-    #[case::todos(json!({"phase": "Running", "faber": {"todos": [{"text": "a", "status": "Pending"}]}}), true)]
-    #[case::phase(json!({"phase": "Running", "faber": {"phase": "build"}}), false)]
-    #[case::question(json!({"phase": "Running", "faber": {"pendingApprovals": [{"id": "a", "kind": "Approval", "question": "b",
-        "askedAt": "2026-01-01T00:00:00Z"}]}}), false)]
-    #[case::pull_request(json!({"phase": "Running", "pullRequestURL": "http://a"}), false)]
-    fn what_is_written_at_once(#[case] after: serde_json::Value, #[case] talk: bool) {
-        let before: SessionStatus = serde_json::from_value(json!({"phase": "Running"})).unwrap();
-        assert_eq!(only_talk(&before, &serde_json::from_value(after).unwrap()), talk);
     }
 }
