@@ -83,7 +83,7 @@ fn off() -> (Phase, Finding, Finding) {
         kind: "Ready",
         truth: Truth::False,
         reason: Reason::ChatDisabled,
-        message: "Mode Chat is switched off here (the chart's sessions.chatEnabled). Ask whoever runs the cluster, or use mode Terminal.".to_owned(),
+        message: "Mode Chat is switched off here (the chart's session.chatEnabled). Ask whoever runs the cluster, or use mode Terminal.".to_owned(),
     };
     (Phase::Failed, ready, not_suspended())
 }
