@@ -3,6 +3,7 @@ use super::super::plan::StopReason;
 use super::super::report::report;
 use super::super::report::tests::{applied, at, ready_pod};
 use super::*;
+use crate::controller::{LONGEST, SHORTEST};
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::json;
