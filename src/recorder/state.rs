@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use fabrica_crds::{Run, RunStatus};
+use fabrica_crds::RunStatus;
 use tokio::time::Instant;
 use uuid::Uuid;
+
+use super::rows::Row;
 
 /// A pod that nobody has seen for so long is gone: the reconciler looks every few seconds.
 const GONE: Duration = Duration::from_mins(1);
@@ -31,12 +33,12 @@ pub struct Kept {
     pub ended: bool,
 }
 
-/// How a Run stands in the archive.
+/// How a Run or Chat stands in the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
     /// The archive was not asked yet.
     Unasked,
-    /// The Run goes on, and what it told is kept.
+    /// It goes on, and what it told is kept.
     Keeping,
     All,
     Behind(String),
@@ -45,10 +47,10 @@ pub enum Recorded {
 #[derive(Debug, Default)]
 pub(super) struct Known {
     /// What is not written yet.
-    pub(super) dirty: Option<Arc<Run>>,
+    pub(super) dirty: Option<Arc<Row>>,
     /// Whether its row stands and `attempts` is what the archive said.
     pub(super) loaded: bool,
-    /// Whether the Run has ended: nothing goes on from a checkpoint of it.
+    /// Whether the object has ended: nothing goes on from a checkpoint of it.
     pub(super) ended: bool,
     attempts: BTreeMap<u32, Kept>,
     /// When each pod was last seen, by UID.
@@ -59,7 +61,7 @@ pub(super) struct Known {
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    pub(super) runs: HashMap<Uuid, Known>,
+    pub(super) objects: HashMap<Uuid, Known>,
     /// Since when the database does not answer.
     pub(super) away: Option<DateTime<Utc>>,
 }
@@ -114,10 +116,7 @@ pub(super) fn recorded(
     status: &RunStatus,
 ) -> Recorded {
     if let Some(since) = away {
-        let since = since.format("%Y-%m-%dT%H:%M:%SZ");
-        return Recorded::Behind(format!(
-            "The database does not answer since {since}; records wait in the pod."
-        ));
+        return is_away(since);
     }
     let Some(known) = known.filter(|known| known.loaded) else { return Recorded::Unasked };
     if !status.phase.is_some_and(fabrica_crds::run::Phase::is_final) {
@@ -133,6 +132,36 @@ pub(super) fn recorded(
         })
     });
     missing.map_or(Recorded::All, Recorded::Behind)
+}
+
+/// How a Chat stands that goes on, or that is stopped and told so much, if anybody knows: the number of its journal, and of
+/// its last record.
+pub(super) fn chat_recorded(
+    known: Option<&Known>,
+    away: Option<DateTime<Utc>>,
+    stopped: Option<Option<(u32, u64)>>,
+) -> Recorded {
+    if let Some(since) = away {
+        return is_away(since);
+    }
+    let Some(known) = known.filter(|known| known.loaded) else { return Recorded::Unasked };
+    match stopped {
+        None => Recorded::Keeping,
+        // It was stopped before this process led.
+        Some(None) => Recorded::Unasked,
+        Some(Some((number, last))) if known.kept(number).last >= last => Recorded::All,
+        Some(Some((number, _))) => {
+            let kept = known.kept(number).last;
+            Recorded::Behind(format!("Conversation {number}: records after {kept} are not kept."))
+        }
+    }
+}
+
+fn is_away(since: DateTime<Utc>) -> Recorded {
+    let since = since.format("%Y-%m-%dT%H:%M:%SZ");
+    Recorded::Behind(format!(
+        "The database does not answer since {since}; records wait in the pod."
+    ))
 }
 
 #[cfg(test)]
@@ -165,5 +194,17 @@ mod tests {
         assert!(
             matches!(away, Recorded::Behind(message) if message.contains("1970-01-01T00:00:00Z"))
         );
+    }
+
+    #[rstest]
+    #[case::goes_on(None, Recorded::Keeping)]
+    #[case::unknown(Some(None), Recorded::Unasked)]
+    #[case::whole(Some(Some((2, 9))), Recorded::All)]
+    #[case::torn(Some(Some((2, 10))), Recorded::Behind("Conversation 2: records after 9 are not kept.".to_owned()))]
+    fn how_chats_stand(#[case] stopped: Option<Option<(u32, u64)>>, #[case] expected: Recorded) {
+        let mut known = Known { loaded: true, ..Known::default() };
+        known.advance(2, Kept { last: 9, ended: false });
+        assert_eq!(chat_recorded(Some(&known), None, stopped), expected);
+        assert_eq!(chat_recorded(None, None, stopped), Recorded::Unasked);
     }
 }
