@@ -11,6 +11,7 @@ use rustix::process::Signal;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::chat::{self, Chat};
 use crate::config::Config;
 use crate::pod::Pod;
 use crate::run::Run;
@@ -37,7 +38,14 @@ pub async fn run(config: Config) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let pod = Arc::new(Pod::new(config, run));
+    let chat = match Chat::open(&config) {
+        Ok(chat) => chat,
+        Err(error) => {
+            tracing::error!(error = crate::chain(&error), "the Chat cannot begin");
+            return ExitCode::FAILURE;
+        }
+    };
+    let pod = Arc::new(Pod::new(config, run, chat));
     let reaping = tokio::spawn(children::reap(pod.stop.clone()));
     let memory = tokio::spawn(idle::watch_memory(pod.journal.clone(), pod.stop.clone()));
     let doors = tokio::spawn(doors(listener, pod.clone()));
@@ -68,6 +76,11 @@ async fn live(pod: &Pod) -> ExitCode {
         let ready = || pod.set_ready();
         let (config, steps, activity) = (&pod.config, &pod.journal, &pod.activity);
         return run::live(run, config, steps, activity, ready, told_to_stop()).await;
+    }
+    if let Some(chat) = &pod.chat {
+        let ready = || open_first(pod);
+        let (config, steps, activity) = (&pod.config, &pod.journal, &pod.activity);
+        return chat::live(chat, config, steps, activity, ready, told_to_stop()).await;
     }
     tokio::select! {
         code = live_session(pod) => code,
@@ -122,6 +135,9 @@ async fn told_to_stop() {
 /// Ends the shells: politely, then not. Clients are told first, so that they come back to the next life.
 async fn farewell(pod: &Pod) {
     pod.shells.shared.state().close_all(close::GOING_AWAY, "the Session stops");
+    if let Some(chat) = &pod.chat {
+        chat.close_all(close::GOING_AWAY, "the Session stops");
+    }
     pod.shells.signal(Signal::HUP);
     pod.shells.signal(Signal::CONT);
     pod.sockets.close();

@@ -30,6 +30,13 @@ impl Money {
     }
 }
 
+impl Money {
+    /// What is left when some of it is gone.
+    pub fn without(self, spent: Self) -> Self {
+        Self(self.0.saturating_sub(spent.0))
+    }
+}
+
 impl FromStr for Money {
     type Err = MoneyError;
 

@@ -96,15 +96,7 @@ pub(super) fn read(text: &impl Fn(&str) -> Option<String>) -> Option<RunConfig> 
         attempt: number("FABRICA_RUN_ATTEMPT").and_then(|n| n.try_into().ok()).unwrap_or(1),
         deadline: seconds("FABRICA_RUN_SECONDS", SECONDS),
         driver: text("FABRICA_RUN_DRIVER").unwrap_or_else(|| "script".to_owned()),
-        agent: AgentConfig {
-            model: text("FABRICA_AGENT_MODEL"),
-            turns: text("FABRICA_AGENT_MAX_TURNS"),
-            budget: text("FABRICA_AGENT_BUDGET_USD"),
-            url: text("FABRICA_AGENT_BASE_URL").unwrap_or_else(|| MODEL_URL.to_owned()),
-            key: text("FABRICA_CREDENTIAL_ANTHROPIC_API_KEY"),
-            command: text("FABRICA_AGENT_COMMAND").map(PathBuf::from),
-            silence: seconds("FABRICA_AGENT_SILENCE_SECONDS", SILENCE_SECONDS),
-        },
+        agent: agent(text),
         title: text("FABRICA_RUN_TITLE"),
         plan: text("FABRICA_RUN_PLAN")
             .map_or_else(|| PlanSource::File(plan_file()), PlanSource::Text),
@@ -115,6 +107,20 @@ pub(super) fn read(text: &impl Fn(&str) -> Option<String>) -> Option<RunConfig> 
         resume: is_true("FABRICA_RESUME"),
         linger: seconds("FABRICA_LINGER_SECONDS", LINGER_SECONDS),
     })
+}
+
+/// What the variables say of an agent.
+pub(super) fn agent(text: &impl Fn(&str) -> Option<String>) -> AgentConfig {
+    let silence = text("FABRICA_AGENT_SILENCE_SECONDS").and_then(|value| value.parse().ok());
+    AgentConfig {
+        model: text("FABRICA_AGENT_MODEL"),
+        turns: text("FABRICA_AGENT_MAX_TURNS"),
+        budget: text("FABRICA_AGENT_BUDGET_USD"),
+        url: text("FABRICA_AGENT_BASE_URL").unwrap_or_else(|| MODEL_URL.to_owned()),
+        key: text("FABRICA_CREDENTIAL_ANTHROPIC_API_KEY"),
+        command: text("FABRICA_AGENT_COMMAND").map(PathBuf::from),
+        silence: Duration::from_secs(silence.unwrap_or(SILENCE_SECONDS)),
+    }
 }
 
 #[cfg(test)]

@@ -1,20 +1,21 @@
 //! Claude Code works on the plan: the real CLI, over its stream of JSON lines. It asks its model through our broker and
 //! has our tools; it holds no key of anybody.
 
-mod conversation;
+pub(crate) mod conversation;
 mod held;
-mod launch;
-mod outcome;
-mod process;
+pub(crate) mod launch;
+pub(crate) mod outcome;
+pub(crate) mod process;
 mod session;
-mod stream;
-mod watch;
+pub(crate) mod spending;
+pub(crate) mod stream;
+pub(crate) mod watch;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fabrica_protocol::run::{Entry, Question, Tokens, Usage};
+use fabrica_protocol::run::{Entry, Question, Usage};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -27,8 +28,7 @@ use super::faber::Faber;
 use super::kept::Conversation as Kept;
 use super::questions::Questions;
 use super::shelf::Former;
-use crate::broker::ledger::{Ledger, Limits};
-use crate::broker::{Broker, Key, Settings};
+use crate::broker::Broker;
 use crate::config::AgentConfig;
 
 /// One that has ended its work goes within this time: it writes its own records down.
@@ -93,32 +93,6 @@ impl Claude {
             counted: (0, None),
             completion: None,
         }
-    }
-
-    /// The broker, with what may be used up.
-    async fn open_broker(&self) -> Result<Broker, Failure> {
-        let settings = &self.settings;
-        let key = settings.key.as_deref().ok_or_else(|| {
-            let message =
-                "The Run has no key of the model's service: its Secret needs ANTHROPIC_API_KEY.";
-            Failure::lasting("CredentialsMissing", message)
-        })?;
-        let wrong = |what: &str, error: &dyn std::error::Error| {
-            Failure::lasting("AgentMisconfigured", format!("{what}: {}.", crate::chain(error)))
-        };
-        let budget = settings.budget.as_deref().map(str::parse).transpose();
-        let turns = settings.turns.as_deref().map(str::parse).transpose();
-        let limits = Limits {
-            budget: budget.map_err(|error| wrong("The budget cannot be used", &error))?,
-            turns: turns.map_err(|error: std::num::ParseIntError| {
-                wrong("The turns are no number", &error)
-            })?,
-        };
-        let open = async {
-            let settings = Settings { url: settings.url.clone(), key: Key::new(key)?, limits };
-            Broker::start(settings).await
-        };
-        open.await.map_err(|error| wrong("The model's service cannot be asked", &error))
     }
 
     async fn event(&mut self) -> Event {
@@ -250,11 +224,12 @@ impl Claude {
         let doors = Doors {
             model_url: broker.url(),
             model_key: broker.dummy_key(),
-            faber_url: faber.url(),
-            faber_key: faber.key(),
+            tools: vec![(super::faber::NAME, faber.url())],
+            tools_key: faber.key(),
         };
-        let process = launch::prepare(place.config, &self.settings, &program, &doors, begin)
-            .and_then(Process::start);
+        let process =
+            launch::prepare(place.config, &self.settings, &program, &doors, begin, launch::ALONE)
+                .and_then(Process::start);
         let process = process.map_err(|error| failed("Claude Code cannot be started", &error))?;
         Ok(Work { process, heard: Instant::now() })
     }
@@ -272,7 +247,7 @@ impl Driver for Claude {
         from: Option<&Former>,
     ) -> Result<(), DriverError> {
         launch::find(place.config, &self.settings)?;
-        self.broker = Some(self.open_broker().await?);
+        self.broker = Some(spending::open(&self.settings).await?);
         let faber = Faber::start(plan.to_owned(), self.calls.questions().clone()).await;
         let faber = faber.map_err(|error| failed("The agent's tools cannot be offered", &error))?;
         self.faber = Some(faber);
@@ -365,21 +340,6 @@ impl Driver for Claude {
 
     fn usage(&self) -> Option<Usage> {
         let ledger = self.broker.as_ref()?.ledger();
-        (ledger.answers() > 0).then(|| usage(&ledger))
+        (ledger.answers() > 0).then(|| spending::usage(&ledger))
     }
-}
-
-/// As records tell it.
-fn usage(ledger: &Ledger) -> Usage {
-    let tokens = ledger.lines().iter().map(|(model, line)| {
-        let used = &line.usage;
-        let tokens = Tokens {
-            input: used.input,
-            output: used.output,
-            cache_read: used.cache_read,
-            cache_write: used.cache_write.saturating_add(used.cache_write_hour),
-        };
-        (model.clone(), tokens)
-    });
-    Usage { models: tokens.collect(), estimated_cost_usd: ledger.spent().to_string() }
 }

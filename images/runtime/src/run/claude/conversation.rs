@@ -143,7 +143,11 @@ impl Conversation {
             Heard::Result(result) => self.turn_ends(*result, refusal),
             // Dealt with above, or nothing to us.
             Heard::Ready { .. } | Heard::Retry { .. } | Heard::Malformed => Vec::new(),
-            Heard::Other => {
+            Heard::Other
+            | Heard::TextBegins { .. }
+            | Heard::Delta { .. }
+            | Heard::Thought { .. }
+            | Heard::Message { .. } => {
                 if self.result.is_some() {
                     self.waiting = Waiting::Settle;
                 }
@@ -342,17 +346,17 @@ fn is_told_otherwise(tool: &str) -> bool {
 }
 
 /// The tool that asks a human, as the CLI calls it.
-pub(super) fn asking() -> String {
+pub(crate) fn asking() -> String {
     format!("mcp__{}__{}", faber::NAME, ask::NAME)
 }
 
 /// A command alone is shown as it is, anything else as JSON.
-fn shown(input: &Value) -> String {
+pub(crate) fn shown(input: &Value) -> String {
     input["command"].as_str().map_or_else(|| input.to_string(), str::to_owned)
 }
 
 /// A request of ours that needs nothing more than its name.
-pub(super) fn control(subtype: &str) -> Value {
+pub(crate) fn control(subtype: &str) -> Value {
     json!({"type": "control_request", "request_id": subtype, "request": {"subtype": subtype}})
 }
 
@@ -382,7 +386,7 @@ fn decision(request: &str, decision: &str, why: &str) -> Value {
     success(request, &json!({"hookSpecificOutput": output}))
 }
 
-fn success(id: &str, response: &Value) -> Value {
+pub(crate) fn success(id: &str, response: &Value) -> Value {
     let response = json!({"subtype": "success", "request_id": id, "response": response});
     json!({"type": "control_response", "response": response})
 }
