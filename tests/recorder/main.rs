@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests: what does not work fails them")]
 
+mod chat;
 mod door;
 
 use std::sync::Arc;
