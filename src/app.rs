@@ -20,7 +20,7 @@ use crate::lease::Candidate;
 use crate::recorder::Recorder;
 use crate::run::Acknowledgement;
 use crate::runtime_client::RuntimeClient;
-use crate::trust::Keeper;
+use crate::trust::{Keeper, Keys};
 use crate::{run, session};
 
 /// How long running reconciles get to end. Below the pod's grace period.
@@ -35,32 +35,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     let (keeper, keys, changed) =
         Keeper::new(client.clone(), &config.namespace, config.trust.clone());
     let runtimes = RuntimeClient::new(keys.clone()).context("make the HTTP client")?;
-    let (sessions, woken_sessions) = mpsc::channel(WAKES);
-    let (runs, woken_runs) = mpsc::channel(WAKES);
-    let woken = Woken { sessions: woken_sessions, runs: woken_runs };
-    let archive = config.archive.clone();
-    let recorder =
-        archive.map(|store| Arc::new(Recorder::new(store, runtimes.clone(), [sessions, runs])));
-    let context = Arc::new(session::Context::new(
-        client.clone(),
-        config.session.clone(),
-        keys.clone(),
-        runtimes.clone(),
-        recorder.clone(),
-    ));
-    let runs = Arc::new(run::Context::new(
-        client.clone(),
-        config.run.clone(),
-        keys,
-        runtimes,
-        context.metrics.clone(),
-        recorder.clone().map_or(Acknowledgement::Status, Acknowledgement::Archive),
-    ));
-    let state = Arc::new(State {
-        context: context.clone(),
-        runs: runs.clone(),
-        ready: AtomicBool::new(false),
-    });
+    let controllers = Controllers::new(&client, &config, keys, changed, runtimes);
+    let (context, runs) = (controllers.sessions.clone(), controllers.runs.clone());
+    let state = Arc::new(State { context: context.clone(), runs, ready: AtomicBool::new(false) });
 
     let mut tasks = JoinSet::new();
     let (address, health, ending) = (config.admin_address, state.clone(), stop.clone());
@@ -78,7 +55,6 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         }
         context.metrics.leads(true);
         tracing::info!(identity = config.identity.name, "leading");
-        let controllers = Controllers { sessions: context.clone(), runs, changed, woken, recorder };
         let outcome = lead(&config, &mut candidate, &keeper, controllers, &stop).await;
         context.metrics.leads(false);
         outcome
@@ -105,6 +81,39 @@ struct Controllers {
     /// Told when there are new keys.
     changed: watch::Receiver<()>,
     woken: Woken,
+}
+
+impl Controllers {
+    fn new(
+        client: &kube::Client,
+        config: &Config,
+        keys: Keys,
+        changed: watch::Receiver<()>,
+        runtimes: RuntimeClient,
+    ) -> Self {
+        let (wake_sessions, sessions) = mpsc::channel(WAKES);
+        let (wake_runs, runs) = mpsc::channel(WAKES);
+        let woken = Woken { sessions, runs };
+        let recorder = config.archive.clone().map(|store| {
+            Arc::new(Recorder::new(store, runtimes.clone(), [wake_sessions, wake_runs]))
+        });
+        let sessions = Arc::new(session::Context::new(
+            client.clone(),
+            config.session.clone(),
+            keys.clone(),
+            runtimes.clone(),
+            recorder.clone(),
+        ));
+        let runs = Arc::new(run::Context::new(
+            client.clone(),
+            config.run.clone(),
+            keys,
+            runtimes,
+            sessions.metrics.clone(),
+            recorder.clone().map_or(Acknowledgement::Status, Acknowledgement::Archive),
+        ));
+        Self { sessions, runs, recorder, changed, woken }
+    }
 }
 
 /// Told of objects that are to be looked at now.

@@ -30,7 +30,7 @@ use uuid::Uuid;
 use backoff::Backoff;
 pub use door::{Chunks, Door};
 pub use rows::{Journaled, Row};
-pub use state::{Kept, LivePod, Recorded};
+pub use state::{ChatState, Kept, LivePod, Recorded};
 use state::{Known, State};
 
 pub(crate) use condition::condition;
@@ -124,12 +124,11 @@ impl Recorder {
         state::recorded(known, state.away, status)
     }
 
-    /// How a Chat stands in the archive that goes on, or that is stopped and told so much: the number of its journal, and of its
-    /// last record.
-    pub fn chat_recorded(&self, chat: &Session, stopped: Option<Option<(u32, u64)>>) -> Recorded {
-        let state = self.state();
-        let known = chat.id().and_then(|uid| state.objects.get(&uid));
-        state::chat_recorded(known, state.away, stopped)
+    /// How a Chat stands in the archive.
+    pub fn chat_recorded(&self, chat: &Session, state: ChatState) -> Recorded {
+        let all = self.state();
+        let known = chat.id().and_then(|uid| all.objects.get(&uid));
+        state::chat_recorded(known, all.away, state)
     }
 
     /// Whether there is something that a Run's next pod can go on from.

@@ -134,23 +134,31 @@ pub(super) fn recorded(
     missing.map_or(Recorded::All, Recorded::Behind)
 }
 
-/// How a Chat stands that goes on, or that is stopped and told so much, if anybody knows: the number of its journal, and of
-/// its last record.
+/// How far a Chat is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChatState {
+    GoesOn,
+    /// It told so much: the number of its journal, and of its last record. Unset: it was stopped before this process led.
+    Stopped(Option<(u32, u64)>),
+}
+
+/// How a Chat stands.
 pub(super) fn chat_recorded(
     known: Option<&Known>,
     away: Option<DateTime<Utc>>,
-    stopped: Option<Option<(u32, u64)>>,
+    chat: ChatState,
 ) -> Recorded {
     if let Some(since) = away {
         return is_away(since);
     }
     let Some(known) = known.filter(|known| known.loaded) else { return Recorded::Unasked };
-    match stopped {
-        None => Recorded::Keeping,
-        // It was stopped before this process led.
-        Some(None) => Recorded::Unasked,
-        Some(Some((number, last))) if known.kept(number).last >= last => Recorded::All,
-        Some(Some((number, _))) => {
+    match chat {
+        ChatState::GoesOn => Recorded::Keeping,
+        ChatState::Stopped(None) => Recorded::Unasked,
+        ChatState::Stopped(Some((number, last))) if known.kept(number).last >= last => {
+            Recorded::All
+        }
+        ChatState::Stopped(Some((number, _))) => {
             let kept = known.kept(number).last;
             Recorded::Behind(format!("Conversation {number}: records after {kept} are not kept."))
         }
@@ -197,14 +205,14 @@ mod tests {
     }
 
     #[rstest]
-    #[case::goes_on(None, Recorded::Keeping)]
-    #[case::unknown(Some(None), Recorded::Unasked)]
-    #[case::whole(Some(Some((2, 9))), Recorded::All)]
-    #[case::torn(Some(Some((2, 10))), Recorded::Behind("Conversation 2: records after 9 are not kept.".to_owned()))]
-    fn how_chats_stand(#[case] stopped: Option<Option<(u32, u64)>>, #[case] expected: Recorded) {
+    #[case::goes_on(ChatState::GoesOn, Recorded::Keeping)]
+    #[case::unknown(ChatState::Stopped(None), Recorded::Unasked)]
+    #[case::whole(ChatState::Stopped(Some((2, 9))), Recorded::All)]
+    #[case::torn(ChatState::Stopped(Some((2, 10))), Recorded::Behind("Conversation 2: records after 9 are not kept.".to_owned()))]
+    fn how_chats_stand(#[case] chat: ChatState, #[case] expected: Recorded) {
         let mut known = Known { loaded: true, ..Known::default() };
         known.advance(2, Kept { last: 9, ended: false });
-        assert_eq!(chat_recorded(Some(&known), None, stopped), expected);
-        assert_eq!(chat_recorded(None, None, stopped), Recorded::Unasked);
+        assert_eq!(chat_recorded(Some(&known), None, chat), expected);
+        assert_eq!(chat_recorded(None, None, chat), Recorded::Unasked);
     }
 }

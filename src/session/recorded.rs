@@ -11,7 +11,7 @@ use super::chat::is_chat;
 use super::observe::Observed;
 use super::plan::Intent;
 use crate::controller::error_chain;
-use crate::recorder::{LivePod, Recorded, Recorder, condition};
+use crate::recorder::{ChatState, LivePod, Recorded, Recorder, condition};
 
 /// Sets `Recorded` of a Chat, and shows the recorder what stands; whether another look is needed to know more.
 pub(super) fn record(
@@ -26,15 +26,19 @@ pub(super) fn record(
         return false;
     }
     let stopped = matches!(intent, Intent::Stop(_)) && observed.pod.is_none();
-    let told = stopped.then(|| context.remember(session, |memory| memory.told()));
-    let recorder = context.archive.as_ref();
-    let recorded = recorder.map(|recorder| recorder.chat_recorded(session, told));
+    let state = if stopped {
+        ChatState::Stopped(context.remember(session, |memory| memory.told()))
+    } else {
+        ChatState::GoesOn
+    };
+    let archive = context.archive.as_ref();
+    let recorded = archive.map(|archive| archive.chat_recorded(session, state));
     let before = session.status.as_ref().map(|status| &*status.conditions).unwrap_or_default();
     let generation = session.metadata.generation.unwrap_or_default();
-    let unasked = recorded == Some(Recorded::Unasked) && told != Some(None);
+    let unasked = recorded == Some(Recorded::Unasked) && state != ChatState::Stopped(None);
     condition(&mut status.conditions, recorded, before, generation, now);
-    if let Some(recorder) = recorder {
-        see(recorder, observed, status);
+    if let Some(archive) = archive {
+        see(archive, observed, status);
     }
     unasked
 }

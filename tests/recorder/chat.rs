@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fabrica_crds::Session;
-use fabrica_operator::recorder::{LivePod, Recorded, Recorder};
+use fabrica_operator::recorder::{ChatState, LivePod, Recorded, Recorder};
 use fabrica_test_database::Server;
 use futures::FutureExt;
 use tokio::sync::mpsc;
@@ -54,6 +54,9 @@ async fn a_conversation_that_goes_on_in_another_pod_is_kept_once_and_nobody_call
     let object = store.object(uid).await.unwrap().unwrap();
     assert_eq!((&*object.kind, &*object.name, object.finished_at), ("Session", "talk", None));
     assert_eq!(object.estimated_cost_usd.as_deref(), Some("0.10"));
-    assert_eq!(recorder.chat_recorded(&chat(uid), None), Recorded::Keeping);
-    assert_eq!(recorder.chat_recorded(&chat(uid), Some(Some((1, 600)))), Recorded::All);
+    assert_eq!(recorder.chat_recorded(&chat(uid), ChatState::GoesOn), Recorded::Keeping);
+    assert_eq!(
+        recorder.chat_recorded(&chat(uid), ChatState::Stopped(Some((1, 600)))),
+        Recorded::All
+    );
 }
