@@ -14,7 +14,6 @@ mod deliver;
 mod escalation;
 mod faber;
 mod journal;
-mod money;
 mod observe;
 mod plan;
 mod queue;

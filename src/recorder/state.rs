@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use fabrica_crds::{Run, RunStatus};
+use fabrica_crds::RunStatus;
 use tokio::time::Instant;
 use uuid::Uuid;
+
+use super::rows::Row;
 
 /// A pod that nobody has seen for so long is gone: the reconciler looks every few seconds.
 const GONE: Duration = Duration::from_mins(1);
@@ -31,12 +33,12 @@ pub struct Kept {
     pub ended: bool,
 }
 
-/// How a Run stands in the archive.
+/// How a Run or Chat stands in the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
     /// The archive was not asked yet.
     Unasked,
-    /// The Run goes on, and what it told is kept.
+    /// It goes on, and what it told is kept.
     Keeping,
     All,
     /// Not all of it is kept yet.
@@ -48,10 +50,10 @@ pub enum Recorded {
 #[derive(Debug, Default)]
 pub(super) struct Known {
     /// What is not written yet.
-    pub(super) dirty: Option<Arc<Run>>,
+    pub(super) dirty: Option<Arc<Row>>,
     /// Whether its row stands and `attempts` is what the archive said.
     pub(super) loaded: bool,
-    /// Whether the Run has ended: nothing goes on from a checkpoint of it.
+    /// Whether the object has ended: nothing goes on from a checkpoint of it.
     pub(super) ended: bool,
     attempts: BTreeMap<u32, Kept>,
     /// When each pod was last seen, by UID.
@@ -62,7 +64,7 @@ pub(super) struct Known {
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    pub(super) runs: HashMap<Uuid, Known>,
+    pub(super) objects: HashMap<Uuid, Known>,
     /// Since when the database does not answer.
     pub(super) away: Option<DateTime<Utc>>,
 }
@@ -146,13 +148,46 @@ pub(super) fn recorded(
     };
     match (state, away) {
         (state @ (Recorded::All | Recorded::Lost(_)), _) | (state, None) => state,
-        (_, Some(since)) => {
-            let since = since.format("%Y-%m-%dT%H:%M:%SZ");
-            Recorded::Behind(format!(
-                "The database does not answer since {since}; records wait in the pod."
-            ))
+        (_, Some(since)) => is_away(since),
+    }
+}
+
+/// How far a Chat is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChatState {
+    GoesOn,
+    /// It told so much: the number of its journal, and of its last record. Unset: it was stopped before this process led.
+    Stopped(Option<(u32, u64)>),
+}
+
+/// How a Chat stands.
+pub(super) fn chat_recorded(
+    known: Option<&Known>,
+    away: Option<DateTime<Utc>>,
+    chat: ChatState,
+) -> Recorded {
+    if let Some(since) = away {
+        return is_away(since);
+    }
+    let Some(known) = known.filter(|known| known.loaded) else { return Recorded::Unasked };
+    match chat {
+        ChatState::GoesOn => Recorded::Keeping,
+        ChatState::Stopped(None) => Recorded::Unasked,
+        ChatState::Stopped(Some((number, last))) if known.kept(number).last >= last => {
+            Recorded::All
+        }
+        ChatState::Stopped(Some((number, _))) => {
+            let kept = known.kept(number).last;
+            Recorded::Behind(format!("Conversation {number}: records after {kept} are not kept."))
         }
     }
+}
+
+fn is_away(since: DateTime<Utc>) -> Recorded {
+    let since = since.format("%Y-%m-%dT%H:%M:%SZ");
+    Recorded::Behind(format!(
+        "The database does not answer since {since}; records wait in the pod."
+    ))
 }
 
 #[cfg(test)]
@@ -205,5 +240,17 @@ mod tests {
         assert!(
             matches!(known.at_the_end(&status), Recorded::Lost(text) if text.starts_with("Attempt 1"))
         );
+    }
+
+    #[rstest]
+    #[case::goes_on(ChatState::GoesOn, Recorded::Keeping)]
+    #[case::unknown(ChatState::Stopped(None), Recorded::Unasked)]
+    #[case::whole(ChatState::Stopped(Some((2, 9))), Recorded::All)]
+    #[case::torn(ChatState::Stopped(Some((2, 10))), Recorded::Behind("Conversation 2: records after 9 are not kept.".to_owned()))]
+    fn how_chats_stand(#[case] chat: ChatState, #[case] expected: Recorded) {
+        let mut known = Known { loaded: true, ..Known::default() };
+        known.advance(2, Kept { last: 9, ended: false });
+        assert_eq!(chat_recorded(Some(&known), None, chat), expected);
+        assert_eq!(chat_recorded(None, None, chat), Recorded::Unasked);
     }
 }
