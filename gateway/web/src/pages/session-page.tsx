@@ -9,8 +9,9 @@ import { Menu } from "../components/menu";
 import { useTell } from "../components/toast";
 import { useAuth } from "../layout/auth";
 import { useTitle } from "../layout/waiting";
+import { ConnectionMark } from "../link/connection-mark";
+import { backlogOf } from "../link/words";
 import { remark, stateOf, wakesOnOpen } from "../session/state";
-import { ConnectionMark } from "../terminal/connection-mark";
 import { FilesDrawer } from "../terminal/files-drawer";
 import { StartProgress } from "../terminal/start-progress";
 import { TerminalNotice } from "../terminal/terminal-notice";
@@ -51,7 +52,7 @@ function Workplace({ session }: { session: Session }) {
   return (
     <Drop onFiles={upload} enabled={mayUpload && stateOf(session) === "ready"} folder={folder}>
       <Bar session={session} back={bar} filesOpen={filesOpen} onFiles={() => setFilesOpen(!filesOpen)}>
-        <ConnectionMark status={status} state={stateOf(session)} />
+        <ConnectionMark status={status} state={stateOf(session)} backlog={backlogOf(status.keysWaiting, "key")} />
       </Bar>
       <div className="relative flex min-h-0 flex-1">
         <div className="flex min-w-0 flex-1 flex-col">

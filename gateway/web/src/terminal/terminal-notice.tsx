@@ -1,10 +1,10 @@
 import type { ReactNode } from "react";
 import type { Session } from "../api/types";
 import { Button } from "../components/button";
+import { backlogOf } from "../link/words";
 import { headline, stateOf, stopReason } from "../session/state";
 import type { Connection } from "./connection";
 import type { Status } from "./machine";
-import { count } from "./words";
 
 interface Props {
   session: Session;
@@ -56,9 +56,10 @@ export function TerminalNotice({ session, status, connection, starting, onStart,
       </Bar>
     );
   }
-  if (status.keysWaiting > 0) {
+  const backlog = backlogOf(status.keysWaiting, "key");
+  if (backlog !== undefined) {
     return (
-      <Bar text={`${count(status.keysWaiting)} will be sent when the connection is back.`}>
+      <Bar text={`${backlog} will be sent when the connection is back.`}>
         <Button onClick={() => connection?.discardKeys()}>Discard</Button>
       </Bar>
     );
