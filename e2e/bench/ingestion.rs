@@ -87,7 +87,7 @@ fn batch(after: u64) -> Vec<NewMessage> {
     let record = |seq| Record {
         seq,
         time: Utc::now(),
-        entry: Entry::Said { text: format!("{seq:>TEXT_BYTES$}") },
+        entry: Entry::Said { id: None, text: format!("{seq:>TEXT_BYTES$}") },
     };
     (after + 1..=after + BATCH).map(|seq| NewMessage::from(&record(seq))).collect()
 }

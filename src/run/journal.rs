@@ -67,7 +67,7 @@ mod tests {
     }
 
     fn said(seq: u64) -> Record {
-        record(seq, Entry::Said { text: "word".to_owned() })
+        record(seq, Entry::Said { id: None, text: "word".to_owned() })
     }
 
     #[test]

@@ -177,12 +177,12 @@ fn asks(status: &RunStatus, reason: Reason) -> (Phase, Truth, Reason, String) {
 fn line(record: &Record) -> Option<Line> {
     let (kind, text) = match &record.entry {
         Entry::Step { kind, text, .. } => (messages::kind(*kind), text.clone()),
-        Entry::Said { text } => (MessageType::Notice, text.clone()),
+        Entry::Said { text, .. } => (MessageType::Notice, text.clone()),
         Entry::ToolStarted { name, input, .. } => {
             (MessageType::Started, format!("{name}: {input}"))
         }
         Entry::ToolFinished { failed: true, output, .. } => (MessageType::Failed, output.clone()),
-        Entry::Phase { phase, status, message } => {
+        Entry::Phase { phase, status, message, .. } => {
             (MessageType::Progress, faber::step(*phase, *status, message))
         }
         Entry::Question(asked) => (MessageType::Notice, asked.question.clone()),
@@ -200,7 +200,13 @@ fn line(record: &Record) -> Option<Line> {
         Entry::ToolFinished { .. }
         | Entry::Todos { .. }
         | Entry::Usage(_)
-        | Entry::Checkpoint(_) => return None,
+        | Entry::Checkpoint(_)
+        | Entry::MessageState { .. }
+        | Entry::Thought { .. }
+        | Entry::WorkflowStarted { .. }
+        | Entry::Turn { .. } => return None,
+        Entry::Message { author, text, .. } => (MessageType::Notice, format!("{author}: {text}")),
+        Entry::WorkflowEnded { summary, .. } => (MessageType::Notice, summary.clone()),
         Entry::Ended(verdict) => (MessageType::Notice, verdict.message.clone()),
     };
     Some(Line { time: record.time, kind, text })

@@ -28,6 +28,7 @@ fn idle(last: i64, busy: bool, visible: u32) -> Idle {
         bytes_in: 0,
         bytes_out: 0,
         workspace: Workspace::default(),
+        journal: None,
     }
 }
 

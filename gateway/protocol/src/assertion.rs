@@ -57,6 +57,9 @@ pub struct Claims {
     /// The user on whose behalf it is made.
     pub sub: String,
     pub role: Role,
+    /// Whether the user may answer what the agent asks.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub answers: bool,
     /// Id of the connection: used once, and the name by which it is closed.
     pub jti: String,
     /// Issued at, in seconds since the epoch.
@@ -74,11 +77,17 @@ impl Claims {
             aud: aud.to_owned(),
             sub: sub.to_owned(),
             role,
+            answers: false,
             jti: jti.to_owned(),
             iat,
             exp: iat + LIFETIME_SECONDS,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// Signs claims with one private key.

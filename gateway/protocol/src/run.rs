@@ -1,7 +1,8 @@
-//! What a Run's pod tells: the records of its journal and, last of all, the verdict.
+//! What a pod with an agent tells: the records of its journal and, at the end of a Run, the verdict.
 
 mod checkpoint;
 mod question;
+mod talk;
 
 use std::collections::BTreeMap;
 
@@ -15,16 +16,17 @@ pub use self::question::{
     ANSWER_BYTES, Answer, OPTION_CHARACTERS, OPTIONS, QUESTION_CHARACTERS, QUESTION_ID_BYTES,
     Question, QuestionKind,
 };
+pub use self::talk::{Autonomy, Code, MessageState, TurnState};
 use crate::runtime::EventType;
 
 /// The longest text of one record, in bytes: what is longer is cut, and says so.
 pub const TEXT_BYTES: usize = 64 * 1024;
 
-/// One record of the journal, one line of a Run's `/v1/events`.
+/// One record of the journal, one line of `/v1/events` where an agent works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
-    /// Counts from 1 within one attempt, without gaps.
+    /// Counts from 1 within one journal, without gaps.
     pub seq: u64,
     pub time: DateTime<Utc>,
     #[serde(flatten)]
@@ -46,19 +48,37 @@ pub enum Entry {
         duration_ms: Option<u64>,
     },
     /// The agent said something.
-    Said { text: String },
+    Said {
+        /// The name under which its beginning was shown live; unset where nothing is shown before it is whole.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
+        text: String,
+    },
     /// The agent uses a tool.
     ToolStarted { id: String, name: String, input: String },
     /// The tool has answered.
-    ToolFinished { id: String, output: String, failed: bool },
+    ToolFinished {
+        id: String,
+        output: String,
+        failed: bool,
+        /// Where it was measured, in milliseconds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        duration_ms: Option<u64>,
+    },
     /// The agent's list of what it has to do, whole each time.
     Todos { items: Vec<Todo> },
     /// The agent said where in its work it is.
     Phase {
         phase: Phase,
         status: PhaseStatus,
+        /// What is being done within it, in a few words.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        step: String,
         #[serde(default, skip_serializing_if = "String::is_empty")]
         message: String,
+        /// How often this phase was gone back to before.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        retry: u32,
     },
     /// What models have been used for so far, all of the attempt.
     Usage(Usage),
@@ -79,6 +99,50 @@ pub enum Entry {
     Changes(Changes),
     /// How the attempt ended: the last record.
     Ended(Verdict),
+    /// A person spoke.
+    Message {
+        /// The person's client made it.
+        id: String,
+        author: String,
+        text: String,
+    },
+    /// How far a person's message is.
+    MessageState { id: String, state: MessageState },
+    /// The agent thought something.
+    Thought { text: String },
+    /// The agent begins or ends a turn.
+    Turn {
+        state: TurnState,
+        /// With Failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        code: Option<Code>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+    /// The agent begins to work through the phases.
+    WorkflowStarted {
+        work_id: String,
+        autonomy: Autonomy,
+        /// Empty when the Session itself says so.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        author: String,
+    },
+    /// The work on an item has ended.
+    WorkflowEnded {
+        /// 0 done, 1 failed, 2 no money or turns left, 3 cancelled, 4 no fault of the agent.
+        exit_code: u8,
+        summary: String,
+        #[serde(rename = "pullRequestURL", default, skip_serializing_if = "Option::is_none")]
+        pull_request_url: Option<String>,
+        /// Of all that was asked of models until then: a decimal number of dollars.
+        #[serde(rename = "estimatedCostUSD")]
+        estimated_cost_usd: String,
+    },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
+const fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// One thing that the agent has to do.
@@ -205,128 +269,4 @@ pub enum StopReason {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn failed() -> Verdict {
-        Verdict {
-            outcome: Outcome::Failed,
-            reason: "AgentFailed".to_owned(),
-            message: "no".to_owned(),
-            again: true,
-            branch: None,
-            commit: None,
-            pull_request_url: None,
-            usage: None,
-            question: None,
-        }
-    }
-
-    fn are_lines<const N: usize>(entries: [(Entry, &str); N]) {
-        let time = DateTime::from_timestamp(0, 0).unwrap();
-        for (entry, line) in entries {
-            let record = Record { seq: 1, time, entry };
-            assert_eq!(serde_json::to_string(&record).unwrap(), line);
-            assert_eq!(serde_json::from_str::<Record>(line).unwrap(), record);
-        }
-    }
-
-    #[test]
-    fn records_are_flat_lines() {
-        let verdict = failed();
-        let tokens = Tokens { input: 1, output: 2, cache_read: 3, cache_write: 4 };
-        let usage = Usage {
-            models: [("m".to_owned(), tokens)].into(),
-            estimated_cost_usd: "0.5".to_owned(),
-        };
-        let todo = Todo { text: "t".to_owned(), status: TodoStatus::InProgress };
-        let entries = [
-            (
-                Entry::Step {
-                    step: "clone".to_owned(),
-                    kind: EventType::Finished,
-                    text: "done".to_owned(),
-                    duration_ms: Some(3),
-                },
-                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"step","step":"clone","type":"Finished","text":"done","durationMs":3}"#,
-            ),
-            (
-                Entry::ToolFinished { id: "1".to_owned(), output: String::new(), failed: true },
-                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"toolFinished","id":"1","output":"","failed":true}"#,
-            ),
-            (
-                Entry::Todos { items: vec![todo] },
-                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"todos","items":[{"text":"t","status":"inProgress"}]}"#,
-            ),
-            (
-                Entry::Phase {
-                    phase: Phase::Build,
-                    status: PhaseStatus::Started,
-                    message: String::new(),
-                },
-                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"phase","phase":"build","status":"started"}"#,
-            ),
-            (
-                Entry::Usage(usage),
-                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"usage","models":{"m":{"input":1,"output":2,"cacheRead":3,"cacheWrite":4}},"estimatedCostUSD":"0.5"}"#,
-            ),
-            (
-                Entry::Ended(verdict),
-                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"ended","outcome":"Failed","reason":"AgentFailed","message":"no","again":true}"#,
-            ),
-        ];
-        are_lines(entries);
-    }
-
-    #[test]
-    fn what_may_take_days_is_a_flat_line_too() {
-        let question = Question {
-            id: "toolu_1".to_owned(),
-            kind: QuestionKind::ErrorResolution,
-            question: "q".to_owned(),
-            options: vec!["o".to_owned()],
-        };
-        let escalated = Verdict {
-            outcome: Outcome::Escalated,
-            reason: "Escalated".to_owned(),
-            again: false,
-            question: Some(question.clone()),
-            ..failed()
-        };
-        let checkpoint = Checkpoint {
-            commit: Some("c".to_owned()),
-            conversation: Some("u".to_owned()),
-            bytes: 5,
-            sha256: "s".to_owned(),
-        };
-        let change = Change { path: "p".to_owned(), added: 1, removed: 2, binary: false };
-        let changes = Changes { files: vec![change], more: 3, added: 4, removed: 5 };
-        let entries = [
-            (
-                Entry::Question(question),
-                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"question","id":"toolu_1","questionKind":"errorResolution","question":"q","options":["o"]}"#,
-            ),
-            (
-                Entry::Answered {
-                    id: "toolu_1".to_owned(),
-                    text: "t".to_owned(),
-                    answered_by: "a".to_owned(),
-                },
-                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"answered","id":"toolu_1","text":"t","answeredBy":"a"}"#,
-            ),
-            (
-                Entry::Checkpoint(checkpoint),
-                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"checkpoint","commit":"c","conversation":"u","bytes":5,"sha256":"s"}"#,
-            ),
-            (
-                Entry::Changes(changes),
-                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"changes","files":[{"path":"p","added":1,"removed":2,"binary":false}],"more":3,"added":4,"removed":5}"#,
-            ),
-            (
-                Entry::Ended(escalated),
-                r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"ended","outcome":"Escalated","reason":"Escalated","message":"no","again":false,"question":{"id":"toolu_1","questionKind":"errorResolution","question":"q","options":["o"]}}"#,
-            ),
-        ];
-        are_lines(entries);
-    }
-}
+mod tests;

@@ -82,6 +82,9 @@ pub struct Idle {
     pub bytes_in: u64,
     pub bytes_out: u64,
     pub workspace: Workspace,
+    /// The number of the journal that `/v1/events` shows; unset where that shows start steps alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub journal: Option<u32>,
 }
 
 /// Why the runtime gave up, in the container's termination message.

@@ -36,6 +36,13 @@ fn what_was_signed_is_read() {
     assert_eq!(keys().verify(&token(&claims()), "uid-1", now()).unwrap(), claims());
 }
 
+#[test]
+fn who_may_answer_is_signed_too_and_nobody_may_by_default() {
+    let answers = Claims { answers: true, ..claims() };
+    assert_eq!(keys().verify(&token(&answers), "uid-1", now()).unwrap(), answers);
+    assert!(!claims().answers);
+}
+
 #[rstest]
 #[case::foreign_pod("uid-2", 0)]
 #[case::expired("uid-1", 71)]

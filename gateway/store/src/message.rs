@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use fabrica_protocol::run::{Changes, Entry, Outcome, Record};
+use fabrica_protocol::run::{Changes, Entry, Outcome, Record, TurnState};
 use fabrica_protocol::runtime::EventType;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -121,10 +121,12 @@ impl From<&Record> for NewMessage {
 fn told(entry: &Entry) -> (MessageType, String) {
     match entry {
         Entry::Step { kind: EventType::Failed, text, .. } => (MessageType::Error, text.clone()),
-        Entry::Step { text, .. } | Entry::Said { text } | Entry::Answered { text, .. } => {
-            (MessageType::Progress, text.clone())
-        }
-        Entry::Phase { phase, status, message } => (
+        Entry::Step { text, .. }
+        | Entry::Said { text, .. }
+        | Entry::Message { text, .. }
+        | Entry::Thought { text }
+        | Entry::Answered { text, .. } => (MessageType::Progress, text.clone()),
+        Entry::Phase { phase, status, message, .. } => (
             MessageType::Progress,
             format!("{phase:?} {status:?}. {message}").trim_end().to_owned(),
         ),
@@ -135,6 +137,17 @@ fn told(entry: &Entry) -> (MessageType, String) {
         Entry::Question(question) => (MessageType::Escalation, question.question.clone()),
         Entry::Checkpoint(_) => (MessageType::Progress, "A checkpoint was taken".to_owned()),
         Entry::Changes(changes) => (MessageType::Progress, summary(changes)),
+        Entry::MessageState { state, .. } => {
+            (MessageType::Progress, format!("The message is {state:?}").to_lowercase())
+        }
+        Entry::Turn { state: TurnState::Failed, message, .. } => {
+            (MessageType::Error, message.clone().unwrap_or_default())
+        }
+        Entry::Turn { state, .. } => (MessageType::Progress, format!("The turn: {state:?}")),
+        Entry::WorkflowStarted { work_id, .. } => {
+            (MessageType::Progress, format!("The work on {work_id} began"))
+        }
+        Entry::WorkflowEnded { summary, .. } => (MessageType::Completion, summary.clone()),
         Entry::Ended(verdict) => match verdict.outcome {
             Outcome::Failed => (MessageType::Error, verdict.message.clone()),
             // Only this attempt has ended.

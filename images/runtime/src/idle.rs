@@ -74,6 +74,7 @@ impl Activity {
             bytes_in,
             bytes_out,
             workspace: self.workspace.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            journal: None,
         }
     }
 }

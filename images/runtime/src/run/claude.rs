@@ -341,7 +341,12 @@ impl Driver for Claude {
         let unfinished: Vec<Entry> = self
             .conversation
             .unfinished()
-            .map(|id| Entry::ToolFinished { id: id.clone(), output: String::new(), failed: true })
+            .map(|id| Entry::ToolFinished {
+                id: id.clone(),
+                output: String::new(),
+                failed: true,
+                duration_ms: None,
+            })
             .collect();
         self.close(GRACE, false).await;
         let mut all: Vec<Entry> = self.told.drain(..).collect();

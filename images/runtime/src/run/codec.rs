@@ -29,19 +29,19 @@ pub(super) fn clean(entry: Entry, secrets: &Secrets) -> Entry {
         Entry::Step { step, kind, text: told, duration_ms } => {
             Entry::Step { step, kind, text: text(told), duration_ms }
         }
-        Entry::Said { text: said } => Entry::Said { text: text(said) },
+        Entry::Said { id, text: said } => Entry::Said { id, text: text(said) },
         Entry::ToolStarted { id, name, input } => {
             Entry::ToolStarted { id: text(id), name: text(name), input: text(input) }
         }
-        Entry::ToolFinished { id, output, failed } => {
-            Entry::ToolFinished { id: text(id), output: text(output), failed }
+        Entry::ToolFinished { id, output, failed, duration_ms } => {
+            Entry::ToolFinished { id: text(id), output: text(output), failed, duration_ms }
         }
         Entry::Todos { items } => {
             let todo = |todo: Todo| Todo { text: text(todo.text), ..todo };
             Entry::Todos { items: items.into_iter().map(todo).collect() }
         }
-        Entry::Phase { phase, status, message } => {
-            Entry::Phase { phase, status, message: text(message) }
+        Entry::Phase { phase, status, step, message, retry } => {
+            Entry::Phase { phase, status, step: text(step), message: text(message), retry }
         }
         Entry::Question(asked) => Entry::Question(Question {
             question: text(asked.question),
@@ -58,6 +58,19 @@ pub(super) fn clean(entry: Entry, secrets: &Secrets) -> Entry {
                 ..changes
             })
         }
+        Entry::Message { id, author, text: told } => {
+            Entry::Message { id, author, text: text(told) }
+        }
+        Entry::Thought { text: thought } => Entry::Thought { text: text(thought) },
+        Entry::Turn { state, code, message } => {
+            Entry::Turn { state, code, message: message.map(text) }
+        }
+        Entry::WorkflowEnded { exit_code, summary, pull_request_url, estimated_cost_usd } => {
+            let summary = text(summary);
+            Entry::WorkflowEnded { exit_code, summary, pull_request_url, estimated_cost_usd }
+        }
+        // An id, a state, and words that were checked when they came in.
+        Entry::MessageState { .. } | Entry::WorkflowStarted { .. } => entry,
         // Ids that are git's, the agent's and ours.
         Entry::Checkpoint(checkpoint) => Entry::Checkpoint(checkpoint),
         // Numbers, and names that the price table knows.
@@ -86,7 +99,7 @@ mod tests {
 
     fn said(seq: u64, text: &str) -> Record {
         let time = DateTime::from_timestamp(0, 0).unwrap();
-        Record { seq, time, entry: Entry::Said { text: text.to_owned() } }
+        Record { seq, time, entry: Entry::Said { id: None, text: text.to_owned() } }
     }
 
     proptest! {
@@ -105,7 +118,7 @@ mod tests {
         #[test]
         fn texts_are_bounded(text in ".{0,20}", times in 0_usize..20_000) {
             let login = Secrets::default();
-            let Entry::Said { text } = clean(Entry::Said { text: text.repeat(times) }, &login) else { panic!() };
+            let Entry::Said { text, .. } = clean(Entry::Said { id: None, text: text.repeat(times) }, &login) else { panic!() };
             prop_assert!(text.len() <= TEXT_BYTES);
         }
     }
@@ -123,6 +136,7 @@ mod tests {
             id: "1".to_owned(),
             output: "it is s3cret".to_owned(),
             failed: false,
+            duration_ms: None,
         };
         let Entry::ToolFinished { output, .. } = clean(entry, &login) else { panic!() };
         assert_eq!(output, "it is ***");

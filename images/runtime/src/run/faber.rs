@@ -217,7 +217,7 @@ impl Tools {
 
     #[tool(description = "Say how far you are, for people who follow your work.")]
     async fn report_progress(&self, told: Parameters<ReportProgress>) -> String {
-        self.0.tell(Entry::Said { text: told.0.message }).await;
+        self.0.tell(Entry::Said { id: None, text: told.0.message }).await;
         "Noted.".to_owned()
     }
 
@@ -241,7 +241,7 @@ impl Tools {
         let SetPhase { phase, status, message } = told.0;
         let (phase, status) = (phase.into(), status.into());
         self.0.progress().phases.insert(phase, status);
-        self.0.tell(Entry::Phase { phase, status, message }).await;
+        self.0.tell(Entry::Phase { phase, status, step: String::new(), message, retry: 0 }).await;
         match (status, following(phase)) {
             (PhaseStatus::Started, _) => "Noted. Say so when it is completed.".to_owned(),
             (PhaseStatus::Failed, _) => "Noted. Go back to the phase that can mend it.".to_owned(),
@@ -262,7 +262,7 @@ impl Tools {
         }
         body.truncate(body.floor_char_boundary(BODY_BYTES));
         self.0.progress().completion = Some(Completion { title, body });
-        self.0.tell(Entry::Said { text: summary }).await;
+        self.0.tell(Entry::Said { id: None, text: summary }).await;
         "Noted. What you committed is now verified and pushed; end your turn.".to_owned()
     }
 

@@ -199,7 +199,7 @@ mod tests {
     }
 
     fn said(text: &str) -> Entry {
-        Entry::Said { text: text.to_owned() }
+        Entry::Said { id: None, text: text.to_owned() }
     }
 
     fn read(journal: &Journal, after: u64) -> Vec<Record> {

@@ -66,7 +66,7 @@ impl Script {
             let status = status.to_string();
             self.failed = Some(DriverError::Block { number: self.started, status, last });
         }
-        Entry::ToolFinished { id: self.started.to_string(), output, failed }
+        Entry::ToolFinished { id: self.started.to_string(), output, failed, duration_ms: None }
     }
 }
 
@@ -119,7 +119,7 @@ impl Driver for Script {
         // Whoever does not listen is killed by the caller; what was said until now counts anyway.
         let _ = tokio::time::timeout(GRACE, running.ended()).await;
         let (id, output) = (self.started.to_string(), running.said(place));
-        vec![Entry::ToolFinished { id, output, failed: true }]
+        vec![Entry::ToolFinished { id, output, failed: true, duration_ms: None }]
     }
 
     /// Blocks are run again from the first one.

@@ -143,7 +143,7 @@ fn what_is_told(entries: &[&Entry]) {
     let said: Vec<&str> = entries
         .iter()
         .filter_map(|entry| match entry {
-            Entry::Said { text } => Some(text.as_str()),
+            Entry::Said { text, .. } => Some(text.as_str()),
             _ => None,
         })
         .collect();

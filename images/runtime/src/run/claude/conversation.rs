@@ -114,7 +114,7 @@ impl Conversation {
                 if text.trim().is_empty() {
                     Vec::new()
                 } else {
-                    vec![Step::Tell(Entry::Said { text })]
+                    vec![Step::Tell(Entry::Said { id: None, text })]
                 }
             }
             Heard::ToolStarted { answer, id, name, input, is_own } => {
@@ -305,7 +305,7 @@ impl Conversation {
         let ToolResult { id, output, failed } = result;
         let tool = self.tools.remove(&id);
         let is_told = tool.is_none_or(|tool| !is_told_otherwise(&tool.name));
-        is_told.then_some(Entry::ToolFinished { id, output, failed })
+        is_told.then_some(Entry::ToolFinished { id, output, failed, duration_ms: None })
     }
 
     fn settle(&mut self) -> Vec<Step> {
