@@ -4,6 +4,7 @@
 import { sessionPath } from "../api/client";
 import { Driver, surroundings } from "../link/driver";
 import type { SessionState } from "../link/link";
+import { randomHex } from "../link/random";
 import { decode, encode, FrameError, SUBPROTOCOL, type Size } from "./kterm";
 import { Machine, type Effect, type Status, type TerminalEvent } from "./machine";
 
@@ -112,10 +113,6 @@ function read(data: unknown): TerminalEvent | undefined {
     if (error instanceof FrameError) return undefined;
     throw error;
   }
-}
-
-function randomHex(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** What a person would call the number of keys: an arrow key is one although it sends three bytes. */
