@@ -13,9 +13,9 @@ export function useWaiting(): number {
   return useRuns(count).data ?? 0;
 }
 
-/** Names the browser's tab; a number before the name says that runs wait. */
-export function useTitle(name: string): void {
-  const waiting = useWaiting();
+/** Names the browser's tab; a number before the name says how many runs wait, and questions of this page. */
+export function useTitle(name: string, questions = 0): void {
+  const waiting = useWaiting() + questions;
   useEffect(() => {
     document.title = `${waiting === 0 ? "" : `(${waiting}) `}${name} · Fabrica`;
   }, [name, waiting]);

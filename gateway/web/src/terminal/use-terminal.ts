@@ -19,8 +19,8 @@ export interface TerminalHandle {
   place: (element: HTMLElement | null) => void;
 }
 
-/** One terminal and its connection, for as long as the page of this session is open. */
-export function useTerminal(session: Session, leave: () => void): TerminalHandle {
+/** One terminal and its connection, for as long as its place is on the page. `takesKeys`: what is typed is for it from the beginning. */
+export function useTerminal(session: Session, leave: () => void, takesKeys: boolean): TerminalHandle {
   const { askForLogin, logins } = useAuth();
   const tell = useTell();
   const theme = useTheme();
@@ -28,11 +28,11 @@ export function useTerminal(session: Session, leave: () => void): TerminalHandle
   const [parts, setParts] = useState<{ connection: Connection; screen: TerminalScreen }>();
   const state = linkStateOf(stateOf(session));
   // What the terminal is made with; later changes reach it through the effects below.
-  const first = useRef({ session, state, theme, leave, askForLogin, tell });
+  const first = useRef({ session, state, theme, leave, takesKeys, askForLogin, tell });
 
   useEffect(() => {
     if (place === null) return;
-    const { session: at, state: initial, theme: look, leave: onLeave, askForLogin: onLogin, tell: onNotice } = first.current;
+    const { session: at, state: initial, theme: look, leave: onLeave, takesKeys: focuses, askForLogin: onLogin, tell: onNotice } = first.current;
     const parts: { connection?: Connection } = {};
     const screen = new TerminalScreen({
       place,
@@ -47,7 +47,7 @@ export function useTerminal(session: Session, leave: () => void): TerminalHandle
     parts.connection = connection;
     setParts({ connection, screen });
     connection.start();
-    screen.focus();
+    if (focuses) screen.focus();
     return () => {
       connection.stop();
       screen.dispose();
