@@ -36,7 +36,7 @@ it("reads out what is whole, and no thoughts nor tools", () => {
   expect([said, { ...said, final: false }, { ...said, thought: true }, tool].map(spokenAloud)).toEqual(["Agent: I round **up**", undefined, undefined, undefined]);
 });
 
-it("knows autonomy by the wire's words", () => expect([autonomyWords("dryRun"), autonomyWords("other")]).toEqual(["Plan only", "other"]));
+it("knows autonomy by the wire's words", () => expect([autonomyWords("dryRun"), autonomyWords("other")]).toEqual(["It reads and plans, and changes nothing.", "other"]));
 
 describe("what nobody has read", () => {
   const keys = (count: number) => Array.from({ length: count }, (_, at) => ({ key: `k${at}` }));

@@ -81,9 +81,9 @@ export const AUTONOMY: { value: NonNullable<SessionSpec["autonomy"]>; label: str
   { value: "Autonomous", label: "Go all the way", hint: "It opens the pull request by itself." },
 ];
 
-/** The wire begins its words with a small letter. */
+/** What it means for a person. The wire begins its words with a small letter. */
 export function autonomyWords(told: string): string {
-  return AUTONOMY.find(({ value }) => value.toLowerCase() === told.toLowerCase())?.label ?? told;
+  return AUTONOMY.find(({ value }) => value.toLowerCase() === told.toLowerCase())?.hint ?? told;
 }
 
 const CLASSES: [string, keyof Tokens][] = [

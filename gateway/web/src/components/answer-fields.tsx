@@ -18,6 +18,8 @@ interface Props {
   /** Under which name what is typed is kept. */
   draft: string;
   choices: string[];
+  /** What one's own words are, where there are choices. */
+  own?: string;
   sending: boolean;
   /** It has arrived: what was typed need not be kept. */
   sent: boolean;
@@ -27,7 +29,7 @@ interface Props {
 }
 
 /** The form that answers a question: choices, one's own words, or both to choose from. */
-export function AnswerFields({ draft, choices, sending, sent, trouble, onSend }: Props) {
+export function AnswerFields({ draft, choices, own: ownLabel = "Or in your own words", sending, sent, trouble, onSend }: Props) {
   const id = useId();
   const [chosen, setChosen] = useState<string>();
   const [own, setOwn] = useDraft(draft);
@@ -59,7 +61,7 @@ export function AnswerFields({ draft, choices, sending, sent, trouble, onSend }:
       {choices.length > 0 && <Choices name={id} choices={choices} chosen={chosen} onChoose={setChosen} />}
       <div>
         <label htmlFor={`${id}-own`} className="mb-1 block text-sm font-medium">
-          {choices.length > 0 ? "Or in your own words" : "Your answer"}
+          {choices.length > 0 ? ownLabel : "Your answer"}
         </label>
         <textarea
           id={`${id}-own`}
@@ -111,7 +113,7 @@ function Choices({ name, choices, chosen, onChoose }: ChoicesProps) {
           className="flex min-h-8 max-w-full cursor-pointer items-center gap-2 rounded-md border border-edge px-3 py-1 text-sm hover:bg-hover has-checked:border-accent-text has-checked:bg-accent-soft has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-accent-text pointer-coarse:min-h-11"
         >
           <input type="radio" name={name} value={choice} checked={choice === chosen} onChange={() => onChoose(choice)} className="size-4 shrink-0 accent-accent outline-none" />
-          <span className="min-w-0 break-words">{choice}</span>
+          <span className="min-w-0 break-words first-letter:uppercase">{choice}</span>
         </label>
       ))}
     </fieldset>

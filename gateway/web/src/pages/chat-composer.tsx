@@ -1,12 +1,15 @@
-import { SendHorizontal, Square } from "lucide-react";
+import { LoaderCircle, SendHorizontal, Square } from "lucide-react";
 import { useId, useRef, useState, type KeyboardEvent } from "react";
 import type { Session } from "../api/types";
-import type { ChatHandle } from "../chat/use-chat";
 import { MESSAGE_BYTES } from "../chat/protocol";
-import { sendHint } from "../chat/words";
+import type { Chat } from "../chat/state";
+import type { ChatHandle } from "../chat/use-chat";
+import { AGENT_WORDS, sendHint } from "../chat/words";
 import { useDraft } from "../components/answer-fields";
 import { Button } from "../components/button";
 import { useMedia } from "../components/media";
+import type { LinkName } from "../link/link";
+import type { Tone } from "../link/words";
 
 interface Props {
   session: Session;
@@ -88,6 +91,7 @@ export function ChatComposer({ session, handle: { chat, status, connection }, ma
         </Button>
       </div>
       <div className="mt-1 flex min-h-4 flex-wrap items-center gap-x-3 text-xs text-faint">
+        <AgentMark agent={chat.agent} link={status.link} />
         <p id={`${id}-hint`} className={tooLong ? "text-bad" : ""}>
           {tooLong ? `A message may have ${MESSAGE_BYTES.toLocaleString("en-GB")} bytes. This one is longer.` : sendHint(chat.agent.state, status.link)}
         </p>
@@ -102,5 +106,19 @@ export function ChatComposer({ session, handle: { chat, status, connection }, ma
         </p>
       </div>
     </form>
+  );
+}
+
+const TONES: Record<Tone, string> = { good: "text-accent-text", busy: "text-busy", bad: "text-bad", rest: "text-soft" };
+
+/** How the agent stands. */
+function AgentMark({ agent: { state, message }, link }: { agent: Chat["agent"]; link: LinkName }) {
+  if (link !== "live") return null;
+  const { text, tone } = AGENT_WORDS[state];
+  return (
+    <span role="status" data-agent={state} title={message} className={`inline-flex shrink-0 items-center gap-1.5 font-medium ${TONES[tone]}`}>
+      {tone === "busy" ? <LoaderCircle className="size-3 animate-spin" aria-hidden /> : <span className="size-2 rounded-full bg-current" aria-hidden />}
+      {text}
+    </span>
   );
 }

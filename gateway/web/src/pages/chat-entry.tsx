@@ -51,7 +51,8 @@ function Body({ entry, needle }: Pick<Props, "entry" | "needle">) {
     case "phase":
       return <PhaseRow entry={entry} needle={needle} />;
     case "question":
-      return <QuestionRow {...at} text={entry.text} options={entry.options} answer={entry.answer} needle={needle} />;
+      // While it is open its options stand below the log.
+      return <QuestionRow {...at} text={entry.text} options={entry.answer === undefined ? [] : entry.options} answer={entry.answer} needle={needle} />;
     case "line": {
       const { icon, tone, word } = MARKS[entry.mark] ?? NOTICE;
       return (
@@ -77,7 +78,7 @@ function Body({ entry, needle }: Pick<Props, "entry" | "needle">) {
       return (
         <TimelineRow {...at} icon={ListChecks} tone="text-accent-text" word="Workflow">
           <p className="break-words">
-            The agent works on item <Marked text={entry.workId} needle={needle} />. {autonomyWords(entry.autonomy)}.
+            The agent works on item <Marked text={entry.workId} needle={needle} />. {autonomyWords(entry.autonomy)}
           </p>
         </TimelineRow>
       );

@@ -1,4 +1,4 @@
-import { ArrowDown, CircleAlert, LoaderCircle } from "lucide-react";
+import { ArrowDown, CircleAlert } from "lucide-react";
 import { useCallback, useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { Session } from "../api/types";
 import type { Entry } from "../chat/entries";
@@ -6,7 +6,7 @@ import type { Outgoing } from "../chat/machine";
 import { select } from "../chat/search";
 import { look, UNREAD_NOTHING, type Reading } from "../chat/unread";
 import type { ChatHandle } from "../chat/use-chat";
-import { AGENT_WORDS, spokenAloud } from "../chat/words";
+import { spokenAloud } from "../chat/words";
 import { useFind, useLinked } from "../components/address";
 import { Button } from "../components/button";
 import { needleOf } from "../components/find";
@@ -14,7 +14,6 @@ import { LongList } from "../components/long-list";
 import { SearchField } from "../components/search-field";
 import { usePinned } from "../components/sight";
 import { anchorOf } from "../components/stamp";
-import type { Tone } from "../link/words";
 import { ChatEntry } from "./chat-entry";
 
 /** Between a line and a paragraph. */
@@ -23,10 +22,12 @@ const HEIGHT = 48;
 interface Props {
   session: Session;
   handle: ChatHandle;
+  /** Whether the search is wanted where there is no room for it always. */
+  searching: boolean;
 }
 
 /** Everything that was said and done, as one line of time that follows what is new. */
-export function ChatLog({ session, handle: { chat, status, connection } }: Props) {
+export function ChatLog({ session, handle: { chat, status, connection }, searching }: Props) {
   const { entries, caughtUp } = chat;
   const [words, setWords] = useFind();
   const needle = useDeferredValue(needleOf(words));
@@ -41,14 +42,13 @@ export function ChatLog({ session, handle: { chat, status, connection } }: Props
 
   return (
     <div className="flex min-h-0 flex-1 flex-col">
-      <div className="flex items-center gap-3 px-3 py-2">
+      <div className={`${searching || words !== "" ? "flex" : "hidden lg:flex"} items-center gap-3 border-b border-line px-3 py-2`}>
         <SearchField label="Search the chat" words={words} onChange={setWords} />
         <span role="status" className="numbers shrink-0 text-xs text-faint">
           {needle === "" ? "" : `${shown.length.toLocaleString("en-GB")} of ${entries.length.toLocaleString("en-GB")}`}
         </span>
-        <AgentMark handle={{ chat, status, connection }} />
       </div>
-      <div className="relative flex min-h-0 flex-1 flex-col border-t border-line bg-surface">
+      <div className="relative flex min-h-0 flex-1 flex-col bg-surface">
         {/* Told by the line below: all that streams would be noise. */}
         <div ref={box} role="log" aria-label="Conversation" aria-live="off" aria-busy={!caughtUp} tabIndex={0} onScroll={onScroll} className="min-h-0 flex-1 overflow-y-auto focus-visible:-outline-offset-2">
           <div>
@@ -75,20 +75,6 @@ function emptyWords(session: Session, caughtUp: boolean, needle: string): string
   if (needle !== "") return "Nothing of that is here.";
   if (!caughtUp) return "Reading…";
   return session.spec.workflow === "None" ? "Nothing was said yet. Tell the agent what you want." : "Nothing has happened yet. The agent begins with the work item by itself.";
-}
-
-const TONES: Record<Tone, string> = { good: "text-accent-text", busy: "text-busy", bad: "text-bad", rest: "text-soft" };
-
-/** How the agent stands. */
-function AgentMark({ handle: { chat, status } }: { handle: ChatHandle }) {
-  if (status.link !== "live") return null;
-  const { text, tone } = AGENT_WORDS[chat.agent.state];
-  return (
-    <span role="status" data-agent={chat.agent.state} title={chat.agent.message} className={`inline-flex shrink-0 items-center gap-1.5 text-xs font-medium ${TONES[tone]}`}>
-      {tone === "busy" ? <LoaderCircle className="size-3.5 animate-spin" aria-hidden /> : <span className="size-2 rounded-full bg-current" aria-hidden />}
-      {text}
-    </span>
-  );
 }
 
 /** What nobody has read: where it begins, and how much it is. */

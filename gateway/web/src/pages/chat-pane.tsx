@@ -15,6 +15,7 @@ interface Props {
   session: Session;
   handle: ChatHandle;
   questions: readonly Asked[];
+  searching: boolean;
   starting: boolean;
   onStart: () => void;
 }
@@ -23,7 +24,7 @@ interface Props {
 const TWICE = 3_000;
 
 /** The conversation: what was said, what is asked, and where one speaks. */
-export function ChatPane({ session, handle, questions, starting, onStart }: Props) {
+export function ChatPane({ session, handle, questions, searching, starting, onStart }: Props) {
   const { chat, status, connection } = handle;
   const [warned, setWarned] = useState(0);
   const mayInterrupt = chat.maySpeak && chat.agent.state === "working" && status.link === "live";
@@ -44,7 +45,7 @@ export function ChatPane({ session, handle, questions, starting, onStart }: Prop
   return (
     <section aria-label="Chat" onKeyDown={onKey} className="flex min-h-0 flex-1 flex-col">
       {chat.caughtUp || status.established ? (
-        <ChatLog session={session} handle={handle} />
+        <ChatLog session={session} handle={handle} searching={searching} />
       ) : (
         <div className="min-h-0 flex-1 bg-canvas">
           <StartProgress session={session} last="Opening the chat" starting={starting} onStart={onStart} />
@@ -67,7 +68,7 @@ export function ChatPane({ session, handle, questions, starting, onStart }: Prop
 }
 
 /** What stands between the reader and what is new. What is there stays readable. */
-function ConnectionNotice({ session, handle: { status, connection }, starting, onStart }: Omit<Props, "questions">) {
+function ConnectionNotice({ session, handle: { status, connection }, starting, onStart }: Omit<Props, "questions" | "searching">) {
   const { askForLogin } = useAuth();
   if (status.link === "halted") {
     return (

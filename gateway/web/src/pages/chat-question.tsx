@@ -14,6 +14,9 @@ interface Props {
   questions: readonly Asked[];
 }
 
+/** The one answer by which the runtime goes on; all others reject. */
+const APPROVE = "approve";
+
 /** What the agent waits for, in view until it is answered. */
 export function ChatQuestion({ session, handle: { chat, status, connection }, questions }: Props) {
   const heading = useId();
@@ -49,6 +52,7 @@ export function ChatQuestion({ session, handle: { chat, status, connection }, qu
           key={questionId}
           draft={`answer ${session.uid} ${questionId}`}
           choices={choicesOf({ kind, options })}
+          {...(options.includes(APPROVE) ? { own: "Or reject it, and say what is to change" } : {})}
           sending={sending}
           sent={sending}
           trouble={answering?.refused === undefined ? [] : [answering.refused]}

@@ -1,6 +1,6 @@
-import { Bell } from "lucide-react";
+import { Bell, Search } from "lucide-react";
 import { Tabs } from "radix-ui";
-import { useMemo, useRef, type ReactNode } from "react";
+import { useMemo, useRef, useState, type ReactNode } from "react";
 import type { Session } from "../api/types";
 import { openQuestions, type Chat } from "../chat/state";
 import { useChat, type ChatHandle } from "../chat/use-chat";
@@ -30,11 +30,12 @@ export function ChatWorkplace({ session }: { session: Session }) {
   const [starting, start] = useStart(session);
   const back = useRef<HTMLAnchorElement>(null);
   const wide = useMedia("(min-width: 64rem)");
-  const pane = <ChatPane session={session} handle={handle} questions={questions} starting={starting} onStart={start} />;
+  const [searching, setSearching] = useState(false);
+  const pane = <ChatPane session={session} handle={handle} questions={questions} searching={searching} starting={starting} onStart={start} />;
   const terminal = <ChatTerminal session={session} starting={starting} onStart={start} />;
   return (
     <div className="flex h-full flex-col">
-      <SessionBar session={session} back={back} tools={<Tools chat={chat} />}>
+      <SessionBar session={session} back={back} tools={<Tools chat={chat} searching={searching} onSearch={() => setSearching(!searching)} />}>
         <ConnectionMark status={{ ...status, viewOnly: status.established && !chat.maySpeak }} state={stateOf(session)} backlog={backlogOf(status.outbox.length, "message")} />
       </SessionBar>
       <ChatRail chat={chat} workflow={session.spec.workflow} />
@@ -43,15 +44,25 @@ export function ChatWorkplace({ session }: { session: Session }) {
   );
 }
 
-function Tools({ chat }: { chat: Chat }) {
+interface ToolsProps {
+  chat: Chat;
+  searching: boolean;
+  onSearch: () => void;
+}
+
+/** What a small screen has no room for elsewhere, and the leave to notify. */
+function Tools({ chat, searching, onSearch }: ToolsProps) {
   const { mayAsk, ask } = useLeave();
   return (
     <>
       {chat.usage !== undefined && (
-        <span title="What models cost so far, by list prices" className="numbers hidden text-xs text-soft sm:inline">
+        <span title="What models cost so far, by list prices" className="numbers hidden text-xs text-soft sm:inline lg:hidden">
           {dollars(chat.usage.cost)}
         </span>
       )}
+      <IconButton label="Search" aria-expanded={searching} onClick={onSearch} className="lg:hidden">
+        <Search className="size-4" aria-hidden />
+      </IconButton>
       {mayAsk && (
         <IconButton label="Notify me when I am needed" onClick={ask}>
           <Bell className="size-4" aria-hidden />
