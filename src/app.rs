@@ -9,8 +9,10 @@ use fabrica_crds::{Run, Session};
 use futures::FutureExt;
 use kube::Api;
 use kube::api::ListParams;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::admin::{self, Health};
 use crate::config::Config;
@@ -24,6 +26,9 @@ use crate::{run, session};
 /// How long running reconciles get to end. Below the pod's grace period.
 const SHUTDOWN: Duration = Duration::from_secs(20);
 
+/// Runs that wait to be looked at out of turn: more than tell something urgent within a pass.
+const WAKES: usize = 1024;
+
 /// Runs until told to stop, or until something that must run has ended.
 pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     let client = kube::Client::try_default().await.context("find the cluster")?;
@@ -36,8 +41,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         keys.clone(),
         runtimes.clone(),
     ));
-    let recorder =
-        config.archive.clone().map(|store| Arc::new(Recorder::new(store, runtimes.clone())));
+    let (wake, woken) = mpsc::channel(WAKES);
+    let archive = config.archive.clone();
+    let recorder = archive.map(|store| Arc::new(Recorder::new(store, runtimes.clone(), wake)));
     let runs = Arc::new(run::Context::new(
         client.clone(),
         config.run.clone(),
@@ -68,7 +74,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         }
         context.metrics.leads(true);
         tracing::info!(identity = config.identity.name, "leading");
-        let controllers = Controllers { sessions: context.clone(), runs, changed, recorder };
+        let controllers = Controllers { sessions: context.clone(), runs, changed, woken, recorder };
         let outcome = lead(&config, &mut candidate, &keeper, controllers, &stop).await;
         context.metrics.leads(false);
         outcome
@@ -93,7 +99,9 @@ struct Controllers {
     runs: Arc<run::Context>,
     recorder: Option<Arc<Recorder>>,
     /// Told when there are new keys.
-    changed: tokio::sync::watch::Receiver<()>,
+    changed: watch::Receiver<()>,
+    /// Told of Runs that are to be looked at now.
+    woken: mpsc::Receiver<Uuid>,
 }
 
 /// What the leader does. Ends when told to, or when leadership is lost: then at once.
@@ -105,7 +113,7 @@ async fn lead(
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     keeper.step(chrono::Utc::now()).await.context("the signing keys")?;
-    let Controllers { sessions, runs, changed, recorder } = controllers;
+    let Controllers { sessions, runs, changed, woken, recorder } = controllers;
     // It ends with the process at the latest: what it had not committed waits in the pods.
     let _recording = recorder.map(|recorder| {
         let known = runs.clone();
@@ -116,7 +124,7 @@ async fn lead(
         tokio::spawn(recorder.run(living, config.retention_days, stop.clone()))
     });
     let sessions = session::run(sessions, config.concurrency, changed.clone(), stop.clone());
-    let runs = run::run(runs, config.concurrency, changed, stop.clone());
+    let runs = run::run(runs, config.concurrency, changed, woken, stop.clone());
     let (sessions, runs) = (tokio::spawn(sessions), tokio::spawn(runs));
     let held = async {
         if config.leader_elect {

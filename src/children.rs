@@ -1,11 +1,16 @@
 //! What Session and Run have in common: how their children are made, written and explained.
 
+pub(crate) mod agent;
+pub(crate) mod agent_pod;
 pub(crate) mod apply;
 pub(crate) mod cause;
 pub(crate) mod messages;
+pub(crate) mod money;
 pub(crate) mod network_policy;
 pub(crate) mod pod;
+pub(crate) mod reading;
 pub(crate) mod state;
+pub(crate) mod usage;
 
 use std::collections::BTreeMap;
 

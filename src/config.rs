@@ -52,10 +52,13 @@ pub struct Flags {
     /// What Sessions may reach besides DNS and the public web, as JSON: `[{"cidr": "10.0.0.0/8", "ports": [443]}]`.
     #[arg(long, env = "FABRICA_SESSION_EGRESS", default_value = "[]")]
     pub session_egress: String,
-    /// The image of Runs that name none.
+    /// Whether Sessions may have the mode Chat.
+    #[arg(long, env = "FABRICA_CHAT_ENABLED", default_value_t = true, action = clap::ArgAction::Set)]
+    pub chat_enabled: bool,
+    /// The image of Runs and Chats that name none.
     #[arg(long, env = "FABRICA_RUN_IMAGE")]
     pub run_image: String,
-    /// Resources of Runs that name none, as JSON.
+    /// Resources of Runs and Chats that name none, as JSON.
     #[arg(
         long,
         env = "FABRICA_RUN_RESOURCES",
@@ -65,19 +68,19 @@ pub struct Flags {
     /// Who carries out the plans of Runs that do not say: Claude or Script.
     #[arg(long, env = "FABRICA_RUN_DRIVER", default_value = "Claude", value_parser = driver)]
     pub run_driver: Driver,
-    /// The model of Runs that name none. Empty: the agent's own choice.
+    /// The model of Runs and Chats that name none. Empty: the agent's own choice.
     #[arg(long, env = "FABRICA_RUN_MODEL", default_value = "")]
     pub run_model: String,
-    /// How often a Run that does not say may ask its model. 0: as often as it likes.
+    /// How often a Run or Chat that does not say may ask its model. 0: as often as it likes.
     #[arg(long, env = "FABRICA_RUN_MAX_TURNS", default_value_t = 0)]
     pub run_max_turns: u16,
-    /// What the model calls of a Run that does not say may cost in US dollars, such as 2.50. Empty: no bound.
+    /// What the model calls of a Run or Chat that does not say may cost in US dollars, such as 2.50. Empty: no bound.
     #[arg(long, env = "FABRICA_RUN_BUDGET_USD", default_value = "")]
     pub run_budget_usd: String,
-    /// Where the model of Runs is that do not say. Empty: where its maker offers it.
+    /// Where the model of Runs and Chats is that do not say. Empty: where its maker offers it.
     #[arg(long, env = "FABRICA_RUN_BASE_URL", default_value = "")]
     pub run_base_url: String,
-    /// The Secret, in the Run's namespace, with the credentials of Runs that name none; it need not be there. Empty: none.
+    /// The Secret, in their namespace, with the credentials of Runs and Chats that name none; it need not be there. Empty: none.
     #[arg(long, env = "FABRICA_RUN_CREDENTIALS_SECRET", default_value = "")]
     pub run_credentials_secret: String,
     /// How many Runs of a namespace go at once; the others are queued.
@@ -136,7 +139,7 @@ pub struct Config {
     pub leader_elect: bool,
     pub admin_address: SocketAddr,
     pub concurrency: u16,
-    pub session: SessionDefaults,
+    pub session: Defaults,
     pub run: RunDefaults,
     pub trust: TrustConfig,
     pub archive: Option<Store>,
@@ -155,6 +158,25 @@ pub struct SessionDefaults {
     pub egress: Vec<Egress>,
     pub install_dependencies: bool,
     pub pending_deadline: Duration,
+}
+
+/// What Sessions get that say nothing else, by their mode.
+#[derive(Debug, Clone)]
+pub struct Defaults {
+    pub terminal: SessionDefaults,
+    pub chat: ChatDefaults,
+}
+
+/// What Chats get that say nothing else.
+#[derive(Debug, Clone)]
+pub struct ChatDefaults {
+    /// Whether there may be any.
+    pub enabled: bool,
+    /// As a Terminal's, but for image and resources.
+    pub pods: SessionDefaults,
+    pub agent: AgentDefaults,
+    /// The Secret of credentials, which need not be there.
+    pub credentials_secret: Option<String>,
 }
 
 /// What Runs get that say nothing else.
@@ -234,11 +256,17 @@ impl Flags {
             },
             credentials_secret: set(self.run_credentials_secret),
         };
+        let chat = ChatDefaults {
+            enabled: self.chat_enabled,
+            pods: run.pods.clone(),
+            agent: run.agent.clone(),
+            credentials_secret: run.credentials_secret.clone(),
+        };
         let archive = self.database_url.map(|url| Store::connect(&url.0)).transpose()?;
         Ok(Config {
             archive,
             retention_days: self.retention_days,
-            session,
+            session: Defaults { terminal: session, chat },
             run,
             trust: TrustConfig {
                 secret: self.trust_secret,

@@ -18,6 +18,22 @@ use crate::retry::Retry;
 
 /// Between two looks at an object that nothing is expected of.
 pub(crate) const QUIET: Duration = Duration::from_hours(1);
+/// What is young changes quickly, and not all of it is watched: a pull that goes on is told by events alone.
+pub(crate) const SHORTEST: Duration = Duration::from_secs(2);
+/// What waits for somebody is waited for patiently. Pods are watched; a quota with room again is found this late.
+pub(crate) const LONGEST: Duration = Duration::from_mins(1);
+/// How far behind a moment the look at it lies: timers may fire a little early.
+pub(crate) const MARGIN: Duration = Duration::from_millis(100);
+
+/// When to look at what has waited to run for so long: when its age has doubled, so that those that wait for long do not
+/// crowd out those that are new, and in any case when the deadline makes it fail.
+pub(crate) fn patient_look(age: Duration, deadline: Duration) -> Duration {
+    let regular = age.clamp(SHORTEST, LONGEST);
+    match deadline.checked_sub(age) {
+        Some(left) => regular.min(left + MARGIN),
+        None => regular,
+    }
+}
 
 /// What a pass is counted and put off by.
 #[derive(Debug)]

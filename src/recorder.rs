@@ -21,7 +21,7 @@ use fabrica_crds::run::Phase;
 use fabrica_crds::{Run, RunStatus};
 use fabrica_store::{Checkpoint, Store, StoreError};
 use futures::future::BoxFuture;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -45,6 +45,9 @@ const YOUNG: chrono::Duration = chrono::Duration::minutes(5);
 /// Between two looks for history that is too old.
 const RETENTION: Duration = Duration::from_hours(24);
 
+/// Hears the UID of a Run that has told something which its status is to show at once.
+pub type Wake = mpsc::Sender<Uuid>;
+
 /// Says which Runs exist; `None` while nobody knows.
 pub type Living = Box<dyn Fn() -> BoxFuture<'static, Option<Vec<String>>> + Send + Sync>;
 
@@ -52,8 +55,10 @@ pub type Living = Box<dyn Fn() -> BoxFuture<'static, Option<Vec<String>>> + Send
 pub struct Recorder {
     store: Store,
     door: Box<dyn Door>,
+    wake: Wake,
     state: Mutex<State>,
     news: Notify,
+    closings: Notify,
     writers: Semaphore,
 }
 
@@ -64,12 +69,14 @@ impl std::fmt::Debug for Recorder {
 }
 
 impl Recorder {
-    pub fn new(store: Store, door: impl Door) -> Self {
+    pub fn new(store: Store, door: impl Door, wake: Wake) -> Self {
         Self {
             store,
             door: Box::new(door),
+            wake,
             state: Mutex::default(),
             news: Notify::new(),
+            closings: Notify::new(),
             writers: Semaphore::new(WRITERS),
         }
     }
@@ -84,10 +91,19 @@ impl Recorder {
         if changed || !known.loaded {
             known.dirty = Some(Arc::new(run.clone()));
         }
-        known.see(pods, Instant::now());
+        if known.see(pods, Instant::now()) {
+            self.closings.notify_waiters();
+        }
         if known.dirty.is_some() || !known.unread().is_empty() {
             self.news.notify_one();
         }
+    }
+
+    /// Whether what this pod tells comes here at once, so that nobody need look for it.
+    pub fn follows(&self, run: &Run, pod: &str) -> bool {
+        let state = self.state();
+        let known = uid(run).and_then(|uid| state.runs.get(&uid));
+        state.away.is_none() && known.is_some_and(|known| known.follows(pod))
     }
 
     /// How a Run with this status stands in the archive.
@@ -261,6 +277,19 @@ impl Recorder {
 
     fn is_live(&self, uid: Uuid, pod: &str) -> bool {
         self.state().runs.get(&uid).is_some_and(|known| known.is_live(pod, Instant::now()))
+    }
+
+    /// Waits until the status says how a pod's attempt ended, or the pod is gone.
+    async fn closed(&self, uid: Uuid, pod: &str) {
+        loop {
+            let closing = self.closings.notified();
+            let is_closed = self.state().runs.get(&uid).is_none_or(|known| known.is_closed(pod));
+            if is_closed || !self.is_live(uid, pod) {
+                return;
+            }
+            // A pod that is gone is told by nobody.
+            let _ = tokio::time::timeout(SWEEP, closing).await;
+        }
     }
 
     fn has_ended(&self, uid: Uuid) -> bool {

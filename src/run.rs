@@ -9,11 +9,11 @@ mod build;
 #[cfg(test)]
 mod call_tests;
 mod cause;
+mod clock;
 mod deliver;
 mod escalation;
 mod faber;
 mod journal;
-mod money;
 mod observe;
 mod plan;
 mod queue;
@@ -37,15 +37,16 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::events::{Recorder, Reporter};
-use kube::runtime::reflector::Store;
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{Controller, watcher};
 use kube::{Api, Resource};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::children::apply::WriteError;
 use crate::config::RunDefaults;
-use crate::controller::{self, Around, changes, uid};
+use crate::controller::{self, Around, SHORTEST, changes, uid};
 use crate::metrics::Metrics;
 use crate::retry::Retry;
 use crate::runtime_client::RuntimeClient;
@@ -148,6 +149,12 @@ impl Context {
         Some(store.state().iter().filter_map(|run| run.meta().uid.clone()).collect())
     }
 
+    fn reference(&self, uid: Uuid) -> Option<ObjectRef<Guarded>> {
+        let uid = uid.to_string();
+        let found = self.runs().into_iter().find(|run| run.meta().uid.as_ref() == Some(&uid))?;
+        Some(ObjectRef::from_obj(&*found))
+    }
+
     fn runs(&self) -> Vec<Arc<Guarded>> {
         self.store.get().map(Store::state).unwrap_or_default()
     }
@@ -226,8 +233,9 @@ async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, Recon
         deliver::acknowledge(&context, &observed).await;
         announce::announce(&context, &run, &status).await;
     }
-    let look = plan::next_look(&observed, &status, now);
-    Ok(Action::requeue(if unasked { look.min(plan::GOING) } else { look }))
+    let followed = context.keeper.follows(&observed);
+    let look = clock::next_look(&observed, &status, followed, &context.defaults, now);
+    Ok(Action::requeue(if unasked { look.min(SHORTEST) } else { look }))
 }
 
 /// Runs the controller until told to stop.
@@ -235,16 +243,21 @@ pub async fn run(
     context: Arc<Context>,
     concurrency: u16,
     keys_changed: watch::Receiver<()>,
+    mut woken: mpsc::Receiver<Uuid>,
     stop: CancellationToken,
 ) {
     let client = context.client.clone();
     let ours =
         watcher::Config::default().labels(&format!("{}={}", names::MANAGED_BY, names::MANAGER));
+    let known = context.clone();
+    let named = futures::stream::poll_fn(move |task| woken.poll_recv(task))
+        .filter_map(move |uid| std::future::ready(known.reference(uid)));
     let controller =
         Controller::new(Api::<Guarded>::all(client.clone()), watcher::Config::default())
             .with_config(Config::default().concurrency(concurrency))
             .owns(Api::<Pod>::all(client.clone()), ours.clone())
             .owns(Api::<NetworkPolicy>::all(client), ours)
+            .reconcile_on(named)
             .reconcile_all_on(changes(keys_changed))
             .graceful_shutdown_on(stop.cancelled_owned());
     // Set once: a process leads at most once.

@@ -85,14 +85,19 @@ impl RuntimeClient {
     pub async fn view(&self, address: &str, uid: &str) -> Result<RuntimeView, RuntimeError> {
         let (events, idle) = tokio::try_join!(
             self.get(address, uid, "v1/events?follow=false"),
-            self.get(address, uid, "v1/idle"),
+            self.idle(address, uid),
         )?;
         let events = events
             .split(|byte| *byte == b'\n')
             .filter(|line| !line.is_empty())
             .map(serde_json::from_slice)
             .collect::<Result<_, _>>()?;
-        Ok(RuntimeView { events, idle: Some(serde_json::from_slice(&idle)?) })
+        Ok(RuntimeView { events, idle: Some(idle) })
+    }
+
+    /// The idleness of the runtime at this address.
+    pub async fn idle(&self, address: &str, uid: &str) -> Result<Idle, RuntimeError> {
+        Ok(serde_json::from_slice(&self.get(address, uid, "v1/idle").await?)?)
     }
 
     /// What a Run's runtime told after this record: as much as one answer holds.

@@ -6,12 +6,15 @@
 mod announce;
 mod apply;
 mod build;
+mod chat;
 mod clock;
+mod deliver;
 mod observe;
 mod plan;
 mod report;
 
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::Utc;
 use fabrica_crds::session::Phase;
@@ -30,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::children::apply::WriteError;
 use crate::children::is_ours;
-use crate::config::SessionDefaults;
+use crate::config::Defaults;
 use crate::controller::{self, Around, changes, uid};
 use crate::metrics::Metrics;
 use crate::retry::Retry;
@@ -54,13 +57,15 @@ type Guarded = DeserializeGuard<Session>;
 /// What every pass shares.
 pub struct Context {
     pub client: kube::Client,
-    pub defaults: SessionDefaults,
+    pub defaults: Defaults,
     pub keys: Keys,
     pub runtimes: RuntimeClient,
     pub metrics: Arc<Metrics>,
     pub retry: Retry,
     recorder: Recorder,
     store: std::sync::OnceLock<Store<Guarded>>,
+    /// Of Chats, by their UIDs.
+    memory: Mutex<HashMap<String, chat::Memory>>,
 }
 
 impl std::fmt::Debug for Context {
@@ -73,7 +78,7 @@ impl Context {
     /// A context without any state yet.
     pub fn new(
         client: kube::Client,
-        defaults: SessionDefaults,
+        defaults: Defaults,
         keys: Keys,
         runtimes: RuntimeClient,
     ) -> Self {
@@ -87,7 +92,20 @@ impl Context {
             metrics: Arc::default(),
             retry: Retry::default(),
             store: std::sync::OnceLock::new(),
+            memory: Mutex::default(),
         }
+    }
+
+    /// Remembers something of a Chat, or asks what is remembered.
+    fn remember<T>(&self, session: &Session, with: impl FnOnce(&mut chat::Memory) -> T) -> T {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let uid = uid(session);
+        if !memory.contains_key(&uid) {
+            let sessions = self.store.get().map(Store::state).unwrap_or_default();
+            let there: HashSet<_> = sessions.iter().map(|session| self::uid(&**session)).collect();
+            memory.retain(|uid, _| there.contains(uid));
+        }
+        with(memory.entry(uid).or_default())
     }
 
     /// How many Sessions are in each phase, by the controller's cache.
@@ -116,11 +134,13 @@ async fn reconcile(session: Arc<Session>, context: Arc<Context>) -> Result<Actio
     let observed = observe::observe(&context, &session).await?;
     let now = Utc::now();
     let planned = plan::plan(&observed, &context.defaults, &context.keys.current(), now);
+    deliver::answer(&context, &observed).await;
     let applied = apply::apply(&context, &observed, planned).await?;
-    let status = report::report(&observed, &applied, &context.defaults, now);
-    apply::write_status(&context, &session, &status).await?;
-    announce::announce(&context, &session, &status).await;
-    let next = clock::next_look(&observed, &applied, &status, &context.defaults, now);
+    let status = report::report(&observed, &applied, &context.defaults.terminal, now);
+    if apply::write_status(&context, &session, &status, now).await? {
+        announce::announce(&context, &session, &status).await;
+    }
+    let next = clock::next_look(&observed, &applied, &status, &context.defaults.terminal, now);
     Ok(Action::requeue(next))
 }
 

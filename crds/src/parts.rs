@@ -4,6 +4,8 @@
     reason = "the schema derive repeats each struct inside a private module"
 )]
 
+mod agent;
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Toleration;
@@ -12,6 +14,10 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use self::agent::{
+    Agent, Answer, Driver, Forge, ForgeRepository, QuestionKind, Todo, TodoStatus, Usage, question,
+    todos,
+};
 use crate::rules;
 
 /// A git repository over HTTP.

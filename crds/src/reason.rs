@@ -33,7 +33,7 @@ macro_rules! reasons {
 }
 
 reasons! {
-    /// A terminal can be used.
+    /// A terminal can be used, and in mode Chat the agent be spoken to.
     Ready,
     /// The pod is being made, placed, or its images pulled; or the repository is being prepared.
     Pending,
@@ -119,7 +119,7 @@ reasons! {
     PodLost,
     /// Everything that was told is in the archive.
     AllRecorded,
-    /// The Run goes on, and what it tells is written into the archive.
+    /// It goes on, and what it tells is written into the archive.
     Recording,
     /// Something that was told is not in the archive.
     Behind,
@@ -165,6 +165,8 @@ reasons! {
     EscalationTimedOut,
     /// What a Run was to go on from is not to be had.
     CheckpointMissing,
+    /// Sessions in mode Chat are switched off here.
+    ChatDisabled,
 }
 
 impl Reason {

@@ -10,11 +10,23 @@ pub(crate) fn name(reason: &str) -> Rule {
 
 /// A field of a spec that is set once, or never. It stands at the parent, for a rule at an optional field does not see it
 /// come and go.
-pub(crate) fn immutable(field: &str) -> Rule {
+pub(crate) fn immutable(field: &str, kind: &str) -> Rule {
     Rule::new(format!(
         "has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field})"
     ))
-    .message(&*format!("spec.{field} never changes: make a new Run"))
+    .message(&*format!("spec.{field} never changes: make a new {kind}"))
+}
+
+/// A work item, as people write it.
+pub(crate) fn work_id() -> Rule {
+    Rule::new("self.matches('^([A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+)?#?[1-9][0-9]{0,8}$') && (!self.contains('/') || self.contains('#'))")
+        .message("spec.workId must be the number of an issue, such as 12, #12 or owner/name#12")
+}
+
+/// Answers are added and never taken back.
+pub(crate) fn answers_stay() -> Rule {
+    Rule::new("!has(oldSelf.answers) || (has(self.answers) && oldSelf.answers.all(answer, answer in self.answers))")
+        .message("spec.answers: an answer that was given never changes and never goes")
 }
 
 /// Characters that git's names of branches lack.

@@ -4,14 +4,10 @@ mod escalation;
 mod spec;
 mod status;
 
-pub use escalation::{
-    Answer, CONTINUATIONS, Escalation, OnTimeout, OpenQuestion, QuestionKind, question,
-};
-pub use spec::{
-    Agent, DesiredState, Driver, Forge, ForgeRepository, MAXIMUM_ATTEMPTS, PullRequest, Run,
-    RunSpec,
-};
-pub use status::{
-    Attempt, CONDITIONS, Faber, INFRASTRUCTURE_RETRIES, Phase, RunStatus, Todo, TodoStatus, Usage,
+pub use crate::parts::{
+    Agent, Answer, Driver, Forge, ForgeRepository, QuestionKind, Todo, TodoStatus, Usage, question,
     todos,
 };
+pub use escalation::{CONTINUATIONS, Escalation, OnTimeout, OpenQuestion};
+pub use spec::{DesiredState, MAXIMUM_ATTEMPTS, PullRequest, Run, RunSpec};
+pub use status::{Attempt, CONDITIONS, Faber, INFRASTRUCTURE_RETRIES, Phase, RunStatus};

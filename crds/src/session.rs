@@ -4,8 +4,12 @@ mod spec;
 mod status;
 
 pub use crate::parts::{
-    ConfigMapKey, EnvironmentVariable, GitIdentity, Message, MessageType, PodTemplate, Repository,
-    SecretKey, SecretReference, VariableSource, messages,
+    Agent, Answer, ConfigMapKey, Driver, EnvironmentVariable, Forge, ForgeRepository, GitIdentity,
+    Message, MessageType, PodTemplate, QuestionKind, Repository, SecretKey, SecretReference, Todo,
+    TodoStatus, Usage, VariableSource, messages,
 };
-pub use spec::{Mode, OperatingMode, Session, SessionSpec, Workspace};
-pub use status::{CONDITIONS, Phase, SessionStatus};
+pub use spec::{Autonomy, Mode, OperatingMode, Session, SessionSpec, Workflow, Workspace};
+pub use status::{
+    CONDITIONS, Conversation, Faber, PendingApproval, Phase, PhaseStatus, RECORDED, SessionStatus,
+    WorkflowPhase, faber,
+};

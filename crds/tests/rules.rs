@@ -71,6 +71,75 @@ fn a_broken_rule_names_field_and_fix(#[case] spec: Value, #[case] mentions: &str
     assert!(messages.iter().any(|message| message.contains(mentions)), "{messages:?}");
 }
 
+/// A Chat that has what every Chat needs, and these fields.
+fn chat(fields: Value) -> Value {
+    let mut spec =
+        json!({"mode": "Chat", "workId": "12", "repository": {"url": "https://host/team/app"}});
+    for (name, value) in fields.as_object().unwrap() {
+        spec[name] = value.clone();
+    }
+    // As the API server defaults and prunes: null is absent.
+    spec.as_object_mut().unwrap().retain(|_, value| !value.is_null());
+    session(spec)
+}
+
+#[rstest]
+#[case::no_work_item(json!({"workId": null}), "spec.workId is required in mode Chat with workflow Faber: name the work item, or set workflow: None")]
+#[case::no_work_item_for_faber(json!({"workId": null, "workflow": "Faber"}), "spec.workId is required")]
+#[case::no_repository(json!({"repository": null}), "spec.repository is required in mode Chat")]
+#[case::word(json!({"workId": "twelve"}), "spec.workId must be the number")]
+#[case::script(json!({"agent": {"driver": "Script"}}), "spec.agent.driver Script is for Runs")]
+#[case::budget(json!({"agent": {"budgetUSD": "0"}}), "agent.budgetUSD must be a decimal number")]
+#[case::answer_id(json!({"answers": [{"id": "a b", "text": "yes"}]}), "answers.id must hold letters")]
+#[case::long_answer(json!({"answers": [{"id": "a", "text": "ä".repeat(2049)}]}), "answers.text must be at most 4096 bytes")]
+#[case::workflow_of_a_terminal(json!({"mode": "Terminal", "workId": null, "workflow": "None"}), "set spec.mode to Chat")]
+#[case::autonomy_of_a_terminal(json!({"mode": "Terminal", "workId": null, "autonomy": "Assist"}), "set spec.mode to Chat")]
+#[case::work_item_of_a_terminal(json!({"mode": "Terminal"}), "set spec.mode to Chat")]
+#[case::agent_of_a_terminal(json!({"mode": "Terminal", "workId": null, "agent": {}}), "set spec.mode to Chat")]
+#[case::answers_of_a_terminal(json!({"mode": "Terminal", "workId": null, "answers": []}), "set spec.mode to Chat")]
+#[case::forge_of_a_terminal(json!({"mode": null, "workId": null, "repository": {"url": "https://h/x", "forge": "Gitea"}}), "set spec.mode to Chat")]
+fn a_broken_rule_of_a_chat_names_field_and_fix(#[case] fields: Value, #[case] mentions: &str) {
+    let messages = broken(&chat(fields), None);
+    assert!(messages.iter().any(|message| message.contains(mentions)), "{messages:?}");
+}
+
+#[rstest]
+#[case::least(json!({}))]
+#[case::conversation(json!({"workId": null, "workflow": "None"}))]
+#[case::about_something(json!({"workId": "team/app#12", "workflow": "None", "autonomy": "Assist"}))]
+#[case::all(json!({"workflow": "Faber", "autonomy": "Autonomous", "agent": {"driver": "Claude", "maxTurns": 3},
+    "repository": {"url": "https://host/team/app", "forge": "Gitea"}, "answers": [{"id": "a", "text": "yes"}]}))]
+fn chats_may_be_given_so(#[case] fields: Value) {
+    assert_eq!(broken(&chat(fields), None), Vec::<String>::new());
+}
+
+#[rstest]
+#[case::mode(json!({}), json!({"mode": "Terminal", "workId": null}), "spec.mode never changes: make a new Session")]
+#[case::workflow(json!({}), json!({"workflow": "None"}), "spec.workflow never changes")]
+#[case::autonomy(json!({"autonomy": "Guarded"}), json!({"autonomy": "Autonomous"}), "spec.autonomy never changes")]
+#[case::work_item(json!({}), json!({"workId": "13"}), "spec.workId never changes")]
+#[case::agent(json!({}), json!({"agent": {"maxTurns": 3}}), "spec.agent never changes")]
+#[case::repository(json!({}), json!({"repository": {"url": "https://host/team/other"}}), "spec.repository never changes in mode Chat")]
+#[case::branch(json!({}), json!({"repository": {"url": "https://host/team/app", "branch": "b"}}), "spec.repository never changes in mode Chat")]
+#[case::forge(json!({}), json!({"repository": {"url": "https://host/team/app", "forge": "Gitea"}}), "spec.repository never changes in mode Chat")]
+#[case::answer(json!({"answers": [{"id": "a", "text": "yes"}]}), json!({"answers": [{"id": "a", "text": "no"}]}), "spec.answers: an answer that was given never changes")]
+fn of_a_chat_only_so_much_changes(
+    #[case] before: Value,
+    #[case] after: Value,
+    #[case] mentions: &str,
+) {
+    let messages = broken(&chat(after), Some(&chat(before)));
+    assert!(messages.iter().any(|message| message.contains(mentions)), "{messages:?}");
+}
+
+#[rstest]
+#[case::answer(json!({"answers": [{"id": "a", "text": "yes"}]}))]
+#[case::login(json!({"repository": {"url": "https://host/team/app", "secretRef": {"name": "login"}}}))]
+#[case::shutdown(json!({"shutdownTime": "2026-12-31T18:00:00Z", "image": "a"}))]
+fn of_a_chat_this_changes(#[case] after: Value) {
+    assert_eq!(broken(&chat(after), Some(&chat(json!({})))), Vec::<String>::new());
+}
+
 #[rstest]
 #[case::empty(json!({}))]
 #[case::plain(json!({"repository": {"url": "http://host/x.git", "branch": "feature/one-2_3.4"}}))]
@@ -234,7 +303,7 @@ fn what_people_ask_for_by_field_can_be_selected() {
     let version = Session::crd().spec.versions.remove(0);
     let fields: Vec<_> =
         version.selectable_fields.into_iter().flatten().map(|field| field.json_path).collect();
-    assert_eq!(fields, [".spec.mode", ".spec.operatingMode", ".spec.owner"]);
+    assert_eq!(fields, [".spec.mode", ".spec.operatingMode", ".spec.owner", ".spec.workId"]);
 }
 
 #[test]
@@ -266,7 +335,7 @@ fn examples_are_valid() {
         assert_subset(&object["spec"], &written, &path.display().to_string());
         seen += 1;
     }
-    assert_eq!(seen, 7);
+    assert_eq!(seen, 8);
 }
 
 /// Everything an example says was understood: no field of it is lost on the way through the types.

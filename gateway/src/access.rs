@@ -57,7 +57,7 @@ impl Verb {
 pub struct Question {
     pub kind: Kind,
     pub verb: Verb,
-    /// `terminal`, `answers`, or none for the object itself.
+    /// `terminal`, `chat`, `answers`, or none for the object itself.
     pub subresource: Option<&'static str>,
     /// Empty: in all namespaces.
     pub namespace: String,
@@ -77,9 +77,14 @@ impl Question {
         Self { subresource: Some("terminal"), ..Self::object(Kind::Session, verb, key) }
     }
 
-    /// About answers to one Run's questions: `create` gives one.
-    pub fn answers(verb: Verb, key: &ObjectKey) -> Self {
-        Self { subresource: Some("answers"), ..Self::object(Kind::Run, verb, key) }
+    /// About one Session's socket of this name: `create` is control, `get` is view.
+    pub fn door(name: &'static str, verb: Verb, key: &ObjectKey) -> Self {
+        Self { subresource: Some(name), ..Self::object(Kind::Session, verb, key) }
+    }
+
+    /// About answers to the questions of an object's agent: `create` gives one.
+    pub fn answers(kind: Kind, verb: Verb, key: &ObjectKey) -> Self {
+        Self { subresource: Some("answers"), ..Self::object(kind, verb, key) }
     }
 
     /// About the objects of a namespace, or of all of them if it is empty.

@@ -9,4 +9,4 @@ pub mod named;
 pub mod objects;
 pub mod runs;
 pub mod sessions;
-pub mod terminal;
+pub mod socket;

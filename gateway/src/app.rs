@@ -19,7 +19,7 @@ use crate::objects::Served;
 use crate::objects::store::Store;
 use crate::pods::Pods;
 use crate::quota::Quota;
-use crate::terminal::registry::LiveSockets;
+use crate::socket::registry::LiveSockets;
 use crate::trust::Trust;
 
 /// Event streams one user may hold at a time: a page holds one.

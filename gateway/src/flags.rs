@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-/// The door to Fabrica: REST, terminal sockets and the web page.
+/// The door to Fabrica: REST, sockets and the web page.
 #[derive(Debug, Clone, Parser)]
 #[command(name = "fabrica-gateway", version)]
 pub struct Flags {
@@ -43,12 +43,16 @@ pub struct Flags {
     #[arg(long, env = "FABRICA_LONG_PLANS", default_value_t = false, action = clap::ArgAction::Set)]
     pub long_plans: bool,
 
+    /// Whether sessions may have the mode Chat.
+    #[arg(long, env = "FABRICA_CHAT_ENABLED", default_value_t = true, action = clap::ArgAction::Set)]
+    pub chat_enabled: bool,
+
     /// The address people see, such as https://fabrica.example.org. With it an Origin must equal it;
     /// without it an Origin must name the host of the request.
     #[arg(long, env = "FABRICA_PUBLIC_URL")]
     pub public_url: Option<String>,
 
-    /// How often live terminal sockets are checked again, in seconds.
+    /// How often live sockets are checked again, in seconds.
     #[arg(long, env = "FABRICA_RECHECK_SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub recheck_seconds: u64,
 

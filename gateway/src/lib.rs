@@ -29,7 +29,7 @@ pub mod quota;
 pub mod recheck;
 pub mod router;
 pub mod server;
-pub mod terminal;
+pub mod socket;
 pub mod trust;
 pub mod ui;
 

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use chrono::{DateTime, Utc};
+use fabrica_crds::parts::Message;
 use fabrica_crds::{Run, RunSpec, RunStatus, Session, SessionSpec, SessionStatus, run, session};
 use kube::Resource;
 use kube::api::ObjectMeta;
@@ -44,6 +45,12 @@ pub trait Served:
 
     /// Who created it, as far as it says.
     fn owner(spec: &Self::Spec) -> Option<&str>;
+
+    /// The newest of what it told.
+    fn messages(status: &Self::Status) -> &[Message];
+
+    /// Whether the archive keeps what it tells.
+    fn is_recorded(spec: &Self::Spec) -> bool;
 }
 
 impl Served for Session {
@@ -59,6 +66,14 @@ impl Served for Session {
     fn owner(spec: &SessionSpec) -> Option<&str> {
         spec.owner.as_deref()
     }
+
+    fn messages(status: &SessionStatus) -> &[Message] {
+        &status.messages
+    }
+
+    fn is_recorded(spec: &SessionSpec) -> bool {
+        spec.mode == session::Mode::Chat
+    }
 }
 
 impl Served for Run {
@@ -73,6 +88,14 @@ impl Served for Run {
 
     fn owner(spec: &RunSpec) -> Option<&str> {
         spec.owner.as_deref()
+    }
+
+    fn messages(status: &RunStatus) -> &[Message] {
+        &status.messages
+    }
+
+    fn is_recorded(_: &RunSpec) -> bool {
+        true
     }
 }
 

@@ -11,8 +11,8 @@ use futures::{StreamExt, stream};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::terminal::decision::{Grant, decide};
-use crate::terminal::registry::LiveSocket;
+use crate::socket::decision::{Grant, decide};
+use crate::socket::registry::LiveSocket;
 
 /// Sockets checked at a time.
 const CONCURRENCY: usize = 8;
@@ -45,7 +45,7 @@ pub async fn run(app: App) {
 }
 
 async fn check(app: &App, socket: Arc<LiveSocket>) {
-    let grant = decide(&app.access, &socket.identity, &socket.key).await;
+    let grant = decide(&app.access, &socket.identity, &socket.key, socket.door).await;
     if let Err(error) = &grant {
         tracing::debug!(error = %crate::chain(error), "a live socket could not be checked");
     }
@@ -74,10 +74,9 @@ fn judge(
         return Verdict::End(close::UNAUTHENTICATED);
     }
     match grant {
-        Some(Grant::Role(Role::Control)) => Verdict::Keep,
-        Some(Grant::Role(role)) if role == socket.role => Verdict::Keep,
-        // Control became view: the client comes back at once, as a viewer.
-        Some(Grant::Role(_)) => Verdict::End(close::GOING_AWAY),
+        Some(Grant::Rights(rights)) if rights.cover(socket.rights) => Verdict::Keep,
+        // Some right is gone: the client comes back at once, with those that are left.
+        Some(Grant::Rights(_)) => Verdict::End(close::GOING_AWAY),
         Some(Grant::SessionOnly | Grant::Nothing) => Verdict::End(close::FORBIDDEN),
         None if instant.saturating_duration_since(socket.confirmed()) >= UNDECIDED_LIMIT => {
             Verdict::End(close::NOT_READY)
@@ -89,9 +88,9 @@ fn judge(
 /// Ends one socket: the pod sends the close frame, then the tunnel is cut whatever the pod did.
 async fn end(app: App, socket: Arc<LiveSocket>, code: u16) {
     let LiveSocket { id, identity, key, .. } = &*socket;
-    tracing::info!(connection = %id, user = identity.name(), session = %key, code, "ending a live terminal");
+    tracing::info!(connection = %id, user = identity.name(), session = %key, code, "ending a live socket");
     if let Err(reason) = close_through_pod(&app, &socket, code).await {
-        tracing::warn!(connection = %id, reason, "the pod did not close a terminal; cutting it");
+        tracing::warn!(connection = %id, reason, "the pod did not close a socket; cutting it");
     }
     tokio::select! {
         () = tokio::time::sleep(CLOSE_GRACE) => socket.cut.cancel(),
@@ -122,32 +121,53 @@ mod tests {
     use crate::identity::{Identity, User};
     use crate::names::ObjectKey;
     use crate::pods::Pod;
+    use crate::socket::decision::Rights;
+    use crate::socket::door::Door;
 
-    fn socket(role: Role) -> LiveSocket {
+    fn socket(rights: Rights) -> LiveSocket {
         let user =
             User { name: "dana".into(), uid: String::new(), groups: vec![], extra: [].into() };
         let identity = Identity::new(user, Utc::now() + TimeDelta::hours(1));
         let key = ObjectKey { namespace: "demo".into(), name: "a".into() };
         let pod = Pod { address: ([127, 0, 0, 1], 3000).into(), uid: "1".into() };
-        LiveSocket::new(identity, key, pod, role)
+        LiveSocket::new(identity, key, pod, Door::Chat, rights)
+    }
+
+    fn rights(role: Role, answers: bool) -> Rights {
+        Rights { role, answers }
     }
 
     #[rstest]
-    #[case(Role::Control, Some(Grant::Role(Role::Control)), Verdict::Keep)]
-    #[case(Role::View, Some(Grant::Role(Role::Control)), Verdict::Keep)]
-    #[case(Role::View, Some(Grant::Role(Role::View)), Verdict::Keep)]
-    #[case(Role::Control, Some(Grant::Role(Role::View)), Verdict::End(1001))]
-    #[case(Role::Control, Some(Grant::SessionOnly), Verdict::End(4403))]
-    #[case(Role::View, Some(Grant::Nothing), Verdict::End(4403))]
-    #[case(Role::Control, None, Verdict::Unknown)]
-    fn judges(#[case] role: Role, #[case] grant: Option<Grant>, #[case] expected: Verdict) {
-        assert_eq!(judge(grant, &socket(role), Utc::now(), Instant::now()), expected);
+    #[case::same(Role::Control, false, Some((Role::Control, false)), Verdict::Keep)]
+    #[case::more(Role::View, false, Some((Role::Control, true)), Verdict::Keep)]
+    #[case::view(Role::View, true, Some((Role::View, true)), Verdict::Keep)]
+    #[case::less(Role::Control, true, Some((Role::View, true)), Verdict::End(1001))]
+    #[case::no_answers(Role::Control, true, Some((Role::Control, false)), Verdict::End(1001))]
+    fn judges_rights(
+        #[case] role: Role,
+        #[case] answers: bool,
+        #[case] grant: Option<(Role, bool)>,
+        #[case] expected: Verdict,
+    ) {
+        let grant = grant.map(|(role, answers)| Grant::Rights(rights(role, answers)));
+        let socket = socket(rights(role, answers));
+        assert_eq!(judge(grant, &socket, Utc::now(), Instant::now()), expected);
+    }
+
+    #[rstest]
+    #[case(Some(Grant::SessionOnly), Verdict::End(4403))]
+    #[case(Some(Grant::Nothing), Verdict::End(4403))]
+    #[case(None, Verdict::Unknown)]
+    fn judges(#[case] grant: Option<Grant>, #[case] expected: Verdict) {
+        let socket = socket(rights(Role::Control, false));
+        assert_eq!(judge(grant, &socket, Utc::now(), Instant::now()), expected);
     }
 
     #[test]
     fn logins_and_patience_end() {
-        let socket = socket(Role::Control);
-        let control = Some(Grant::Role(Role::Control));
+        let control = rights(Role::Control, false);
+        let socket = socket(control);
+        let control = Some(Grant::Rights(control));
         let tomorrow = Utc::now() + TimeDelta::days(1);
         assert_eq!(judge(control, &socket, tomorrow, Instant::now()), Verdict::End(4401));
         let later = Instant::now() + UNDECIDED_LIMIT;

@@ -13,8 +13,8 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::sessions::{list, write};
-use crate::api::{events, files, login, runs, terminal};
+use crate::api::sessions::{answers, list, messages, short, write};
+use crate::api::{events, files, login, runs, socket};
 use crate::app::App;
 use crate::{openapi, ui};
 
@@ -45,6 +45,11 @@ pub fn api() -> (Router<App>, OpenApi) {
         .routes(routes!(write::get_session, write::delete_session))
         .routes(routes!(write::suspend_session))
         .routes(routes!(write::resume_session))
+        .routes(routes!(answers::answer_session))
+        .routes(routes!(messages::get_session_messages))
+        .routes(routes!(short::create_short_session, short::list_short_sessions))
+        .routes(routes!(short::get_short_session))
+        .routes(routes!(short::open_short_session))
         .routes(routes!(runs::list::list_all_runs))
         .routes(routes!(runs::list::list_runs, runs::write::create_run))
         .routes(routes!(runs::write::get_run, runs::write::delete_run))
@@ -59,7 +64,8 @@ pub fn api() -> (Router<App>, OpenApi) {
         .routes(routes!(runs::short::mark_short_messages))
         .routes(routes!(events::events))
         .routes(routes!(events::events_in_namespace))
-        .routes(routes!(terminal::terminal))
+        .routes(routes!(socket::terminal))
+        .routes(routes!(socket::chat))
         .routes(routes!(files::download, files::upload))
         .routes(routes!(health))
         .split_for_parts()

@@ -74,11 +74,26 @@ impl Trust {
         connection: &str,
         now: DateTime<Utc>,
     ) -> Result<String, TrustError> {
+        self.sign(&Claims::new(ISSUER, audience, user, role, connection, now), now)
+    }
+
+    /// The same for whoever may also answer what the agent asks.
+    pub fn assertion_to_answer(
+        &self,
+        audience: &str,
+        user: &str,
+        role: Role,
+        connection: &str,
+        now: DateTime<Utc>,
+    ) -> Result<String, TrustError> {
+        let claims = Claims::new(ISSUER, audience, user, role, connection, now);
+        self.sign(&Claims { answers: true, ..claims }, now)
+    }
+
+    fn sign(&self, claims: &Claims, now: DateTime<Utc>) -> Result<String, TrustError> {
         let keys = self.keys().ok_or(TrustError::NotRead)?;
         let signer = keys.document.signer(now).map_err(TrustError::Sign)?;
-        signer
-            .sign(&Claims::new(ISSUER, audience, user, role, connection, now))
-            .map_err(TrustError::Sign)
+        signer.sign(claims).map_err(TrustError::Sign)
     }
 
     /// Takes over the keys of a Secret.

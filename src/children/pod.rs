@@ -222,6 +222,13 @@ pub(crate) fn told(
     ]
 }
 
+/// What the runtime in a pod was told by this name.
+pub(crate) fn variable<'a>(pod: &'a Pod, name: &str) -> Option<&'a str> {
+    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+    let mut variables = containers.flat_map(|container| container.env.iter().flatten());
+    variables.find(|variable| variable.name == name)?.value.as_deref()
+}
+
 /// The name of a Secret, as the runtime is told it.
 pub(crate) fn name_of(reference: Option<&SecretReference>) -> String {
     reference.map(|secret| secret.name.clone()).unwrap_or_default()
@@ -237,7 +244,7 @@ pub(crate) fn environment(
         value: Some(escaped(&value)),
         value_from: None,
     });
-    told.chain(own.into_iter().flatten().map(variable)).collect()
+    told.chain(own.into_iter().flatten().map(own_variable)).collect()
 }
 
 /// The kubelet expands `$(NAME)` in values; what we tell is meant as it stands, and plans are full of that.
@@ -245,7 +252,7 @@ fn escaped(value: &str) -> String {
     value.replace("$(", "$$(")
 }
 
-fn variable(variable: &EnvironmentVariable) -> EnvVar {
+fn own_variable(variable: &EnvironmentVariable) -> EnvVar {
     EnvVar {
         name: variable.name.clone(),
         value: variable.value.clone(),

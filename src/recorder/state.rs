@@ -18,6 +18,9 @@ pub struct LivePod {
     pub uid: String,
     pub address: String,
     pub attempt: u32,
+    /// Whether the status that the API server holds says how this attempt ended. Until then its last record is not
+    /// acknowledged: the pod would go, and with it what that status is made of.
+    pub closed: bool,
 }
 
 /// How far an attempt's journal is in the archive.
@@ -62,16 +65,29 @@ pub(super) struct State {
 }
 
 impl Known {
-    pub(super) fn see(&mut self, pods: impl IntoIterator<Item = LivePod>, now: Instant) {
+    /// Takes what lives now; whether an attempt is closed that was not before.
+    pub(super) fn see(&mut self, pods: impl IntoIterator<Item = LivePod>, now: Instant) -> bool {
+        let mut closes = false;
         for pod in pods {
+            closes |= pod.closed && !self.is_closed(&pod.uid);
             self.pods.insert(pod.uid.clone(), (pod, now));
         }
         self.pods.retain(|_, (_, seen)| now.duration_since(*seen) < GONE);
         self.streams.retain(|uid| self.pods.contains_key(uid));
+        closes
     }
 
     pub(super) fn is_live(&self, pod: &str, now: Instant) -> bool {
         self.pods.get(pod).is_some_and(|(_, seen)| now.duration_since(*seen) < GONE)
+    }
+
+    pub(super) fn is_closed(&self, pod: &str) -> bool {
+        self.pods.get(pod).is_some_and(|(pod, _)| pod.closed)
+    }
+
+    /// Whether this pod is read along.
+    pub(super) fn follows(&self, pod: &str) -> bool {
+        self.streams.iter().any(|uid| uid == pod)
     }
 
     pub(super) fn kept(&self, attempt: u32) -> Kept {
@@ -86,7 +102,7 @@ impl Known {
     /// Pods that need a stream and have none.
     pub(super) fn unread(&self) -> Vec<LivePod> {
         let pods = self.pods.values().map(|(pod, _)| pod);
-        let unread = pods.filter(|pod| self.loaded && !self.streams.contains(&pod.uid));
+        let unread = pods.filter(|pod| self.loaded && !self.follows(&pod.uid));
         unread.cloned().collect()
     }
 }

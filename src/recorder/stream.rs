@@ -47,6 +47,8 @@ struct Pending {
     /// The newest.
     checkpoint: Option<Checkpoint>,
     ended: bool,
+    /// Whether the status is to show some of it at once.
+    urgent: bool,
 }
 
 /// Reads a pod until its last record is kept and acknowledged, or until the pod has been gone for a while.
@@ -79,10 +81,7 @@ async fn read(recorder: &Recorder, uid: Uuid, pod: &LivePod) -> Result<(), Strea
     let name = uid.to_string();
     let kept = recorder.kept(uid, pod.attempt);
     // Whoever was here before may have ended between commit and acknowledgement.
-    if kept.last > 0 {
-        recorder.door.acknowledge(&pod.address, &name, kept.last).await?;
-    }
-    if kept.ended {
+    if acknowledge(recorder, uid, pod, kept).await? {
         return Ok(());
     }
     let mut chunks = recorder.door.follow(&pod.address, &name, kept.last).await?;
@@ -90,13 +89,16 @@ async fn read(recorder: &Recorder, uid: Uuid, pod: &LivePod) -> Result<(), Strea
     loop {
         let (pending, open) =
             gather(&mut chunks, &mut lines, recorder.kept(uid, pod.attempt).last).await?;
+        if pending.urgent {
+            // Where so many are woken that there is no room, all are looked at soon.
+            let _ = recorder.wake.try_send(uid);
+        }
         if !pending.messages.is_empty() {
             if let Some(told) = &pending.checkpoint {
                 checkpoint::keep(recorder, uid, pod, told).await?;
             }
             let kept = keep(recorder, uid, pod.attempt, &pending).await?;
-            recorder.door.acknowledge(&pod.address, &name, kept.last).await?;
-            if kept.ended {
+            if acknowledge(recorder, uid, pod, kept).await? {
                 return Ok(());
             }
         }
@@ -104,6 +106,26 @@ async fn read(recorder: &Recorder, uid: Uuid, pod: &LivePod) -> Result<(), Strea
             return Ok(());
         }
     }
+}
+
+/// Tells the runtime what is kept, of the last record only once the Run's status holds the verdict; whether it was the last.
+async fn acknowledge(
+    recorder: &Recorder,
+    uid: Uuid,
+    pod: &LivePod,
+    kept: Kept,
+) -> Result<bool, RuntimeError> {
+    let name = uid.to_string();
+    let tell = |seq| recorder.door.acknowledge(&pod.address, &name, seq);
+    let before = kept.last.saturating_sub(u64::from(kept.ended));
+    if before > 0 {
+        tell(before).await?;
+    }
+    if kept.ended {
+        recorder.closed(uid, &pod.uid).await;
+        tell(kept.last).await?;
+    }
+    Ok(kept.ended)
 }
 
 /// Waits for a record, and a little for what follows it; whether the stream is still open.
@@ -133,7 +155,7 @@ async fn gather(
                 }
             }
         }
-        if pending.ended || pending.messages.len() >= BATCH_RECORDS || pending.bytes >= BATCH_BYTES
+        if pending.urgent || pending.messages.len() >= BATCH_RECORDS || pending.bytes >= BATCH_BYTES
         {
             return Ok((pending, true));
         }
@@ -154,6 +176,7 @@ impl Pending {
                 return Err(StreamError::Gap { expected, found: record.seq });
             }
             self.ended = matches!(record.entry, Entry::Ended(_));
+            self.urgent |= is_urgent(&record.entry);
             if let Entry::Checkpoint(told) = record.entry {
                 self.checkpoint = Some(told);
             }
@@ -162,6 +185,11 @@ impl Pending {
         self.messages.push(NewMessage::from_line(line, expected, Utc::now()));
         Ok(())
     }
+}
+
+/// Whether a person waits for it, or the Run does: all else may be told seconds later.
+const fn is_urgent(entry: &Entry) -> bool {
+    matches!(entry, Entry::Question(_) | Entry::Answered { .. } | Entry::Ended(_))
 }
 
 /// Into the archive; done means committed.

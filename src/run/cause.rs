@@ -7,8 +7,8 @@ use k8s_openapi::api::core::v1::Pod;
 
 use super::escalation::is_continued;
 use super::observe::Observed;
-use super::usage;
 use crate::children::state::{has_ended, terminated};
+use crate::children::usage::of;
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub(super) fn of_verdict(verdict: &Verdict) -> Ending {
         again: verdict.again && phase == Phase::Failed,
         commit: verdict.commit.clone(),
         pull_request_url: verdict.pull_request_url.clone(),
-        usage: verdict.usage.as_ref().map(usage::of),
+        usage: verdict.usage.as_ref().map(of),
         question: verdict.question.clone().map(Box::new),
     }
 }

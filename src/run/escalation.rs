@@ -3,13 +3,12 @@
 //! Journals are read again after a restart, and statuses are seen late: adding the same records twice changes nothing.
 
 use chrono::{DateTime, Duration, Utc};
-use fabrica_crds::run::{
-    Attempt, CONTINUATIONS, Escalation, OnTimeout, OpenQuestion, Phase, QuestionKind, question,
-};
+use fabrica_crds::run::{Attempt, CONTINUATIONS, Escalation, OnTimeout, OpenQuestion, Phase};
 use fabrica_crds::time::{from_kubernetes, to_kubernetes};
 use fabrica_crds::{Reason, RunSpec, RunStatus};
-use fabrica_protocol::run::{self as told, Entry, QUESTION_ID_BYTES, Record};
+use fabrica_protocol::run::{self as told, Entry, Record};
 
+use crate::children::agent::{Asked, given};
 use crate::config::RunDefaults;
 
 /// What the agent hears when nobody answered and it is to continue.
@@ -47,7 +46,10 @@ pub(super) fn after(
         }
     }
     // A question of a former pod that has its answer is over when the agent asks another.
-    if open.len() > 1 && is_former(&open[0], &status) && given(&open[0], spec).is_some() {
+    if open.len() > 1
+        && is_former(&open[0], &status)
+        && given(&open[0].id, spec.answers.as_ref()).is_some()
+    {
         open.remove(0);
     }
     status.escalation = open.into_iter().next();
@@ -56,32 +58,9 @@ pub(super) fn after(
 
 /// A question as the status keeps it; none when it could not be answered.
 fn opened(asked: &told::Question, time: DateTime<Utc>, spec: &RunSpec) -> Option<OpenQuestion> {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    let length = asked.id.len();
-    if length == 0 || length > QUESTION_ID_BYTES || !asked.id.bytes().all(is_plain) {
-        return None;
-    }
-    let cut = |text: &String, most| text.chars().take(most).collect::<String>();
-    let options = asked.options.iter().filter(|option| !option.is_empty());
-    Some(OpenQuestion {
-        id: asked.id.clone(),
-        kind: kind(asked.kind),
-        question: cut(&asked.question, question::TEXT),
-        options: options.take(question::OPTIONS).map(|text| cut(text, question::OPTION)).collect(),
-        asked_at: to_kubernetes(time),
-        due_at: to_kubernetes(time + Duration::seconds(settings(spec).timeout_seconds)),
-    })
-}
-
-const fn kind(told: told::QuestionKind) -> QuestionKind {
-    match told {
-        told::QuestionKind::Approval => QuestionKind::Approval,
-        told::QuestionKind::Confirmation => QuestionKind::Confirmation,
-        told::QuestionKind::Selection => QuestionKind::Selection,
-        told::QuestionKind::Clarification => QuestionKind::Clarification,
-        told::QuestionKind::Review => QuestionKind::Review,
-        told::QuestionKind::ErrorResolution => QuestionKind::ErrorResolution,
-    }
+    let Asked { id, kind, question, options } = Asked::of(asked)?;
+    let due_at = to_kubernetes(time + Duration::seconds(settings(spec).timeout_seconds));
+    Some(OpenQuestion { id, kind, question, options, asked_at: to_kubernetes(time), due_at })
 }
 
 fn settings(spec: &RunSpec) -> Escalation {
@@ -159,16 +138,6 @@ pub(super) fn lost(status: &mut RunStatus, spec: &RunSpec, now: DateTime<Utc>) {
     }
 }
 
-/// What somebody has answered.
-fn given(asked: &OpenQuestion, spec: &RunSpec) -> Option<told::Answer> {
-    let found = spec.answers.iter().flatten().find(|answer| answer.id == asked.id)?;
-    Some(told::Answer {
-        id: found.id.clone(),
-        text: found.text.clone(),
-        answered_by: found.answered_by.clone().unwrap_or_default(),
-    })
-}
-
 /// What the agent is to be told: somebody's answer, or, once the time is up, the one that stands for it.
 pub(super) fn answer(
     status: &RunStatus,
@@ -176,7 +145,7 @@ pub(super) fn answer(
     now: DateTime<Utc>,
 ) -> Option<told::Answer> {
     let asked = status.escalation.as_ref()?;
-    given(asked, spec).or_else(|| {
+    given(&asked.id, spec.answers.as_ref()).or_else(|| {
         let settings = settings(spec);
         let text = match settings.on_timeout {
             OnTimeout::Fail => None,
@@ -204,7 +173,7 @@ pub(super) fn timed_out(status: &RunStatus, spec: &RunSpec, now: DateTime<Utc>) 
     let told = status.stopping_at.as_ref().is_some_and(|told| from_kubernetes(told) >= due);
     settings(spec).on_timeout == OnTimeout::Fail
         && due <= now
-        && (told || given(asked, spec).is_none())
+        && (told || given(&asked.id, spec.answers.as_ref()).is_none())
 }
 
 /// Whether the Run stands still without a pod, which was let go with a question.

@@ -1,5 +1,6 @@
 use super::super::tests::defaults;
 use super::*;
+use fabrica_crds::run::QuestionKind;
 use fabrica_protocol::run::Question;
 use rstest::rstest;
 use serde_json::{Value, json};

@@ -4,9 +4,6 @@ use chrono::{DateTime, Utc};
 use fabrica_crds::parts::messages;
 use fabrica_protocol::run::{Entry, Record};
 
-/// How many answers of a runtime one pass reads at most; the next pass goes on from there.
-pub(super) const ANSWERS: usize = 16;
-
 /// What is known of one pod's journal. Whoever forgets it reads the journal again.
 #[derive(Debug, Default)]
 pub(super) struct Journal {

@@ -1,7 +1,5 @@
 //! Reads everything a pass decides by. Reads only.
 
-use std::time::Duration;
-
 use chrono::Utc;
 use fabrica_crds::run::Phase;
 use fabrica_crds::{Run, RunStatus, names};
@@ -12,14 +10,13 @@ use kube::ResourceExt;
 
 use super::build::CONTAINER;
 use super::escalation;
-use super::journal::ANSWERS;
 use super::queue::Place;
 use super::{Context, ReconcileError};
 use crate::children::apply::api;
 use crate::children::cause::Subject;
 use crate::children::is_ours;
+use crate::children::reading::read;
 use crate::children::state::{container_runs, events_of, is_ready};
-use crate::controller::error_chain;
 
 /// What stands.
 #[derive(Debug, Clone, Default)]
@@ -163,33 +160,14 @@ pub(super) async fn observe(context: &Context, run: &Run) -> Result<Observed, Re
 
 /// The runtime's own words. One that cannot be reached is no error: the pod's state says why.
 async fn ask(context: &Context, run: &Run, pod: &Pod) -> Option<Asked> {
-    /// A runtime that is only just starting must not hold the pass up.
-    const PATIENCE: Duration = Duration::from_secs(1);
     if !container_runs(pod) {
         return None;
     }
     let address = pod.status.as_ref()?.pod_ip.clone()?;
     let (uid, pod) = (run.uid()?, pod.uid()?);
-    let (mut answers, mut whole) = (0, false);
-    while answers < ANSWERS {
-        let after = context.journal(run, &pod, |journal| journal.read);
-        let answer = context.runtimes.records(&address, &uid, after);
-        match tokio::time::timeout(PATIENCE, answer).await {
-            Ok(Ok(answer)) => {
-                context.journal(run, &pod, |journal| journal.add(answer.records));
-                answers += 1;
-                whole = !answer.more;
-                if whole {
-                    break;
-                }
-            }
-            Ok(Err(error)) => {
-                tracing::debug!(error = error_chain(&error), "the runtime cannot be asked");
-                break;
-            }
-            Err(_) => break,
-        }
-    }
+    let after = context.journal(run, &pod, |journal| journal.read);
+    let keep = |records| context.journal(run, &pod, |journal| journal.add(records));
+    let whole = read(&context.runtimes, &address, &uid, after, keep).await;
     let records = context.journal(run, &pod, |journal| journal.records.clone());
     let stop = !run.status.as_ref().and_then(|status| status.phase).is_some_and(Phase::is_final);
     (stop || !records.is_empty()).then_some(Asked { pod, address, records, whole })

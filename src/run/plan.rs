@@ -1,7 +1,6 @@
 //! What should stand, by the spec, by what is there, and by the clock. Pure.
 
 use std::marker::PhantomData;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fabrica_crds::run::{Attempt, CONTINUATIONS, DesiredState, Phase};
@@ -15,6 +14,7 @@ use kube::ResourceExt;
 
 use super::build;
 use super::cause::{self, Ending};
+use super::clock::expires;
 use super::escalation;
 use super::observe::{Kept, Observed, number};
 use super::queue::Place;
@@ -24,7 +24,6 @@ use crate::children::state::{container_runs, started_at};
 pub(super) use crate::children::{Applied, Prepared};
 use crate::children::{Outcome, Step, is_ours, same_template, strange};
 use crate::config::RunDefaults;
-use crate::controller::QUIET;
 
 /// What this pass is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,11 +63,7 @@ pub(super) struct Plan<State> {
 const CANCEL_GRACE: chrono::Duration = chrono::Duration::seconds(30);
 const DEADLINE_GRACE: chrono::Duration = chrono::Duration::seconds(60);
 /// The runtime ends at the deadline by itself; this is how much later the operator does.
-const LATE: chrono::Duration = chrono::Duration::seconds(5);
-
-/// A journal that goes on, a stop that is waited for, a queue that moves, an archive that was asked: none of it is
-/// watched.
-pub(super) const GOING: Duration = Duration::from_secs(2);
+pub(super) const LATE: chrono::Duration = chrono::Duration::seconds(5);
 
 /// Decides.
 pub(super) fn plan(
@@ -328,33 +323,6 @@ fn stop_step(
     let patience_is_over = told.is_some_and(|told| now - told >= grace);
     let pod = own_pod(observed).filter(|pod| pod.metadata.deletion_timestamp.is_none());
     pod.filter(|pod| patience_is_over || !container_runs(pod)).map_or(Step::Keep, delete)
-}
-
-/// When a Run that has ended is deleted.
-fn expires(observed: &Observed, status: &RunStatus) -> Option<DateTime<Utc>> {
-    let seconds = observed.run.spec.ttl_seconds_after_finished?;
-    Some(from_kubernetes(status.finished_at.as_ref()?) + chrono::Duration::seconds(seconds))
-}
-
-/// When to look again, if nothing happens before.
-pub(super) fn next_look(observed: &Observed, status: &RunStatus, now: DateTime<Utc>) -> Duration {
-    /// A runtime that does not hear that its verdict is kept.
-    const LATE: Duration = Duration::from_secs(10);
-    let question = status.escalation.as_ref();
-    let rests = escalation::is_parked(status)
-        && escalation::unanswered(status, &observed.run.spec, now).is_some();
-    if !status.phase.is_some_and(Phase::is_final) && !rests {
-        return GOING;
-    }
-    if !observed.asked.is_empty() {
-        return LATE;
-    }
-    if let Some(question) = question.filter(|_| rests) {
-        let due = (from_kubernetes(&question.due_at) - now).to_std().unwrap_or_default();
-        return QUIET.min(due + Duration::from_millis(100));
-    }
-    let left = expires(observed, status).map(|time| (time - now).to_std().unwrap_or_default());
-    left.map_or(QUIET, |left| QUIET.min(left + Duration::from_millis(100)))
 }
 
 #[cfg(test)]

@@ -35,12 +35,25 @@ impl Acknowledgement {
         let present = observed.pod.as_ref().and_then(ResourceExt::uid);
         let newest = number(&observed.status());
         run.status = Some(status.clone());
+        let before = observed.status();
         let pods = observed.asked.iter().filter_map(|asked| {
             let former = usize::from(Some(&asked.pod) != present.as_ref());
-            let attempt = u32::try_from(newest.checked_sub(former)?).ok()?;
-            Some(LivePod { uid: asked.pod.clone(), address: asked.address.clone(), attempt })
+            let number = newest.checked_sub(former)?;
+            let attempt = number.checked_sub(1).and_then(|index| before.attempts.get(index));
+            Some(LivePod {
+                uid: asked.pod.clone(),
+                address: asked.address.clone(),
+                attempt: u32::try_from(number).ok()?,
+                closed: attempt.is_some_and(|attempt| attempt.finished_at.is_some()),
+            })
         });
         recorder.see(&run, pods, changed);
+    }
+
+    /// Whether what the present runtime tells wakes the reconciler.
+    pub(super) fn follows(&self, observed: &Observed) -> bool {
+        let Self::Archive(recorder) = self else { return false };
+        observed.present().is_some_and(|asked| recorder.follows(&observed.run, &asked.pod))
     }
 
     /// Whether a Run's next attempt has something to go on from.

@@ -6,17 +6,18 @@ use fabrica_crds::parts::MessageType;
 use fabrica_crds::run::{Attempt, Phase};
 use fabrica_crds::time::to_kubernetes;
 use fabrica_crds::{Reason, RunStatus, names};
-use fabrica_protocol::run::{Entry, Record};
+use fabrica_protocol::run::Entry;
 use kube::ResourceExt;
 
 use super::cause::{self, Ending};
 use super::observe::{Observed, number};
 use super::plan::{Applied, Intent, Plan, own_pod};
 use super::{build, escalation, faber, usage};
-use crate::children::Outcome;
 use crate::children::cause::{Stage, explain};
-use crate::children::messages::{self, Line};
+use crate::children::messages;
 use crate::children::state::started_at;
+use crate::children::usage::of;
+use crate::children::{Outcome, agent};
 use crate::config::RunDefaults;
 
 /// The status after this pass.
@@ -33,7 +34,8 @@ pub(super) fn report(
     }
     let mut status = RunStatus { observed_generation: generation, ..observed.asked_status() };
     status.branch = Some(build::branch(&observed.run));
-    status.messages = messages::told(&before.messages, observed.records().iter().filter_map(line));
+    status.messages =
+        messages::told(&before.messages, observed.records().iter().filter_map(agent::line));
     status.faber = faber::after(before.faber.as_ref(), observed.records());
     let (phase, truth, reason, message) = match &plan.intent {
         Intent::Queue(position) => {
@@ -98,7 +100,7 @@ fn open(observed: &Observed, intent: &Intent, status: &mut RunStatus, now: DateT
     if let Some(last) = status.attempts.last_mut() {
         last.started_at = pod.and_then(started_at).map(to_kubernetes).or(last.started_at.take());
         let used = observed.records().iter().rev().find_map(|record| match &record.entry {
-            Entry::Usage(told) => Some(usage::of(told)),
+            Entry::Usage(told) => Some(of(told)),
             _ => None,
         });
         last.usage = used.or(last.usage.take());
@@ -172,44 +174,6 @@ fn waiting(
 fn asks(status: &RunStatus, reason: Reason) -> (Phase, Truth, Reason, String) {
     let question = status.escalation.as_ref().map(|asked| asked.question.clone());
     (Phase::Escalated, Truth::Unknown, reason, question.unwrap_or_default())
-}
-
-fn line(record: &Record) -> Option<Line> {
-    let (kind, text) = match &record.entry {
-        Entry::Step { kind, text, .. } => (messages::kind(*kind), text.clone()),
-        Entry::Said { text, .. } => (MessageType::Notice, text.clone()),
-        Entry::ToolStarted { name, input, .. } => {
-            (MessageType::Started, format!("{name}: {input}"))
-        }
-        Entry::ToolFinished { failed: true, output, .. } => (MessageType::Failed, output.clone()),
-        Entry::Phase { phase, status, message, .. } => {
-            (MessageType::Progress, faber::step(*phase, *status, message))
-        }
-        Entry::Question(asked) => (MessageType::Notice, asked.question.clone()),
-        Entry::Answered { text, answered_by, .. } if answered_by.is_empty() => {
-            (MessageType::Notice, format!("Answered: {text}"))
-        }
-        Entry::Answered { text, answered_by, .. } => {
-            (MessageType::Notice, format!("{answered_by} answered: {text}"))
-        }
-        Entry::Changes(changes) => {
-            let files = changes.files.len() as u64 + u64::from(changes.more);
-            let (added, removed) = (changes.added, changes.removed);
-            (MessageType::Notice, format!("Changed files: {files}. Lines: +{added} -{removed}."))
-        }
-        Entry::ToolFinished { .. }
-        | Entry::Todos { .. }
-        | Entry::Usage(_)
-        | Entry::Checkpoint(_)
-        | Entry::MessageState { .. }
-        | Entry::Thought { .. }
-        | Entry::WorkflowStarted { .. }
-        | Entry::Turn { .. } => return None,
-        Entry::Message { author, text, .. } => (MessageType::Notice, format!("{author}: {text}")),
-        Entry::WorkflowEnded { summary, .. } => (MessageType::Notice, summary.clone()),
-        Entry::Ended(verdict) => (MessageType::Notice, verdict.message.clone()),
-    };
-    Some(Line { time: record.time, kind, text })
 }
 
 #[cfg(test)]

@@ -2,46 +2,20 @@
 
 use fabrica_crds::RunSpec;
 use fabrica_crds::run::{Attempt, Driver, Usage};
-use fabrica_protocol::run as told;
 
-use super::money::Money;
+use crate::children::money::Money;
+use crate::children::usage::{cost, sum};
 use crate::config::AgentDefaults;
-
-/// What a runtime says that models were used for, without their names.
-pub(super) fn of(told: &told::Usage) -> Usage {
-    let sum = |of: fn(&told::Tokens) -> u64| {
-        let sum = told.models.values().map(of).fold(0, u64::saturating_add);
-        i64::try_from(sum).unwrap_or(i64::MAX)
-    };
-    Usage {
-        input_tokens: sum(|tokens| tokens.input),
-        output_tokens: sum(|tokens| tokens.output),
-        cache_read_tokens: sum(|tokens| tokens.cache_read),
-        cache_write_tokens: sum(|tokens| tokens.cache_write),
-        estimated_cost_usd: Money::parse(&told.estimated_cost_usd).unwrap_or_default().to_string(),
-    }
-}
 
 /// All attempts together. None: no model was asked.
 pub(super) fn total(attempts: &[Attempt]) -> Option<Usage> {
     let used: Vec<_> = attempts.iter().filter_map(|attempt| attempt.usage.as_ref()).collect();
-    if used.is_empty() {
-        return None;
-    }
-    let sum =
-        |of: fn(&Usage) -> i64| used.iter().map(|usage| of(usage)).fold(0, i64::saturating_add);
-    Some(Usage {
-        input_tokens: sum(|usage| usage.input_tokens),
-        output_tokens: sum(|usage| usage.output_tokens),
-        cache_read_tokens: sum(|usage| usage.cache_read_tokens),
-        cache_write_tokens: sum(|usage| usage.cache_write_tokens),
-        estimated_cost_usd: spent(attempts).to_string(),
-    })
+    (!used.is_empty()).then(|| sum(&used))
 }
 
 fn spent(attempts: &[Attempt]) -> Money {
     let used = attempts.iter().filter_map(|attempt| attempt.usage.as_ref());
-    used.filter_map(|usage| Money::parse(&usage.estimated_cost_usd)).sum()
+    used.map(cost).sum()
 }
 
 /// What a new attempt may cost.

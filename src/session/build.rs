@@ -19,6 +19,7 @@ pub(super) use volume_claim::volume_claim;
 fn metadata(session: &Session, name: String) -> ObjectMeta {
     let mode = match session.spec.mode {
         Mode::Terminal => "terminal",
+        Mode::Chat => "chat",
     };
     let labels = [
         (names::SESSION_ID, &*session.uid().unwrap_or_default()),
@@ -31,7 +32,8 @@ fn metadata(session: &Session, name: String) -> ObjectMeta {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::config::{Egress, SessionDefaults};
+    use crate::config::{AgentDefaults, ChatDefaults, Defaults, Egress, SessionDefaults};
+    use fabrica_crds::run::Driver;
     use std::time::Duration;
 
     /// A Session that says nothing.
@@ -56,7 +58,22 @@ pub(super) mod tests {
         .unwrap()
     }
 
-    pub(in crate::session) fn defaults() -> SessionDefaults {
+    pub(in crate::session) fn defaults() -> Defaults {
+        let agent = AgentDefaults {
+            driver: Driver::Script,
+            model: Some("m".to_owned()),
+            max_turns: None,
+            budget_usd: None,
+            base_url: None,
+        };
+        let terminal = pods();
+        let pods = SessionDefaults { image: "registry.example/faber:1".to_owned(), ..pods() };
+        let credentials_secret = Some("team-keys".to_owned());
+        let chat = ChatDefaults { enabled: true, pods, agent, credentials_secret };
+        Defaults { terminal, chat }
+    }
+
+    fn pods() -> SessionDefaults {
         SessionDefaults {
             system_namespace: "fabrica-system".to_owned(),
             image: "registry.example/terminal:1".to_owned(),
@@ -72,7 +89,7 @@ pub(super) mod tests {
 
     #[test]
     fn policy_snapshot() {
-        insta::assert_yaml_snapshot!(network_policy(&minimal(), &defaults()));
+        insta::assert_yaml_snapshot!(network_policy(&minimal(), &defaults().terminal));
     }
 
     #[test]

@@ -12,17 +12,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use super::observe::Observed;
 use super::plan::{Applied, Intent, Outcome, Plan, replaced_at};
 use crate::config::SessionDefaults;
-use crate::controller::QUIET;
+use crate::controller::{MARGIN, QUIET, patient_look};
 
 /// Start steps are told within a second.
 const STARTING: Duration = Duration::from_secs(1);
-/// What is young changes quickly, and not all of it is watched: a pull that goes on is told by events alone.
-const SHORTEST: Duration = Duration::from_secs(2);
-/// What waits for somebody is waited for patiently. Pods are watched; a quota with room again is found this late.
-const LONGEST: Duration = Duration::from_mins(1);
-/// How far behind a moment the look at it lies: timers may fire a little early.
-const MARGIN: Duration = Duration::from_millis(100);
-
 /// Since when a Session waits to run, by these conditions: the last moment there was no reason to, which is the pod's
 /// birth or the end of its former one, the last time it was ready, the end of a stop.
 fn waits_since(observed: &Observed, conditions: &[Condition]) -> Option<DateTime<Utc>> {
@@ -66,7 +59,9 @@ pub(super) fn next_look(
 ) -> Duration {
     let spec = &observed.session.spec;
     let regular = match (plan.intent, status.phase) {
-        (Intent::Stop(_), _) => QUIET,
+        (Intent::Stop(_) | Intent::Off, _) => QUIET,
+        // What an agent asks is shown at once.
+        (Intent::Run, Some(Phase::Running)) if observed.told.is_some() => SHORTEST,
         (Intent::Run, Some(Phase::Running)) => idle_look(spec.idle_timeout_seconds),
         (Intent::Run, Some(Phase::Starting)) => STARTING,
         (Intent::Run, _) => {
@@ -80,16 +75,6 @@ pub(super) fn next_look(
     let next = clock.chain(replaced).filter(|time| *time > now).min();
     let until = next.and_then(|time| (time - now).to_std().ok()).map(|wait| wait + MARGIN);
     until.map_or(regular, |until| until.min(regular))
-}
-
-/// When to look at a Session that has waited for so long: when its age has doubled, so that those that wait for long
-/// do not crowd out those that are new, and in any case when the deadline makes it Failed.
-fn patient_look(age: Duration, deadline: Duration) -> Duration {
-    let regular = age.clamp(SHORTEST, LONGEST);
-    match deadline.checked_sub(age) {
-        Some(left) => regular.min(left + MARGIN),
-        None => regular,
-    }
 }
 
 /// How often a ready Session is asked for its activity: four times within its timeout, at most once a minute.

@@ -3,6 +3,7 @@ use super::super::plan::StopReason;
 use super::super::report::report;
 use super::super::report::tests::{applied, at, ready_pod};
 use super::*;
+use crate::controller::{LONGEST, SHORTEST};
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::json;
@@ -10,8 +11,8 @@ use serde_json::json;
 /// When a pass at this second looks again at a pod that was born at second 0 and is in this state.
 fn look(observed: &mut Observed, second: i64) -> Duration {
     let plan = applied(Intent::Run);
-    let status = report(observed, &plan, &defaults(), at(second));
-    let wait = next_look(observed, &plan, &status, &defaults(), at(second));
+    let status = report(observed, &plan, &defaults().terminal, at(second));
+    let wait = next_look(observed, &plan, &status, &defaults().terminal, at(second));
     observed.session.status = Some(status);
     wait
 }
@@ -81,8 +82,8 @@ fn the_next_look_is_never_later_than_the_clock_asks() {
     let wake = json!({"wakeTime": at(70).to_rfc3339()});
     let observed = Observed { session: session(wake), ..Observed::default() };
     let plan = applied(Intent::Stop(StopReason::IdleTimeout));
-    let status = report(&observed, &plan, &defaults(), at(0));
-    let wait = next_look(&observed, &plan, &status, &defaults(), at(0));
+    let status = report(&observed, &plan, &defaults().terminal, at(0));
+    let wait = next_look(&observed, &plan, &status, &defaults().terminal, at(0));
     assert_eq!(wait, Duration::from_millis(70_100));
 }
 

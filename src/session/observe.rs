@@ -8,6 +8,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::{Api, ResourceExt};
 
 use super::build::CONTAINER;
+use super::chat::{self, Told, is_chat};
 use super::{Context, ReconcileError, is_ours};
 use crate::children::cause::Subject;
 use crate::children::state::{container_runs, events_of, is_ready};
@@ -25,23 +26,41 @@ pub(super) struct Observed {
     pub(super) events: Vec<CoreEvent>,
     /// What the runtime said, when it could be reached.
     pub(super) runtime: Option<RuntimeView>,
+    /// What a Chat's runtime told, when it could be reached.
+    pub(super) told: Option<Told>,
+    /// How many pods a Chat had, as far as this process knows.
+    pub(super) starts: i32,
 }
 
 impl Observed {
+    /// Whether an object is this Session's.
+    pub(super) fn is_ours(&self, child: &Pod) -> bool {
+        is_ours(&self.session, &child.metadata)
+    }
+
     /// What is to be explained.
     pub(super) fn subject(&self) -> Subject<'_> {
         Subject {
             kind: "Session",
             container: CONTAINER,
-            ready: "A terminal can be used.",
+            ready: if is_chat(&self.session) {
+                "The agent can be spoken to."
+            } else {
+                "A terminal can be used."
+            },
             pod: self.pod.as_ref(),
             events: &self.events,
-            step: self
-                .runtime
-                .as_ref()
-                .and_then(|view| view.events.last())
-                .map(|event| event.text.as_str()),
+            step: self.step(),
         }
+    }
+}
+
+impl Observed {
+    /// The runtime's last word.
+    fn step(&self) -> Option<&str> {
+        let event = self.runtime.as_ref().and_then(|view| view.events.last());
+        let told = self.told.as_ref().and_then(|told| told.talk.step.as_deref());
+        event.map(|event| event.text.as_str()).or(told)
     }
 }
 
@@ -69,9 +88,14 @@ pub(super) async fn observe(
     )
     .map_err(ReconcileError::Observe)?;
     let ours = pod.as_ref().filter(|pod| is_ours(session, &pod.metadata));
-    let runtime = match ours {
-        Some(pod) => ask(context, session, pod).await,
-        None => None,
+    let (runtime, told) = match ours {
+        Some(pod) if is_chat(session) => {
+            let asked = chat::ask(context, session, pod).await;
+            let view = |idle| RuntimeView { events: Vec::new(), idle: Some(idle) };
+            asked.map_or((None, None), |(idle, told)| (Some(view(idle)), told))
+        }
+        Some(pod) => (ask(context, session, pod).await, None),
+        None => (None, None),
     };
     context.metrics.report(
         &session.uid().unwrap_or_default(),
@@ -81,7 +105,14 @@ pub(super) async fn observe(
         Some(pod) if !is_ready(pod) => events(context, &namespace, pod, claim.as_ref()).await?,
         _ => Vec::new(),
     };
-    Ok(Observed { session: session.clone(), pod, claim, policy, events, runtime })
+    let known = session.status.as_ref().and_then(|status| status.starts).unwrap_or_default();
+    let starts = if is_chat(session) {
+        context.remember(session, |memory| memory.starts.max(known))
+    } else {
+        0
+    };
+    let session = session.clone();
+    Ok(Observed { session, pod, claim, policy, events, runtime, told, starts })
 }
 
 /// The runtime's own words. One that cannot be reached is no error: the pod's state says why.

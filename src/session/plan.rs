@@ -14,12 +14,13 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
 use kube::api::ObjectMeta;
 
+use super::chat::{Start, is_chat};
 use super::observe::Observed;
 use super::{build, is_ours};
 use crate::children::state::has_ended;
 pub(super) use crate::children::{Applied, Outcome, Prepared, Step};
 use crate::children::{same_template, strange};
-use crate::config::SessionDefaults;
+use crate::config::{Defaults, SessionDefaults};
 
 /// Why a Session is stopped on purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +46,8 @@ impl StopReason {
 pub(super) enum Intent {
     Run,
     Stop(StopReason),
+    /// Chats are switched off here, and this one has no pod to go on with.
+    Off,
 }
 
 /// What should happen in this pass, and, once applied, what came of it.
@@ -66,27 +69,36 @@ const RECREATE_AFTER: chrono::Duration = chrono::Duration::seconds(10);
 /// Decides.
 pub(super) fn plan(
     observed: &Observed,
-    defaults: &SessionDefaults,
+    defaults: &Defaults,
     keys: &KeyDocument,
     now: DateTime<Utc>,
 ) -> Plan<Prepared> {
     let session = &observed.session;
     let status = session.status.clone().unwrap_or_default();
     let idle = observed.runtime.as_ref().and_then(|view| view.idle.as_ref());
-    let intent = intent(&session.spec, &status, idle, now);
-    let wanted = build::pod(session, defaults, keys);
-    let restart_required =
-        observed.pod.as_ref().filter(|pod| is_ours(session, &pod.metadata)).is_some_and(|pod| {
-            pod.annotations().get(names::TEMPLATE_HASH)
-                != wanted.annotations().get(names::TEMPLATE_HASH)
-        });
+    let own = observed.pod.as_ref().filter(|pod| observed.is_ours(pod));
+    let off = is_chat(session) && !defaults.chat.enabled && own.is_none();
+    let intent = match intent(&session.spec, &status, idle, now) {
+        Intent::Run if off => Intent::Off,
+        intent => intent,
+    };
+    // A live pod keeps its number and its budget: neither is a change of the template.
+    let start = own.and_then(Start::of);
+    let start =
+        start.unwrap_or_else(|| Start::next(session, observed.starts, &defaults.chat.agent));
+    let wanted = build::pod(session, &start, defaults, keys);
+    let restart_required = own.is_some_and(|pod| {
+        pod.annotations().get(names::TEMPLATE_HASH)
+            != wanted.annotations().get(names::TEMPLATE_HASH)
+    });
     Plan {
         intent,
-        policy: policy_step(observed, defaults),
+        policy: policy_step(observed, &defaults.terminal),
         claim: claim_step(observed),
         pod: match intent {
             Intent::Run => run_step(observed, wanted, now),
             Intent::Stop(_) => stop_step(observed),
+            Intent::Off => Step::Keep,
         },
         restart_required,
         outcome: Outcome::Done,

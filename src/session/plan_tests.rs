@@ -120,7 +120,7 @@ fn children_of_a_former_session_of_this_name_are_waited_for() {
     let mut pod = live_pod(&minimal());
     pod.owner_references_mut()[0].uid = "former".to_owned();
     assert!(matches!(planned(&observed(minimal(), Some(pod))).pod, Step::Wait(_)));
-    let mut policy = build::network_policy(&minimal(), &defaults());
+    let mut policy = build::network_policy(&minimal(), &defaults().terminal);
     policy.owner_references_mut()[0].uid = "former".to_owned();
     let plan = planned(&Observed { policy: Some(policy), ..observed(minimal(), None) });
     assert!(matches!(plan.policy, Step::Wait(_)));
@@ -128,7 +128,7 @@ fn children_of_a_former_session_of_this_name_are_waited_for() {
 
 #[test]
 fn a_policy_that_somebody_changed_is_put_right() {
-    let mut policy = build::network_policy(&minimal(), &defaults());
+    let mut policy = build::network_policy(&minimal(), &defaults().terminal);
     let with =
         |policy| planned(&Observed { policy: Some(policy), ..observed(minimal(), None) }).policy;
     assert_eq!(with(policy.clone()), Step::Keep);

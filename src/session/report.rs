@@ -1,5 +1,7 @@
 //! Says what a pass found: conditions, phase, messages. Pure.
 
+mod chat;
+
 use chrono::{DateTime, DurationRound, Utc};
 use fabrica_crds::condition::{Finding, Truth, find, merge};
 use fabrica_crds::session::{Message, MessageType, Phase};
@@ -9,6 +11,7 @@ use fabrica_protocol::runtime::{Event, WorkspaceState};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
+use super::chat::is_chat;
 use super::clock::is_overdue;
 use super::observe::Observed;
 use super::plan::{Applied, Intent, Plan, StopReason};
@@ -32,6 +35,7 @@ pub(super) fn report(
     let (phase, ready, suspended) = match plan.intent {
         Intent::Stop(reason) => stopped(reason),
         Intent::Run => running(observed, plan, defaults, now),
+        Intent::Off => off(),
     };
     let is_ready = ready.truth == Truth::True;
     let mut all = told(observed, &before.messages);
@@ -48,7 +52,7 @@ pub(super) fn report(
     let pod = observed.pod.as_ref().filter(|pod| super::is_ours(session, &pod.metadata));
     let workspace = workspace_ready(observed, &ready, &before);
     let findings = vec![ready, workspace, suspended, restart_required(plan)];
-    SessionStatus {
+    let mut status = SessionStatus {
         phase: Some(phase),
         conditions: merge(&before.conditions, findings, generation, now),
         observed_generation: session.metadata.generation,
@@ -66,6 +70,30 @@ pub(super) fn report(
         },
         last_activity_at: last_activity(observed, &before),
         messages: all,
+        ..before
+    };
+    if is_chat(session) {
+        chat::add(observed, plan, &mut status);
+    }
+    status
+}
+
+fn off() -> (Phase, Finding, Finding) {
+    let ready = Finding {
+        kind: "Ready",
+        truth: Truth::False,
+        reason: Reason::ChatDisabled,
+        message: "Mode Chat is switched off here (the chart's session.chatEnabled). Ask whoever runs the cluster, or use mode Terminal.".to_owned(),
+    };
+    (Phase::Failed, ready, not_suspended())
+}
+
+fn not_suspended() -> Finding {
+    Finding {
+        kind: "Suspended",
+        truth: Truth::False,
+        reason: Reason::Running,
+        message: "The Session should run.".to_owned(),
     }
 }
 
@@ -111,13 +139,7 @@ fn running(
         Stage::Failed => Phase::Failed,
     };
     let ready = Finding { kind: "Ready", truth: (stage == Stage::Ready).into(), reason, message };
-    let suspended = Finding {
-        kind: "Suspended",
-        truth: Truth::False,
-        reason: Reason::Running,
-        message: "The Session should run.".to_owned(),
-    };
-    (phase, ready, suspended)
+    (phase, ready, not_suspended())
 }
 
 fn workspace_ready(observed: &Observed, ready: &Finding, before: &SessionStatus) -> Finding {

@@ -13,6 +13,7 @@ use fabrica_operator::recorder::{LivePod, Recorded, Recorder};
 use fabrica_store::Store;
 use fabrica_test_database::Server;
 use futures::FutureExt;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -32,12 +33,12 @@ fn run(uid: Uuid, phase: &str) -> Run {
 }
 
 fn pod() -> LivePod {
-    LivePod { uid: "pod".to_owned(), address: "fake".to_owned(), attempt: 1 }
+    LivePod { uid: "pod".to_owned(), address: "fake".to_owned(), attempt: 1, closed: true }
 }
 
 /// A recorder at work, until the token says stop.
 fn start(store: Store, door: &FakeDoor, run: &Run) -> (Arc<Recorder>, CancellationToken) {
-    let recorder = Arc::new(Recorder::new(store, door.clone()));
+    let recorder = Arc::new(Recorder::new(store, door.clone(), mpsc::channel(1).0));
     recorder.see(run, [pod()], true);
     let stop = CancellationToken::new();
     let living = Box::new(|| async { None }.boxed());
@@ -145,4 +146,26 @@ async fn a_checkpoint_is_kept_before_its_record_is_acknowledged_and_goes_with_it
     recorder.see(&run(uid, "Completed"), [pod()], true);
     let forgotten = async { while store.has_checkpoint(uid).await.unwrap() {} };
     tokio::time::timeout(DEADLINE, forgotten).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_last_record_is_told_at_once_and_acknowledged_when_the_status_holds_the_verdict() {
+    let (server, _store) = Server::migrated().await;
+    let (uid, door) = (Uuid::new_v4(), FakeDoor::new());
+    let (wake, mut woken) = mpsc::channel(1);
+    let recorder = Arc::new(Recorder::new(server.store(), door.clone(), wake));
+    let open = LivePod { closed: false, ..pod() };
+    recorder.see(&run(uid, "Running"), [open], true);
+    let living = Box::new(|| async { None }.boxed());
+    tokio::spawn(recorder.clone().run(living, None, CancellationToken::new()));
+    door.write(1, RECORDS);
+    let work = async {
+        assert_eq!(woken.recv().await, Some(uid));
+        acknowledged(&door, RECORDS - 1).await;
+        let early = tokio::time::timeout(Duration::from_secs(1), acknowledged(&door, RECORDS));
+        assert!(early.await.is_err(), "the pod would go before its status is written");
+        recorder.see(&run(uid, "Completed"), [pod()], true);
+        acknowledged(&door, RECORDS).await;
+    };
+    tokio::time::timeout(DEADLINE, work).await.unwrap();
 }

@@ -9,20 +9,11 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::parts::QuestionKind;
 use crate::rules;
 
 /// How often a Run may go on in a new pod after a question. Past it the pod waits for the answer.
 pub const CONTINUATIONS: usize = 32;
-
-/// Bounds of `status.escalation`.
-pub mod question {
-    /// The longest question, in characters.
-    pub const TEXT: usize = 2048;
-    /// How many options are kept: the first.
-    pub const OPTIONS: usize = 10;
-    /// The longest option, in characters.
-    pub const OPTION: usize = 200;
-}
 
 /// What becomes of a question that nobody answers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
@@ -72,27 +63,6 @@ pub enum OnTimeout {
     Default,
 }
 
-/// The answer to one question.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Answer {
-    /// Of the question, 1 to 128 characters: `status.escalation.id`.
-    #[schemars(length(min = 1, max = 128))]
-    #[x_kube(
-        validation = Rule::new("self.matches('^[A-Za-z0-9_-]+$')")
-            .message("answers.id must hold letters, digits, '_' and '-' only: copy status.escalation.id")
-    )]
-    pub id: String,
-    /// At most 4096 bytes.
-    #[schemars(length(min = 1, max = 4096))]
-    #[x_kube(validation = rules::answer("answers.text"))]
-    pub text: String,
-    /// Who answered. Set by the gateway, or by you as yourself.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 256))]
-    pub answered_by: Option<String>,
-}
-
 /// The question that waits for an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -110,21 +80,4 @@ pub struct OpenQuestion {
     pub asked_at: Time,
     /// When `spec.escalation.onTimeout` happens.
     pub due_at: Time,
-}
-
-/// What kind of answer is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum QuestionKind {
-    /// May I?
-    Approval,
-    /// Is it so?
-    Confirmation,
-    /// Which of these?
-    Selection,
-    /// What is meant?
-    Clarification,
-    /// Is it good?
-    Review,
-    /// How is this error mended?
-    ErrorResolution,
 }

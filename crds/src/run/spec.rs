@@ -10,9 +10,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::RunStatus;
-use super::escalation::{Answer, Escalation};
+use super::escalation::Escalation;
 use crate::parts::{
-    ConfigMapKey, EnvironmentVariable, GitIdentity, PodTemplate, Repository, SecretReference,
+    Agent, Answer, ConfigMapKey, EnvironmentVariable, ForgeRepository, GitIdentity, PodTemplate,
+    SecretReference,
 };
 use crate::{rules, schema};
 
@@ -54,28 +55,27 @@ pub const MAXIMUM_ATTEMPTS: i32 = 10;
         .message("spec.workId needs an agent that reads: blocks of a work item are not run as a script; leave spec.agent.driver out or set it to Claude"),
     validation = Rule::new("oldSelf.desiredState != 'Cancelled' || self.desiredState == 'Cancelled'")
         .message("spec.desiredState cannot leave Cancelled: make a new Run"),
-    validation = rules::immutable("plan"),
-    validation = rules::immutable("planRef"),
-    validation = rules::immutable("workId"),
-    validation = rules::immutable("title"),
-    validation = rules::immutable("repository"),
-    validation = rules::immutable("branch"),
-    validation = rules::immutable("pullRequest"),
-    validation = rules::immutable("image"),
-    validation = rules::immutable("imagePullSecrets"),
-    validation = rules::immutable("env"),
-    validation = rules::immutable("credentialsRef"),
-    validation = rules::immutable("git"),
-    validation = rules::immutable("agent"),
-    validation = rules::immutable("resources"),
-    validation = rules::immutable("podTemplate"),
-    validation = rules::immutable("deadlineSeconds"),
-    validation = rules::immutable("maxAttempts"),
-    validation = rules::immutable("ttlSecondsAfterFinished"),
-    validation = rules::immutable("escalation"),
-    validation = Rule::new("!has(oldSelf.answers) || (has(self.answers) && oldSelf.answers.all(answer, answer in self.answers))")
-        .message("spec.answers: an answer that was given never changes and never goes"),
-    validation = rules::immutable("owner")
+    validation = rules::immutable("plan", "Run"),
+    validation = rules::immutable("planRef", "Run"),
+    validation = rules::immutable("workId", "Run"),
+    validation = rules::immutable("title", "Run"),
+    validation = rules::immutable("repository", "Run"),
+    validation = rules::immutable("branch", "Run"),
+    validation = rules::immutable("pullRequest", "Run"),
+    validation = rules::immutable("image", "Run"),
+    validation = rules::immutable("imagePullSecrets", "Run"),
+    validation = rules::immutable("env", "Run"),
+    validation = rules::immutable("credentialsRef", "Run"),
+    validation = rules::immutable("git", "Run"),
+    validation = rules::immutable("agent", "Run"),
+    validation = rules::immutable("resources", "Run"),
+    validation = rules::immutable("podTemplate", "Run"),
+    validation = rules::immutable("deadlineSeconds", "Run"),
+    validation = rules::immutable("maxAttempts", "Run"),
+    validation = rules::immutable("ttlSecondsAfterFinished", "Run"),
+    validation = rules::immutable("escalation", "Run"),
+    validation = rules::answers_stay(),
+    validation = rules::immutable("owner", "Run")
 )]
 pub struct RunSpec {
     /// What to do, as markdown.
@@ -89,10 +89,7 @@ pub struct RunSpec {
     /// is given to the agent as what a stranger wrote.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 50))]
-    #[x_kube(
-        validation = Rule::new("self.matches('^([A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+)?#?[1-9][0-9]{0,8}$') && (!self.contains('/') || self.contains('#'))")
-            .message("spec.workId must be the number of an issue, such as 12, #12 or owner/name#12")
-    )]
+    #[x_kube(validation = rules::work_id())]
     pub work_id: Option<String>,
     /// The subject of a commit of ours, and the title of the pull request when the agent gives none. Unset: the plan's
     /// first heading, at last `Fabrica Run`.
@@ -186,26 +183,6 @@ const fn default_attempts() -> i32 {
     2
 }
 
-/// A git repository over HTTP, on a forge.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ForgeRepository {
-    #[serde(flatten)]
-    pub repository: Repository,
-    /// Where pull requests are opened. Unset: GitHub when the address is github.com's, else nowhere: the branch alone is
-    /// pushed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub forge: Option<Forge>,
-}
-
-/// A place that keeps repositories and talks of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Forge {
-    /// github.com or a GitHub Enterprise Server.
-    GitHub,
-    /// Gitea or Forgejo.
-    Gitea,
-}
-
 /// How a pull request is opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 pub struct PullRequest {
@@ -216,58 +193,6 @@ pub struct PullRequest {
     /// Not yet to be merged (default false).
     #[serde(default)]
     pub draft: bool,
-}
-
-/// Who carries the plan out.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = Rule::new("!has(self.driver) || self.driver != 'Script' || !(has(self.model) || has(self.maxTurns) || has(self.budgetUSD) || has(self.baseURL))")
-        .message("agent.model, agent.maxTurns, agent.budgetUSD and agent.baseURL are for agent.driver Claude: a Script asks no model")
-)]
-pub struct Agent {
-    /// Unset: the chart's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub driver: Option<Driver>,
-    /// The model's name, 1 to 100 characters. Unset: the chart's. One without a known price is refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 100))]
-    #[x_kube(
-        validation = Rule::new("self.matches('^[A-Za-z0-9][A-Za-z0-9._:/@-]*$')")
-            .message("agent.model must begin with a letter or digit and hold letters, digits and . _ : / @ - only")
-    )]
-    pub model: Option<String>,
-    /// How often the model may be asked, 1 to 10000. Unset: the chart's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 10_000))]
-    pub max_turns: Option<i32>,
-    /// What the model calls of all attempts may cost by list prices, in US dollars: a decimal number above 0, such as
-    /// `2.50`. Then the next call is refused and the Run ends. Unset: the chart's.
-    #[serde(default, rename = "budgetUSD", skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 12))]
-    #[x_kube(
-        validation = Rule::new("self.matches('^[0-9]{1,6}([.][0-9]{1,4})?$') && !self.matches('^[0.]*$')")
-            .message("agent.budgetUSD must be a decimal number above 0 in quotes, such as \"2.50\"")
-    )]
-    pub budget_usd: Option<String>,
-    /// Where the model is, http or https. Unset: the chart's.
-    #[serde(default, rename = "baseURL", skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 512))]
-    #[x_kube(
-        validation = Rule::new("self.matches('^https?://[^/@[:space:][:cntrl:]]+(/[^@[:space:][:cntrl:]]*)?$')")
-            .message("agent.baseURL must begin with http:// or https://, name a host and hold no user, spaces or control characters")
-    )]
-    pub base_url: Option<String>,
-}
-
-/// What reads the plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Driver {
-    /// Claude Code.
-    Claude,
-    /// Each fenced `sh` block of the plan is run by bash (else sh) with `-e`, in the repository. One that fails ends the
-    /// attempt.
-    Script,
 }
 
 /// Whether the Run should go on.

@@ -5,19 +5,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::escalation::OpenQuestion;
-use crate::parts::Message;
+use crate::parts::{Message, Todo, Usage};
 use crate::schema;
 
 /// Every condition of a Run. All are set on every pass.
 pub const CONDITIONS: [&str; 2] = ["Succeeded", "Recorded"];
-
-/// Bounds of `status.faber.todos`.
-pub mod todos {
-    /// How many are kept: the first.
-    pub const KEPT: usize = 30;
-    /// The longest text, in characters.
-    pub const TEXT: usize = 200;
-}
 
 /// How often an attempt that failed without the agent's fault is followed by another.
 pub const INFRASTRUCTURE_RETRIES: usize = 5;
@@ -105,19 +97,6 @@ pub struct Attempt {
     pub usage: Option<Usage>,
 }
 
-/// Tokens by class, and what they cost.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Usage {
-    pub input_tokens: i64,
-    pub output_tokens: i64,
-    pub cache_read_tokens: i64,
-    pub cache_write_tokens: i64,
-    /// By list prices: a decimal number of US dollars, such as `0.0017`.
-    #[serde(rename = "estimatedCostUSD")]
-    pub estimated_cost_usd: String,
-}
-
 /// Where an agent is in its work.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Faber {
@@ -128,22 +107,6 @@ pub struct Faber {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 30))]
     pub todos: Vec<Todo>,
-}
-
-/// One thing that an agent has to do.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Todo {
-    /// At most 200 characters.
-    pub text: String,
-    pub status: TodoStatus,
-}
-
-/// How far a thing to do is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum TodoStatus {
-    Pending,
-    InProgress,
-    Completed,
 }
 
 /// A Run in one word.

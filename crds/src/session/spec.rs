@@ -11,10 +11,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::SessionStatus;
-use crate::parts::{EnvironmentVariable, GitIdentity, PodTemplate, Repository, SecretReference};
+use crate::parts::{
+    Agent, Answer, EnvironmentVariable, ForgeRepository, GitIdentity, PodTemplate, SecretReference,
+};
 use crate::{rules, schema};
 
-/// A workspace pod with a terminal that survives disconnects.
+/// A workspace pod with a terminal that survives disconnects, and, in mode Chat, an agent to talk to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
 #[kube(
     group = "fabrica.dev",
@@ -26,15 +28,18 @@ use crate::{rules, schema};
     derive = "Default",
     shortname = "fsess",
     category = "fabrica",
-    doc = "A Session is a workspace in a pod: a repository, a terminal that survives disconnects, and the files between starts if it has a volume.",
+    doc = "A Session is a workspace in a pod: a repository, a terminal that survives disconnects, in mode Chat an agent to talk to, and the files between starts if it has a volume.",
     selectable = ".spec.mode",
     selectable = ".spec.operatingMode",
     selectable = ".spec.owner",
+    selectable = ".spec.workId",
     printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Work item", type_ = "string", json_path = ".spec.workId", priority = 1),
+    printcolumn(name = "Workflow phase", type_ = "string", json_path = ".status.faber.phase", priority = 1),
     printcolumn(name = "Image", type_ = "string", json_path = ".spec.image", priority = 1),
     printcolumn(name = "Owner", type_ = "string", json_path = ".spec.owner", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1),
@@ -50,17 +55,49 @@ use crate::{rules, schema};
     validation = Rule::new("has(self.owner) == has(oldSelf.owner) && (!has(self.owner) || self.owner == oldSelf.owner)")
         .message("spec.owner is set when the Session is created and never changes"),
     validation = Rule::new("has(self.workspace) == has(oldSelf.workspace) && (!has(self.workspace) || (self.workspace.size == oldSelf.workspace.size && has(self.workspace.storageClassName) == has(oldSelf.workspace.storageClassName) && (!has(self.workspace.storageClassName) || self.workspace.storageClassName == oldSelf.workspace.storageClassName)))")
-        .message("spec.workspace cannot change but for retain: make a new Session for another volume")
+        .message("spec.workspace cannot change but for retain: make a new Session for another volume"),
+    validation = Rule::new("self.mode == 'Chat' || !(has(self.workflow) || has(self.autonomy) || has(self.workId) || has(self.agent) || has(self.answers) || (has(self.repository) && has(self.repository.forge)))")
+        .message("spec.workflow, spec.autonomy, spec.workId, spec.agent, spec.answers and spec.repository.forge are for an agent: set spec.mode to Chat, or leave them out"),
+    validation = Rule::new("self.mode != 'Chat' || has(self.repository)")
+        .message("spec.repository is required in mode Chat: name the repository that the agent works in"),
+    validation = Rule::new("self.mode != 'Chat' || (has(self.workflow) && self.workflow == 'None') || has(self.workId)")
+        .message("spec.workId is required in mode Chat with workflow Faber: name the work item, or set workflow: None"),
+    validation = Rule::new("!has(self.agent) || !has(self.agent.driver) || self.agent.driver != 'Script'")
+        .message("spec.agent.driver Script is for Runs: nobody can talk to it; leave it out or set it to Claude"),
+    validation = Rule::new("self.mode != 'Chat' || !has(self.repository) || !has(oldSelf.repository) || (self.repository.url == oldSelf.repository.url && has(self.repository.branch) == has(oldSelf.repository.branch) && (!has(self.repository.branch) || self.repository.branch == oldSelf.repository.branch) && has(self.repository.forge) == has(oldSelf.repository.forge) && (!has(self.repository.forge) || self.repository.forge == oldSelf.repository.forge))")
+        .message("spec.repository never changes in mode Chat but for secretRef: make a new Session"),
+    validation = rules::immutable("mode", "Session"),
+    validation = rules::immutable("workflow", "Session"),
+    validation = rules::immutable("autonomy", "Session"),
+    validation = rules::immutable("workId", "Session"),
+    validation = rules::immutable("agent", "Session"),
+    validation = rules::answers_stay()
 )]
 pub struct SessionSpec {
-    /// How people work in it. Terminal (default): shells.
+    /// How people work in it. Terminal (default): shells. Chat: an agent works in the repository and people talk to it;
+    /// shells are there too. Never changes.
     #[serde(default)]
     pub mode: Mode,
-    /// The repository that is cloned into /workspace/repo. Unset: an empty workspace.
+    /// What the agent of a Chat works by. Faber (default): through the phases frame, architect, build, evaluate and release, on
+    /// `workId`. None: a plain conversation. Never changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub repository: Option<Repository>,
-    /// The container image. Unset: the chart's. Any image with a shell will do; it needs git when a repository is
-    /// set. The runtime is copied in.
+    pub workflow: Option<Workflow>,
+    /// How far the agent of a Chat goes by itself (default Guarded). DryRun: it plans and changes nothing. Assist: it stops
+    /// before the pull request. Guarded: it asks before the pull request. Autonomous: it asks only what it must know. Never
+    /// changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub autonomy: Option<Autonomy>,
+    /// The issue of the repository's forge that a Chat is about, 1 to 50 characters: `12`, `#12` or `owner/name#12`. Its text is
+    /// given to the agent as what a stranger wrote. Never changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 50))]
+    #[x_kube(validation = rules::work_id())]
+    pub work_id: Option<String>,
+    /// The repository that is cloned into /workspace/repo. Unset: an empty workspace, which a Chat cannot have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<ForgeRepository>,
+    /// The container image. Unset: the chart's. Any image with a shell will do; it needs git when a repository is set, and in
+    /// mode Chat what the agent needs. The runtime is copied in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub image: Option<String>,
@@ -68,15 +105,25 @@ pub struct SessionSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 8))]
     pub image_pull_secrets: Option<Vec<SecretReference>>,
-    /// Environment variables of the shells.
+    /// Environment variables of the shells and of the agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub env: Option<Vec<EnvironmentVariable>>,
-    /// A Secret of this namespace with any of GITHUB_TOKEN, ANTHROPIC_API_KEY, OPENAI_API_KEY and GEMINI_API_KEY.
-    /// Shells get them as variables.
+    /// A Secret of this namespace. In mode Terminal with any of GITHUB_TOKEN, ANTHROPIC_API_KEY, OPENAI_API_KEY and
+    /// GEMINI_API_KEY, which shells get as variables. In mode Chat with any of ANTHROPIC_API_KEY, for the agent's model, and
+    /// GITHUB_TOKEN or GITEA_TOKEN, for pull requests and work items (unset: the repository's own login); neither agent nor
+    /// shells see them. Unset in mode Chat: the chart's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_ref: Option<SecretReference>,
-    /// Whose name commits carry. Unset: git asks.
+    /// Who is talked to in a Chat. Never changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Agent>,
+    /// Answers to the questions of a Chat's agent, each by the `id` that `status.faber.pendingApprovals` shows, at most 64. One
+    /// that was given never changes and never goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
+    pub answers: Option<Vec<Answer>>,
+    /// Whose name commits carry. Unset: git asks, and a Chat's agent takes Fabrica's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git: Option<GitIdentity>,
     /// CPU and memory of the container. Unset: the chart's.
@@ -117,6 +164,32 @@ pub enum Mode {
     /// Shells in terminals.
     #[default]
     Terminal,
+    /// An agent to talk to, and shells beside it.
+    Chat,
+}
+
+/// What the agent of a Chat works by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Workflow {
+    /// Through the phases frame, architect, build, evaluate and release, on a work item.
+    #[default]
+    Faber,
+    /// A plain conversation.
+    None,
+}
+
+/// How far an agent goes by itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum Autonomy {
+    /// It plans and changes nothing.
+    DryRun,
+    /// It stops before the pull request.
+    Assist,
+    /// It asks before the pull request.
+    #[default]
+    Guarded,
+    /// It asks only what it must know.
+    Autonomous,
 }
 
 /// Whether the pod should run.

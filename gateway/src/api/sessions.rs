@@ -1,4 +1,7 @@
-//! Sessions over REST: list, get, create, suspend, resume, delete.
+//! Sessions over REST: list, get, create, suspend, resume, delete, answer, their messages, and the short forms.
 
+pub mod answers;
 pub mod list;
+pub mod messages;
+pub mod short;
 pub mod write;

@@ -3,10 +3,11 @@
 
 mod answers;
 mod archive;
+mod chat;
 mod common;
 mod events;
 mod files;
 mod memory;
 mod rest;
 mod runs;
-mod terminal;
+mod sockets;

@@ -1,11 +1,12 @@
 //! The pod of one attempt.
 
-use fabrica_crds::run::{Driver, Forge};
+use fabrica_crds::run::Driver;
 use fabrica_crds::{Run, names};
 use fabrica_protocol::trust::KeyDocument;
 use k8s_openapi::api::core::v1::{ConfigMapVolumeSource, KeyToPath, Pod, Volume};
 use kube::ResourceExt;
 
+use crate::children::agent_pod;
 use crate::children::pod::{self as common, Workload};
 use crate::config::RunDefaults;
 use crate::run::escalation::may_let_go;
@@ -15,8 +16,6 @@ use crate::run::usage::{Allowance, allowance, driver};
 const GRACE_SECONDS: i64 = 30;
 /// The one container, by its name.
 pub(in crate::run) const CONTAINER: &str = "run";
-/// What a key of the Secret of credentials begins with, as a variable.
-const CREDENTIAL: &str = "FABRICA_CREDENTIAL_";
 /// Where a plan from a ConfigMap is.
 const PLAN: &str = "/run/fabrica/plan";
 
@@ -53,15 +52,12 @@ pub(in crate::run) fn pod(
     told.extend(agent(run, defaults));
     told.extend(attempt.resumes.then(|| (RESUME, "true".to_owned())));
     told.extend(forge(run));
-    let default_secret =
-        defaults.credentials_secret.as_ref().filter(|_| spec.credentials_ref.is_none());
-    let named = spec.credentials_ref.as_ref().map(|reference| &reference.name);
-    told.extend(named.or(default_secret).map(|name| ("FABRICA_CREDENTIALS_SECRET", name.clone())));
-    let mut secrets = common::secrets(&[
-        (repository.secret_ref.as_ref(), "FABRICA_REPOSITORY_"),
-        (spec.credentials_ref.as_ref(), CREDENTIAL),
-    ]);
-    secrets.extend(default_secret.map(|name| common::optional_secret(name, CREDENTIAL)));
+    let (named, secrets) = agent_pod::credentials(
+        spec.credentials_ref.as_ref(),
+        defaults.credentials_secret.as_ref(),
+        repository,
+    );
+    told.extend(named);
     let workload = Workload {
         metadata: super::metadata(run, names::run_pod(&run.name_any(), attempt.number)),
         container: CONTAINER,
@@ -81,8 +77,7 @@ pub(in crate::run) fn pod(
 
 /// Whether a pod's runtime waits for a checkpoint.
 pub(in crate::run) fn resumes(pod: &Pod) -> bool {
-    let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
-    containers.flat_map(|container| container.env.iter().flatten()).any(|it| it.name == RESUME)
+    common::variable(pod, RESUME).is_some()
 }
 
 /// The branch that the work is pushed to.
@@ -102,35 +97,24 @@ fn agent(run: &Run, defaults: &RunDefaults) -> Vec<(&'static str, String)> {
         Allowance::Left(left) => Some(left.to_string()),
         Allowance::UsedUp(_) | Allowance::Unbounded => None,
     };
-    let settings = [
-        ("FABRICA_AGENT_MODEL", asked.model.clone().or_else(|| default.model.clone())),
-        (
-            "FABRICA_AGENT_MAX_TURNS",
-            asked.max_turns.or(default.max_turns).map(|turns| turns.to_string()),
-        ),
-        ("FABRICA_AGENT_BUDGET_USD", budget),
+    let own = [
         ("FABRICA_CHECKPOINTS", Some(may_let_go(&status, defaults).to_string())),
         (
             "FABRICA_QUESTION_HOLD_SECONDS",
             defaults.question_hold_seconds.map(|seconds| seconds.to_string()),
         ),
-        ("FABRICA_AGENT_BASE_URL", asked.base_url.clone().or_else(|| default.base_url.clone())),
     ];
-    let set = settings.into_iter().filter_map(|(name, value)| Some((name, value?)));
-    [("FABRICA_RUN_DRIVER", "claude".to_owned())].into_iter().chain(set).collect()
+    let mut told = agent_pod::claude(asked, default, budget);
+    told.extend(agent_pod::set(own));
+    told
 }
 
 /// Where pull requests are opened, and how; and the work item, if that is the plan.
 fn forge(run: &Run) -> Vec<(&'static str, String)> {
     let spec = &run.spec;
-    let kind = spec.repository.forge.map(|forge| match forge {
-        Forge::GitHub => "github".to_owned(),
-        Forge::Gitea => "gitea".to_owned(),
-    });
     let request = spec.pull_request.as_ref();
     let labels = request.and_then(|request| request.labels.as_ref());
     let settings = [
-        ("FABRICA_FORGE", kind),
         // A list of texts is always JSON.
         (
             "FABRICA_PULL_REQUEST_LABELS",
@@ -140,9 +124,10 @@ fn forge(run: &Run) -> Vec<(&'static str, String)> {
             "FABRICA_PULL_REQUEST_DRAFT",
             request.filter(|request| request.draft).map(|_| "true".to_owned()),
         ),
-        ("FABRICA_WORK_ID", spec.work_id.clone()),
     ];
-    settings.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    let mut told = agent_pod::forge(spec.repository.forge, spec.work_id.as_ref());
+    told.extend(agent_pod::set(settings));
+    told
 }
 
 fn plan_volume(run: &Run) -> Option<(Volume, &'static str)> {

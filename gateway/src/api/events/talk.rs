@@ -3,11 +3,13 @@
 use std::collections::VecDeque;
 
 use axum::response::sse::Event;
+use fabrica_crds::Run;
 use http::HeaderMap;
 
 use crate::access::{Question, Verb};
-use crate::api::runs::message::RunMessage;
-use crate::api::runs::{Cursor, News, current, permitted_by_uid};
+use crate::api::objects::message::RunMessage;
+use crate::api::objects::reading::{Cursor, News, current};
+use crate::api::runs::permitted_by_uid;
 use crate::app::App;
 use crate::identity::Identity;
 use crate::names::Kind;
@@ -21,7 +23,7 @@ const LAST_EVENT_ID: &str = "last-event-id";
 pub(super) struct Talk {
     run: RunView,
     after: i64,
-    news: News,
+    news: News<Run>,
     /// Whether there may be something that was not read yet.
     due: bool,
     read: VecDeque<Event>,

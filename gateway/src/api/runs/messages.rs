@@ -1,7 +1,5 @@
 //! The messages of a Run, by a cursor, and what of them is read.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
@@ -10,19 +8,15 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::find::permitted_anywhere;
-use super::message::RunMessage;
-use super::reading::{Cursor, archived_as, patience};
 use crate::access::Verb;
 use crate::api::body::read_json;
 use crate::api::caller::Caller;
 use crate::api::named::Named;
+use crate::api::objects::message::MessageList;
+use crate::api::objects::reading::{Cursor, archived_as, nothing_kept, patience, read};
 use crate::app::App;
-use crate::identity::Identity;
 use crate::objects::RunView;
 use crate::problem::Problem;
-
-/// How soon somebody who waits for too many Runs should try again, in seconds.
-const CROWDED_PAUSE: u64 = 5;
 
 /// Which messages.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -45,12 +39,6 @@ pub struct MessageQuery {
     /// Those of the Run with this UID, when several had the name. Absent: of the Run that is there, else of the newest.
     #[param(nullable = false)]
     uid: Option<String>,
-}
-
-/// Messages, oldest first.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct MessageList {
-    items: Vec<RunMessage>,
 }
 
 /// What somebody has read.
@@ -132,24 +120,6 @@ pub async fn mark_messages(
     mark(&app, &run, request).await
 }
 
-/// Reads, and waits if that was asked for. Who waits holds one of their streams.
-pub(super) async fn read(
-    app: &App,
-    identity: &Identity,
-    run: RunView,
-    cursor: Cursor,
-    patience: Duration,
-) -> Result<Vec<RunMessage>, Problem> {
-    if patience.is_zero() {
-        return cursor.read(app, &run).await;
-    }
-    let place = app.streams.take(identity.name());
-    let _place = place.ok_or_else(|| {
-        Problem::too_many("You wait for too many runs and events; close some.", CROWDED_PAUSE)
-    })?;
-    cursor.wait(app, run, patience).await
-}
-
 /// Marks what the body says.
 pub(super) async fn mark(
     app: &App,
@@ -162,8 +132,7 @@ pub(super) async fn mark(
         Ok(1..) => through,
         _ => return Err(Problem::invalid("through", "must be the seq of a message, from 1 on")),
     };
-    let (archive, uid) =
-        app.archive.as_ref().zip(archived_as(run)).ok_or_else(super::nothing_kept)?;
+    let (archive, uid) = app.archive.as_ref().zip(archived_as(run)).ok_or_else(nothing_kept)?;
     let marked = archive.answer(archive.store().mark_read(uid, through)).await?;
     Ok(Json(Marked { marked }))
 }

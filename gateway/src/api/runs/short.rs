@@ -10,11 +10,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::find::permitted_by_uid;
-use super::message::RunMessage;
-use super::messages::{MarkRead, Marked, mark, read};
-use super::reading::{Cursor, patience};
+use super::messages::{MarkRead, Marked, mark};
 use crate::access::Verb;
 use crate::api::caller::Caller;
+use crate::api::objects::message::RunMessage;
+use crate::api::objects::reading::{Cursor, patience, read};
 use crate::app::App;
 use crate::objects::RunView;
 use crate::problem::Problem;

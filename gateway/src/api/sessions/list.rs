@@ -23,6 +23,10 @@ pub struct ListQuery {
     /// Only sessions of this mode.
     #[param(inline, nullable = false)]
     mode: Option<ModeFilter>,
+    /// Only sessions whose `spec.workId` is exactly this.
+    #[serde(rename = "workId")]
+    #[param(nullable = false)]
+    work_id: Option<String>,
     /// Only sessions in this phase.
     #[param(inline, nullable = false)]
     phase: Option<PhaseFilter>,
@@ -39,6 +43,7 @@ pub struct ListQuery {
 #[derive(Debug, Clone, Copy, Deserialize, ToSchema)]
 pub enum ModeFilter {
     Terminal,
+    Chat,
 }
 
 /// A phase to filter by.
@@ -55,6 +60,7 @@ impl From<ModeFilter> for Mode {
     fn from(filter: ModeFilter) -> Self {
         match filter {
             ModeFilter::Terminal => Self::Terminal,
+            ModeFilter::Chat => Self::Chat,
         }
     }
 }
@@ -133,6 +139,7 @@ async fn list(
     let matches = |view: &SessionView| {
         mode.is_none_or(|mode| view.mode() == mode)
             && phase.is_none_or(|phase| view.phase() == phase)
+            && query.work_id.as_ref().is_none_or(|id| view.spec.work_id.as_ref() == Some(id))
     };
     let Page { items, after } = objects::list(app, identity, namespace, paging, matches).await?;
     Ok(Json(SessionList { items, after }))

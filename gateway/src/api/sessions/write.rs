@@ -5,6 +5,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use fabrica_crds::Session;
+use fabrica_crds::session::Mode;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -63,7 +64,7 @@ pub async fn get_session(
         (status = 201, description = "Created", body = SessionView),
         (status = 400, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
-        (status = 403, description = "Not allowed, by RBAC, a quota or a policy", body = Problem, content_type = "application/problem+json"),
+        (status = 403, description = "Not allowed, by RBAC, a quota or a policy, or mode Chat is switched off", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such namespace, or not for you", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The name is taken", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "Fields are wrong; errors names them", body = Problem, content_type = "application/problem+json"),
@@ -79,8 +80,18 @@ pub async fn create_session(
     check_namespace(&namespace)?;
     let (parts, body) = request.into_parts();
     let CreateSession { name, generate_name, spec } = read_json(&parts.headers, body).await?;
+    allow_mode(&app, &spec)?;
     let draft = Draft { name, generate_name, spec };
     Ok(created(create::<Session>(&app, &identity, &namespace, draft).await?))
+}
+
+/// Refuses a Chat where that mode is switched off.
+pub(super) fn allow_mode(app: &App, spec: &Map<String, Value>) -> Result<(), Problem> {
+    if app.config.chat || spec.get("mode") != Some(&json!(Mode::Chat)) {
+        return Ok(());
+    }
+    let detail = "Mode Chat is switched off here. Use mode Terminal, or ask whoever runs the cluster for the chart's session.chatEnabled.";
+    Err(Problem::forbidden(detail))
 }
 
 /// Deletes a session, its pod, and its volume unless the spec retains it.

@@ -145,9 +145,13 @@ impl World {
             self.kubernetes.grant(("dana", verb, "sessions", "demo", "*"));
             self.kubernetes.grant(("dana", verb, "runs", "demo", "*"));
         }
-        self.kubernetes.grant(("dana", "create", "runs/answers", "demo", "*"));
+        for resource in ["runs/answers", "sessions/answers"] {
+            self.kubernetes.grant(("dana", "create", resource, "demo", "*"));
+        }
         for verb in ["get", "create"] {
-            self.kubernetes.grant(("dana", verb, "sessions/terminal", "demo", "*"));
+            for resource in ["sessions/terminal", "sessions/chat"] {
+                self.kubernetes.grant(("dana", verb, resource, "demo", "*"));
+            }
         }
     }
 }

@@ -44,6 +44,7 @@ impl Pod {
         }));
         let router = axum::Router::new()
             .route("/v1/terminal", get(terminal))
+            .route("/v1/chat", get(chat))
             .route("/v1/connections/{id}/close", post(close))
             .route("/v1/files/{*path}", get(download).put(upload))
             .with_state(pod.clone());
@@ -80,13 +81,20 @@ async fn terminal(
     upgrade.protocols(["kterm.v1"]).on_upgrade(|socket| echo(socket, asked))
 }
 
+async fn chat(State(pod): State<Pod>, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Response {
+    let Some(claims) = pod.check(&headers) else { return StatusCode::UNAUTHORIZED.into_response() };
+    let (closer, asked) = oneshot::channel();
+    pod.0.closers.lock().unwrap().insert(claims.jti, closer);
+    upgrade.protocols(["fabrica.chat.v1"]).on_upgrade(|socket| echo(socket, asked))
+}
+
 async fn echo(mut socket: WebSocket, mut asked: oneshot::Receiver<u16>) {
     // Sent at once: it may arrive together with the 101.
     socket.send(Message::Binary("welcome".into())).await.unwrap();
     loop {
         tokio::select! {
             message = socket.recv() => match message {
-                Some(Ok(message @ Message::Binary(_))) => socket.send(message).await.unwrap(),
+                Some(Ok(message @ (Message::Binary(_) | Message::Text(_)))) => socket.send(message).await.unwrap(),
                 Some(Ok(_)) => {}
                 _ => return,
             },

@@ -4,6 +4,58 @@
  */
 
 export interface paths {
+    "/api/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the sessions of your default namespace that you may see, at most 500. */
+        get: operations["list_short_sessions"];
+        put?: never;
+        /** Creates a session in your default namespace. */
+        post: operations["create_short_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Gets a session by its UID, in whatever namespace it is. */
+        get: operations["get_short_session"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/ws": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Opens the socket that fits a session's mode: `kterm.v1`, or in mode chat `fabrica.chat.v1`. */
+        get: operations["open_short_session"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/events": {
         parameters: {
             query?: never;
@@ -253,6 +305,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/namespaces/{namespace}/sessions/{name}/answers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers a question of a session's agent, in mode Chat. It goes on when it has the answer. */
+        post: operations["answer_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/namespaces/{namespace}/sessions/{name}/chat": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Opens a chat socket of a session in mode Chat, subprotocol `fabrica.chat.v1`: JSON text frames, first of all `hello`. Refusals
+         *     come as close codes, as a terminal's do; a session in another mode has no chat (4404).
+         */
+        get: operations["chat"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/namespaces/{namespace}/sessions/{name}/files/{path}": {
         parameters: {
             query?: never;
@@ -264,6 +353,27 @@ export interface paths {
         get: operations["download"];
         /** Uploads a file below /workspace. */
         put: operations["upload"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/namespaces/{namespace}/sessions/{name}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Tells what happened in a session. In mode Chat, with a database, that is the whole conversation; else the newest messages of
+         *     its status. Ask again with `after` = the last `seq` for what came since, and with `wait` to be answered as soon as something
+         *     comes.
+         */
+        get: operations["get_session_messages"];
+        put?: never;
         post?: never;
         delete?: never;
         options?: never;
@@ -464,13 +574,6 @@ export interface components {
             /** @description The page that shows it. */
             url: string;
         };
-        /** @description An answer. It is given once and never changes. */
-        AnswerRun: {
-            /** @description Of the question: `status.escalation.id`. */
-            id: string;
-            /** @description At most 4096 bytes. Where the question has options, one of them or anything else. */
-            text: string;
-        };
         /** @description One pod's try at the plan. */
         Attempt: {
             /** @description Why it ended, in one word: a reason of `Succeeded`. */
@@ -498,10 +601,22 @@ export interface components {
              */
             waitingSeconds?: number;
         };
+        /** @description How far an agent goes by itself. */
+        Autonomy: "DryRun" | "Assist" | "Guarded" | "Autonomous";
         /** @description A key of a ConfigMap of the same namespace. */
         ConfigMapKey: {
             key: string;
             name: string;
+        };
+        /** @description One conversation with an agent. */
+        Conversation: {
+            /**
+             * Format: int32
+             * @description Which start began it: the `attempt` of its messages in the archive.
+             */
+            number: number;
+            /** @description Its part of `status.usage`. */
+            usage?: components["schemas"]["Usage"];
         };
         /** @description A Run to create. */
         CreateRun: {
@@ -531,10 +646,16 @@ export interface components {
         };
         /** @description What reads the plan. */
         Driver: "Claude" | "Script";
-        /** @description Where an agent is in its work. */
+        /** @description Where an agent is in its work, and what it waits for. */
         Faber: {
+            /** @description Questions that wait for an answer in `spec.answers`, oldest first, at most 16. */
+            pendingApprovals?: components["schemas"]["PendingApproval"][];
             /** @description The phase that was named last: frame, architect, build, evaluate or release. */
             phase?: string;
+            /** @description Every phase that was begun, in the order of their beginnings, at most 16. */
+            phases?: components["schemas"]["WorkflowPhase"][];
+            /** @description What it said of that phase, at most 200 characters. */
+            step?: string;
             /** @description What it has to do, at most 30. */
             todos?: components["schemas"]["Todo"][];
         };
@@ -585,6 +706,13 @@ export interface components {
         GitIdentity: {
             userEmail: string;
             userName: string;
+        };
+        /** @description An answer. It is given once and never changes. */
+        GiveAnswer: {
+            /** @description Of the question: `status.escalation.id` of a run, `status.faber.pendingApprovals[].id` of a session. */
+            id: string;
+            /** @description At most 4096 bytes. Where the question has options, one of them or anything else. */
+            text: string;
         };
         /** @description A login that succeeded. */
         Login: {
@@ -649,11 +777,19 @@ export interface components {
         };
         /** @description What a message says. */
         MessageType: ("Started" | "Finished" | "Failed" | "Notice") | "Progress";
-        /**
-         * @description Shells in terminals.
-         * @constant
-         */
-        Mode: "Terminal";
+        /** @description How people work in a Session. */
+        Mode: "Terminal" | "Chat";
+        /** @description A session to create in one's default namespace. */
+        NewShortSession: {
+            /** @description The branch to work on. Absent: the default one. */
+            branch?: string;
+            /** @description Absent: terminal. */
+            mode?: components["schemas"]["ShortMode"];
+            /** @description The repository's address, http or https, without a user part. */
+            repoUrl: string;
+            /** @description The work item, in mode chat: 12, #12 or owner/name#12. */
+            workId?: string;
+        };
         /** @description What happens when nobody has answered in time. */
         OnTimeout: "Fail" | "Continue" | "Default";
         /** @description The question that waits for an answer. */
@@ -672,8 +808,24 @@ export interface components {
         };
         /** @description Whether the pod should run. */
         OperatingMode: "Running" | "Suspended";
+        /** @description A question that waits for an answer. */
+        PendingApproval: {
+            askedAt: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
+            /** @description What `spec.answers` names it by. */
+            id: string;
+            kind: components["schemas"]["QuestionKind"];
+            /** @description What may be answered, at most 10 of at most 200 characters. Unset: anything. */
+            options?: string[];
+            /** @description At most 2048 characters. */
+            question: string;
+        };
         /** @description A Session in one word. */
         Phase: "Pending" | "Starting" | "Running" | "Stopped" | "Failed";
+        /**
+         * @description How far a phase of a workflow is.
+         * @enum {string}
+         */
+        PhaseStatus: "Started" | "Completed" | "Failed" | "Skipped";
         /** @description Why a request failed (RFC 9457). */
         Problem: {
             /** @description What went wrong and what to do. */
@@ -732,7 +884,7 @@ export interface components {
             continue?: string;
             items: components["schemas"]["Run"][];
         };
-        /** @description One message of a Run. */
+        /** @description One message of a Run or a Session. */
         RunMessage: {
             content: components["schemas"]["RunMessageContent"];
             /** Format: date-time */
@@ -746,10 +898,10 @@ export interface components {
             readAt?: string;
             /**
              * Format: int64
-             * @description Grows within the Run. In the archive it counts from 1 without gaps.
+             * @description Grows within the Run or Session. In the archive it counts from 1 without gaps.
              */
             seq: number;
-            /** @description The Run's UID. */
+            /** @description The UID of the Run or Session. */
             sessionId: string;
             type: components["schemas"]["RunMessageType"];
         };
@@ -801,7 +953,10 @@ export interface components {
             answers?: {
                 /** @description Who answered. Set by the gateway, or by you as yourself. */
                 answeredBy?: string;
-                /** @description Of the question, 1 to 128 characters: `status.escalation.id`. */
+                /**
+                 * @description Of the question, 1 to 128 characters: `status.escalation.id` of a Run, the `id` of one of
+                 *     `status.faber.pendingApprovals` of a Session.
+                 */
                 id: string;
                 /** @description At most 4096 bytes. */
                 text: string;
@@ -947,7 +1102,7 @@ export interface components {
             /** @description The agent's question that waits for an answer in `spec.answers`, until the agent has it. Unset: none does. */
             escalation?: components["schemas"]["OpenQuestion"];
             /** @description What its agents said of their work. Unset: nothing yet. */
-            faber?: components["schemas"]["Faber"];
+            faber?: components["schemas"]["RunStatusFaber"];
             /** @description When it ended. */
             finishedAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
             /** @description The newest of what happened, at most 20, oldest first. */
@@ -977,6 +1132,13 @@ export interface components {
             stoppingAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
             /** @description What models were used for, over all attempts. Unset: no model was asked. */
             usage?: components["schemas"]["Usage"];
+        };
+        /** @description Where an agent is in its work. */
+        RunStatusFaber: {
+            /** @description The phase that was named last: frame, architect, build, evaluate or release. */
+            phase?: string;
+            /** @description What it has to do, at most 30. */
+            todos?: components["schemas"]["Todo"][];
         };
         /** @description A Run in one word. */
         RunStatusPhase: "Pending" | "Queued" | "Running" | "Escalated" | "Completed" | "Failed" | "Cancelled";
@@ -1022,14 +1184,56 @@ export interface components {
             continue?: string;
             items: components["schemas"]["Session"][];
         };
-        /** @description A workspace pod with a terminal that survives disconnects. */
+        /** @description A workspace pod with a terminal that survives disconnects, and, in mode Chat, an agent to talk to. */
         SessionSpec: {
+            /** @description Who is talked to in a Chat. Never changes. */
+            agent?: {
+                /** @description Where the model is, http or https. Unset: the chart's. */
+                baseURL?: string;
+                /**
+                 * @description What the model calls of all attempts may cost by list prices, in US dollars: a decimal number above 0, such as
+                 *     `2.50`. Then the next call is refused and the Run ends. Unset: the chart's.
+                 */
+                budgetUSD?: string;
+                /** @description Unset: the chart's. */
+                driver?: components["schemas"]["Driver"];
+                /**
+                 * Format: int32
+                 * @description How often the model may be asked, 1 to 10000. Unset: the chart's.
+                 */
+                maxTurns?: number;
+                /** @description The model's name, 1 to 100 characters. Unset: the chart's. One without a known price is refused. */
+                model?: string;
+            };
             /**
-             * @description A Secret of this namespace with any of GITHUB_TOKEN, ANTHROPIC_API_KEY, OPENAI_API_KEY and GEMINI_API_KEY.
-             *     Shells get them as variables.
+             * @description Answers to the questions of a Chat's agent, each by the `id` that `status.faber.pendingApprovals` shows, at most 64. One
+             *     that was given never changes and never goes.
+             */
+            answers?: {
+                /** @description Who answered. Set by the gateway, or by you as yourself. */
+                answeredBy?: string;
+                /**
+                 * @description Of the question, 1 to 128 characters: `status.escalation.id` of a Run, the `id` of one of
+                 *     `status.faber.pendingApprovals` of a Session.
+                 */
+                id: string;
+                /** @description At most 4096 bytes. */
+                text: string;
+            }[];
+            /**
+             * @description How far the agent of a Chat goes by itself (default Guarded). DryRun: it plans and changes nothing. Assist: it stops
+             *     before the pull request. Guarded: it asks before the pull request. Autonomous: it asks only what it must know. Never
+             *     changes.
+             */
+            autonomy?: components["schemas"]["Autonomy"];
+            /**
+             * @description A Secret of this namespace. In mode Terminal with any of GITHUB_TOKEN, ANTHROPIC_API_KEY, OPENAI_API_KEY and
+             *     GEMINI_API_KEY, which shells get as variables. In mode Chat with any of ANTHROPIC_API_KEY, for the agent's model, and
+             *     GITHUB_TOKEN or GITEA_TOKEN, for pull requests and work items (unset: the repository's own login); neither agent nor
+             *     shells see them. Unset in mode Chat: the chart's.
              */
             credentialsRef?: components["schemas"]["SecretReference"];
-            /** @description Environment variables of the shells. */
+            /** @description Environment variables of the shells and of the agent. */
             env?: {
                 /** @description Letters, digits and '_'. Names that Fabrica sets itself are refused. */
                 name: string;
@@ -1040,7 +1244,7 @@ export interface components {
                     secretKeyRef?: components["schemas"]["SecretKey"];
                 };
             }[];
-            /** @description Whose name commits carry. Unset: git asks. */
+            /** @description Whose name commits carry. Unset: git asks, and a Chat's agent takes Fabrica's. */
             git?: components["schemas"]["GitIdentity"];
             /**
              * Format: int64
@@ -1049,14 +1253,15 @@ export interface components {
              */
             idleTimeoutSeconds?: number;
             /**
-             * @description The container image. Unset: the chart's. Any image with a shell will do; it needs git when a repository is
-             *     set. The runtime is copied in.
+             * @description The container image. Unset: the chart's. Any image with a shell will do; it needs git when a repository is set, and in
+             *     mode Chat what the agent needs. The runtime is copied in.
              */
             image?: string;
             /** @description Secrets of type kubernetes.io/dockerconfigjson to pull `image` with. */
             imagePullSecrets?: components["schemas"]["SecretReference"][];
             /**
-             * @description How people work in it. Terminal (default): shells.
+             * @description How people work in it. Terminal (default): shells. Chat: an agent works in the repository and people talk to it;
+             *     shells are there too. Never changes.
              * @default Terminal
              */
             mode?: components["schemas"]["Mode"];
@@ -1082,18 +1287,8 @@ export interface components {
                 runtimeClassName?: string;
                 tolerations?: components["schemas"]["io.k8s.api.core.v1.Toleration"][];
             };
-            /** @description The repository that is cloned into /workspace/repo. Unset: an empty workspace. */
-            repository?: {
-                /**
-                 * @description The branch to work on, 1 to 100 characters. Unset: the default one. One that is missing is created from the
-                 *     default one, and that is said.
-                 */
-                branch?: string;
-                /** @description A Secret of this namespace with `token`, or with `username` and `password`. Unset: no login. */
-                secretRef?: components["schemas"]["SecretReference"];
-                /** @description Its address, http or https, without a user part. */
-                url: string;
-            };
+            /** @description The repository that is cloned into /workspace/repo. Unset: an empty workspace, which a Chat cannot have. */
+            repository?: components["schemas"]["ForgeRepository"];
             /** @description CPU and memory of the container. Unset: the chart's. */
             resources?: {
                 /** @description What the Session can use at most. Above limits.memory it is killed. */
@@ -1115,6 +1310,16 @@ export interface components {
              * @description A stopped Session runs again from this time on, if it is later than `status.stoppedAt`.
              */
             wakeTime?: string | null;
+            /**
+             * @description The issue of the repository's forge that a Chat is about, 1 to 50 characters: `12`, `#12` or `owner/name#12`. Its text is
+             *     given to the agent as what a stranger wrote. Never changes.
+             */
+            workId?: string;
+            /**
+             * @description What the agent of a Chat works by. Faber (default): through the phases frame, architect, build, evaluate and release, on
+             *     `workId`. None: a plain conversation. Never changes.
+             */
+            workflow?: components["schemas"]["Workflow"];
             /** @description A volume for /workspace. Unset: the files live as long as the pod. */
             workspace?: {
                 /**
@@ -1131,11 +1336,16 @@ export interface components {
         /** @description What was observed of a Session. Written by the operator alone. */
         SessionStatus: {
             /**
-             * @description `Ready` (a terminal can be used), `WorkspaceReady` (the repository is there), `Suspended` (the pod was
-             *     stopped on purpose), `RestartRequired` (the spec changed in a way that applies at the next start).
+             * @description `Ready` (a terminal or the agent can be used), `WorkspaceReady` (the repository is there), `Suspended` (the pod was
+             *     stopped on purpose), `RestartRequired` (the spec changed in a way that applies at the next start). In mode Chat also
+             *     `Recorded` (whether what was told is in the archive).
              * @default []
              */
             conditions?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Condition"][];
+            /** @description The conversation that goes on. A pod that finds none in its volume begins another. */
+            conversation?: components["schemas"]["Conversation"];
+            /** @description What the agent of a Chat said of its work. Unset: nothing yet. */
+            faber?: components["schemas"]["Faber"];
             /** @description The last activity of a person or a job, to the minute. */
             lastActivityAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
             /** @description The newest start steps and causes, at most 20, oldest first. */
@@ -1151,11 +1361,25 @@ export interface components {
             podIP?: string;
             /** @description The pod, while there is one. */
             podName?: string;
+            /** @description Where people find the pull request that a Chat ended in. */
+            pullRequestURL?: string;
             /** @description When the Session last became ready. */
             startedAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
+            /**
+             * Format: int32
+             * @description How many pods a Chat has had.
+             */
+            starts?: number;
             /** @description When it was last stopped. A later `spec.wakeTime` starts it again. */
             stoppedAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
+            /** @description What models were used for, over all conversations. Unset: no model was asked. */
+            usage?: components["schemas"]["Usage"];
         };
+        /**
+         * @description A mode, as the short forms spell it.
+         * @enum {string}
+         */
+        ShortMode: "terminal" | "chat";
         /** @description A Run in few words. */
         ShortRun: {
             /** @description The cluster has it no more: this is the last that the archive knows. */
@@ -1179,6 +1403,32 @@ export interface components {
             status: components["schemas"]["ShortStatus"];
             title?: string;
         };
+        /** @description A session in few words. */
+        ShortSession: {
+            /** @description As the spec says; absent: the repository's default one. */
+            branch?: string;
+            /** @description Of its pod, while there is one. */
+            containerIp?: string;
+            /** Format: date-time */
+            createdAt: string;
+            /** @description The session's UID. */
+            id: string;
+            /** Format: date-time */
+            lastActivityAt?: string;
+            mode: components["schemas"]["ShortMode"];
+            name: string;
+            /** Format: date-time */
+            startedAt?: string;
+            status: components["schemas"]["ShortSessionStatus"];
+            /** Format: date-time */
+            stoppedAt?: string;
+            workId?: string;
+        };
+        /**
+         * @description Where a session is, in one word.
+         * @enum {string}
+         */
+        ShortSessionStatus: "pending" | "starting" | "running" | "stopped" | "failed";
         /**
          * @description Where a Run is, in one word.
          * @enum {string}
@@ -1215,6 +1465,21 @@ export interface components {
             inputTokens: number;
             /** Format: int64 */
             outputTokens: number;
+        };
+        /** @description What the agent of a Chat works by. */
+        Workflow: "Faber" | "None";
+        /** @description How one phase of a workflow stands. */
+        WorkflowPhase: {
+            finishedAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
+            name: string;
+            /**
+             * Format: int32
+             * @description How often it was begun again.
+             */
+            retries: number;
+            /** @description When it was begun, the last time. */
+            startedAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
+            status: components["schemas"]["PhaseStatus"];
         };
         /** @description The pod this Toleration is attached to tolerates any taint that matches the triple <key,value,effect> using the matching operator <operator>. */
         "io.k8s.api.core.v1.Toleration": {
@@ -1264,6 +1529,225 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_short_sessions: {
+        parameters: {
+            query?: {
+                /** @description Only sessions of this mode. */
+                mode?: "terminal" | "chat";
+                /** @description Only sessions of exactly this work item. */
+                workId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The sessions */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShortSession"][];
+                };
+            };
+            /** @description The query is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You may use no namespace */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_short_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewShortSession"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShortSession"];
+                };
+            };
+            /** @description The body is not JSON, or a chat has no workId */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed, by RBAC, a quota or a policy, or mode chat is switched off */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; errors names them */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_short_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The session's UID */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The session */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShortSession"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such session, or not for you */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open_short_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The session's UID */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The socket is open, or about to be closed with a code */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not the subprotocol of this mode */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not a WebSocket */
+            426: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     events: {
         parameters: {
             query?: {
@@ -1844,7 +2328,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["AnswerRun"];
+                "application/json": components["schemas"]["GiveAnswer"];
             };
         };
         responses: {
@@ -2246,7 +2730,9 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Only sessions of this mode. */
-                mode?: "Terminal";
+                mode?: "Terminal" | "Chat";
+                /** @description Only sessions whose `spec.workId` is exactly this. */
+                workId?: string;
                 /** @description Only sessions in this phase. */
                 phase?: "Pending" | "Starting" | "Running" | "Stopped" | "Failed";
                 /** @description How many at most (1 to 500, default 100). */
@@ -2353,7 +2839,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed, by RBAC, a quota or a policy */
+            /** @description Not allowed, by RBAC, a quota or a policy, or mode Chat is switched off */
             403: {
                 headers: {
                     [name: string]: unknown;
@@ -2511,6 +2997,130 @@ export interface operations {
             };
             /** @description The API server does not answer */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answer_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The namespace */
+                namespace: string;
+                /** @description The session's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GiveAnswer"];
+            };
+        };
+        responses: {
+            /** @description The session with the answer */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You may see the session and not answer it */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such session, or not for you */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is answered already, or this is not an open question; the detail says which are */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong; errors names them */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    chat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The namespace */
+                namespace: string;
+                /** @description The session's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The socket is open, or about to be closed with a code */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Not our subprotocol */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not a WebSocket */
+            426: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2722,6 +3332,83 @@ export interface operations {
             };
             /** @description Larger than the space left */
             507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_session_messages: {
+        parameters: {
+            query?: {
+                /** @description Only those whose `seq` is greater. */
+                after?: number;
+                /** @description How many at most, the oldest first (1 to 500, default 100). */
+                limit?: number;
+                /** @description How many seconds to wait for the first of them when there is none (0 to 60, default 0). */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                /** @description The namespace */
+                namespace: string;
+                /** @description The session's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The messages */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageList"];
+                };
+            };
+            /** @description The query is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such session, or not for you */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description You wait for too many */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server or the database does not answer */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2977,7 +3664,9 @@ export interface operations {
         parameters: {
             query?: {
                 /** @description Only sessions of this mode. */
-                mode?: "Terminal";
+                mode?: "Terminal" | "Chat";
+                /** @description Only sessions whose `spec.workId` is exactly this. */
+                workId?: string;
                 /** @description Only sessions in this phase. */
                 phase?: "Pending" | "Starting" | "Running" | "Stopped" | "Failed";
                 /** @description How many at most (1 to 500, default 100). */

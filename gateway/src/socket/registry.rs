@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use fabrica_protocol::assertion::Role;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::decision::Rights;
+use super::door::Door;
 use crate::identity::Identity;
 use crate::names::ObjectKey;
 use crate::pods::Pod;
@@ -27,7 +28,8 @@ pub struct LiveSocket {
     pub identity: Identity,
     pub key: ObjectKey,
     pub pod: Pod,
-    pub role: Role,
+    pub door: Door,
+    pub rights: Rights,
     /// Cancelled to cut the tunnel.
     pub cut: CancellationToken,
     /// When access was last confirmed. Written by the recheck alone.
@@ -36,10 +38,10 @@ pub struct LiveSocket {
 
 impl LiveSocket {
     /// A socket whose access was confirmed just now.
-    pub fn new(identity: Identity, key: ObjectKey, pod: Pod, role: Role) -> Self {
+    pub fn new(identity: Identity, key: ObjectKey, pod: Pod, door: Door, rights: Rights) -> Self {
         let cut = CancellationToken::new();
         let confirmed = Mutex::new(Instant::now());
-        Self { id: Uuid::new_v4(), identity, key, pod, role, cut, confirmed }
+        Self { id: Uuid::new_v4(), identity, key, pod, door, rights, cut, confirmed }
     }
 
     /// Notes that access was confirmed.

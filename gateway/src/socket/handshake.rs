@@ -4,11 +4,11 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use fabrica_protocol::kterm::SUBPROTOCOL;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use sha1::{Digest, Sha1};
 
+use super::door::Door;
 use crate::problem::Problem;
 
 /// What every server appends to a key.
@@ -18,11 +18,12 @@ const KEY_SUFFIX: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Handshake {
     key: HeaderValue,
+    door: Door,
 }
 
 impl Handshake {
-    /// Reads a request. What is no handshake for our subprotocol gets an HTTP answer.
-    pub fn read(parts: &Parts) -> Result<Self, Problem> {
+    /// Reads a request for this door. What is no handshake for its subprotocol gets an HTTP answer.
+    pub fn read(parts: &Parts, door: Door) -> Result<Self, Problem> {
         let upgrades = parts.method == Method::GET
             && lists(&parts.headers, &header::CONNECTION, "upgrade")
             && lists(&parts.headers, &header::UPGRADE, "websocket")
@@ -38,11 +39,11 @@ impl Handshake {
         let Some(key) = key else {
             return Err(Problem::bad_request("Sec-WebSocket-Key is missing or malformed."));
         };
-        if !lists(&parts.headers, &header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
-            let detail = format!("Offer the subprotocol {SUBPROTOCOL}.");
+        if !lists(&parts.headers, &header::SEC_WEBSOCKET_PROTOCOL, door.subprotocol()) {
+            let detail = format!("Offer the subprotocol {}.", door.subprotocol());
             return Err(Problem::bad_request(detail));
         }
-        Ok(Self { key: key.clone() })
+        Ok(Self { key: key.clone(), door })
     }
 
     /// The 101 that completes the handshake.
@@ -53,7 +54,7 @@ impl Handshake {
             (header::CONNECTION, "upgrade".to_owned()),
             (header::UPGRADE, "websocket".to_owned()),
             (header::SEC_WEBSOCKET_ACCEPT, STANDARD.encode(digest)),
-            (header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL.to_owned()),
+            (header::SEC_WEBSOCKET_PROTOCOL, self.door.subprotocol().to_owned()),
         ];
         (StatusCode::SWITCHING_PROTOCOLS, headers).into_response()
     }
@@ -64,14 +65,14 @@ impl Handshake {
         host: &str,
         authorization: HeaderValue,
     ) -> Result<Request<Body>, http::Error> {
-        Request::get("/v1/terminal")
+        Request::get(self.door.path())
             .header(header::HOST, host)
             .header(header::AUTHORIZATION, authorization)
             .header(header::CONNECTION, "upgrade")
             .header(header::UPGRADE, "websocket")
             .header(header::SEC_WEBSOCKET_VERSION, "13")
             .header(header::SEC_WEBSOCKET_KEY, &self.key)
-            .header(header::SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL)
+            .header(header::SEC_WEBSOCKET_PROTOCOL, self.door.subprotocol())
             .body(Body::empty())
     }
 }
@@ -111,15 +112,29 @@ mod tests {
 
     #[test]
     fn accepts_with_the_answer_of_the_standard() {
-        let response = Handshake::read(&parts(|_| {})).unwrap().accept();
+        let response = Handshake::read(&parts(|_| {}), Door::Terminal).unwrap().accept();
         assert_eq!(response.status(), 101);
         assert_eq!(response.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
         assert_eq!(response.headers()["sec-websocket-protocol"], "kterm.v1");
     }
 
     #[test]
+    fn each_door_has_its_subprotocol_and_its_path() {
+        let chat = |parts| Handshake::read(&parts, Door::Chat);
+        assert_eq!(chat(parts(|_| {})).unwrap_err().status, 400);
+        let asked = parts(|headers| {
+            let offer = HeaderValue::from_static("fabrica.chat.v1");
+            headers.insert("sec-websocket-protocol", offer);
+        });
+        let handshake = chat(asked).unwrap();
+        assert_eq!(handshake.accept().headers()["sec-websocket-protocol"], "fabrica.chat.v1");
+        let request = handshake.forward("a", HeaderValue::from_static("Bearer x")).unwrap();
+        assert_eq!(request.uri(), "/v1/chat");
+    }
+
+    #[test]
     fn forwards_no_credentials_of_the_client() {
-        let handshake = Handshake::read(&parts(|_| {})).unwrap();
+        let handshake = Handshake::read(&parts(|_| {}), Door::Terminal).unwrap();
         let request =
             handshake.forward("10.0.0.1:3000", HeaderValue::from_static("Bearer x")).unwrap();
         assert!(!request.headers().contains_key("cookie"));
@@ -144,6 +159,6 @@ mod tests {
                 headers.insert(name, HeaderValue::from_static(value));
             }
         });
-        assert_eq!(Handshake::read(&parts).unwrap_err().status, status);
+        assert_eq!(Handshake::read(&parts, Door::Terminal).unwrap_err().status, status);
     }
 }

@@ -12,11 +12,11 @@ const DOLLAR: u128 = 10_u128.pow(12);
 
 /// An amount of US dollars.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Money(u128);
+pub(crate) struct Money(u128);
 
 impl Money {
     /// The amount that a decimal number such as `2.50` says.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (whole, rest) = text.split_once('.').unwrap_or((text, "0"));
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
         if !digits(whole) || !digits(rest) || rest.len() > DIGITS {
@@ -27,8 +27,11 @@ impl Money {
         Some(Self(whole.checked_mul(DOLLAR)?.checked_add(rest)?))
     }
 
+    /// The least there is.
+    pub(crate) const LEAST: Self = Self(1);
+
     /// What is left of it. None: nothing.
-    pub(super) fn less(self, spent: Self) -> Option<Self> {
+    pub(crate) fn less(self, spent: Self) -> Option<Self> {
         self.0.checked_sub(spent.0).filter(|left| *left > 0).map(Self)
     }
 }

@@ -1,4 +1,4 @@
-//! A message of a Run as callers see it, whether the archive keeps it or the Run's status alone.
+//! A message of a Run or Session as callers see it, whether the archive keeps it or the status alone.
 
 use chrono::{DateTime, Utc};
 use fabrica_crds::parts::{Message as StatusMessage, MessageType as StatusType};
@@ -20,15 +20,15 @@ pub enum RunMessageType {
     Error,
 }
 
-/// One message of a Run.
+/// One message of a Run or a Session.
 #[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct RunMessage {
     /// Unique among all messages. It says nothing about order.
     id: String,
-    /// The Run's UID.
+    /// The UID of the Run or Session.
     session_id: String,
-    /// Grows within the Run. In the archive it counts from 1 without gaps.
+    /// Grows within the Run or Session. In the archive it counts from 1 without gaps.
     pub seq: i64,
     #[serde(rename = "type")]
     kind: RunMessageType,
@@ -38,6 +38,12 @@ pub struct RunMessage {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     read_at: Option<DateTime<Utc>>,
+}
+
+/// Messages, oldest first.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MessageList {
+    pub items: Vec<RunMessage>,
 }
 
 /// What a message says.
@@ -76,8 +82,8 @@ impl From<KeptMessage> for RunMessage {
 }
 
 impl RunMessage {
-    /// A message of the status of the Run of this UID.
-    pub(super) fn of_status(uid: &str, message: &StatusMessage) -> Self {
+    /// A message of the status of the object of this UID.
+    pub fn of_status(uid: &str, message: &StatusMessage) -> Self {
         Self {
             id: format!("{uid}/{}", message.seq),
             session_id: uid.to_owned(),

@@ -42,6 +42,11 @@ impl Refusal {
         Self::new(close::NOT_FOUND, "no such session, or you may not see it")
     }
 
+    /// The Session is one without an agent.
+    pub fn no_chat() -> Self {
+        Self::new(close::NOT_FOUND, "the session has no chat: its spec.mode is not Chat")
+    }
+
     /// The Session is being deleted.
     pub fn gone() -> Self {
         Self::new(close::GONE, "the session is being deleted")

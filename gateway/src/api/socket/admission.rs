@@ -1,11 +1,11 @@
-//! Who gets a terminal: a caller with the right, of a Session with a pod that takes the socket.
+//! Who gets a socket: a caller with the right, of a Session with a pod that takes the socket.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
 use fabrica_crds::Session;
-use fabrica_crds::session::Phase;
+use fabrica_crds::session::{Mode, Phase};
 use futures::FutureExt;
 use futures::future::OptionFuture;
 use http::HeaderValue;
@@ -19,10 +19,11 @@ use crate::kubernetes::answer;
 use crate::names::ObjectKey;
 use crate::objects::SessionView;
 use crate::pods::{Pod, bearer};
-use crate::terminal::handshake::Handshake;
-use crate::terminal::refusal::Refusal;
-use crate::terminal::registry::{Entered, LiveSocket};
-use crate::terminal::{decision, dial};
+use crate::socket::door::Door;
+use crate::socket::handshake::Handshake;
+use crate::socket::refusal::Refusal;
+use crate::socket::registry::{Entered, LiveSocket};
+use crate::socket::{decision, dial};
 
 /// How soon to try again: while a pod starts, while a Session is stopped, and when one has too many sockets.
 const STARTING: Duration = Duration::from_secs(1);
@@ -40,6 +41,7 @@ pub(super) async fn admit(
     app: &App,
     parts: &Parts,
     key: Option<ObjectKey>,
+    door: Door,
     handshake: &Handshake,
 ) -> Result<Admitted, Refusal> {
     let identity = authenticate(app, parts, true).await?;
@@ -48,8 +50,8 @@ pub(super) async fn admit(
     let address = told.as_ref().and_then(|entry| Pod::of(&entry.view)).map(|pod| pod.address);
     // Dialled while access is decided: nothing is sent before the decision, and a refusal does not wait for it.
     let dialling = OptionFuture::from(address.map(dial::connect));
-    let (role, dialled) =
-        futures::try_join!(decision::role(&app.access, &identity, &key), dialling.map(Ok))?;
+    let deciding = decision::rights(&app.access, &identity, &key, door);
+    let (rights, dialled) = futures::try_join!(deciding, dialling.map(Ok))?;
     let view = match told {
         Some(entry) => entry.view.clone(),
         None => look_up(app, &key).await?,
@@ -57,13 +59,13 @@ pub(super) async fn admit(
     if !app.access.admits_owner(&identity, view.owner()) {
         return Err(Refusal::not_found());
     }
-    let pod = ready(&view)?;
+    let pod = ready(&view, door)?;
     let stream = match dialled {
         Some(dialled) => dialled?,
         None => dial::connect(pod.address).await?,
     };
     let place = app.sockets.reserve(identity.name()).ok_or_else(|| Refusal::too_many(CROWDED))?;
-    let socket = LiveSocket::new(identity, key, pod, role);
+    let socket = LiveSocket::new(identity, key, pod, door, rights);
     let authorization = authorization(app, &socket)?;
     let pod = dial::open(stream, socket.pod.address, handshake, authorization).await?;
     Ok(Admitted { pod, entered: app.sockets.enter(Arc::new(socket), place) })
@@ -82,8 +84,11 @@ async fn look_up(app: &App, key: &ObjectKey) -> Result<SessionView, Refusal> {
     }
 }
 
-/// The pod of a Session that can have a terminal now.
-fn ready(view: &SessionView) -> Result<Pod, Refusal> {
+/// The pod of a Session that can have such a socket now.
+fn ready(view: &SessionView, door: Door) -> Result<Pod, Refusal> {
+    if door == Door::Chat && view.mode() != Mode::Chat {
+        return Err(Refusal::no_chat());
+    }
     if view.metadata.deletion_timestamp.is_some() {
         return Err(Refusal::gone());
     }
@@ -97,8 +102,13 @@ fn ready(view: &SessionView) -> Result<Pod, Refusal> {
 }
 
 fn authorization(app: &App, socket: &LiveSocket) -> Result<HeaderValue, Refusal> {
-    let LiveSocket { id, identity, pod, role, .. } = socket;
-    let signed = app.trust.assertion(&pod.uid, identity.name(), *role, &id.to_string(), Utc::now());
+    let LiveSocket { id, identity, pod, rights, .. } = socket;
+    let (user, connection, now) = (identity.name(), id.to_string(), Utc::now());
+    let signed = if rights.answers {
+        app.trust.assertion_to_answer(&pod.uid, user, rights.role, &connection, now)
+    } else {
+        app.trust.assertion(&pod.uid, user, rights.role, &connection, now)
+    };
     let signed = signed.map_err(|error| {
         tracing::warn!(error = %crate::chain(&error), "no assertion could be signed");
         Refusal::not_ready(STARTING, "the gateway has no signing key yet")

@@ -1,4 +1,4 @@
-//! Terminal sockets: decided here, answered by the pod, and then a raw tunnel of bytes.
+//! Sockets to terminals and chats: decided here, answered by the pod, and then a raw tunnel of bytes.
 //!
 //! The pod is dialled before the client gets its 101, so an open socket means that the runtime is really there.
 
@@ -18,11 +18,13 @@ use tracing::Instrument;
 use self::admission::{Admitted, admit};
 use super::named::Named;
 use crate::app::App;
+use crate::names::ObjectKey;
 use crate::problem::Problem;
-use crate::terminal::handshake::Handshake;
-use crate::terminal::refusal;
-use crate::terminal::registry::{Entered, LiveSocket};
-use crate::terminal::tunnel::{self, End, Meters, Side};
+use crate::socket::door::Door;
+use crate::socket::handshake::Handshake;
+use crate::socket::refusal;
+use crate::socket::registry::{Entered, LiveSocket};
+use crate::socket::tunnel::{self, End, Meters, Side};
 
 /// How long a connection may take from its 101 to its socket.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -43,8 +45,37 @@ pub async fn terminal(
     named: Result<Named<Session>, Problem>,
     request: Request,
 ) -> Response {
+    open(app, named.ok().map(|named| named.key), Door::Terminal, request).await
+}
+
+/// Opens a chat socket of a session in mode Chat, subprotocol `fabrica.chat.v1`: JSON text frames, first of all `hello`. Refusals
+/// come as close codes, as a terminal's do; a session in another mode has no chat (4404).
+#[utoipa::path(
+    get, path = "/api/v1/namespaces/{namespace}/sessions/{name}/chat", tag = "sessions",
+    params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The session's name")),
+    responses(
+        (status = 101, description = "The socket is open, or about to be closed with a code"),
+        (status = 400, description = "Not our subprotocol", body = Problem, content_type = "application/problem+json"),
+        (status = 426, description = "Not a WebSocket", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn chat(
+    State(app): State<App>,
+    named: Result<Named<Session>, Problem>,
+    request: Request,
+) -> Response {
+    open(app, named.ok().map(|named| named.key), Door::Chat, request).await
+}
+
+/// Opens a socket to the Session of this key; without one there is no such Session.
+pub(super) async fn open(
+    app: App,
+    key: Option<ObjectKey>,
+    door: Door,
+    request: Request,
+) -> Response {
     let (mut parts, _) = request.into_parts();
-    let handshake = match Handshake::read(&parts) {
+    let handshake = match Handshake::read(&parts, door) {
         Ok(handshake) => handshake,
         Err(problem) => return problem.into_response(),
     };
@@ -53,14 +84,14 @@ pub async fn terminal(
             .into_response();
     };
     // Large, and gone when the tunnel stands: the tunnel's task must not carry it along.
-    let admission = Box::pin(admit(&app, &parts, named.ok().map(|named| named.key), &handshake));
+    let admission = Box::pin(admit(&app, &parts, key, door, &handshake));
     match admission.await {
         Ok(admitted) => {
             app.metrics.socket(101);
             app.tasks.spawn(run(app.clone(), upgrade, admitted));
         }
         Err(refusal) => {
-            tracing::debug!(code = refusal.code, "refused a terminal");
+            tracing::debug!(code = refusal.code, door = door.name(), "refused a socket");
             app.metrics.socket(refusal.code);
             app.tasks.spawn(refusal::send(upgrade, refusal));
         }
@@ -72,8 +103,8 @@ pub async fn terminal(
 async fn run(app: App, client: OnUpgrade, admitted: Admitted) {
     let Admitted { pod, entered } = admitted;
     let socket = Arc::clone(&entered.socket);
-    let LiveSocket { id, key, .. } = &*socket;
-    let span = tracing::info_span!("terminal", connection = %id, session = %key, user = socket.identity.name());
+    let LiveSocket { id, key, door, .. } = &*socket;
+    let span = tracing::info_span!("socket", door = door.name(), connection = %id, session = %key, user = socket.identity.name());
     async {
         let both = async { futures::try_join!(client, pod) };
         let Ok(Ok((client, pod))) = tokio::time::timeout(UPGRADE_TIMEOUT, both).await else {
@@ -85,7 +116,7 @@ async fn run(app: App, client: OnUpgrade, admitted: Admitted) {
             return;
         };
         let end = carry(&app, client, pod, &entered).await;
-        tracing::debug!(?end, "a terminal ended");
+        tracing::debug!(?end, "a socket ended");
     }
     .instrument(span)
     .await;
@@ -95,7 +126,7 @@ async fn carry(app: &App, client: Side, pod: Side, entered: &Entered) -> End {
     if let Err(error) = tunnel::tune(&client.stream) {
         tracing::debug!(%error, "a socket option was refused");
     }
-    let open = app.metrics.connections("terminal");
+    let open = app.metrics.connections(entered.socket.door.name());
     open.inc();
     let meters =
         Meters { to_pod: app.metrics.bytes("to_pod"), to_client: app.metrics.bytes("to_client") };

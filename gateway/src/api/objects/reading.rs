@@ -1,17 +1,18 @@
-//! Reading a Run's messages from a place on, now or when there are some.
+//! Reading the messages of a Run or Session from a place on, now or when there are some.
 
 use std::time::Duration;
 
-use fabrica_crds::Run;
 use fabrica_store::Notice;
+use http::StatusCode;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::message::RunMessage;
-use crate::app::App;
-use crate::objects::RunView;
+use crate::app::{App, Watched};
+use crate::identity::Identity;
+use crate::objects::View;
 use crate::objects::store::Change;
 use crate::problem::Problem;
 
@@ -24,7 +25,10 @@ const PAGE_LIMIT: u32 = fabrica_store::PAGE;
 /// How long an answer may be waited for, in seconds: proxies end what is silent for longer.
 const WAIT_LIMIT: u64 = 60;
 
-/// A place in a Run's messages, and how many to take from there.
+/// How soon somebody who waits for too many objects should try again, in seconds.
+const CROWDED_PAUSE: u64 = 5;
+
+/// A place in an object's messages, and how many to take from there.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cursor {
     pub(crate) after: i64,
@@ -39,7 +43,7 @@ impl Cursor {
     }
 
     /// What a query asks for.
-    pub(super) fn asked(
+    pub(crate) fn asked(
         after: Option<i64>,
         limit: Option<u32>,
         unread: bool,
@@ -52,37 +56,41 @@ impl Cursor {
     }
 
     /// The messages from here on: the archive's, or those that the status keeps where there is none.
-    pub(crate) async fn read(self, app: &App, run: &RunView) -> Result<Vec<RunMessage>, Problem> {
-        if let Some((archive, uid)) = app.archive.as_ref().zip(archived_as(run)) {
+    pub(crate) async fn read<R: Watched>(
+        self,
+        app: &App,
+        view: &View<R>,
+    ) -> Result<Vec<RunMessage>, Problem> {
+        if let Some((archive, uid)) = app.archive.as_ref().zip(archived_as(view)) {
             let after = self.after.max(0).unsigned_abs();
             let question = archive.store().messages(uid, after, self.limit, self.unread);
             let messages = archive.answer(question).await?;
             return Ok(messages.into_iter().map(RunMessage::from).collect());
         }
         if self.unread {
-            return Err(super::nothing_kept());
+            return Err(nothing_kept());
         }
-        Ok(self.of_status(run))
+        Ok(self.of_status(view))
     }
 
-    fn of_status(self, run: &RunView) -> Vec<RunMessage> {
-        let kept = run.status.as_ref().map(|status| status.messages.as_slice());
+    fn of_status<R: Watched>(self, view: &View<R>) -> Vec<RunMessage> {
+        let kept = view.status.as_ref().map(R::messages);
         let later = kept.unwrap_or_default().iter().filter(|message| message.seq > self.after);
         let first = later.take(usize::try_from(self.limit).unwrap_or(usize::MAX));
-        first.map(|message| RunMessage::of_status(&run.metadata.uid, message)).collect()
+        first.map(|message| RunMessage::of_status(&view.metadata.uid, message)).collect()
     }
 
     /// The same, waiting this long for the first.
-    pub(super) async fn wait(
+    async fn wait<R: Watched>(
         self,
         app: &App,
-        mut run: RunView,
+        mut view: View<R>,
         patience: Duration,
     ) -> Result<Vec<RunMessage>, Problem> {
         let deadline = Instant::now() + patience;
-        let mut news = News::of(app, &run);
+        let mut news = News::of(app, &view);
         loop {
-            let found = self.read(app, &run).await?;
+            let found = self.read(app, &view).await?;
             if !found.is_empty() {
                 return Ok(found);
             }
@@ -91,13 +99,13 @@ impl Cursor {
                 () = tokio::time::sleep_until(deadline) => return Ok(found),
                 () = app.stop.cancelled() => return Ok(found),
             }
-            run = current(app, run);
+            view = current(app, view);
         }
     }
 }
 
 /// Reads how long to wait.
-pub(super) fn patience(seconds: Option<u64>) -> Result<Duration, Problem> {
+pub(crate) fn patience(seconds: Option<u64>) -> Result<Duration, Problem> {
     let seconds = seconds.unwrap_or_default();
     if seconds > WAIT_LIMIT {
         let detail = format!("wait must be at most {WAIT_LIMIT} seconds.");
@@ -106,41 +114,65 @@ pub(super) fn patience(seconds: Option<u64>) -> Result<Duration, Problem> {
     Ok(Duration::from_secs(seconds))
 }
 
-/// The Run as the watch has it now; as it was when it is gone.
-pub(crate) fn current(app: &App, run: RunView) -> RunView {
-    let entry = app.runs.get(&run.key());
-    match entry.filter(|entry| entry.view.metadata.uid == run.metadata.uid) {
+/// Reads, and waits if that was asked for. Who waits holds one of their streams.
+pub(crate) async fn read<R: Watched>(
+    app: &App,
+    identity: &Identity,
+    view: View<R>,
+    cursor: Cursor,
+    patience: Duration,
+) -> Result<Vec<RunMessage>, Problem> {
+    if patience.is_zero() {
+        return cursor.read(app, &view).await;
+    }
+    let place = app.streams.take(identity.name());
+    let _place = place.ok_or_else(|| {
+        Problem::too_many("You wait for too many messages and events; close some.", CROWDED_PAUSE)
+    })?;
+    cursor.wait(app, view, patience).await
+}
+
+/// 409: somebody asks for what only a database keeps.
+pub(crate) fn nothing_kept() -> Problem {
+    let detail = "There is no database here, so nobody knows which messages are read.";
+    Problem::new(StatusCode::CONFLICT, detail)
+}
+
+/// The object as the watch has it now; as it was when it is gone.
+pub(crate) fn current<R: Watched>(app: &App, view: View<R>) -> View<R> {
+    let entry = R::store(app).get(&view.key());
+    match entry.filter(|entry| entry.view.metadata.uid == view.metadata.uid) {
         Some(entry) => entry.view.clone(),
-        None => run,
+        None => view,
     }
 }
 
-/// The Run's id in the archive.
-pub(super) fn archived_as(run: &RunView) -> Option<Uuid> {
-    Uuid::parse_str(&run.metadata.uid).ok()
+/// The object's id in the archive, where that keeps what it tells.
+pub(crate) fn archived_as<R: Watched>(view: &View<R>) -> Option<Uuid> {
+    Uuid::parse_str(&view.metadata.uid).ok().filter(|_| R::is_recorded(&view.spec))
 }
 
-/// Says when a Run's messages are worth reading again.
+/// Says when an object's messages are worth reading again.
 #[derive(Debug)]
-pub(crate) struct News {
+pub(crate) struct News<R: Watched> {
     uid: String,
-    source: Source,
+    source: Source<R>,
 }
 
 #[derive(Debug)]
-enum Source {
+enum Source<R: Watched> {
     Archive(Receiver<Notice>),
-    Watch(Receiver<Change<Run>>),
+    Watch(Receiver<Change<R>>),
 }
 
-impl News {
+impl<R: Watched> News<R> {
     /// From now on.
-    pub(crate) fn of(app: &App, run: &RunView) -> Self {
-        let source = match &app.archive {
+    pub(crate) fn of(app: &App, view: &View<R>) -> Self {
+        let source = match app.archive.as_ref().filter(|_| R::is_recorded(&view.spec)) {
             Some(archive) => Source::Archive(archive.news()),
-            None => Source::Watch(app.runs.subscribe()),
+            None => Source::Watch(R::store(app).subscribe()),
         };
-        Self { uid: run.metadata.uid.clone(), source }
+        Self { uid: view.metadata.uid.clone(), source }
     }
 
     /// Returns when there may be something new.
@@ -168,6 +200,7 @@ impl News {
 
 #[cfg(test)]
 mod tests {
+    use fabrica_crds::Run;
     use rstest::rstest;
     use serde_json::json;
 
@@ -192,7 +225,7 @@ mod tests {
         .unwrap();
         let cursor = Cursor::asked(after, limit, false).unwrap();
         let seqs: Vec<i64> =
-            cursor.of_status(&run.into()).iter().map(|message| message.seq).collect();
+            cursor.of_status(&View::<Run>::from(run)).iter().map(|message| message.seq).collect();
         assert_eq!(seqs, expected);
     }
 

@@ -1,0 +1,70 @@
+//! When to look at a Run again, if nothing happens before. Pure.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use fabrica_crds::RunStatus;
+use fabrica_crds::run::Phase;
+use fabrica_crds::time::from_kubernetes;
+
+use super::escalation;
+use super::observe::{Kept, Observed};
+use super::plan::{self, own_pod};
+use super::queue::Place;
+use crate::children::state::container_runs;
+use crate::config::RunDefaults;
+use crate::controller::{LONGEST, MARGIN, QUIET, SHORTEST, patient_look};
+
+/// A status shows what an agent says this late. What people wait for is told by the recorder's stream at once.
+const FOLLOWED: Duration = Duration::from_secs(10);
+/// A runtime that does not hear that its verdict is kept.
+const LATE: Duration = Duration::from_secs(10);
+/// When to look again. `followed`: what the present runtime tells wakes us.
+pub(super) fn next_look(
+    observed: &Observed,
+    status: &RunStatus,
+    followed: bool,
+    defaults: &RunDefaults,
+    now: DateTime<Utc>,
+) -> Duration {
+    let until = |time: DateTime<Utc>| (time - now).to_std().unwrap_or_default() + MARGIN;
+    let waits = escalation::unanswered(status, &observed.run.spec, now);
+    let due = waits.map(|asked| until(from_kubernetes(&asked.due_at)));
+    if status.phase.is_some_and(Phase::is_final) || escalation::is_parked(status) && due.is_some() {
+        let regular = if observed.asked.is_empty() { QUIET } else { LATE };
+        let next = due.or_else(|| expires(observed, status).map(until));
+        return next.map_or(regular, |next| regular.min(next));
+    }
+    if status.stopping_at.is_some() || observed.kept == Kept::Unknown {
+        return SHORTEST;
+    }
+    if let Place::Waits(position) = observed.place {
+        // Those in front go soon; the others only see their number change.
+        let position = u32::try_from(position).unwrap_or(u32::MAX);
+        return SHORTEST.saturating_mul(position).min(LONGEST);
+    }
+    if own_pod(observed).is_some_and(container_runs) {
+        let regular = if followed { FOLLOWED } else { SHORTEST };
+        return regular.min(due.unwrap_or(regular)).min(until(deadline(observed, status, now)));
+    }
+    let attempt = status.attempts.last().and_then(|last| last.created_at.as_ref());
+    let since = attempt.or(observed.run.metadata.creation_timestamp.as_ref()).map(from_kubernetes);
+    let age = since.and_then(|since| (now - since).to_std().ok()).unwrap_or_default();
+    patient_look(age, defaults.pods.pending_deadline)
+}
+
+/// When the operator ends what its runtime did not end at the deadline.
+fn deadline(observed: &Observed, status: &RunStatus, now: DateTime<Utc>) -> DateTime<Utc> {
+    let deadline = chrono::Duration::seconds(observed.run.spec.deadline_seconds);
+    now + deadline + plan::LATE - escalation::used(status, now)
+}
+
+/// When a Run that has ended is deleted.
+pub(super) fn expires(observed: &Observed, status: &RunStatus) -> Option<DateTime<Utc>> {
+    let seconds = observed.run.spec.ttl_seconds_after_finished?;
+    Some(from_kubernetes(status.finished_at.as_ref()?) + chrono::Duration::seconds(seconds))
+}
+
+#[cfg(test)]
+#[path = "clock_tests.rs"]
+mod tests;

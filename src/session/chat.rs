@@ -1,0 +1,104 @@
+//! What a Chat has that a Terminal has not: a conversation, read from its runtime's journal, and answers to its questions.
+
+mod quiet;
+mod start;
+mod talk;
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use fabrica_crds::Session;
+use fabrica_crds::session::Mode;
+use fabrica_protocol::runtime::Idle;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+
+use super::Context;
+use crate::children::reading::read;
+use crate::children::state::container_runs;
+use crate::controller::error_chain;
+
+pub(super) use quiet::only_talk;
+pub(super) use start::{ATTEMPT, Start};
+pub(super) use talk::Talk;
+
+/// Whether somebody talks to an agent here.
+pub(super) fn is_chat(session: &Session) -> bool {
+    session.spec.mode == Mode::Chat
+}
+
+/// What is known of a Chat beside its status. Whoever forgets it reads the journal again.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// Which pod was read, by its UID, and its journal's number.
+    journal: Option<(String, u32)>,
+    /// The last record that was read.
+    read: u64,
+    talk: Talk,
+    /// When the status was last written.
+    pub(super) written: Option<DateTime<Utc>>,
+    /// How many pods there were: the store may show the status of a moment ago.
+    pub(super) starts: i32,
+}
+
+/// What a Chat's runtime told until now.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    /// The pod's UID.
+    pub(super) pod: String,
+    pub(super) address: String,
+    /// Of the journal.
+    pub(super) number: u32,
+    /// The last record that was read, and whether it is the last there is.
+    pub(super) last: u64,
+    pub(super) whole: bool,
+    pub(super) talk: Talk,
+}
+
+/// The runtime's own words. One that cannot be reached is no error: the pod's state says why.
+pub(super) async fn ask(
+    context: &Context,
+    session: &Session,
+    pod: &Pod,
+) -> Option<(Idle, Option<Told>)> {
+    /// A runtime that is only just starting must not hold the pass up.
+    const PATIENCE: Duration = Duration::from_secs(1);
+    if !container_runs(pod) {
+        return None;
+    }
+    let address = pod.status.as_ref()?.pod_ip.clone()?;
+    let (uid, pod) = (session.uid()?, pod.uid()?);
+    let idle = match tokio::time::timeout(PATIENCE, context.runtimes.idle(&address, &uid)).await {
+        Ok(Ok(idle)) => idle,
+        Ok(Err(error)) => {
+            tracing::debug!(error = error_chain(&error), "the runtime cannot be asked");
+            return None;
+        }
+        Err(_) => return None,
+    };
+    let Some(number) = idle.journal else { return Some((idle, None)) };
+    let from = context.remember(session, |memory| memory.open(&pod, number));
+    let whole = read(&context.runtimes, &address, &uid, from, |records| {
+        context.remember(session, |memory| {
+            for record in &records {
+                memory.read = record.seq;
+                memory.talk.add(record);
+            }
+        });
+    });
+    let whole = whole.await;
+    let (last, talk) = context.remember(session, |memory| (memory.read, memory.talk.clone()));
+    Some((idle, Some(Told { pod, address, number, last, whole, talk })))
+}
+
+impl Memory {
+    /// The journal of this pod and number; where reading it goes on. What is known of another one is forgotten.
+    fn open(&mut self, pod: &str, number: u32) -> u64 {
+        let journal = Some((pod.to_owned(), number));
+        if self.journal != journal {
+            let (written, starts) = (self.written, self.starts);
+            *self = Self { journal, written, starts, ..Self::default() };
+        }
+        self.read
+    }
+}

@@ -1,0 +1,68 @@
+use super::*;
+use serde_json::json;
+
+/// A conversation of these entries, one a minute.
+fn talk(entries: &[serde_json::Value]) -> Talk {
+    let mut talk = Talk::default();
+    for (entry, seq) in entries.iter().zip(1_u64..) {
+        let mut record = entry.clone();
+        record["seq"] = json!(seq);
+        record["time"] = json!(format!("2026-01-01T00:{seq:02}:00Z"));
+        talk.add(&serde_json::from_value(record).unwrap());
+    }
+    talk
+}
+
+fn phase(name: &str, status: &str, step: &str, retry: u32) -> serde_json::Value {
+    json!({"kind": "phase", "phase": name, "status": status, "step": step, "retry": retry})
+}
+
+fn question(id: &str) -> serde_json::Value {
+    json!({"kind": "question", "id": id, "questionKind": "approval", "question": "Publish?", "options": ["approve", "reject"]})
+}
+
+#[test]
+fn phases_are_told_with_their_times_and_retries() {
+    let told = talk(&[
+        json!({"kind": "workflowStarted", "workId": "12", "autonomy": "guarded"}),
+        phase("frame", "started", "", 0),
+        phase("frame", "completed", "", 0),
+        phase("build", "started", "compile", 0),
+        phase("build", "started", "test", 0),
+        phase("build", "completed", "", 0),
+        phase("evaluate", "failed", "", 0),
+        phase("build", "started", "again", 1),
+        json!({"kind": "todos", "items": [{"text": "a", "status": "inProgress"}]}),
+        question("q-1"),
+    ]);
+    insta::assert_yaml_snapshot!(told.faber());
+}
+
+#[test]
+fn an_answered_question_is_open_no_more_and_is_asked_once() {
+    let mut told = talk(&[question("a"), question("a"), question("b"), question("not an id")]);
+    assert_eq!(told.open().iter().map(|asked| &*asked.id).collect::<Vec<_>>(), ["a", "b"]);
+    let answered = json!({"seq": 5, "time": "2026-01-01T00:05:00Z", "kind": "answered", "id": "a", "text": "approve"});
+    told.add(&serde_json::from_value(answered).unwrap());
+    assert_eq!(told.open().len(), 1);
+}
+
+#[test]
+fn another_workflow_begins_anew() {
+    let ended = json!({"kind": "workflowEnded", "exitCode": 0, "summary": "Done.",
+        "pullRequestURL": "https://git.example/pulls/1", "estimatedCostUSD": "0.10"});
+    let mut entries = vec![phase("release", "completed", "", 0), ended];
+    assert!(talk(&entries).pull_request_url.is_some());
+    entries.push(json!({"kind": "workflowStarted", "workId": "13", "autonomy": "assist"}));
+    let told = talk(&entries);
+    assert_eq!((told.faber(), told.pull_request_url), (None, None));
+}
+
+#[test]
+fn of_a_long_conversation_little_is_kept() {
+    let mut entries: Vec<_> = (0..50).map(|number| question(&format!("q{number}"))).collect();
+    entries.extend((0..9).map(|_| json!({"kind": "said", "text": "word"})));
+    let told = talk(&entries);
+    assert_eq!(told.faber().unwrap().pending_approvals.len(), faber::APPROVALS);
+    assert_eq!(told.lines.len(), messages::KEPT);
+}

@@ -1,0 +1,74 @@
+//! What a Chat's status says besides. Pure.
+
+use fabrica_crds::SessionStatus;
+use fabrica_crds::session::Conversation;
+
+use crate::children::messages::told;
+use crate::children::usage::{sum, without};
+use crate::session::chat::{Start, Talk, Told};
+use crate::session::observe::Observed;
+use crate::session::plan::{Applied, Outcome, Plan, Step};
+
+/// Adds what the conversation told. In a part of a journal a question may stand without its answer, so nothing is made of
+/// that.
+pub(super) fn add(observed: &Observed, plan: &Plan<Applied>, status: &mut SessionStatus) {
+    status.starts = starts(observed, plan).max(status.starts);
+    let Some(Told { number, talk, whole: true, .. }) = &observed.told else { return };
+    status.messages = told(&status.messages, talk.lines.iter().cloned());
+    status.faber = talk.faber();
+    status.pull_request_url.clone_from(&talk.pull_request_url);
+    count(status, i32::try_from(*number).unwrap_or(i32::MAX), talk);
+}
+
+/// How many pods there were, with the one that this pass made.
+fn starts(observed: &Observed, plan: &Plan<Applied>) -> Option<i32> {
+    let made = match &plan.pod {
+        Step::Create(pod) if plan.outcome == Outcome::Done => Some(&**pod),
+        _ => None,
+    };
+    let there = observed.pod.as_ref().filter(|pod| observed.is_ours(pod));
+    made.or(there).and_then(Start::of).map(|start| start.number)
+}
+
+/// What models were used for: this conversation's part of it is as its journal says, and that of former ones stays.
+fn count(status: &mut SessionStatus, number: i32, talk: &Talk) {
+    let before = status.conversation.take().filter(|before| before.number == number);
+    let own = talk.usage.clone();
+    let counted = before.and_then(|before| before.usage);
+    let former = match (&status.usage, &counted) {
+        (Some(total), Some(counted)) => Some(without(total, counted)),
+        (total, _) => total.clone(),
+    };
+    let parts: Vec<_> = [&former, &own].into_iter().flatten().collect();
+    status.usage = (!parts.is_empty()).then(|| sum(&parts));
+    status.conversation = Some(Conversation { number, usage: own });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn talk(cost: &str) -> Talk {
+        let mut talk = Talk::default();
+        let record = json!({"seq": 1, "time": "2026-01-01T00:00:00Z", "kind": "usage",
+            "models": {"m": {"input": 2, "output": 1, "cacheRead": 0, "cacheWrite": 0}}, "estimatedCostUSD": cost});
+        talk.add(&serde_json::from_value(record).unwrap());
+        talk
+    }
+
+    #[test]
+    fn usage_is_over_all_conversations_and_reading_twice_adds_nothing() {
+        let mut status = SessionStatus::default();
+        let costs =
+            [(1, "0.1", "0.10"), (1, "0.3", "0.30"), (1, "0.3", "0.30"), (3, "0.2", "0.50")];
+        for (number, cost, total) in costs {
+            count(&mut status, number, &talk(cost));
+            let usage = status.usage.as_ref().unwrap();
+            assert_eq!(usage.estimated_cost_usd, total);
+        }
+        assert_eq!(status.usage.as_ref().unwrap().input_tokens, 4);
+        count(&mut status, 4, &Talk::default());
+        assert_eq!(status.usage.as_ref().unwrap().estimated_cost_usd, "0.50");
+    }
+}
