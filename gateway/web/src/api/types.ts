@@ -1,6 +1,5 @@
 // The API's objects by their short names. schema.ts is generated from the gateway's OpenAPI document (npm run types).
 
-import type { ChatSpec, ChatStatus } from "./chat-spec";
 import type { components } from "./schema";
 
 type Schemas = components["schemas"];
@@ -10,10 +9,9 @@ export type RunSpec = Schemas["RunSpec"];
 export type RunMessage = Schemas["RunMessage"];
 export type Question = Schemas["OpenQuestion"];
 export type Answer = NonNullable<RunSpec["answers"]>[number];
-type Repository = NonNullable<Schemas["SessionSpec"]["repository"]> & Pick<RunSpec["repository"], "forge">;
-export type SessionSpec = Omit<Schemas["SessionSpec"], "repository" | "mode"> & ChatSpec & { repository?: Repository };
-export type Session = Omit<Schemas["Session"], "spec" | "status"> & { spec: SessionSpec; status?: NonNullable<Schemas["Session"]["status"]> & ChatStatus };
-export type NewSession = Omit<Schemas["CreateSession"], "spec"> & { spec: SessionSpec };
+export type SessionSpec = Schemas["SessionSpec"];
+export type Session = Schemas["Session"];
+export type NewSession = Schemas["CreateSession"];
 export type NewRun = Schemas["CreateRun"];
 export type Message = Schemas["Message"];
 export type Me = Schemas["Me"];

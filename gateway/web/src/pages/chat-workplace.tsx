@@ -25,7 +25,7 @@ export function ChatWorkplace({ session }: { session: Session }) {
   const handle = useChat(session);
   const { chat, status } = handle;
   const questions = useMemo(() => openQuestions(chat), [chat]);
-  useTitle(session.name, questions.length);
+  useTitle(session.name, { uid: session.uid, questions: questions.length });
   useNotice(session.name, questions, chat.caughtUp);
   const [starting, start] = useStart(session);
   const back = useRef<HTMLAnchorElement>(null);
