@@ -44,6 +44,7 @@ export function ChatPane({ session, handle, questions, searching, starting, onSt
   };
   return (
     <section aria-label="Chat" onKeyDown={onKey} className="flex min-h-0 flex-1 flex-col">
+      <h2 className="sr-only">Chat</h2>
       {chat.caughtUp || status.established ? (
         <ChatLog session={session} handle={handle} searching={searching} />
       ) : (
