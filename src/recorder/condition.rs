@@ -38,6 +38,7 @@ fn finding(recorded: Option<Recorded>) -> Finding {
             (Truth::True, Reason::AllRecorded, "Everything it told is archived.".to_owned())
         }
         Some(Recorded::Behind(message)) => (Truth::False, Reason::Behind, message),
+        Some(Recorded::Lost(message)) => (Truth::False, Reason::RecordsLost, message),
     };
     Finding { kind: KIND, truth, reason, message }
 }

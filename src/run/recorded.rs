@@ -1,6 +1,7 @@
 //! Who keeps what a Run tells, and the condition that says how far. Pure but for the recorder's memory.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fabrica_crds::run::Driver;
@@ -11,7 +12,7 @@ use kube::ResourceExt;
 use super::observe::{Kept, Observed, number};
 use super::usage::driver;
 use crate::config::RunDefaults;
-use crate::controller::error_chain;
+use crate::controller::{LONGEST, MARGIN, SHORTEST, error_chain};
 use crate::recorder::{LivePod, Recorded, Recorder, condition};
 
 /// Who acknowledges records, chosen at the start.
@@ -77,16 +78,26 @@ impl Acknowledgement {
         }
     }
 
-    /// Sets `Recorded`; whether another look is needed to know more.
-    pub(super) fn report(&self, run: &Run, status: &mut RunStatus, now: DateTime<Utc>) -> bool {
+    /// Sets `Recorded`; how soon another look is needed to know more, if one is.
+    pub(super) fn report(
+        &self,
+        run: &Run,
+        status: &mut RunStatus,
+        now: DateTime<Utc>,
+    ) -> Option<Duration> {
         let recorded = match self {
             Self::Status => None,
             Self::Archive(recorder) => Some(recorder.recorded(run, status)),
         };
         let before = run.status.as_ref().map(|status| &*status.conditions).unwrap_or_default();
         let generation = run.metadata.generation.unwrap_or_default();
-        let unasked = recorded == Some(Recorded::Unasked);
+        let look = match &recorded {
+            Some(Recorded::Unasked) => Some(SHORTEST),
+            // Whether its pod is gone, or the archive is back, is told by nobody once the Run has ended.
+            Some(Recorded::Behind(_)) => Some(LONGEST + MARGIN),
+            _ => None,
+        };
         condition(&mut status.conditions, recorded, before, generation, now);
-        unasked
+        look
     }
 }

@@ -14,7 +14,7 @@ use fabrica_protocol::runtime::PORT;
 
 pub use chat::ChatConfig;
 pub use forge::{ForgeConfig, Token};
-pub use run::{AgentConfig, PlanSource, RunConfig};
+pub use run::{AgentConfig, RunConfig};
 
 use crate::secrets::Secrets;
 use crate::terminal::socket::Timing;

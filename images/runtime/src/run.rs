@@ -10,6 +10,7 @@ pub(crate) mod branch;
 pub(crate) mod changes;
 pub(crate) mod checkpoint;
 pub(crate) mod claude;
+mod clean;
 mod codec;
 pub(crate) mod driver;
 pub(crate) mod faber;

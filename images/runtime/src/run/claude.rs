@@ -2,6 +2,7 @@
 //! has our tools; it holds no key of anybody.
 
 pub(crate) mod conversation;
+mod crash;
 mod held;
 pub(crate) mod launch;
 pub(crate) mod outcome;
@@ -20,6 +21,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use self::conversation::{Conversation, Step};
+use self::crash::Crashes;
 use self::held::{Calls, Held};
 use self::launch::{Begin, Doors};
 use self::process::Process;
@@ -38,7 +40,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// What models were used for is told at most this often, while it grows.
 const USAGE_PERIOD: Duration = Duration::from_secs(5);
 
-/// What an agent is told that goes on in another pod.
+/// What an agent is told that goes on in another process.
 const AGAIN: &str = "The agent process was restarted. Check the state of the workspace before you repeat anything, then continue.";
 
 /// Claude Code and what it needs of us.
@@ -54,6 +56,7 @@ pub(super) struct Claude {
     /// What it was parked with.
     parked: Option<Question>,
     told: VecDeque<Entry>,
+    crashes: Crashes,
     /// How it ended, once it did.
     end: Option<Result<(), Failure>>,
     /// Answers that were told of, and when.
@@ -89,6 +92,7 @@ impl Claude {
             calls: Calls::new(questions, hold),
             parked: None,
             told: VecDeque::new(),
+            crashes: Crashes::default(),
             end: None,
             counted: (0, None),
             completion: None,
@@ -138,7 +142,8 @@ impl Claude {
             }
             Event::Gone => {
                 let (how, words) = self.last_words().await;
-                vec![Step::End(self.conversation.gone(&how, &words, refusal.as_ref()))]
+                let end = self.conversation.gone(&how, &words, refusal.as_ref());
+                if self.crash(&end, refusal.is_some()) { vec![] } else { vec![Step::End(end)] }
             }
         };
         for step in steps {
@@ -273,7 +278,7 @@ impl Driver for Claude {
         Ok(())
     }
 
-    async fn next(&mut self, _: &Place<'_>) -> Option<Result<driver::Event, DriverError>> {
+    async fn next(&mut self, place: &Place<'_>) -> Option<Result<driver::Event, DriverError>> {
         loop {
             if let Some(entry) = self.told.pop_front() {
                 return Some(Ok(driver::Event::Told(entry)));
@@ -284,6 +289,9 @@ impl Driver for Claude {
                 }
                 None if let Some(question) = self.parked.take() => {
                     return Some(Ok(driver::Event::Parked(question)));
+                }
+                None if let Some(failure) = self.crashes.open() => {
+                    self.end = self.go_on(place, failure).await.err().map(Err);
                 }
                 None => {
                     let event = self.event().await;

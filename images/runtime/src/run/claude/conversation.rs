@@ -231,6 +231,12 @@ impl Conversation {
         ))
     }
 
+    /// Whether it was in the middle of its work, with nobody to answer it: then it can go on.
+    pub(super) fn is_at_work(&self) -> bool {
+        let begun = matches!(self.waiting, Waiting::Model | Waiting::Retry(_) | Waiting::Settle);
+        begun && self.held.is_empty() && (self.result.is_none() || self.background > 0)
+    }
+
     fn turn_ends(&mut self, result: TurnResult, refusal: Option<&Refusal>) -> Vec<Step> {
         self.idle = false;
         self.tools.clear();
@@ -336,7 +342,7 @@ fn hung() -> Failure {
     Failure::passing("AgentHung", "The agent stopped saying anything and was ended.")
 }
 
-fn notice(text: String) -> Entry {
+pub(super) fn notice(text: String) -> Entry {
     Entry::Step { step: "agent".to_owned(), kind: EventType::Notice, text, duration_ms: None }
 }
 
