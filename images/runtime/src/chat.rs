@@ -13,6 +13,7 @@ mod release;
 pub mod socket;
 mod tools;
 mod view;
+mod words;
 
 pub use self::handle::{Chat, Refused};
 pub use self::life::live;

@@ -20,7 +20,7 @@ pub mod journal;
 mod kept;
 pub(crate) mod lent;
 pub(crate) mod outgoing;
-mod output;
+pub(crate) mod output;
 mod plan;
 pub(crate) mod pull_request;
 mod push;

@@ -15,6 +15,7 @@ use crate::chat::{self, Chat};
 use crate::config::Config;
 use crate::pod::Pod;
 use crate::run::Run;
+use crate::start::StartError;
 use crate::{children, http, idle, run, start};
 
 /// Shells get this long to end before they are killed. All in all the runtime ends in under 5 s.
@@ -80,7 +81,9 @@ async fn live(pod: &Pod) -> ExitCode {
     if let Some(chat) = &pod.chat {
         let ready = || open_first(pod);
         let (config, steps, activity) = (&pod.config, &pod.journal, &pod.activity);
-        return chat::live(chat, config, steps, activity, ready, told_to_stop()).await;
+        let lived =
+            Box::pin(chat::live(chat, config, steps, activity, ready, told_to_stop())).await;
+        return lived.map_or_else(|error| given_up(pod, &error), |()| ExitCode::SUCCESS);
     }
     tokio::select! {
         code = live_session(pod) => code,
@@ -93,16 +96,21 @@ async fn live_session(pod: &Pod) -> ExitCode {
     let _serving = match start::run(&pod.config, &pod.journal, &pod.activity).await {
         Ok(serving) => serving,
         Err(error) => {
-            let text = serde_json::to_string(&error.termination()).unwrap_or_default();
-            let cut = text.floor_char_boundary(TERMINATION_BYTES);
-            if let Err(problem) = std::fs::write(&pod.config.termination_log, &text[..cut]) {
-                tracing::warn!(error = %problem, "the termination message cannot be written");
-            }
-            return ExitCode::FAILURE;
+            return given_up(pod, &error);
         }
     };
     open_first(pod);
     std::future::pending().await
+}
+
+/// Leaves the last words of a start step that failed.
+fn given_up(pod: &Pod, error: &StartError) -> ExitCode {
+    let text = serde_json::to_string(&error.termination()).unwrap_or_default();
+    let cut = text.floor_char_boundary(TERMINATION_BYTES);
+    if let Err(problem) = std::fs::write(&pod.config.termination_log, &text[..cut]) {
+        tracing::warn!(error = %problem, "the termination message cannot be written");
+    }
+    ExitCode::FAILURE
 }
 
 /// Opens terminal 1, so that whoever comes first finds a prompt.

@@ -4,17 +4,17 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use fabrica_protocol::run::{Autonomy, Code, Entry, MessageState, TurnState};
-use fabrica_protocol::runtime::EventType;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::known::Said;
+use super::words::{answer, code, is_told_otherwise, notice, turn};
 use crate::broker::ledger::Refusal;
-use crate::run::claude::conversation::{control, shown, success};
+use crate::run::claude::conversation::{control, shown};
 use crate::run::claude::launch::message_named;
 use crate::run::claude::outcome;
-use crate::run::claude::stream::{Heard, Question, ToolResult, TurnResult};
+use crate::run::claude::stream::{Heard, ToolResult, TurnResult};
 use crate::run::claude::watch::{self, Waiting};
 use crate::run::driver::Failure;
 
@@ -22,15 +22,10 @@ use crate::run::driver::Failure;
 const REJECTIONS: u32 = 2;
 /// Tools that are agents themselves: what they wait for is the model.
 const AGENTS: [&str; 2] = ["Task", "Agent"];
-/// The agent's list, which is told as such.
-const TODOS: &str = "TodoWrite";
-/// The tool that asks a human, which is told as a question.
-const ASK: &str = "mcp__fractary-faber__ask_human";
-/// How the CLI says that its answer broke off.
-const CUT: [&str; 5] = ["stream", "terminated", "connection", "socket", "cut"];
 
 /// What follows from a line.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "steps are few, and gone at once")]
 pub(super) enum Step {
     Tell(Entry),
     /// The next piece of a text, live.
@@ -303,8 +298,8 @@ impl Conversation {
     fn finished(&mut self, result: ToolResult, now: Instant) -> Option<Entry> {
         let ToolResult { id, output, failed } = result;
         let tool = self.tools.remove(&id);
-        let took = tool.as_ref().map(|tool| now.duration_since(tool.since).as_millis());
-        let duration_ms = took.map(|took| u64::try_from(took).unwrap_or(u64::MAX));
+        let elapsed = tool.as_ref().map(|tool| now.duration_since(tool.since).as_millis());
+        let duration_ms = elapsed.map(|elapsed| u64::try_from(elapsed).unwrap_or(u64::MAX));
         let is_told = tool.is_none_or(|tool| !is_told_otherwise(&tool.name));
         is_told.then_some(Entry::ToolFinished { id, output, failed, duration_ms })
     }
@@ -364,64 +359,6 @@ impl Conversation {
     fn rests(&self) -> Vec<Step> {
         if self.is_busy() { Vec::new() } else { vec![Step::Rests] }
     }
-}
-
-pub(super) fn turn(state: TurnState, cause: Option<(Code, String)>) -> Entry {
-    let (code, message) = cause.unzip();
-    Entry::Turn { state, code, message }
-}
-
-pub(super) fn notice(text: String) -> Entry {
-    Entry::Step { step: "agent".to_owned(), kind: EventType::Notice, text, duration_ms: None }
-}
-
-/// By its name, what went wrong.
-pub(super) fn code(failure: &Failure) -> Code {
-    let words = failure.message.to_lowercase();
-    match failure.reason {
-        "AuthRejected" | "CredentialsMissing" => Code::AuthRejected,
-        "BudgetExceeded" | "MaxTurns" | "CreditExhausted" | "ModelUnpriced" => Code::BudgetExceeded,
-        "RateLimited" => Code::RateLimited,
-        "ModelUnavailable" if words.contains("overloaded") => Code::Overloaded,
-        "ModelUnavailable" if CUT.iter().any(|sign| words.contains(sign)) => Code::StreamCut,
-        "ModelUnavailable" => Code::Overloaded,
-        _ => Code::AgentFailed,
-    }
-}
-
-/// Calls that have records of their own.
-fn is_told_otherwise(tool: &str) -> bool {
-    tool == TODOS || tool == ASK
-}
-
-/// What a person says, as the program is to read it: unless a command is meant, it is none.
-pub(super) fn plain(said: &Said) -> String {
-    if said.text.starts_with('/') && !said.command {
-        return format!(" {}", said.text);
-    }
-    said.text.clone()
-}
-
-fn answer(id: &str, question: Question, autonomy: Autonomy) -> Value {
-    let deny = |message: &str| json!({"behavior": "deny", "message": message});
-    let response = match question {
-        Question::MayUse { tool, .. } if tool == "AskUserQuestion" => {
-            deny("Nobody sees this. Call ask_human of fractary-faber.")
-        }
-        // Our own tools know how far they may go.
-        Question::MayUse { tool, .. }
-            if autonomy == Autonomy::DryRun && !tool.starts_with("mcp__fractary-") =>
-        {
-            deny("This is a dry run: read and plan, and change nothing.")
-        }
-        Question::MayUse { input, .. } => json!({"behavior": "allow", "updatedInput": input}),
-        Question::Ask { .. } | Question::Hook => json!({}),
-        Question::Other => {
-            let error = json!({"subtype": "error", "request_id": id, "error": "not supported"});
-            return json!({"type": "control_response", "response": error});
-        }
-    };
-    success(id, &response)
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use fabrica_protocol::run::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::engine::Refusal;
+use super::engine::{Ending, Engine, Refusal};
 use super::handle::Chat;
 use crate::broker::Broker;
 use crate::broker::money::Money;
@@ -156,7 +156,7 @@ impl Desk {
         }
         let Answer { id, text, answered_by } = answer.clone();
         if id.starts_with(APPROVAL) && is_approval(&text) {
-            self.with_engine(|engine| engine.approve());
+            self.with_engine(Engine::approve);
         }
         self.chat.tell(Entry::Answered { id, text, answered_by });
     }
@@ -218,7 +218,7 @@ fn is_approval(text: &str) -> bool {
 
 /// The workflow.
 impl Desk {
-    fn with_engine<T>(&self, with: impl FnOnce(&mut super::engine::Engine) -> T) -> Option<T> {
+    fn with_engine<T>(&self, with: impl FnOnce(&mut Engine) -> T) -> Option<T> {
         self.chat.known().work.as_mut().map(|work| with(&mut work.engine))
     }
 
@@ -251,7 +251,7 @@ impl Desk {
                             "Refused. {words} Go back to build and mend it, or call complete with the outcome failed."
                         );
                     }
-                    self.with_engine(|engine| engine.approve());
+                    self.with_engine(Engine::approve);
                 }
                 Err((words, _)) => return words,
             }
@@ -278,7 +278,7 @@ impl Desk {
     }
 
     /// What the agent's word that it is done leads to.
-    pub(crate) fn completion(&self) -> Result<super::engine::Ending, String> {
+    pub(crate) fn completion(&self) -> Result<Ending, String> {
         self.with_engine(|engine| engine.complete()).ok_or(NO_WORKFLOW)?
     }
 

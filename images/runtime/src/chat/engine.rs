@@ -149,24 +149,16 @@ impl Engine {
         if self.complete_is_next() {
             return "Next: call complete, once, with title, body and summary.".to_owned();
         }
-        match self.at {
-            Some((phase, PhaseStatus::Started)) => {
-                let name = name(phase);
-                format!("You are in the phase {name}: do it, then set it completed or failed.")
-            }
-            _ => {
-                let moves: Vec<String> = self
-                    .moves()
-                    .into_iter()
-                    .filter(|(phase, status)| {
-                        self.check(*phase, *status).is_ok_and(|()| true)
-                            || self.needs_approval(*phase, *status)
-                    })
-                    .map(|(phase, status)| format!("{} {status:?}", name(phase)).to_lowercase())
-                    .collect();
-                format!("Next with set_phase: {}.", moves.join(", or "))
-            }
+        if let Some((phase, PhaseStatus::Started)) = self.at {
+            let name = name(phase);
+            return format!("You are in the phase {name}: do it, then set it completed or failed.");
         }
+        let is_possible = |(phase, status): &(Phase, PhaseStatus)| {
+            matches!(self.check(*phase, *status), Ok(()) | Err(Refusal::Approval))
+        };
+        let word = |(phase, status): (Phase, PhaseStatus)| format!("{} {status:?}", name(phase));
+        let moves: Vec<String> = self.moves().into_iter().filter(is_possible).map(word).collect();
+        format!("Next with set_phase: {}.", moves.join(", or ").to_lowercase())
     }
 
     /// What the agent is told of a step that is not taken.

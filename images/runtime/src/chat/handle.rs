@@ -63,6 +63,9 @@ pub(crate) struct Live {
     pub(crate) body: Body,
 }
 
+/// Why a connection ends: a code and a reason.
+pub(crate) type Closing = (u16, String);
+
 /// A conversation.
 #[derive(Debug)]
 pub struct Chat {
@@ -85,7 +88,7 @@ pub struct Chat {
 struct Connected {
     /// The name by which the gateway closes it.
     connection: String,
-    end: watch::Sender<Option<(u16, String)>>,
+    end: watch::Sender<Option<Closing>>,
 }
 
 impl Chat {
@@ -275,10 +278,7 @@ impl Place<'_> {
 /// Who is connected.
 impl Chat {
     /// A client comes; what ends it, unless there are too many.
-    pub(crate) fn join(
-        &self,
-        connection: &str,
-    ) -> Option<(u64, watch::Receiver<Option<(u16, String)>>)> {
+    pub(crate) fn join(&self, connection: &str) -> Option<(u64, watch::Receiver<Option<Closing>>)> {
         let mut clients = guard(&self.clients);
         if clients.len() >= CLIENTS {
             return None;

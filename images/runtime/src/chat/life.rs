@@ -1,23 +1,22 @@
 //! The life of a conversation: the agent's program is started and kept alive, people's wishes reach it, and what it says
 //! is written down.
 
+mod program;
+
 use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fabrica_protocol::chat::AgentState;
 use fabrica_protocol::run::{Answer, Code, Entry, TurnState};
-use fabrica_protocol::runtime::TERMINATION_BYTES;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use self::program::Words;
 use super::agent::Agent;
-use super::conversation::{self, Conversation, Step, plain, turn};
+use super::conversation::{Conversation, Step};
 use super::desk::Desk;
 use super::handle::{Chat, Wish};
-use super::known::Said;
 use super::{ground, view};
 use crate::config::Config;
 use crate::idle::Activity;
@@ -25,29 +24,21 @@ use crate::journal::Journal as Steps;
 use crate::run::ask;
 use crate::run::branch::Branch;
 use crate::run::claude::process::Process;
-use crate::run::claude::{launch, stream};
+use crate::run::claude::stream;
 use crate::run::work_item;
 use crate::start::{self, StartError};
 
-/// The program gets this long to end: with all else, SIGTERM ends us in under 10 s.
-const GRACE: Duration = Duration::from_secs(2);
-/// A program that ended by itself is started again after this, and doubly so each time.
-const PAUSE: Duration = Duration::from_secs(1);
-/// One that ended this often in that time is not started again before somebody speaks.
-const CRASHES: usize = 3;
-const PERIOD: Duration = Duration::from_mins(10);
 /// What models were used for is told at most this often, while it grows.
 const USAGE_PERIOD: Duration = Duration::from_secs(5);
 /// A forge that has not handed out a work item by then does not.
 const FETCH: Duration = Duration::from_mins(1);
 
-const AGAIN: &str = "The agent process was restarted. Check the state of the workspace before you repeat anything, then continue.";
 const INSTALLING: &str = "(From Fabrica: the repository's dependencies are being installed by npm. You are told when that has ended.)";
 const INSTALLED: &str =
     "(From Fabrica: npm has ended. Look at node_modules before you rely on it.)";
 const WORKFLOW: &str = "Work it through the phases frame, architect, build, evaluate, release, in this order. Say with set_phase of fractary-faber when each begins and ends; its answer says what comes next. When all is done, call complete.";
 
-/// Lives until told to stop.
+/// Lives until told to stop, unless a start step fails.
 pub async fn live(
     chat: &Arc<Chat>,
     config: &Config,
@@ -55,42 +46,31 @@ pub async fn live(
     activity: &Activity,
     ready: impl Fn(),
     told_to_stop: impl Future<Output = ()>,
-) -> ExitCode {
+) -> Result<(), StartError> {
     let mut life = None;
     let living = async {
         let begun = Life::begin(chat, config, steps, activity).await?;
         ready();
         let npm =
             config.install_dependencies && config.workspace.join("repo/package.json").exists();
-        if npm {
-            begun.desk.chat.tell(conversation::notice("npm runs beside the agent.".to_owned()));
-        }
         let life = life.insert(begun);
         life.notes.extend(npm.then(|| INSTALLING.to_owned()));
         let installing = async {
             start::install(config, steps, activity).await;
-            npm
+            if !npm {
+                std::future::pending().await
+            }
         };
-        match life.run(installing).await {}
+        match Box::pin(life.run(installing)).await {}
     };
-    let code = tokio::select! {
-        failed = living => failed_to_start(config, failed),
-        () = told_to_stop => ExitCode::SUCCESS,
+    let lived = tokio::select! {
+        failed = living => failed,
+        () = told_to_stop => Ok(()),
     };
     if let Some(mut life) = life {
         life.stop().await;
     }
-    code
-}
-
-fn failed_to_start(config: &Config, failed: Result<Infallible, StartError>) -> ExitCode {
-    let Err(error) = failed;
-    let text = serde_json::to_string(&error.termination()).unwrap_or_default();
-    let cut = text.floor_char_boundary(TERMINATION_BYTES);
-    if let Err(problem) = std::fs::write(&config.termination_log, &text[..cut]) {
-        tracing::warn!(error = %problem, "the termination message cannot be written");
-    }
-    ExitCode::FAILURE
+    lived
 }
 
 struct Life {
@@ -116,12 +96,6 @@ struct Life {
     counted: Instant,
 }
 
-/// What is said to the agent, and by whom when not by us.
-struct Words {
-    text: String,
-    said: Option<Said>,
-}
-
 struct Running {
     process: Process,
     /// When it last said something.
@@ -136,7 +110,7 @@ enum Event {
     Answered(Answer),
     Start,
     Silent,
-    Installed(bool),
+    Installed,
 }
 
 impl Life {
@@ -177,7 +151,7 @@ impl Life {
         })
     }
 
-    async fn run(&mut self, installing: impl Future<Output = bool>) -> Infallible {
+    async fn run(&mut self, installing: impl Future<Output = ()>) -> Infallible {
         self.come_back().await;
         let mut installing = std::pin::pin!(futures::FutureExt::fuse(installing));
         loop {
@@ -185,7 +159,7 @@ impl Life {
             let event = tokio::select! {
                 biased;
                 event = self.event() => event,
-                npm = &mut installing => Event::Installed(npm),
+                () = &mut installing => Event::Installed,
             };
             self.take(event).await;
             if self.counted.elapsed() >= USAGE_PERIOD {
@@ -263,7 +237,7 @@ impl Life {
             }
             Event::Gone => {
                 let words = self.last_words().await;
-                self.crashed(&words).await;
+                self.crashed(&words);
             }
             Event::Answered(answer) => {
                 self.desk.close(&answer);
@@ -280,7 +254,7 @@ impl Life {
                 let steps = self.conversation.silent(self.chat.settings.agent.silence);
                 self.follow(steps).await;
             }
-            Event::Installed(true) => {
+            Event::Installed => {
                 self.notes.retain(|note| note != INSTALLING);
                 self.notes.push(INSTALLED.to_owned());
                 if self.conversation.in_turn() {
@@ -288,7 +262,6 @@ impl Life {
                     self.tell(&note).await;
                 }
             }
-            Event::Installed(false) => {}
         }
     }
 
@@ -306,7 +279,7 @@ impl Life {
                 Step::Rests => self.rests().await,
                 Step::Broken(words) => {
                     self.end_process().await;
-                    self.crashed(&words).await;
+                    self.crashed(&words);
                 }
             }
         }
@@ -333,10 +306,11 @@ impl Life {
 
     /// The program may do as much as the workflow, which begins and ends under it.
     async fn limit(&mut self) {
-        if self.running.is_some() && self.conversation.is_started() {
-            if let Some(line) = self.conversation.limit(self.desk.autonomy()) {
-                self.write(line).await;
-            }
+        if self.running.is_some()
+            && self.conversation.is_started()
+            && let Some(line) = self.conversation.limit(self.desk.autonomy())
+        {
+            self.write(line).await;
         }
     }
 
@@ -400,155 +374,6 @@ impl Life {
             }
             Err(words) => self.desk.end_workflow(4, &words, None),
         }
-    }
-}
-
-/// The program.
-impl Life {
-    async fn start(&mut self) {
-        self.start_at = None;
-        if let Err(failure) = self.launch().await {
-            let code = conversation::code(&failure);
-            self.chat.tell(turn(TurnState::Failed, Some((code, failure.message.clone()))));
-            self.turned(TurnState::Failed, Some(code));
-            self.given_up = Some(failure.message);
-        }
-    }
-
-    async fn launch(&mut self) -> Result<(), crate::run::driver::Failure> {
-        if self.agent.is_none() {
-            self.agent = Some(Agent::open(&self.desk).await?);
-        }
-        let Some(agent) = &self.agent else { return Ok(()) };
-        let process = agent.start(&self.desk)?;
-        process.write(launch::initialize()).await;
-        self.conversation = Conversation::new(self.desk.autonomy());
-        self.running = Some(Running { process, heard: Instant::now() });
-        Ok(())
-    }
-
-    /// The program listens: it hears what happened, and what was said meanwhile.
-    async fn greet(&mut self) {
-        if std::mem::take(&mut self.was_in_turn) {
-            self.queue.push_front(Words::ours(AGAIN));
-        }
-        self.limit().await;
-        self.pass_on().await;
-    }
-
-    /// Says what waits.
-    async fn pass_on(&mut self) {
-        if self.running.is_none() || !self.conversation.is_started() {
-            return;
-        }
-        while let Some(Words { mut text, said }) = self.queue.pop_front() {
-            let is_command = said.as_ref().is_some_and(|said| said.command);
-            if !is_command && !self.notes.is_empty() {
-                self.notes.push(text);
-                text = std::mem::take(&mut self.notes).join("\n\n");
-            }
-            let line = self.conversation.say(&text, said);
-            self.write(line).await;
-        }
-    }
-
-    /// Says something of ours, as soon as there is a program.
-    async fn tell(&mut self, text: &str) {
-        self.queue.push_back(Words::ours(text));
-        self.pass_on().await;
-    }
-
-    async fn write(&self, line: serde_json::Value) {
-        if let Some(running) = &self.running {
-            running.process.write(line).await;
-        }
-    }
-
-    async fn last_words(&mut self) -> String {
-        let Some(running) = &mut self.running else { return String::new() };
-        let status = running.process.finish(GRACE).await;
-        let how = status.map_or_else(|| "a closed pipe".to_owned(), |status| status.to_string());
-        let words = running.process.complaints().trim().replace('\n', " ");
-        let words = if words.is_empty() { String::new() } else { format!(" ({words})") };
-        format!("The agent's program ended with {how}{words}.")
-    }
-
-    async fn end_process(&mut self) {
-        if let Some(mut running) = self.running.take() {
-            running.process.end(GRACE).await;
-        }
-    }
-
-    /// The program is gone, and goes on with the same conversation, unless that happens too often.
-    async fn crashed(&mut self, words: &str) {
-        self.running = None;
-        self.desk.let_go();
-        self.desk.count();
-        let was_in_turn = self.conversation.in_turn();
-        let (told, again) = self.conversation.gone();
-        for entry in told {
-            self.chat.tell(entry);
-        }
-        for said in again.into_iter().rev() {
-            self.queue.push_front(Words::of(said));
-        }
-        let now = Instant::now();
-        self.crashes.retain(|then| now.duration_since(*then) < PERIOD);
-        self.crashes.push_back(now);
-        let gives_up = self.crashes.len() >= CRASHES;
-        let next = if gives_up {
-            "That is too often: it is started again when somebody speaks."
-        } else {
-            "It is started again, with the same conversation."
-        };
-        let text = self.desk.config.secrets.redact(&format!("{words} {next}"));
-        if was_in_turn {
-            self.chat.tell(turn(TurnState::Failed, Some((Code::AgentFailed, text.clone()))));
-        } else {
-            self.chat.tell(conversation::notice(text.clone()));
-        }
-        self.was_in_turn |= was_in_turn;
-        self.conversation = Conversation::new(self.desk.autonomy());
-        if gives_up {
-            self.given_up = Some(text);
-        } else {
-            let doublings = u32::try_from(self.crashes.len() - 1).unwrap_or_default();
-            self.start_at = Some(now + PAUSE * 2_u32.pow(doublings));
-        }
-    }
-
-    fn stand(&self) {
-        let (state, message) = if let Some(words) = &self.given_up {
-            (AgentState::Failed, Some(words.clone()))
-        } else if self.running.is_none() && !self.crashes.is_empty() {
-            (AgentState::Restarting, None)
-        } else if self.running.is_none() || !self.conversation.is_started() {
-            (AgentState::Starting, None)
-        } else if self.desk.waits() {
-            (AgentState::Waiting, None)
-        } else if self.conversation.is_busy() {
-            (AgentState::Working, None)
-        } else {
-            (AgentState::Idle, None)
-        };
-        self.chat.stand(state, message);
-    }
-
-    /// The pod ends: the program is told so, and goes on in the next one.
-    async fn stop(&mut self) {
-        self.chat.stand(AgentState::Stopped, None);
-        self.end_process().await;
-        self.desk.count();
-    }
-}
-
-impl Words {
-    fn ours(text: &str) -> Self {
-        Self { text: text.to_owned(), said: None }
-    }
-
-    fn of(said: Said) -> Self {
-        Self { text: plain(&said), said: Some(said) }
     }
 }
 

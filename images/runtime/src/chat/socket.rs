@@ -12,7 +12,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
-use super::handle::{Chat, Live, Refused, Standing};
+use super::handle::{Chat, Closing, Live, Refused, Standing};
 use super::view;
 use crate::terminal::socket::Timing;
 
@@ -34,9 +34,6 @@ pub struct Peer {
     pub control: bool,
     pub may_answer: bool,
 }
-
-/// Why a connection ends.
-type Closing = (u16, String);
 
 /// Serves a client until either side ends it.
 pub async fn serve(mut socket: WebSocket, peer: Peer, chat: Arc<Chat>, timing: Timing) {
@@ -107,13 +104,13 @@ impl Client<'_> {
                         return Ok(());
                     }
                 }
-                _ = self.newest.changed() => self.pump().await?,
+                // Pieces of a text first: they say nothing any more once the whole was shown.
                 live = self.live.recv() => match live {
                     Ok(live) => self.happens(live).await?,
-                    // It was late: the whole text follows.
                     Err(RecvError::Lagged(_)) => {}
                     Err(RecvError::Closed) => return Ok(()),
                 },
+                _ = self.newest.changed() => self.pump().await?,
                 _ = self.standing.changed() => self.stand().await?,
                 _ = ping.tick() => self.write(Message::Ping(Vec::new().into())).await?,
                 () = tokio::time::sleep_until(silent) => {

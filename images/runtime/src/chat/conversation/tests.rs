@@ -1,7 +1,9 @@
 use std::path::Path;
 
 use super::*;
+use crate::chat::words::plain;
 use crate::run::claude::stream;
+use crate::run::claude::stream::Question;
 
 /// What a real CLI said in earlier runs.
 fn replay(name: &str) -> Vec<Step> {
@@ -39,7 +41,9 @@ fn what_ends_a_turn_badly_has_a_name() {
     let last = |name: &str| turns(&replay(name)).last().copied().unwrap();
     assert_eq!(last("limited.jsonl"), (TurnState::Failed, Some(Code::RateLimited)));
     assert_eq!(last("credit.jsonl"), (TurnState::Failed, Some(Code::BudgetExceeded)));
-    assert_eq!(last("interrupted.jsonl"), (TurnState::Interrupted, None));
+    let aborted = r#"{"type":"result","is_error":true,"terminal_reason":"aborted_tools"}"#;
+    let steps = hear(&mut Conversation::new(Autonomy::Guarded), aborted);
+    assert_eq!(turns(&steps), [(TurnState::Interrupted, None)]);
 }
 
 #[test]

@@ -121,7 +121,9 @@ proptest! {
         prop_assert!(!released || autonomy == Autonomy::Autonomous);
         // A pod that finds the records is where the one before it was.
         let mut again = Engine::new(autonomy);
-        taken.iter().for_each(|(phase, status)| again.learn(*phase, *status));
+        for (phase, status) in taken {
+            again.learn(phase, status);
+        }
         engine.forgive();
         prop_assert_eq!(again, engine);
     }
