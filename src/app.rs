@@ -20,13 +20,13 @@ use crate::lease::Candidate;
 use crate::recorder::Recorder;
 use crate::run::Acknowledgement;
 use crate::runtime_client::RuntimeClient;
-use crate::trust::Keeper;
+use crate::trust::{Keeper, Keys};
 use crate::{run, session};
 
 /// How long running reconciles get to end. Below the pod's grace period.
 const SHUTDOWN: Duration = Duration::from_secs(20);
 
-/// Runs that wait to be looked at out of turn: more than tell something urgent within a pass.
+/// Objects of a kind that wait to be looked at out of turn: more than tell something urgent within a pass.
 const WAKES: usize = 1024;
 
 /// Runs until told to stop, or until something that must run has ended.
@@ -35,28 +35,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     let (keeper, keys, changed) =
         Keeper::new(client.clone(), &config.namespace, config.trust.clone());
     let runtimes = RuntimeClient::new(keys.clone()).context("make the HTTP client")?;
-    let context = Arc::new(session::Context::new(
-        client.clone(),
-        config.session.clone(),
-        keys.clone(),
-        runtimes.clone(),
-    ));
-    let (wake, woken) = mpsc::channel(WAKES);
-    let archive = config.archive.clone();
-    let recorder = archive.map(|store| Arc::new(Recorder::new(store, runtimes.clone(), wake)));
-    let runs = Arc::new(run::Context::new(
-        client.clone(),
-        config.run.clone(),
-        keys,
-        runtimes,
-        context.metrics.clone(),
-        recorder.clone().map_or(Acknowledgement::Status, Acknowledgement::Archive),
-    ));
-    let state = Arc::new(State {
-        context: context.clone(),
-        runs: runs.clone(),
-        ready: AtomicBool::new(false),
-    });
+    let controllers = Controllers::new(&client, &config, keys, changed, runtimes);
+    let (context, runs) = (controllers.sessions.clone(), controllers.runs.clone());
+    let state = Arc::new(State { context: context.clone(), runs, ready: AtomicBool::new(false) });
 
     let mut tasks = JoinSet::new();
     let (address, health, ending) = (config.admin_address, state.clone(), stop.clone());
@@ -74,7 +55,6 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         }
         context.metrics.leads(true);
         tracing::info!(identity = config.identity.name, "leading");
-        let controllers = Controllers { sessions: context.clone(), runs, changed, woken, recorder };
         let outcome = lead(&config, &mut candidate, &keeper, controllers, &stop).await;
         context.metrics.leads(false);
         outcome
@@ -100,8 +80,46 @@ struct Controllers {
     recorder: Option<Arc<Recorder>>,
     /// Told when there are new keys.
     changed: watch::Receiver<()>,
-    /// Told of Runs that are to be looked at now.
-    woken: mpsc::Receiver<Uuid>,
+    woken: Woken,
+}
+
+impl Controllers {
+    fn new(
+        client: &kube::Client,
+        config: &Config,
+        keys: Keys,
+        changed: watch::Receiver<()>,
+        runtimes: RuntimeClient,
+    ) -> Self {
+        let (wake_sessions, sessions) = mpsc::channel(WAKES);
+        let (wake_runs, runs) = mpsc::channel(WAKES);
+        let woken = Woken { sessions, runs };
+        let recorder = config.archive.clone().map(|store| {
+            Arc::new(Recorder::new(store, runtimes.clone(), [wake_sessions, wake_runs]))
+        });
+        let sessions = Arc::new(session::Context::new(
+            client.clone(),
+            config.session.clone(),
+            keys.clone(),
+            runtimes.clone(),
+            recorder.clone(),
+        ));
+        let runs = Arc::new(run::Context::new(
+            client.clone(),
+            config.run.clone(),
+            keys,
+            runtimes,
+            sessions.metrics.clone(),
+            recorder.clone().map_or(Acknowledgement::Status, Acknowledgement::Archive),
+        ));
+        Self { sessions, runs, recorder, changed, woken }
+    }
+}
+
+/// Told of objects that are to be looked at now.
+struct Woken {
+    sessions: mpsc::Receiver<Uuid>,
+    runs: mpsc::Receiver<Uuid>,
 }
 
 /// What the leader does. Ends when told to, or when leadership is lost: then at once.
@@ -116,15 +134,20 @@ async fn lead(
     let Controllers { sessions, runs, changed, woken, recorder } = controllers;
     // It ends with the process at the latest: what it had not committed waits in the pods.
     let _recording = recorder.map(|recorder| {
-        let known = runs.clone();
+        let known = (sessions.clone(), runs.clone());
         let living = Box::new(move || {
-            let known = known.clone();
-            async move { known.living().await }.boxed()
+            let (sessions, runs) = known.clone();
+            async move {
+                let (sessions, runs) = (sessions.living().await?, runs.living().await?);
+                Some(vec![("Session", sessions), ("Run", runs)])
+            }
+            .boxed()
         });
         tokio::spawn(recorder.run(living, config.retention_days, stop.clone()))
     });
-    let sessions = session::run(sessions, config.concurrency, changed.clone(), stop.clone());
-    let runs = run::run(runs, config.concurrency, changed, woken, stop.clone());
+    let sessions =
+        session::run(sessions, config.concurrency, changed.clone(), woken.sessions, stop.clone());
+    let runs = run::run(runs, config.concurrency, changed, woken.runs, stop.clone());
     let (sessions, runs) = (tokio::spawn(sessions), tokio::spawn(runs));
     let held = async {
         if config.leader_elect {

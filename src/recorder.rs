@@ -1,4 +1,4 @@
-//! The recorder: journals of pods, and what Runs were, into the archive. The leader has one, when there is a database.
+//! The recorder: journals of pods, and what their Runs and Chats were, into the archive. The leader has one, when there is a database.
 //!
 //! The reconciler says what it sees ([`Recorder::see`]); everything else happens beside it, so that a database which is
 //! away holds no Run up. A record is acknowledged when it is committed, and each stream goes on where the archive ends:
@@ -6,6 +6,7 @@
 
 mod backoff;
 mod checkpoint;
+mod condition;
 mod door;
 mod lines;
 mod rows;
@@ -17,8 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use fabrica_crds::run::Phase;
-use fabrica_crds::{Run, RunStatus};
+use fabrica_crds::{Run, RunStatus, Session};
 use fabrica_store::{Checkpoint, Store, StoreError};
 use futures::future::BoxFuture;
 use tokio::sync::{Notify, Semaphore, mpsc};
@@ -29,8 +29,11 @@ use uuid::Uuid;
 
 use backoff::Backoff;
 pub use door::{Chunks, Door};
-pub use state::{Kept, LivePod, Recorded};
+pub use rows::{Journaled, Row};
+pub use state::{ChatState, Kept, LivePod, Recorded};
 use state::{Known, State};
+
+pub(crate) use condition::condition;
 
 use crate::controller::error_chain;
 
@@ -45,17 +48,20 @@ const YOUNG: chrono::Duration = chrono::Duration::minutes(5);
 /// Between two looks for history that is too old.
 const RETENTION: Duration = Duration::from_hours(24);
 
-/// Hears the UID of a Run that has told something which its status is to show at once.
+/// Hears the UID of an object that has told something which its status is to show at once.
 pub type Wake = mpsc::Sender<Uuid>;
 
-/// Says which Runs exist; `None` while nobody knows.
-pub type Living = Box<dyn Fn() -> BoxFuture<'static, Option<Vec<String>>> + Send + Sync>;
+/// Says which objects of each kind exist, by their UIDs; `None` while nobody knows.
+pub type Living = Box<dyn Fn() -> BoxFuture<'static, Option<Lists>> + Send + Sync>;
+
+/// The UIDs of all objects of a kind, for each kind.
+pub type Lists = Vec<(&'static str, Vec<String>)>;
 
 /// Writes what it is shown into the archive.
 pub struct Recorder {
     store: Store,
     door: Box<dyn Door>,
-    wake: Wake,
+    wakes: Vec<Wake>,
     state: Mutex<State>,
     news: Notify,
     closings: Notify,
@@ -69,11 +75,12 @@ impl std::fmt::Debug for Recorder {
 }
 
 impl Recorder {
-    pub fn new(store: Store, door: impl Door, wake: Wake) -> Self {
+    /// `wakes`: one for each kind. Whoever hears of an object that it does not know lets it be.
+    pub fn new(store: Store, door: impl Door, wakes: impl IntoIterator<Item = Wake>) -> Self {
         Self {
             store,
             door: Box::new(door),
-            wake,
+            wakes: wakes.into_iter().collect(),
             state: Mutex::default(),
             news: Notify::new(),
             closings: Notify::new(),
@@ -81,15 +88,19 @@ impl Recorder {
         }
     }
 
-    /// A Run as it stands, and its pods that answer.
-    pub fn see(&self, run: &Run, pods: impl IntoIterator<Item = LivePod>, changed: bool) {
-        let Some(uid) = uid(run) else { return };
+    /// An object as it stands, and its pods that answer.
+    pub fn see(
+        &self,
+        object: &impl Journaled,
+        pods: impl IntoIterator<Item = LivePod>,
+        changed: bool,
+    ) {
+        let Some(uid) = object.id() else { return };
         let mut state = self.state();
-        let known = state.runs.entry(uid).or_default();
-        known.ended =
-            run.status.as_ref().and_then(|status| status.phase).is_some_and(Phase::is_final);
+        let known = state.objects.entry(uid).or_default();
+        known.ended = object.has_ended();
         if changed || !known.loaded {
-            known.dirty = Some(Arc::new(run.clone()));
+            known.dirty = object.row().map(Arc::new);
         }
         if known.see(pods, Instant::now()) {
             self.closings.notify_waiters();
@@ -100,28 +111,35 @@ impl Recorder {
     }
 
     /// Whether what this pod tells comes here at once, so that nobody need look for it.
-    pub fn follows(&self, run: &Run, pod: &str) -> bool {
+    pub fn follows(&self, object: &impl Journaled, pod: &str) -> bool {
         let state = self.state();
-        let known = uid(run).and_then(|uid| state.runs.get(&uid));
+        let known = object.id().and_then(|uid| state.objects.get(&uid));
         state.away.is_none() && known.is_some_and(|known| known.follows(pod))
     }
 
     /// How a Run with this status stands in the archive.
     pub fn recorded(&self, run: &Run, status: &RunStatus) -> Recorded {
         let state = self.state();
-        let known = uid(run).and_then(|uid| state.runs.get(&uid));
+        let known = run.id().and_then(|uid| state.objects.get(&uid));
         state::recorded(known, state.away, status)
+    }
+
+    /// How a Chat stands in the archive.
+    pub fn chat_recorded(&self, chat: &Session, state: ChatState) -> Recorded {
+        let all = self.state();
+        let known = chat.id().and_then(|uid| all.objects.get(&uid));
+        state::chat_recorded(known, all.away, state)
     }
 
     /// Whether there is something that a Run's next pod can go on from.
     pub async fn has_checkpoint(&self, run: &Run) -> Result<bool, StoreError> {
-        let Some(uid) = uid(run) else { return Ok(false) };
+        let Some(uid) = run.id() else { return Ok(false) };
         self.store.has_checkpoint(uid).await
     }
 
     /// What a Run's next pod goes on from.
     pub async fn checkpoint(&self, run: &Run) -> Result<Option<Checkpoint>, StoreError> {
-        let Some(uid) = uid(run) else { return Ok(None) };
+        let Some(uid) = run.id() else { return Ok(None) };
         self.store.checkpoint(uid).await
     }
 
@@ -151,18 +169,18 @@ impl Recorder {
             while streams.try_join_next().is_some() {}
             let dirty = self
                 .state()
-                .runs
+                .objects
                 .iter()
                 .find_map(|(uid, known)| Some((*uid, known.dirty.clone()?)));
-            if let Some((uid, run)) = dirty {
-                match self.write(uid, &run).await {
+            if let Some((uid, row)) = dirty {
+                match self.write(uid, &row).await {
                     Ok(()) => backoff.succeeded(),
                     Err(error) if error.is_refused() => {
-                        tracing::error!(%uid, error = error_chain(&error), "the archive refuses a Run's row");
-                        self.written(uid, &run);
+                        tracing::error!(%uid, error = error_chain(&error), "the archive refuses a row");
+                        self.written(uid, &row);
                     }
                     Err(error) => {
-                        self.failed(&error, "a Run's row cannot be written yet");
+                        self.failed(&error, "a row cannot be written yet");
                         backoff.wait().await;
                     }
                 }
@@ -179,18 +197,16 @@ impl Recorder {
         }
     }
 
-    async fn write(&self, uid: Uuid, run: &Arc<Run>) -> Result<(), StoreError> {
-        let Some(object) = rows::object(run) else { return Ok(()) };
-        self.store.put_object(&object).await?;
-        let spec = serde_json::to_value(&run.spec).unwrap_or_default();
-        self.store.put_spec(uid, &spec).await?;
-        for (attempt, usage) in rows::usage(run) {
-            self.store.put_usage(uid, attempt, &usage).await?;
+    async fn write(&self, uid: Uuid, row: &Arc<Row>) -> Result<(), StoreError> {
+        self.store.put_object(&row.object).await?;
+        self.store.put_spec(uid, &row.spec).await?;
+        for (attempt, usage) in &row.usage {
+            self.store.put_usage(uid, *attempt, usage).await?;
         }
         if self.has_ended(uid) {
             self.store.delete_checkpoint(uid).await?;
         }
-        let loaded = self.state().runs.get(&uid).is_some_and(|known| known.loaded);
+        let loaded = self.state().objects.get(&uid).is_some_and(|known| known.loaded);
         if !loaded {
             for attempt in self.store.attempts(uid).await? {
                 let kept = Kept { last: attempt.last, ended: attempt.ended };
@@ -198,15 +214,15 @@ impl Recorder {
             }
         }
         self.away(None);
-        self.written(uid, run);
+        self.written(uid, row);
         Ok(())
     }
 
     /// What was written is not dirty any more, unless something newer is.
-    fn written(&self, uid: Uuid, run: &Arc<Run>) {
-        if let Some(known) = self.state().runs.get_mut(&uid) {
+    fn written(&self, uid: Uuid, row: &Arc<Row>) {
+        if let Some(known) = self.state().objects.get_mut(&uid) {
             known.loaded = true;
-            if known.dirty.as_ref().is_some_and(|dirty| Arc::ptr_eq(dirty, run)) {
+            if known.dirty.as_ref().is_some_and(|dirty| Arc::ptr_eq(dirty, row)) {
                 known.dirty = None;
             }
         }
@@ -215,7 +231,7 @@ impl Recorder {
     fn next_streams(&self, most: usize) -> Vec<(Uuid, LivePod)> {
         let mut state = self.state();
         let mut next = Vec::new();
-        for (uid, known) in &mut state.runs {
+        for (uid, known) in &mut state.objects {
             for pod in known.unread() {
                 if next.len() < most {
                     known.streams.push(pod.uid.clone());
@@ -226,24 +242,37 @@ impl Recorder {
         next
     }
 
-    /// Marks Runs that are gone.
+    /// Marks objects that are gone.
     async fn sweep(&self, living: Living) {
         loop {
             tokio::time::sleep(SWEEP).await;
             let before = Utc::now() - YOUNG;
-            let Some(names) = living().await else { continue };
-            let uids: HashSet<Uuid> =
-                names.iter().filter_map(|uid| Uuid::parse_str(uid).ok()).collect();
-            let listed: Vec<Uuid> = uids.iter().copied().collect();
-            match self.store.mark_deleted("Run", &listed, before).await {
-                Ok(_) => {
+            let Some(lists) = living().await else { continue };
+            match self.mark(&lists, before).await {
+                Ok(uids) => {
                     let is_live =
                         |known: &Known| !known.streams.is_empty() || known.dirty.is_some();
-                    self.state().runs.retain(|uid, known| uids.contains(uid) || is_live(known));
+                    self.state().objects.retain(|uid, known| uids.contains(uid) || is_live(known));
                 }
-                Err(error) => self.failed(&error, "Runs that are gone cannot be marked yet"),
+                Err(error) => self.failed(&error, "objects that are gone cannot be marked yet"),
             }
         }
+    }
+
+    /// Marks those that are not in the lists of their kinds; says which are.
+    async fn mark(
+        &self,
+        lists: &Lists,
+        before: DateTime<Utc>,
+    ) -> Result<HashSet<Uuid>, StoreError> {
+        let mut all = HashSet::new();
+        for (kind, names) in lists {
+            let listed: Vec<Uuid> =
+                names.iter().filter_map(|uid| Uuid::parse_str(uid).ok()).collect();
+            self.store.mark_deleted(kind, &listed, before).await?;
+            all.extend(listed);
+        }
+        Ok(all)
     }
 
     async fn retain(&self, days: Option<u32>) {
@@ -275,15 +304,22 @@ impl Recorder {
         state.away = now.map(|now| state.away.unwrap_or(now));
     }
 
+    /// Has the object looked at now. Where so many are woken that there is no room, all are looked at soon.
+    fn wake(&self, uid: Uuid) {
+        for wake in &self.wakes {
+            let _ = wake.try_send(uid);
+        }
+    }
+
     fn is_live(&self, uid: Uuid, pod: &str) -> bool {
-        self.state().runs.get(&uid).is_some_and(|known| known.is_live(pod, Instant::now()))
+        self.state().objects.get(&uid).is_some_and(|known| known.is_live(pod, Instant::now()))
     }
 
     /// Waits until the status says how a pod's attempt ended, or the pod is gone.
     async fn closed(&self, uid: Uuid, pod: &str) {
         loop {
             let closing = self.closings.notified();
-            let is_closed = self.state().runs.get(&uid).is_none_or(|known| known.is_closed(pod));
+            let is_closed = self.state().objects.get(&uid).is_none_or(|known| known.is_closed(pod));
             if is_closed || !self.is_live(uid, pod) {
                 return;
             }
@@ -293,15 +329,15 @@ impl Recorder {
     }
 
     fn has_ended(&self, uid: Uuid) -> bool {
-        self.state().runs.get(&uid).is_some_and(|known| known.ended)
+        self.state().objects.get(&uid).is_some_and(|known| known.ended)
     }
 
     fn kept(&self, uid: Uuid, attempt: u32) -> Kept {
-        self.state().runs.get(&uid).map(|known| known.kept(attempt)).unwrap_or_default()
+        self.state().objects.get(&uid).map(|known| known.kept(attempt)).unwrap_or_default()
     }
 
     fn advance(&self, uid: Uuid, attempt: u32, kept: Kept) {
-        if let Some(known) = self.state().runs.get_mut(&uid) {
+        if let Some(known) = self.state().objects.get_mut(&uid) {
             known.advance(attempt, kept);
         }
     }
@@ -309,8 +345,4 @@ impl Recorder {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn uid(run: &Run) -> Option<Uuid> {
-    Uuid::parse_str(run.metadata.uid.as_deref()?).ok()
 }

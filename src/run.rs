@@ -46,7 +46,7 @@ use uuid::Uuid;
 
 use crate::children::apply::WriteError;
 use crate::config::RunDefaults;
-use crate::controller::{self, Around, SHORTEST, changes, uid};
+use crate::controller::{self, Around, changes, uid};
 use crate::metrics::Metrics;
 use crate::retry::Retry;
 use crate::runtime_client::RuntimeClient;
@@ -226,7 +226,7 @@ async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, Recon
     let planned = plan::plan(&observed, &context.defaults, &context.keys.current(), now);
     let applied = apply::apply(&context, &observed, planned).await?;
     let mut status = report::report(&observed, &applied, &context.defaults, now);
-    let unasked = context.keeper.report(&run, &mut status, now);
+    let unsettled = context.keeper.report(&run, &mut status, now);
     context.keeper.see(&observed, &status);
     let told = apply::write_status(&context, &run, &status, now).await?;
     if told {
@@ -235,7 +235,7 @@ async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, Recon
     }
     let followed = context.keeper.follows(&observed);
     let look = clock::next_look(&observed, &status, followed, &context.defaults, now);
-    Ok(Action::requeue(if unasked { look.min(SHORTEST) } else { look }))
+    Ok(Action::requeue(unsettled.map_or(look, |soon| look.min(soon))))
 }
 
 /// Runs the controller until told to stop.

@@ -11,6 +11,7 @@ mod clock;
 mod deliver;
 mod observe;
 mod plan;
+mod recorded;
 mod report;
 
 use std::collections::{HashMap, HashSet};
@@ -22,14 +23,15 @@ use fabrica_crds::{Session, names};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use kube::Api;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::events::{Recorder, Reporter};
-use kube::runtime::reflector::Store;
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{Controller, watcher};
-use tokio::sync::watch;
+use kube::{Api, Resource};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::children::apply::WriteError;
 use crate::children::is_ours;
@@ -63,6 +65,8 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     pub retry: Retry,
     recorder: Recorder,
+    /// What keeps the conversations of Chats, where there is a database.
+    archive: Option<Arc<crate::recorder::Recorder>>,
     store: std::sync::OnceLock<Store<Guarded>>,
     /// Of Chats, by their UIDs.
     memory: Mutex<HashMap<String, chat::Memory>>,
@@ -81,6 +85,7 @@ impl Context {
         defaults: Defaults,
         keys: Keys,
         runtimes: RuntimeClient,
+        archive: Option<Arc<crate::recorder::Recorder>>,
     ) -> Self {
         let reporter = Reporter { controller: "fabrica-operator".to_owned(), instance: None };
         Self {
@@ -91,9 +96,23 @@ impl Context {
             runtimes,
             metrics: Arc::default(),
             retry: Retry::default(),
+            archive,
             store: std::sync::OnceLock::new(),
             memory: Mutex::default(),
         }
+    }
+
+    /// The UIDs of all Sessions; `None` while nobody knows.
+    pub async fn living(&self) -> Option<Vec<String>> {
+        let store = self.store.get()?;
+        store.wait_until_ready().await.ok()?;
+        Some(store.state().iter().filter_map(|session| session.meta().uid.clone()).collect())
+    }
+
+    fn reference(&self, uid: Uuid) -> Option<ObjectRef<Guarded>> {
+        let (uid, sessions) = (uid.to_string(), self.store.get().map(Store::state)?);
+        let found = sessions.iter().find(|session| session.meta().uid.as_ref() == Some(&uid))?;
+        Some(ObjectRef::from_obj(&**found))
     }
 
     /// Remembers something of a Chat, or asks what is remembered.
@@ -136,11 +155,15 @@ async fn reconcile(session: Arc<Session>, context: Arc<Context>) -> Result<Actio
     let planned = plan::plan(&observed, &context.defaults, &context.keys.current(), now);
     deliver::answer(&context, &observed).await;
     let applied = apply::apply(&context, &observed, planned).await?;
-    let status = report::report(&observed, &applied, &context.defaults.terminal, now);
+    let mut status = report::report(&observed, &applied, &context.defaults.terminal, now);
+    let unasked = recorded::record(&context, &observed, applied.intent, &mut status, now);
     if apply::write_status(&context, &session, &status, now).await? {
+        recorded::acknowledge(&context, &observed).await;
         announce::announce(&context, &session, &status).await;
     }
-    let next = clock::next_look(&observed, &applied, &status, &context.defaults.terminal, now);
+    let followed = recorded::is_followed(&context, &observed) && !unasked;
+    let defaults = &context.defaults.terminal;
+    let next = clock::next_look(&observed, &applied, &status, followed, defaults, now);
     Ok(Action::requeue(next))
 }
 
@@ -149,17 +172,22 @@ pub async fn run(
     context: Arc<Context>,
     concurrency: u16,
     keys_changed: watch::Receiver<()>,
+    mut woken: mpsc::Receiver<Uuid>,
     stop: CancellationToken,
 ) {
     let client = context.client.clone();
     let ours =
         watcher::Config::default().labels(&format!("{}={}", names::MANAGED_BY, names::MANAGER));
+    let known = context.clone();
+    let named = futures::stream::poll_fn(move |task| woken.poll_recv(task))
+        .filter_map(move |uid| std::future::ready(known.reference(uid)));
     let controller =
         Controller::new(Api::<Guarded>::all(client.clone()), watcher::Config::default())
             .with_config(Config::default().concurrency(concurrency))
             .owns(Api::<Pod>::all(client.clone()), ours.clone())
             .owns(Api::<PersistentVolumeClaim>::all(client.clone()), ours.clone())
             .owns(Api::<NetworkPolicy>::all(client), ours)
+            .reconcile_on(named)
             .reconcile_all_on(changes(keys_changed))
             .graceful_shutdown_on(stop.cancelled_owned());
     // Set once: a process leads at most once.

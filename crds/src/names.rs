@@ -16,6 +16,8 @@ pub const RUN_NAME: &str = "fabrica.dev/run-name";
 pub const MODE: &str = "fabrica.dev/mode";
 /// The hash of the template a pod was made from.
 pub const TEMPLATE_HASH: &str = "fabrica.dev/template-hash";
+/// A Run's plan, on the pods of its attempts: a volume shows it as a file.
+pub const PLAN: &str = "fabrica.dev/plan";
 /// Any new value on the Secret `fabrica-trust` asks for new keys.
 pub const ROTATE: &str = "fabrica.dev/rotate";
 /// Prefixes of keys that users must not set on pods: policies select by them.
@@ -39,6 +41,11 @@ pub fn network_policy(session: &str) -> String {
 /// The pod of one attempt of a Run.
 pub fn run_pod(run: &str, attempt: usize) -> String {
     format!("{run}-run-{attempt}")
+}
+
+/// The volume claim of a Run. No Session's is called so, as theirs end otherwise.
+pub fn run_volume_claim(run: &str) -> String {
+    format!("{run}-run")
 }
 
 /// The network policy of a Run.

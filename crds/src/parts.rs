@@ -149,6 +149,27 @@ pub struct PodTemplate {
     pub annotations: Option<BTreeMap<String, String>>,
 }
 
+/// The volume of a workspace.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Workspace {
+    /// Its size, as Kubernetes writes quantities: 10Gi.
+    #[schemars(length(min = 1, max = 32))]
+    #[x_kube(
+        validation = Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))")
+            .message("workspace.size must be a quantity above 0, such as 10Gi")
+    )]
+    pub size: String,
+    /// The storage class. Unset: the cluster's default one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub storage_class_name: Option<String>,
+    /// Whether the volume outlives the Session or Run (default false). A later one of the same kind and name takes it over;
+    /// a Run begins by emptying it.
+    #[serde(default)]
+    pub retain: bool,
+}
+
 /// Bounds of `status.messages`.
 pub mod messages {
     /// How many are kept: the newest.

@@ -121,8 +121,10 @@ reasons! {
     AllRecorded,
     /// It goes on, and what it tells is written into the archive.
     Recording,
-    /// Something that was told is not in the archive.
+    /// Something that was told is not in the archive yet.
     Behind,
+    /// A pod went before everything that it told was in the archive.
+    RecordsLost,
     /// There is no database, so nothing is archived.
     NoDatabase,
     /// The branch is pushed, but its pull request could not be opened.

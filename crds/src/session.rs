@@ -6,9 +6,9 @@ mod status;
 pub use crate::parts::{
     Agent, Answer, ConfigMapKey, Driver, EnvironmentVariable, Forge, ForgeRepository, GitIdentity,
     Message, MessageType, PodTemplate, QuestionKind, Repository, SecretKey, SecretReference, Todo,
-    TodoStatus, Usage, VariableSource, messages,
+    TodoStatus, Usage, VariableSource, Workspace, messages,
 };
-pub use spec::{Autonomy, Mode, OperatingMode, Session, SessionSpec, Workflow, Workspace};
+pub use spec::{Autonomy, Mode, OperatingMode, Session, SessionSpec, Workflow};
 pub use status::{
     CONDITIONS, Conversation, Faber, PendingApproval, Phase, PhaseStatus, RECORDED, SessionStatus,
     WorkflowPhase, faber,

@@ -228,6 +228,8 @@ fn a_kept_rule_of_a_run_says_nothing(#[case] fields: Value) {
 #[case::env(json!({}), json!({"env": [{"name": "A", "value": "x"}]}), "spec.env")]
 #[case::git(json!({}), json!({"git": {"userName": "a", "userEmail": "b"}}), "spec.git")]
 #[case::resources(json!({}), json!({"resources": {"limits": {"cpu": "1"}}}), "spec.resources")]
+#[case::workspace(json!({}), json!({"workspace": {"size": "1Gi"}}), "spec.workspace never changes: make a new Run")]
+#[case::retain(json!({"workspace": {"size": "1Gi"}}), json!({"workspace": {"size": "1Gi", "retain": true}}), "spec.workspace")]
 #[case::template(json!({}), json!({"podTemplate": {"runtimeClassName": "a"}}), "spec.podTemplate")]
 #[case::deadline(json!({}), json!({"deadlineSeconds": 60}), "spec.deadlineSeconds")]
 #[case::attempts(json!({}), json!({"maxAttempts": 3}), "spec.maxAttempts")]

@@ -33,9 +33,9 @@ pub async fn select(statement: &str) -> Result<Vec<serde_json::Value>> {
     rows.lines().map(|row| serde_json::from_str(row).context("a row")).collect()
 }
 
-/// What is kept of a Run, in order.
-pub async fn messages(run: &Run) -> Result<Vec<Row>> {
-    let uid = run.uid().context("a UID")?;
+/// What is kept of a Run or Session, in order.
+pub async fn messages(object: &impl ResourceExt) -> Result<Vec<Row>> {
+    let uid = object.uid().context("a UID")?;
     let columns = "attempt, journal_seq, seq, type, content";
     let statement = format!("SELECT {columns} FROM messages WHERE uid = '{uid}' ORDER BY seq");
     let rows = select(&statement).await?;

@@ -75,11 +75,22 @@ impl Forge {
         Ok(request.send().await?.error_for_status()?.text().await?)
     }
 
-    /// Its pull requests, open or not.
+    /// All of its pull requests, open or not.
     pub async fn pull_requests(&self, repository: &ForgeRepository) -> Result<Vec<Value>> {
-        let path = format!("/repos/{}/pulls?state=all", repository.full_name);
-        let all = self.ask(Method::GET, &path, None).await?;
-        Ok(all.as_array().cloned().unwrap_or_default())
+        /// The forge gives no longer pages.
+        const PAGE: usize = 50;
+        let mut all = Vec::new();
+        for page in 1.. {
+            let path =
+                format!("/repos/{}/pulls?state=all&limit={PAGE}&page={page}", repository.full_name);
+            let some = self.ask(Method::GET, &path, None).await?;
+            let some = some.as_array().context("a list of pull requests")?;
+            all.extend_from_slice(some);
+            if some.len() < PAGE {
+                break;
+            }
+        }
+        Ok(all)
     }
 
     /// The subjects of a branch's commits, newest first.

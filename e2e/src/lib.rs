@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, reason = "a test harness fails by panicking")]
 
 pub mod archive;
+pub mod chat;
 pub mod cluster;
 pub mod forge;
 pub mod gateway;

@@ -1,6 +1,9 @@
 //! What breaks, and what stands afterwards: the desired state, no orphan, no doubled pod, shell output without a
 //! gap or a repeat. These tests disturb others, so they run in a binary of their own, one after another.
 
+#[path = "faults/chat.rs"]
+mod chat;
+
 use std::sync::LazyLock;
 
 use anyhow::{Result, ensure};

@@ -8,10 +8,10 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use fabrica_crds::Run;
 use fabrica_crds::run::Phase;
-use fabrica_e2e::archive::{await_recorded, check_numbers, messages};
+use fabrica_e2e::archive::{Row, await_recorded, check_numbers, messages};
 use fabrica_e2e::cluster::{SYSTEM_NAMESPACE, eventually, wait_for, with_namespace};
 use fabrica_e2e::forge::{Forge, ForgeRepository};
-use fabrica_e2e::run::{causes, phase_of};
+use fabrica_e2e::run::{causes, condition, phase_of};
 use fabrica_e2e::{Cluster, Namespace};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::ResourceExt;
@@ -206,27 +206,58 @@ async fn check(
         let url = run.status.as_ref().and_then(|status| status.pull_request_url.as_deref());
         let own = requests.iter().filter(|request| request["html_url"].as_str() == url).count();
         ensure!(own == 1, "{name}: {url:?} is {own} of {requests:?}");
-        // An attempt whose pod was killed ends in the middle of its journal: what was on that disk is gone with it. What
-        // is kept is a beginning without a gap, and of the attempt that succeeded it is all.
-        let last = causes(&run).len();
-        await_kept(namespace, name, last).await?;
-        let rows = messages(&run).await?;
-        check_numbers(&rows)?;
-        let end = rows.iter().filter(|row| row.r#type == "completion").count();
-        ensure!(end == 1, "{name}: {end} completions");
+        // What a killed runtime had not told is gone with it: its attempt is a beginning without a gap. Only the last attempt
+        // had an end to tell, and only its runtime's death excuses that nobody has it.
+        let attempts = causes(&run).len();
+        let torn = was_killed_after_its_verdict(namespace, name, attempts).await?;
+        let whole = attempts == 1 && !torn;
+        let said = await_settled(namespace, name, whole).await?;
+        let ends = await_kept(&run, usize::from(!torn)).await?;
+        ensure!(ends <= 1, "{name}: {ends} completions");
+        ensure!(
+            said == (attempts == 1 && ends == 1),
+            "{name}: Recorded={said}, {ends} completions"
+        );
     }
     Ok(())
 }
 
-/// Waits until the archive has the last attempt to its end.
-async fn await_kept(namespace: &Namespace, name: &str, attempts: usize) -> Result<()> {
-    if attempts == 1 {
-        return await_recorded(namespace, name, "True").await.map(|_| ());
+/// Waits until `Recorded` changes no more, and says whether all is there. One that was not killed has to be.
+async fn await_settled(namespace: &Namespace, name: &str, whole: bool) -> Result<bool> {
+    if whole {
+        return await_recorded(namespace, name, "True").await.map(|_| true);
     }
-    let run = namespace.api::<Run>().get(name).await?;
-    eventually("the last attempt is kept", || async {
-        let rows = messages(&run).await?;
-        Ok(rows.last().filter(|row| row.r#type == "completion").map(|_| ()))
+    eventually("Recorded is settled", || async {
+        let run = namespace.api::<Run>().get(name).await?;
+        let found = condition(&run, "Recorded").context("Recorded")?;
+        let lost = found.reason == "RecordsLost";
+        Ok((lost || found.status == "True").then_some(!lost))
     })
     .await
+}
+
+/// Whether the runtime of an attempt was killed while it waited for somebody to read its verdict, which the kubelet kept.
+async fn was_killed_after_its_verdict(
+    namespace: &Namespace,
+    name: &str,
+    attempt: usize,
+) -> Result<bool> {
+    /// 128 and the number of SIGKILL.
+    const KILLED: i32 = 137;
+    let pod = namespace.api::<Pod>().get(&format!("{name}-run-{attempt}")).await?;
+    let containers = pod.status.and_then(|status| status.container_statuses);
+    let ended = containers.into_iter().flatten().find_map(|found| found.state?.terminated);
+    Ok(ended.is_some_and(|ended| ended.exit_code == KILLED && ended.message.is_some()))
+}
+
+/// Waits until the archive holds so many ends of this Run, and holds its rows to their numbers; how many it holds.
+async fn await_kept(run: &Run, ends: usize) -> Result<usize> {
+    let of = |rows: &[Row]| rows.iter().filter(|row| row.r#type == "completion").count();
+    let rows = eventually("the last attempt is kept", || async {
+        let rows = messages(run).await?;
+        Ok((of(&rows) >= ends).then_some(rows))
+    })
+    .await?;
+    check_numbers(&rows)?;
+    Ok(of(&rows))
 }

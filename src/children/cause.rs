@@ -64,7 +64,9 @@ pub(crate) fn explain(subject: &Subject<'_>, outcome: &Outcome) -> Cause {
         Outcome::Refused(words) => return refused(kind, words),
         // A pod that already runs can be used however its volume is going.
         Outcome::Waiting(name) if subject.pod.is_none_or(|pod| !is_ready(pod)) => {
-            let message = format!("{name} of a former {kind} with this name is still going.");
+            let message = format!(
+                "{name}, which has the name or the volume that this {kind} needs, is still going."
+            );
             return cause(Stage::Pending, Reason::Pending, message);
         }
         Outcome::Done | Outcome::Waiting(_) => {}

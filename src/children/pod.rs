@@ -167,17 +167,9 @@ fn restricted() -> SecurityContext {
 }
 
 fn volumes(workload: &Workload<'_>) -> Vec<Volume> {
-    let field = format!("metadata.annotations['{ANNOTATION}']");
     let trust = Volume {
         name: "trust".to_owned(),
-        downward_api: Some(DownwardAPIVolumeSource {
-            items: Some(vec![DownwardAPIVolumeFile {
-                path: "keys".to_owned(),
-                field_ref: Some(ObjectFieldSelector { field_path: field, api_version: None }),
-                ..DownwardAPIVolumeFile::default()
-            }]),
-            default_mode: None,
-        }),
+        downward_api: Some(annotation_as_file(ANNOTATION, "keys")),
         ..Volume::default()
     };
     let mut all = vec![workload.workspace.clone(), trust];
@@ -186,6 +178,19 @@ fn volumes(workload: &Workload<'_>) -> Vec<Volume> {
     }
     all.extend(workload.extra.iter().map(|(volume, _)| volume.clone()));
     all
+}
+
+/// One of the pod's own annotations, as a file of a volume.
+pub(crate) fn annotation_as_file(annotation: &str, file: &str) -> DownwardAPIVolumeSource {
+    let field = format!("metadata.annotations['{annotation}']");
+    DownwardAPIVolumeSource {
+        items: Some(vec![DownwardAPIVolumeFile {
+            path: file.to_owned(),
+            field_ref: Some(ObjectFieldSelector { field_path: field, api_version: None }),
+            ..DownwardAPIVolumeFile::default()
+        }]),
+        default_mode: None,
+    }
 }
 
 /// A volume that lives as long as the pod.

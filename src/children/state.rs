@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use fabrica_crds::time::from_kubernetes;
 use k8s_openapi::api::core::v1::{
-    ContainerState, ContainerStateTerminated, Event as CoreEvent, Pod, PodCondition,
+    ContainerState, ContainerStateTerminated, Event as CoreEvent, PersistentVolumeClaim, Pod,
+    PodCondition,
 };
 use kube::Api;
 use kube::api::ListParams;
@@ -11,11 +12,29 @@ use kube::api::ListParams;
 /// How many events of one object are read: the newest causes are among them.
 const EVENTS: u32 = 50;
 
-/// The events of the object with this UID.
-pub(crate) async fn events_of(
+/// The events of a pod, and of its claim until that has a volume.
+pub(crate) async fn events_of_pod(
     client: &kube::Client,
     namespace: &str,
-    uid: Option<String>,
+    pod: &Pod,
+    claim: Option<&PersistentVolumeClaim>,
+) -> Result<Vec<CoreEvent>, kube::Error> {
+    let mut all = events_of(client, namespace, pod.metadata.uid.as_deref()).await?;
+    if let Some(claim) = claim.filter(|claim| !is_bound(claim)) {
+        all.extend(events_of(client, namespace, claim.metadata.uid.as_deref()).await?);
+    }
+    Ok(all)
+}
+
+fn is_bound(claim: &PersistentVolumeClaim) -> bool {
+    claim.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Bound")
+}
+
+/// The events of the object with this UID.
+async fn events_of(
+    client: &kube::Client,
+    namespace: &str,
+    uid: Option<&str>,
 ) -> Result<Vec<CoreEvent>, kube::Error> {
     let api: Api<CoreEvent> = Api::namespaced(client.clone(), namespace);
     let selector = format!("involvedObject.uid={}", uid.unwrap_or_default());

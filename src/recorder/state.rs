@@ -5,9 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use fabrica_crds::{Run, RunStatus};
+use fabrica_crds::RunStatus;
 use tokio::time::Instant;
 use uuid::Uuid;
+
+use super::rows::Row;
 
 /// A pod that nobody has seen for so long is gone: the reconciler looks every few seconds.
 const GONE: Duration = Duration::from_mins(1);
@@ -31,24 +33,27 @@ pub struct Kept {
     pub ended: bool,
 }
 
-/// How a Run stands in the archive.
+/// How a Run or Chat stands in the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
     /// The archive was not asked yet.
     Unasked,
-    /// The Run goes on, and what it told is kept.
+    /// It goes on, and what it told is kept.
     Keeping,
     All,
+    /// Not all of it is kept yet.
     Behind(String),
+    /// What is missing will not come any more.
+    Lost(String),
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Known {
     /// What is not written yet.
-    pub(super) dirty: Option<Arc<Run>>,
+    pub(super) dirty: Option<Arc<Row>>,
     /// Whether its row stands and `attempts` is what the archive said.
     pub(super) loaded: bool,
-    /// Whether the Run has ended: nothing goes on from a checkpoint of it.
+    /// Whether the object has ended: nothing goes on from a checkpoint of it.
     pub(super) ended: bool,
     attempts: BTreeMap<u32, Kept>,
     /// When each pod was last seen, by UID.
@@ -59,7 +64,7 @@ pub(super) struct Known {
 
 #[derive(Debug, Default)]
 pub(super) struct State {
-    pub(super) runs: HashMap<Uuid, Known>,
+    pub(super) objects: HashMap<Uuid, Known>,
     /// Since when the database does not answer.
     pub(super) away: Option<DateTime<Utc>>,
 }
@@ -99,6 +104,27 @@ impl Known {
         *known = Kept { last: known.last.max(kept.last), ended: known.ended || kept.ended };
     }
 
+    /// How a Run that has ended stands. What may still come is said before what will not.
+    fn at_the_end(&self, status: &RunStatus) -> Recorded {
+        let missing = status.attempts.iter().filter_map(|attempt| {
+            let number = u32::try_from(attempt.number).ok()?;
+            let kept = self.kept(number);
+            (!kept.ended).then(|| {
+                let lives = self.pods.values().any(|(pod, _)| pod.attempt == number);
+                let of = format!("Attempt {number}: records after {} are", kept.last);
+                (lives, of)
+            })
+        });
+        let missing: Vec<_> = missing.collect();
+        match missing.iter().find(|(lives, _)| *lives).or(missing.first()) {
+            None => Recorded::All,
+            Some((true, of)) => Recorded::Behind(format!("{of} not kept yet.")),
+            Some((false, of)) => {
+                Recorded::Lost(format!("{of} lost with its pod, if there were any."))
+            }
+        }
+    }
+
     /// Pods that need a stream and have none.
     pub(super) fn unread(&self) -> Vec<LivePod> {
         let pods = self.pods.values().map(|(pod, _)| pod);
@@ -113,26 +139,57 @@ pub(super) fn recorded(
     away: Option<DateTime<Utc>>,
     status: &RunStatus,
 ) -> Recorded {
-    if let Some(since) = away {
-        let since = since.format("%Y-%m-%dT%H:%M:%SZ");
-        return Recorded::Behind(format!(
-            "The database does not answer since {since}; records wait in the pod."
-        ));
+    let state = match known.filter(|known| known.loaded) {
+        None => Recorded::Unasked,
+        Some(_) if !status.phase.is_some_and(fabrica_crds::run::Phase::is_final) => {
+            Recorded::Keeping
+        }
+        Some(known) => known.at_the_end(status),
+    };
+    unless_away(state, away)
+}
+
+/// A database that is away may lack what it is said to have, but for what is settled.
+fn unless_away(state: Recorded, away: Option<DateTime<Utc>>) -> Recorded {
+    match (state, away) {
+        (state @ (Recorded::All | Recorded::Lost(_)), _) | (state, None) => state,
+        (_, Some(since)) => {
+            let since = since.format("%Y-%m-%dT%H:%M:%SZ");
+            Recorded::Behind(format!(
+                "The database does not answer since {since}; records wait in the pod."
+            ))
+        }
     }
-    let Some(known) = known.filter(|known| known.loaded) else { return Recorded::Unasked };
-    if !status.phase.is_some_and(fabrica_crds::run::Phase::is_final) {
-        return Recorded::Keeping;
-    }
-    let missing = status.attempts.iter().find_map(|attempt| {
-        let number = u32::try_from(attempt.number).ok()?;
-        let kept = known.kept(number);
-        (!kept.ended).then(|| {
-            let lives = known.pods.values().any(|(pod, _)| pod.attempt == number);
-            let why = if lives { "not kept yet" } else { "lost with its pod, if there were any" };
-            format!("Attempt {number}: records after {} are {why}.", kept.last)
-        })
-    });
-    missing.map_or(Recorded::All, Recorded::Behind)
+}
+
+/// How far a Chat is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChatState {
+    GoesOn,
+    /// It told so much: the number of its journal, and of its last record. Unset: it was stopped before this process led.
+    Stopped(Option<(u32, u64)>),
+}
+
+/// How a Chat stands.
+pub(super) fn chat_recorded(
+    known: Option<&Known>,
+    away: Option<DateTime<Utc>>,
+    chat: ChatState,
+) -> Recorded {
+    let state = match (known.filter(|known| known.loaded), chat) {
+        (None, _) | (_, ChatState::Stopped(None)) => Recorded::Unasked,
+        (_, ChatState::GoesOn) => Recorded::Keeping,
+        (Some(known), ChatState::Stopped(Some((number, last)))) => {
+            let kept = known.kept(number).last;
+            if kept >= last {
+                Recorded::All
+            } else {
+                let which = format!("Conversation {number}: records after {kept}");
+                Recorded::Behind(format!("{which} wait in the volume, if it has one."))
+            }
+        }
+    };
+    unless_away(state, away)
 }
 
 #[cfg(test)]
@@ -145,7 +202,7 @@ mod tests {
     #[case::goes_on(Phase::Running, true, None, Recorded::Keeping)]
     #[case::not_asked(Phase::Completed, false, None, Recorded::Unasked)]
     #[case::whole(Phase::Completed, true, Some(Kept { last: 9, ended: true }), Recorded::All)]
-    #[case::torn(Phase::Failed, true, Some(Kept { last: 9, ended: false }), Recorded::Behind(
+    #[case::torn(Phase::Failed, true, Some(Kept { last: 9, ended: false }), Recorded::Lost(
         "Attempt 1: records after 9 are lost with its pod, if there were any.".to_owned()
     ))]
     fn how_runs_stand(
@@ -162,8 +219,42 @@ mod tests {
         }
         assert_eq!(recorded(Some(&known), None, &status), expected);
         let away = recorded(Some(&known), Some(DateTime::UNIX_EPOCH), &status);
+        match expected {
+            Recorded::All | Recorded::Lost(_) => assert_eq!(away, expected),
+            _ => assert!(
+                matches!(away, Recorded::Behind(text) if text.contains("1970-01-01T00:00:00Z"))
+            ),
+        }
+    }
+
+    #[test]
+    fn what_may_still_come_is_waited_for_before_something_is_called_lost() {
+        let attempts = [1, 2].map(|number| Attempt { number, ..Attempt::default() }).to_vec();
+        let status = RunStatus { phase: Some(Phase::Completed), attempts, ..RunStatus::default() };
+        let mut known = Known { loaded: true, ..Known::default() };
+        let pod = LivePod { uid: "a".to_owned(), address: String::new(), attempt: 2, closed: true };
+        let start = Instant::now();
+        known.see([pod], start);
         assert!(
-            matches!(away, Recorded::Behind(message) if message.contains("1970-01-01T00:00:00Z"))
+            matches!(known.at_the_end(&status), Recorded::Behind(text) if text.starts_with("Attempt 2"))
         );
+        known.see([], start + GONE);
+        assert!(
+            matches!(known.at_the_end(&status), Recorded::Lost(text) if text.starts_with("Attempt 1"))
+        );
+    }
+
+    #[rstest]
+    #[case::goes_on(ChatState::GoesOn, Recorded::Keeping)]
+    #[case::unknown(ChatState::Stopped(None), Recorded::Unasked)]
+    #[case::whole(ChatState::Stopped(Some((2, 9))), Recorded::All)]
+    #[case::torn(ChatState::Stopped(Some((2, 10))), Recorded::Behind(
+        "Conversation 2: records after 9 wait in the volume, if it has one.".to_owned()
+    ))]
+    fn how_chats_stand(#[case] chat: ChatState, #[case] expected: Recorded) {
+        let mut known = Known { loaded: true, ..Known::default() };
+        known.advance(2, Kept { last: 9, ended: false });
+        assert_eq!(chat_recorded(Some(&known), None, chat), expected);
+        assert_eq!(chat_recorded(None, None, chat), Recorded::Unasked);
     }
 }

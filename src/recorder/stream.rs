@@ -90,8 +90,7 @@ async fn read(recorder: &Recorder, uid: Uuid, pod: &LivePod) -> Result<(), Strea
         let (pending, open) =
             gather(&mut chunks, &mut lines, recorder.kept(uid, pod.attempt).last).await?;
         if pending.urgent {
-            // Where so many are woken that there is no room, all are looked at soon.
-            let _ = recorder.wake.try_send(uid);
+            recorder.wake(uid);
         }
         if !pending.messages.is_empty() {
             if let Some(told) = &pending.checkpoint {
@@ -187,9 +186,16 @@ impl Pending {
     }
 }
 
-/// Whether a person waits for it, or the Run does: all else may be told seconds later.
+/// Whether a person waits for it, or its object does: all else may be told seconds later.
 const fn is_urgent(entry: &Entry) -> bool {
-    matches!(entry, Entry::Question(_) | Entry::Answered { .. } | Entry::Ended(_))
+    matches!(
+        entry,
+        Entry::Question(_)
+            | Entry::Answered { .. }
+            | Entry::Phase { .. }
+            | Entry::WorkflowEnded { .. }
+            | Entry::Ended(_)
+    )
 }
 
 /// Into the archive; done means committed.

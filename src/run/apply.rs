@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use chrono::{DateTime, Utc};
 use fabrica_crds::{Run, RunStatus, names};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
 
@@ -17,20 +17,26 @@ use crate::children::{Outcome, Step};
 /// Messages alone wait so long for the next write of a status.
 const WRITE_EVERY: chrono::Duration = chrono::Duration::seconds(10);
 
-/// Applies children in order: the policy stands before the pod it guards.
+/// Applies children in order: the policy stands before the pod it guards, the volume before the pod that mounts it.
 pub(super) async fn apply(
     context: &Context,
     observed: &Observed,
     plan: Plan<Prepared>,
 ) -> Result<Plan<Applied>, ReconcileError> {
     deliver::tell(context, observed, &plan).await;
-    let Plan { policy, pod, expired, .. } = &plan;
+    let Plan { policy, claim, pod, expired, .. } = &plan;
     let run = &observed.run;
     let (namespace, name) = (run.namespace().unwrap_or_default(), run.name_any());
     let policies = api::<NetworkPolicy>(&context.client, &namespace);
     let policy_name = names::run_network_policy(&name);
     let mut outcome = write(&policies, "NetworkPolicy", &policy_name, policy).await?;
     if outcome == Outcome::Done {
+        let claims = api::<PersistentVolumeClaim>(&context.client, &namespace);
+        let claim_name = names::run_volume_claim(&name);
+        outcome = write(&claims, "PersistentVolumeClaim", &claim_name, claim).await?;
+    }
+    // A pod that should go goes, whatever became of the rest.
+    if outcome == Outcome::Done || matches!(pod, Step::Delete(_)) {
         let pod_name = names::run_pod(&name, number(&observed.status()));
         outcome = write(&api::<Pod>(&context.client, &namespace), "Pod", &pod_name, pod).await?;
     }
@@ -38,8 +44,8 @@ pub(super) async fn apply(
         let step = Step::Delete(run.uid().unwrap_or_default());
         write(&api::<Run>(&context.client, &namespace), "Run", &name, &step).await?;
     }
-    let Plan { intent, policy, pod, answer, resumes, expired, .. } = plan;
-    Ok(Plan { intent, policy, pod, answer, resumes, expired, outcome, state: PhantomData })
+    let Plan { intent, policy, claim, pod, answer, resumes, expired, .. } = plan;
+    Ok(Plan { intent, policy, claim, pod, answer, resumes, expired, outcome, state: PhantomData })
 }
 
 /// Writes the status when it says something new, and news that are messages alone not too often. Whether all of it stands.

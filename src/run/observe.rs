@@ -4,7 +4,7 @@ use chrono::Utc;
 use fabrica_crds::run::Phase;
 use fabrica_crds::{Run, RunStatus, names};
 use fabrica_protocol::run::{Entry, Record};
-use k8s_openapi::api::core::v1::{Event as CoreEvent, Pod};
+use k8s_openapi::api::core::v1::{Event as CoreEvent, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
 
@@ -16,7 +16,7 @@ use crate::children::apply::api;
 use crate::children::cause::Subject;
 use crate::children::is_ours;
 use crate::children::reading::read;
-use crate::children::state::{container_runs, events_of, is_ready};
+use crate::children::state::{container_runs, events_of_pod, has_ended, is_ready};
 
 /// What stands.
 #[derive(Debug, Clone, Default)]
@@ -25,7 +25,10 @@ pub(super) struct Observed {
     pub(super) policy: Option<NetworkPolicy>,
     /// The pod of the present attempt, which is the last one once the Run has ended.
     pub(super) pod: Option<Pod>,
-    /// Events of a pod that is not ready.
+    pub(super) claim: Option<PersistentVolumeClaim>,
+    /// The pod of a former attempt that has the volume still, by its name.
+    pub(super) holds_volume: Option<String>,
+    /// Events of a pod and a claim that are not ready.
     pub(super) events: Vec<CoreEvent>,
     /// What the present attempt's runtime tells, then what a former one's does that was never acknowledged.
     pub(super) asked: Vec<Asked>,
@@ -112,15 +115,20 @@ pub(super) async fn observe(context: &Context, run: &Run) -> Result<Observed, Re
     let number = number(&status);
     let pods = api::<Pod>(&context.client, &namespace);
     let policies = api::<NetworkPolicy>(&context.client, &namespace);
-    let (pod_name, former_name, policy_name) = (
+    let claims = api::<PersistentVolumeClaim>(&context.client, &namespace);
+    let (pod_name, former_name, policy_name, claim_name) = (
         names::run_pod(&name, number),
         names::run_pod(&name, number.saturating_sub(1)),
         names::run_network_policy(&name),
+        names::run_volume_claim(&name),
     );
-    let (pod, former, policy) = tokio::try_join!(
+    let finished = status.phase.is_some_and(Phase::is_final);
+    let has_claim = run.spec.workspace.is_some() && !finished;
+    let (pod, former, policy, claim) = tokio::try_join!(
         pods.get_opt(&pod_name),
         async { if number > 1 { pods.get_opt(&former_name).await } else { Ok(None) } },
         policies.get_opt(&policy_name),
+        async { if has_claim { claims.get_opt(&claim_name).await } else { Ok(None) } },
     )
     .map_err(ReconcileError::Observe)?;
     let mut asked = Vec::new();
@@ -129,10 +137,12 @@ pub(super) async fn observe(context: &Context, run: &Run) -> Result<Observed, Re
             asked.extend(ask(context, run, pod).await);
         }
     }
-    let finished = status.phase.is_some_and(Phase::is_final);
+    let holds =
+        former.as_ref().filter(|pod| has_claim && is_ours(run, &pod.metadata) && !has_ended(pod));
+    let holds_volume = holds.map(ResourceExt::name_any);
     let events = match &pod {
         Some(pod) if !finished && !is_ready(pod) && is_ours(run, &pod.metadata) => {
-            events_of(&context.client, &namespace, pod.uid())
+            events_of_pod(&context.client, &namespace, pod, claim.as_ref())
                 .await
                 .map_err(ReconcileError::Observe)?
         }
@@ -155,7 +165,7 @@ pub(super) async fn observe(context: &Context, run: &Run) -> Result<Observed, Re
     if (finished || rests) && ![&pod, &former].into_iter().flatten().any(container_runs) {
         context.forget(run);
     }
-    Ok(Observed { run: run.clone(), policy, pod, events, asked, place, kept })
+    Ok(Observed { run: run.clone(), policy, pod, claim, holds_volume, events, asked, place, kept })
 }
 
 /// The runtime's own words. One that cannot be reached is no error: the pod's state says why.

@@ -5,10 +5,10 @@ use std::marker::PhantomData;
 use chrono::{DateTime, Utc};
 use fabrica_crds::run::{Attempt, CONTINUATIONS, DesiredState, Phase};
 use fabrica_crds::time::from_kubernetes;
-use fabrica_crds::{Reason, RunStatus};
+use fabrica_crds::{Reason, RunStatus, names};
 use fabrica_protocol::run::{Answer, StopReason};
 use fabrica_protocol::trust::{ANNOTATION, KeyDocument};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
 
@@ -22,7 +22,7 @@ use super::usage::{Allowance, allowance};
 use crate::children::cause::explain;
 use crate::children::state::{container_runs, started_at};
 pub(super) use crate::children::{Applied, Prepared};
-use crate::children::{Outcome, Step, is_ours, same_template, strange};
+use crate::children::{Outcome, Step, is_ours, same_template, strange, volume_claim};
 use crate::config::RunDefaults;
 
 /// What this pass is about.
@@ -48,6 +48,7 @@ pub(super) enum Intent {
 pub(super) struct Plan<State> {
     pub(super) intent: Intent,
     pub(super) policy: Step<NetworkPolicy>,
+    pub(super) claim: Step<PersistentVolumeClaim>,
     pub(super) pod: Step<Pod>,
     /// What the present runtime is to hear.
     pub(super) answer: Option<Answer>,
@@ -85,13 +86,14 @@ pub(super) fn plan(
             (Step::Keep, own_pod(observed).filter(|pod| is_waiting(pod)).map_or(Step::Keep, delete))
         }
     };
+    let claim = if intent == Intent::Go { claim_step(observed) } else { Step::Keep };
     let expired =
         intent == Intent::Rest && expires(observed, &status).is_some_and(|expires| expires <= now);
     let goes = intent == Intent::Go;
     let answer = escalation::answer(&status, &observed.run.spec, now).filter(|_| goes);
     let resumes = goes && own_pod(observed).is_some_and(build::resumes);
     let outcome = Outcome::Done;
-    Plan { intent, policy, pod, answer, resumes, expired, outcome, state: PhantomData }
+    Plan { intent, policy, claim, pod, answer, resumes, expired, outcome, state: PhantomData }
 }
 
 fn intent(
@@ -241,7 +243,9 @@ fn overdue(
     let waited = (now - from_kubernetes(last.created_at.as_ref()?)).to_std().ok()?;
     let most = defaults.pods.pending_deadline;
     (waited > most).then(|| {
-        let found = explain(&observed.subject(), &Outcome::Done);
+        let held = observed.holds_volume.clone().filter(|_| observed.pod.is_none());
+        let outcome = held.map_or(Outcome::Done, Outcome::Waiting);
+        let found = explain(&observed.subject(), &outcome);
         let reason = match found.reason {
             Reason::Pending => Reason::PendingDeadlineExceeded,
             named => named,
@@ -279,6 +283,11 @@ fn policy_step(observed: &Observed, defaults: &RunDefaults) -> Step<NetworkPolic
     }
 }
 
+fn claim_step(observed: &Observed) -> Step<PersistentVolumeClaim> {
+    let wanted = build::volume_claim(&observed.run);
+    volume_claim::step(&observed.run, names::RUN_NAME, observed.claim.as_ref(), wanted)
+}
+
 fn run_step(
     observed: &Observed,
     status: &RunStatus,
@@ -296,7 +305,12 @@ fn run_step(
     let Some(pod) = &observed.pod else {
         // The status names the attempt before its pod is made, so none is lost.
         let recorded = status.attempts.len() == number(status);
-        return if recorded { Step::Create(Box::new(wanted)) } else { Step::Keep };
+        return match &observed.holds_volume {
+            // Two agents in one volume would spoil each other's work.
+            Some(former) => Step::Wait(former.clone()),
+            None if recorded => Step::Create(Box::new(wanted)),
+            None => Step::Keep,
+        };
     };
     if !is_ours(&observed.run, &pod.metadata) {
         return strange(&observed.run, &pod.metadata);

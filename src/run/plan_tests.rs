@@ -86,6 +86,41 @@ fn an_attempt_is_recorded_before_its_pod_is_made() {
     assert!(matches!(decided("Running", &attempt(None), None).pod, Step::Create(_)));
 }
 
+/// What is done about the pod and the claim of a Run with a volume, when a former attempt's pod holds that or not.
+fn with_volume(claim: Option<PersistentVolumeClaim>, held: bool) -> Plan<Prepared> {
+    let spec = json!({"plan": "p", "repository": {"url": "https://git.example/a"},
+        "workspace": {"size": "1Gi", "retain": true}});
+    let observed = Observed {
+        run: run(&spec, &attempt(None)),
+        claim,
+        holds_volume: held.then(|| "r-run-1".to_owned()),
+        ..Observed::default()
+    };
+    let now = DateTime::parse_from_rfc3339("2026-01-01T01:00:00Z").unwrap().to_utc();
+    plan(&observed, &defaults(), &KeyDocument::default(), now)
+}
+
+#[test]
+fn a_volume_is_one_attempts_at_a_time() {
+    assert!(matches!(with_volume(None, false).pod, Step::Create(_)));
+    assert_eq!(with_volume(None, true).pod, Step::Wait("r-run-1".to_owned()));
+}
+
+#[test]
+fn a_retained_volume_of_a_run_is_taken_over_and_a_sessions_is_not() {
+    let Step::Apply(claim) = with_volume(None, false).claim else { panic!("it is to be made") };
+    assert_eq!(with_volume(Some(*claim.clone()), false).claim, Step::Keep);
+    let labelled = |label: &str, name: &str| {
+        let mut claim = *claim.clone();
+        claim.labels_mut().remove(fabrica_crds::names::RUN_NAME);
+        claim.labels_mut().insert(label.to_owned(), name.to_owned());
+        with_volume(Some(claim), false).claim
+    };
+    assert_eq!(labelled(fabrica_crds::names::RUN_NAME, "r"), Step::Keep);
+    assert!(matches!(labelled(fabrica_crds::names::RUN_NAME, "q"), Step::Conflict(_)));
+    assert!(matches!(labelled(fabrica_crds::names::SESSION_NAME, "r"), Step::Conflict(_)));
+}
+
 fn asks(asked: &str, due: &str) -> Value {
     json!({"id": "a", "kind": "Approval", "question": "May I?", "askedAt": asked, "dueAt": due})
 }

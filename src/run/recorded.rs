@@ -1,21 +1,19 @@
 //! Who keeps what a Run tells, and the condition that says how far. Pure but for the recorder's memory.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use fabrica_crds::condition::{Finding, Truth, find, merge};
 use fabrica_crds::run::Driver;
-use fabrica_crds::{Reason, Run, RunStatus};
+use fabrica_crds::{Run, RunStatus};
 use fabrica_store::{Checkpoint, StoreError};
 use kube::ResourceExt;
 
 use super::observe::{Kept, Observed, number};
 use super::usage::driver;
 use crate::config::RunDefaults;
-use crate::controller::error_chain;
-use crate::recorder::{LivePod, Recorded, Recorder};
-
-const KIND: &str = "Recorded";
+use crate::controller::{LONGEST, MARGIN, SHORTEST, error_chain};
+use crate::recorder::{LivePod, Recorded, Recorder, condition};
 
 /// Who acknowledges records, chosen at the start.
 #[derive(Debug, Clone)]
@@ -80,38 +78,26 @@ impl Acknowledgement {
         }
     }
 
-    /// Sets `Recorded`; whether another look is needed to know more.
-    pub(super) fn report(&self, run: &Run, status: &mut RunStatus, now: DateTime<Utc>) -> bool {
+    /// Sets `Recorded`; how soon another look is needed to know more, if one is.
+    pub(super) fn report(
+        &self,
+        run: &Run,
+        status: &mut RunStatus,
+        now: DateTime<Utc>,
+    ) -> Option<Duration> {
         let recorded = match self {
             Self::Status => None,
             Self::Archive(recorder) => Some(recorder.recorded(run, status)),
         };
         let before = run.status.as_ref().map(|status| &*status.conditions).unwrap_or_default();
         let generation = run.metadata.generation.unwrap_or_default();
-        let unasked = recorded == Some(Recorded::Unasked);
-        status.conditions.retain(|condition| condition.type_ != KIND);
-        match find(before, KIND) {
-            // A leader that has just started knows less than the one before.
-            Some(known) if unasked => status.conditions.push(known.clone()),
-            _ => status.conditions.extend(merge(before, vec![finding(recorded)], generation, now)),
-        }
-        unasked
+        let look = match &recorded {
+            Some(Recorded::Unasked) => Some(SHORTEST),
+            // Whether its pod is gone, or the archive is back, is told by nobody once the Run has ended.
+            Some(Recorded::Behind(_)) => Some(LONGEST + MARGIN),
+            _ => None,
+        };
+        condition(&mut status.conditions, recorded, before, generation, now);
+        look
     }
-}
-
-fn finding(recorded: Option<Recorded>) -> Finding {
-    let (truth, reason, message) = match recorded {
-        None => (Truth::Unknown, Reason::NoDatabase, "There is no database.".to_owned()),
-        Some(Recorded::Unasked) => {
-            (Truth::Unknown, Reason::Recording, "The archive was not asked yet.".to_owned())
-        }
-        Some(Recorded::Keeping) => {
-            (Truth::Unknown, Reason::Recording, "What the Run tells is archived.".to_owned())
-        }
-        Some(Recorded::All) => {
-            (Truth::True, Reason::AllRecorded, "Everything it told is archived.".to_owned())
-        }
-        Some(Recorded::Behind(message)) => (Truth::False, Reason::Behind, message),
-    };
-    Finding { kind: KIND, truth, reason, message }
 }

@@ -25,6 +25,7 @@ fn a_verdict_is_told_with_its_pull_request_and_what_all_attempts_used() {
     let plan = Plan {
         intent: Intent::Close(cause::of_verdict(&verdict)),
         policy: Step::Keep,
+        claim: Step::Keep,
         pod: Step::Keep,
         answer: None,
         resumes: false,
@@ -43,6 +44,7 @@ fn intends(intent: Intent) -> Plan<Applied> {
     Plan {
         intent,
         policy: Step::Keep,
+        claim: Step::Keep,
         pod: Step::Keep,
         answer: None,
         resumes: false,

@@ -77,7 +77,8 @@ fn context(server: Arc<Server>) -> Arc<Context> {
     });
     let client = kube::Client::new(service, "demo");
     let keys = Keys::default();
-    Arc::new(Context::new(client, defaults(), keys.clone(), RuntimeClient::new(keys).unwrap()))
+    let runtimes = RuntimeClient::new(keys.clone()).unwrap();
+    Arc::new(Context::new(client, defaults(), keys, runtimes, None))
 }
 
 /// The Session with the status that was last written.

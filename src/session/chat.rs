@@ -35,6 +35,8 @@ pub(super) struct Memory {
     /// The last record that was read.
     read: u64,
     talk: Talk,
+    /// The last record that its runtime knows to be kept.
+    pub(super) acknowledged: u64,
     /// When the status was last written.
     pub(super) written: Option<DateTime<Utc>>,
     /// How many pods there were: the store may show the status of a moment ago.
@@ -92,6 +94,11 @@ pub(super) async fn ask(
 }
 
 impl Memory {
+    /// Which journal was read, by its number, and up to which record.
+    pub(super) fn told(&self) -> Option<(u32, u64)> {
+        self.journal.as_ref().map(|(_, number)| (*number, self.read))
+    }
+
     /// The journal of this pod and number; where reading it goes on. What is known of another one is forgotten.
     fn open(&mut self, pod: &str, number: u32) -> u64 {
         let journal = Some((pod.to_owned(), number));

@@ -9,11 +9,14 @@ use fabrica_crds::session::Phase;
 use fabrica_crds::time::from_kubernetes;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
+use super::chat::is_chat;
 use super::observe::Observed;
 use super::plan::{Applied, Intent, Outcome, Plan, replaced_at};
 use crate::config::SessionDefaults;
-use crate::controller::{MARGIN, QUIET, patient_look};
+use crate::controller::{MARGIN, QUIET, SHORTEST, patient_look};
 
+/// A status shows what an agent says this late. What people wait for is told by the recorder's stream at once.
+const FOLLOWED: Duration = Duration::from_secs(10);
 /// Start steps are told within a second.
 const STARTING: Duration = Duration::from_secs(1);
 /// Since when a Session waits to run, by these conditions: the last moment there was no reason to, which is the pod's
@@ -49,19 +52,22 @@ pub(super) fn is_overdue(
         .is_some_and(|age| age > defaults.pending_deadline)
 }
 
-/// When to look again, if nothing happens before.
+/// When to look again, if nothing happens before. `followed`: what a Chat's runtime tells wakes us.
 pub(super) fn next_look(
     observed: &Observed,
     plan: &Plan<Applied>,
     status: &SessionStatus,
+    followed: bool,
     defaults: &SessionDefaults,
     now: DateTime<Utc>,
 ) -> Duration {
     let spec = &observed.session.spec;
     let regular = match (plan.intent, status.phase) {
         (Intent::Stop(_) | Intent::Off, _) => QUIET,
-        // What an agent asks is shown at once.
-        (Intent::Run, Some(Phase::Running)) if observed.told.is_some() => SHORTEST,
+        (Intent::Run, Some(Phase::Running)) if is_chat(&observed.session) => {
+            let regular = if followed { FOLLOWED } else { SHORTEST };
+            regular.min(idle_look(spec.idle_timeout_seconds))
+        }
         (Intent::Run, Some(Phase::Running)) => idle_look(spec.idle_timeout_seconds),
         (Intent::Run, Some(Phase::Starting)) => STARTING,
         (Intent::Run, _) => {

@@ -12,7 +12,7 @@ use serde_json::json;
 fn look(observed: &mut Observed, second: i64) -> Duration {
     let plan = applied(Intent::Run);
     let status = report(observed, &plan, &defaults().terminal, at(second));
-    let wait = next_look(observed, &plan, &status, &defaults().terminal, at(second));
+    let wait = next_look(observed, &plan, &status, false, &defaults().terminal, at(second));
     observed.session.status = Some(status);
     wait
 }
@@ -83,7 +83,7 @@ fn the_next_look_is_never_later_than_the_clock_asks() {
     let observed = Observed { session: session(wake), ..Observed::default() };
     let plan = applied(Intent::Stop(StopReason::IdleTimeout));
     let status = report(&observed, &plan, &defaults().terminal, at(0));
-    let wait = next_look(&observed, &plan, &status, &defaults().terminal, at(0));
+    let wait = next_look(&observed, &plan, &status, false, &defaults().terminal, at(0));
     assert_eq!(wait, Duration::from_millis(70_100));
 }
 

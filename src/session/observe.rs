@@ -11,7 +11,7 @@ use super::build::CONTAINER;
 use super::chat::{self, Told, is_chat};
 use super::{Context, ReconcileError, is_ours};
 use crate::children::cause::Subject;
-use crate::children::state::{container_runs, events_of, is_ready};
+use crate::children::state::{container_runs, events_of_pod, is_ready};
 use crate::controller::error_chain;
 use crate::runtime_client::RuntimeView;
 
@@ -102,7 +102,11 @@ pub(super) async fn observe(
         runtime.as_ref().and_then(|view| view.idle.as_ref()),
     );
     let events = match ours {
-        Some(pod) if !is_ready(pod) => events(context, &namespace, pod, claim.as_ref()).await?,
+        Some(pod) if !is_ready(pod) => {
+            events_of_pod(&context.client, &namespace, pod, claim.as_ref())
+                .await
+                .map_err(ReconcileError::Observe)?
+        }
         _ => Vec::new(),
     };
     let known = session.status.as_ref().and_then(|status| status.starts).unwrap_or_default();
@@ -132,22 +136,4 @@ async fn ask(context: &Context, session: &Session, pod: &Pod) -> Option<RuntimeV
         }
         Err(_) => None,
     }
-}
-
-async fn events(
-    context: &Context,
-    namespace: &str,
-    pod: &Pod,
-    claim: Option<&PersistentVolumeClaim>,
-) -> Result<Vec<CoreEvent>, ReconcileError> {
-    let of = |uid| events_of(&context.client, namespace, uid);
-    let mut all = of(pod.uid()).await.map_err(ReconcileError::Observe)?;
-    if let Some(claim) = claim.filter(|claim| !is_bound(claim)) {
-        all.extend(of(claim.uid()).await.map_err(ReconcileError::Observe)?);
-    }
-    Ok(all)
-}
-
-fn is_bound(claim: &PersistentVolumeClaim) -> bool {
-    claim.status.as_ref().and_then(|status| status.phase.as_deref()) == Some("Bound")
 }

@@ -12,14 +12,13 @@ use fabrica_protocol::trust::{ANNOTATION, KeyDocument};
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
-use kube::api::ObjectMeta;
 
 use super::chat::{Start, is_chat};
 use super::observe::Observed;
 use super::{build, is_ours};
 use crate::children::state::has_ended;
 pub(super) use crate::children::{Applied, Outcome, Prepared, Step};
-use crate::children::{same_template, strange};
+use crate::children::{same_template, strange, volume_claim};
 use crate::config::{Defaults, SessionDefaults};
 
 /// Why a Session is stopped on purpose.
@@ -179,30 +178,8 @@ fn policy_step(observed: &Observed, defaults: &SessionDefaults) -> Step<NetworkP
 }
 
 fn claim_step(observed: &Observed) -> Step<PersistentVolumeClaim> {
-    let session = &observed.session;
-    let Some(wanted) = build::volume_claim(session) else { return Step::Keep };
-    let Some(found) = &observed.claim else { return Step::Apply(Box::new(wanted)) };
-    if found.metadata.deletion_timestamp.is_some() {
-        return Step::Wait(found.name_any());
-    }
-    if !is_ours(session, &found.metadata) && !is_retained(session, &found.metadata) {
-        return strange(session, &found.metadata);
-    }
-    let owned = found.metadata.owner_references.as_ref().is_some_and(|owners| !owners.is_empty());
-    let should_be_owned = wanted.metadata.owner_references.is_some();
-    if same_template(&found.metadata, &wanted.metadata) && owned == should_be_owned {
-        Step::Keep
-    } else {
-        Step::Apply(Box::new(wanted))
-    }
-}
-
-/// A volume that a former Session of this name left behind on purpose, and that nobody else has.
-fn is_retained(session: &fabrica_crds::Session, metadata: &ObjectMeta) -> bool {
-    let label = |key: &str| metadata.labels.as_ref().and_then(|labels| labels.get(key));
-    metadata.owner_references.as_ref().is_none_or(Vec::is_empty)
-        && label(names::MANAGED_BY).is_some_and(|manager| manager == names::MANAGER)
-        && label(names::SESSION_NAME) == session.metadata.name.as_ref()
+    let wanted = build::volume_claim(&observed.session);
+    volume_claim::step(&observed.session, names::SESSION_NAME, observed.claim.as_ref(), wanted)
 }
 
 fn run_step(observed: &Observed, wanted: Pod, now: DateTime<Utc>) -> Step<Pod> {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests: what does not work fails them")]
 
+mod chat;
 mod door;
 
 use std::sync::Arc;
@@ -38,7 +39,7 @@ fn pod() -> LivePod {
 
 /// A recorder at work, until the token says stop.
 fn start(store: Store, door: &FakeDoor, run: &Run) -> (Arc<Recorder>, CancellationToken) {
-    let recorder = Arc::new(Recorder::new(store, door.clone(), mpsc::channel(1).0));
+    let recorder = Arc::new(Recorder::new(store, door.clone(), [mpsc::channel(1).0]));
     recorder.see(run, [pod()], true);
     let stop = CancellationToken::new();
     let living = Box::new(|| async { None }.boxed());
@@ -153,7 +154,7 @@ async fn the_last_record_is_told_at_once_and_acknowledged_when_the_status_holds_
     let (server, _store) = Server::migrated().await;
     let (uid, door) = (Uuid::new_v4(), FakeDoor::new());
     let (wake, mut woken) = mpsc::channel(1);
-    let recorder = Arc::new(Recorder::new(server.store(), door.clone(), wake));
+    let recorder = Arc::new(Recorder::new(server.store(), door.clone(), [wake]));
     let open = LivePod { closed: false, ..pod() };
     recorder.see(&run(uid, "Running"), [open], true);
     let living = Box::new(|| async { None }.boxed());

@@ -13,7 +13,7 @@ use super::RunStatus;
 use super::escalation::Escalation;
 use crate::parts::{
     Agent, Answer, ConfigMapKey, EnvironmentVariable, ForgeRepository, GitIdentity, PodTemplate,
-    SecretReference,
+    SecretReference, Workspace,
 };
 use crate::{rules, schema};
 
@@ -69,6 +69,7 @@ pub const MAXIMUM_ATTEMPTS: i32 = 10;
     validation = rules::immutable("git", "Run"),
     validation = rules::immutable("agent", "Run"),
     validation = rules::immutable("resources", "Run"),
+    validation = rules::immutable("workspace", "Run"),
     validation = rules::immutable("podTemplate", "Run"),
     validation = rules::immutable("deadlineSeconds", "Run"),
     validation = rules::immutable("maxAttempts", "Run"),
@@ -142,6 +143,10 @@ pub struct RunSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::run_resources")]
     pub resources: Option<ResourceRequirements>,
+    /// A volume for /workspace, used by every attempt, which begins by emptying it. Unset: the files live as long as the
+    /// pod of an attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub workspace: Option<Workspace>,
     /// What is added to the pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_template: Option<PodTemplate>,

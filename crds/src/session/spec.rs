@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::SessionStatus;
 use crate::parts::{
     Agent, Answer, EnvironmentVariable, ForgeRepository, GitIdentity, PodTemplate, SecretReference,
+    Workspace,
 };
 use crate::{rules, schema};
 
@@ -199,24 +200,4 @@ pub enum OperatingMode {
     Running,
     /// The pod is stopped, the volume kept.
     Suspended,
-}
-
-/// The volume of a workspace.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Workspace {
-    /// Its size, as Kubernetes writes quantities: 10Gi.
-    #[schemars(length(min = 1, max = 32))]
-    #[x_kube(
-        validation = Rule::new("isQuantity(self) && quantity(self).isGreaterThan(quantity('0'))")
-            .message("workspace.size must be a quantity above 0, such as 10Gi")
-    )]
-    pub size: String,
-    /// The storage class. Unset: the cluster's default one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
-    pub storage_class_name: Option<String>,
-    /// Whether the volume outlives the Session (default false). A later Session of the same name takes it over.
-    #[serde(default)]
-    pub retain: bool,
 }

@@ -14,7 +14,27 @@ fn refused() -> Vec<(&'static str, &'static str, Value, &'static str)> {
     vec![
         ("unknown field", "bad", json!({"immage": "x"}), "immage"),
         ("wrong type", "bad", json!({"idleTimeoutSeconds": "soon"}), "idleTimeoutSeconds"),
-        ("unknown mode", "bad", json!({"mode": "Chat"}), "mode"),
+        ("unknown mode", "bad", json!({"mode": "Robot"}), "mode"),
+        (
+            "chat without a work item",
+            "bad",
+            json!({"mode": "Chat", "repository": {"url": "https://h/x"}}),
+            "spec.workId is required in mode Chat with workflow Faber",
+        ),
+        (
+            "work item of 51 characters",
+            "bad",
+            json!({"mode": "Chat", "repository": {"url": "https://h/x"}, "workId": "1".repeat(51)}),
+            "workId",
+        ),
+        (
+            "chat without a repository",
+            "bad",
+            json!({"mode": "Chat", "workflow": "None"}),
+            "spec.repository is required in mode Chat",
+        ),
+        ("work item of a terminal", "bad", json!({"workId": "12"}), "set spec.mode to Chat"),
+        ("agent of a terminal", "bad", json!({"agent": {"model": "m"}}), "set spec.mode to Chat"),
         ("ssh repository", "bad", json!({"repository": {"url": "ssh://host/x"}}), "http"),
         (
             "user in the URL",

@@ -5,6 +5,8 @@ mod archive;
 mod bad_input;
 mod canaries;
 mod causes;
+mod chat;
+mod chat_input;
 mod escalations;
 mod gateway;
 mod lifecycle;

@@ -72,7 +72,24 @@ async fn a_markdown_plan_becomes_a_run() {
         ensure!(status == 202, "{status} {accepted}");
         let kept = format!("{}-plan", accepted["name"].as_str().context("a name")?);
         let plan = namespace.api::<ConfigMap>().get(&kept).await?;
-        ensure!(plan.data.is_some_and(|data| data.len() == 1), "{kept} holds no plan");
+        ensure!(plan.data.as_ref().is_some_and(|data| data.len() == 1), "{kept} holds no plan");
+        let one = format!(
+            "/api/v1/namespaces/{}/runs/{}",
+            namespace.name,
+            kept.trim_end_matches("-plan")
+        );
+        ensure!(gateway.post(&format!("{one}/cancel"), &Value::Null).await?.0 == 200);
+        let again = eventually("it can be tried again", || async {
+            let (status, again) = gateway.post(&format!("{one}/retry"), &Value::Null).await?;
+            Ok((status == 201).then_some(again))
+        })
+        .await?;
+        ensure!(gateway.delete(&one).await?.0.is_success());
+        let copy = again["spec"]["planRef"]["name"].as_str().context("a reference")?;
+        ensure!(
+            copy != kept && namespace.api::<ConfigMap>().get(copy).await?.data == plan.data,
+            "{again}"
+        );
         let wrong = PLAN.replace("http://127.0.0.1:9", "ftp://127.0.0.1");
         let request = gateway.request(Method::POST, "/run").header("content-type", "text/markdown");
         let (status, problem) = decode(request.body(wrong).send().await?).await?;

@@ -7,7 +7,7 @@ use fabrica_e2e::Namespace;
 use fabrica_e2e::cluster::{eventually, wait_for, wait_gone, with_namespace};
 use fabrica_e2e::git_server::GitServer;
 use fabrica_e2e::run::{causes, phase_of, succeeded};
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
 use kube::api::DeleteParams;
@@ -105,6 +105,23 @@ async fn a_plan_in_a_config_map() {
     .await;
 }
 
+/// As long as a plan may be, in characters that take the most bytes.
+#[tokio::test]
+async fn a_plan_of_the_longest_characters_arrives_whole() {
+    with_namespace(|namespace| async move {
+        let server = served("long").await?;
+        let script = "```sh\nwc -c < ../plan.md > size\n```\n";
+        let plan = format!("{script}{}", "🦀".repeat(32_768 - script.len()));
+        namespace.run("long", spec(&server, "long", &plan)).await?;
+        let run = namespace.await_phase("long", Phase::Completed).await?;
+        let branch = run.status.and_then(|status| status.branch).context("a branch")?;
+        let size = server.ask("long", &["show", &format!("{branch}:size")]).await?;
+        ensure!(size.as_deref() == Some(&*plan.len().to_string()), "{size:?}");
+        Ok(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn nothing_changed_is_completed_and_pushes_nothing() {
     with_namespace(|namespace| async move {
@@ -139,6 +156,39 @@ async fn an_agent_that_fails_is_tried_again_as_often_as_allowed() {
         namespace.api::<Run>().delete("failing", &DeleteParams::default()).await?;
         wait_gone(&namespace.api::<Pod>(), "failing-run-1").await?;
         wait_gone(&namespace.api::<NetworkPolicy>(), "failing-run").await
+    })
+    .await;
+}
+
+/// What the volume brings is nothing that the next attempt, or the next Run of the name, would look at.
+#[tokio::test]
+async fn attempts_share_a_volume_and_nothing_in_it() {
+    with_namespace(|namespace| async move {
+        let server = served("volume").await?;
+        // The first attempt leaves a hook, a home and a folder that is closed, and fails; the second finds none of it.
+        let plan = "```sh\necho $HOSTNAME\ncase $HOSTNAME in *-1) ;; *) ls -A .. ~; test ! -e ../left -a ! -e .git/hooks/post-commit; echo hello > greeting; exit 0;; esac\nmkdir -p ../left/closed ~/.config; touch ../left/closed/x ~/.config/x; chmod 555 ../left/closed\nprintf 'exit 1' > .git/hooks/post-commit\nexit 3\n```";
+        let mut spec = spec(&server, "volume", plan);
+        spec["workspace"] = json!({"size": "64Mi", "retain": true});
+        namespace.run("volume", spec.clone()).await?;
+        let run = namespace.await_end("volume").await?;
+        ensure!(phase_of(&run) == Some(Phase::Completed), "{:?}", run.status);
+        ensure!(causes(&run) == ["AgentFailed", "Succeeded"], "{:?}", run.status);
+        let claims = namespace.api::<PersistentVolumeClaim>();
+        let claim = claims.get("volume-run").await?;
+        ensure!(claim.metadata.owner_references.is_none(), "{claim:?}");
+        namespace.api::<Run>().delete("volume", &DeleteParams::default()).await?;
+        wait_gone(&namespace.api::<Pod>(), "volume-run-2").await?;
+        ensure!(claims.get("volume-run").await?.metadata.deletion_timestamp.is_none());
+        spec["plan"] = json!("```sh\ntest ! -e ../repo/greeting -a ! -e ../.fabrica/journal-2.ndjson\n```");
+        spec["maxAttempts"] = json!(1);
+        namespace.run("volume", spec.clone()).await?;
+        let run = namespace.await_end("volume").await?;
+        ensure!(succeeded(&run).1 == "NoChanges", "{:?}", run.status);
+        spec["workspace"] = json!({"size": "64Mi"});
+        namespace.run("owned", spec).await?;
+        namespace.await_end("owned").await?;
+        namespace.api::<Run>().delete("owned", &DeleteParams::default()).await?;
+        wait_gone(&claims, "owned-run").await
     })
     .await;
 }
@@ -315,6 +365,9 @@ async fn bad_manifests_are_refused() {
             (json!({"plan": "x"}), "repository"),
             (json!({"plan": "x", "repository": {"url": url}, "deadlineSeconds": 1}), "deadlineSeconds"),
             (json!({"plan": "x", "repository": {"url": url}, "branch": "a..b"}), "spec.branch"),
+            (json!({"plan": "x", "repository": {"url": url}, "workspace": {"size": "0"}}), "workspace.size must be a quantity above 0"),
+            (json!({"plan": "x", "repository": {"url": url}, "workspace": {"size": "a lot"}}), "workspace.size must be a quantity"),
+            (json!({"plan": "x", "repository": {"url": url}, "workspace": {}}), "workspace.size"),
         ];
         for (spec, words) in cases {
             let said = refusal(&namespace, spec.clone()).await?;

@@ -150,7 +150,8 @@ async fn lists_are_filtered_and_paged() {
     );
     let (_, page) = world.get("dana", &next).await;
     assert_eq!((names(&page), page.get("continue")), (vec!["c".to_owned()], None));
-    for wrong in ["limit=0", "limit=501", "phase=Odd", "mode=Neither", "continue=%25", "unknown=1"] {
+    for wrong in ["limit=0", "limit=501", "phase=Odd", "mode=Neither", "continue=%25", "unknown=1"]
+    {
         let (status, _) = world.get("dana", &format!("/api/v1/sessions?{wrong}")).await;
         assert_eq!(status, 400, "{wrong}");
     }

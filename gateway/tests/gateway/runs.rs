@@ -289,6 +289,35 @@ async fn a_long_plan_becomes_a_config_map_of_its_run() {
 }
 
 #[tokio::test]
+async fn a_retry_has_a_long_plan_of_its_own() {
+    let world = World::start(&["--long-plans", "true"]).await;
+    world.grant_all();
+    let long = format!("{PLAN}{}", "ü".repeat(40_000));
+    let (_, first) = world.answer(submit(&world, "dana", &long)).await;
+    let name = first["name"].as_str().unwrap();
+    let (_, run) = world.get("dana", &format!("{RUNS}/{name}")).await;
+    let ended = json!({"phase": "Cancelled", "conditions": []});
+    world.put_run(name, run["spec"].clone(), ended).await;
+    let retry = || post(&world, &format!("{RUNS}/{name}/retry"));
+    let (status, new) = world.answer(retry()).await;
+    assert_eq!(status, 201, "{new}");
+    let new_name = new["name"].as_str().unwrap();
+    assert!(new_name.starts_with(&format!("{name}-")), "{new_name}");
+    assert_eq!(new["spec"]["planRef"]["name"], format!("{new_name}-plan"));
+    let made = world.kubernetes.config_maps();
+    let of = |name: &str| {
+        made.iter().find(|it| it["metadata"]["name"] == format!("{name}-plan")).unwrap().clone()
+    };
+    assert_eq!(of(name)["data"], of(new_name)["data"]);
+    assert_eq!(of(new_name)["metadata"]["ownerReferences"][0]["uid"], new["uid"]);
+    world.kubernetes.disown_config_maps();
+    let (status, problem) = world.answer(retry()).await;
+    assert_eq!(status, 409, "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("send the plan again"), "{problem}");
+    assert_eq!(world.answer(retry().json(&json!({"plan": "# Short"}))).await.0, 201);
+}
+
+#[tokio::test]
 async fn a_run_whose_plan_cannot_be_kept_goes() {
     let world = World::start(&["--long-plans", "true"]).await;
     for verb in ["get", "create"] {

@@ -88,14 +88,23 @@ pub fn adopt_orphans() -> std::io::Result<()> {
 
 /// Ends every process that descends from us: politely, and after a while not. False when some are still there.
 pub async fn end_all(grace: Duration) -> bool {
-    signal_all(Signal::TERM);
+    end(grace, |_| true).await
+}
+
+/// The same for what nobody waits for: what a program of ours left behind when it ended.
+pub async fn end_orphans(grace: Duration) -> bool {
+    end(grace, |child| !lock().as_ref().is_some_and(|owned| owned.contains(&child))).await
+}
+
+async fn end(grace: Duration, is_meant: impl Fn(u32) -> bool) -> bool {
+    signal_all(&is_meant, Signal::TERM);
     let polite = Instant::now() + grace;
-    while !descendants().is_empty() && Instant::now() < polite {
+    while !descendants(&is_meant).is_empty() && Instant::now() < polite {
         tokio::time::sleep(LOOK).await;
     }
     let limit = Instant::now() + KILLED;
     // Again and again, for whoever starts processes faster than they are found.
-    while signal_all(Signal::KILL) > 0 {
+    while signal_all(&is_meant, Signal::KILL) > 0 {
         if Instant::now() > limit {
             return false;
         }
@@ -104,8 +113,8 @@ pub async fn end_all(grace: Duration) -> bool {
     true
 }
 
-fn signal_all(signal: Signal) -> usize {
-    let all = descendants();
+fn signal_all(is_meant: impl Fn(u32) -> bool, signal: Signal) -> usize {
+    let all = descendants(is_meant);
     for pid in all.iter().filter_map(|pid| Pid::from_raw(i32::try_from(*pid).ok()?)) {
         // Whoever is gone meanwhile needs no signal.
         let _ = kill_process(pid, signal);
@@ -113,13 +122,15 @@ fn signal_all(signal: Signal) -> usize {
     all.len()
 }
 
-/// Every living process that we or our children started.
-fn descendants() -> Vec<u32> {
+/// The children of ours that are meant, and every living process that they or theirs started.
+fn descendants(is_meant: impl Fn(u32) -> bool) -> Vec<u32> {
     let mut children: HashMap<u32, Vec<u32>> = HashMap::new();
     for process in processes().into_iter().filter(|process| !process.is_dead) {
         children.entry(process.parent).or_default().push(process.pid);
     }
-    let (mut found, mut parents) = (Vec::new(), vec![std::process::id()]);
+    let mut parents = children.remove(&std::process::id()).unwrap_or_default();
+    parents.retain(|child| is_meant(*child));
+    let mut found = parents.clone();
     while let Some(parent) = parents.pop() {
         let of_parent = children.remove(&parent).unwrap_or_default();
         parents.extend(&of_parent);

@@ -1,5 +1,6 @@
 //! The environment, read once and never again. What shells get is decided here.
 
+mod chat;
 mod forge;
 mod run;
 
@@ -11,8 +12,9 @@ use std::time::Duration;
 
 use fabrica_protocol::runtime::PORT;
 
+pub use chat::ChatConfig;
 pub use forge::{ForgeConfig, Token};
-pub use run::{AgentConfig, PlanSource, RunConfig};
+pub use run::{AgentConfig, RunConfig};
 
 use crate::secrets::Secrets;
 use crate::terminal::socket::Timing;
@@ -53,6 +55,8 @@ pub struct Config {
     pub timing: Timing,
     /// Only in a Run's pod.
     pub run: Option<RunConfig>,
+    /// Only in a Chat's pod.
+    pub chat: Option<ChatConfig>,
     /// What no journal may hold.
     pub secrets: Secrets,
     /// What shells and start steps see.
@@ -123,6 +127,8 @@ impl Config {
             )
         };
         let run = run::read(&text);
+        let chat = chat::read(&text);
+        let has_agent = run.is_some() || chat.is_some();
         let login = login(&text);
         Self {
             secrets: Secrets::new(login.password(), credentials(&all)),
@@ -135,7 +141,7 @@ impl Config {
             git_user: text("GIT_USER_NAME")
                 .zip(text("GIT_USER_EMAIL"))
                 .map(|(name, email)| GitUser { name, email })
-                .or_else(|| run.is_some().then(GitUser::ours)),
+                .or_else(|| has_agent.then(GitUser::ours)),
             install_dependencies: text("FABRICA_INSTALL_DEPENDENCIES")
                 .is_none_or(|value| value != "false"),
             address: text("FABRICA_ADDRESS")
@@ -150,10 +156,18 @@ impl Config {
                 ping: milliseconds("FABRICA_PING_MILLISECONDS", PING_MILLISECONDS),
                 silence: milliseconds("FABRICA_SILENCE_MILLISECONDS", SILENCE_MILLISECONDS),
             },
-            shell: shell_environment(&all, run.is_none()),
+            shell: shell_environment(&all, !has_agent),
             run,
+            chat,
             workspace,
         }
+    }
+}
+
+impl Config {
+    /// Whether an agent works here.
+    pub const fn has_agent(&self) -> bool {
+        self.run.is_some() || self.chat.is_some()
     }
 }
 
@@ -177,9 +191,9 @@ fn login(text: &impl Fn(&str) -> Option<String>) -> Login {
     }
 }
 
-/// In a Run, the token of the forge that the repository is on opens the repository too.
+/// Where an agent works, the token of the forge that the repository is on opens the repository too.
 fn forge_login(text: &impl Fn(&str) -> Option<String>) -> Option<Login> {
-    text("MODE").filter(|mode| mode == "run")?;
+    text("MODE").filter(|mode| mode == "run" || mode == "chat")?;
     let on_github = || text("REPO_URL").is_some_and(|url| url.starts_with("https://github.com/"));
     let name = match text("FABRICA_FORGE").as_deref() {
         Some("gitea") => "FABRICA_CREDENTIAL_GITEA_TOKEN",
@@ -312,6 +326,7 @@ mod tests {
         // Nobody said that this host may have it.
         assert_eq!(login("https://h/x", "", "run"), None);
         assert_eq!(login("https://github.com.example/a", "", "run"), None);
+        assert_eq!(login("https://h/x", "gitea", "chat").as_deref(), Some("tea"));
         assert_eq!(login("https://h/x", "gitea", "terminal"), None);
     }
 }

@@ -3,6 +3,7 @@
 
 mod address;
 mod http;
+mod items;
 
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;

@@ -1,6 +1,7 @@
 //! The doors of the runtime, and who may use which.
 
 mod caller;
+mod chat;
 mod routes;
 mod run;
 mod upgrade;

@@ -2,6 +2,7 @@
 //! operator. It holds no credential of the cluster, and what it holds of its user nobody else in the pod can read.
 
 pub mod broker;
+pub mod chat;
 pub mod children;
 pub mod config;
 pub mod credential;

@@ -8,10 +8,13 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::chat::Chat;
 use crate::config::Config;
 use crate::idle::Activity;
 use crate::journal::Journal;
 use crate::run::Run;
+use crate::run::journal::Journal as Records;
+use crate::run::questions::Questions;
 use crate::terminal::pty::Shell;
 use crate::terminal::shells::Shells;
 use crate::trust::Gate;
@@ -25,6 +28,8 @@ pub struct Pod {
     pub activity: Activity,
     /// The attempt, in a Run's pod.
     pub run: Option<Arc<Run>>,
+    /// The conversation, in a Chat's pod.
+    pub chat: Option<Arc<Chat>>,
     pub shells: Shells,
     pub stop: CancellationToken,
     /// Sockets, which outlive the request that opened them.
@@ -35,12 +40,13 @@ pub struct Pod {
 
 impl Pod {
     /// A pod whose start steps are still to come.
-    pub fn new(config: Config, run: Option<Arc<Run>>) -> Self {
+    pub fn new(config: Config, run: Option<Arc<Run>>, chat: Option<Arc<Chat>>) -> Self {
         let shell = Shell::find(shell_environment(&config));
         Self {
             gate: Gate::new(config.trust_keys.clone(), config.session_id.clone()),
-            journal: Arc::new(run.as_ref().map_or_else(Journal::default, |run| run.steps())),
+            journal: Arc::new(steps(run.as_deref(), chat.as_deref())),
             run,
+            chat,
             activity: Activity::default(),
             shells: Shells::new(epoch(), shell, config.workspace.clone(), Utc::now()),
             stop: CancellationToken::new(),
@@ -49,6 +55,18 @@ impl Pod {
             ready: AtomicBool::new(false),
             config,
         }
+    }
+
+    /// The records that are told instead of start steps alone, where an agent works.
+    pub fn records(&self) -> Option<&Arc<Records>> {
+        let of_run = self.run.as_ref().map(|run| &run.journal);
+        of_run.or_else(|| self.chat.as_ref().map(|chat| &chat.journal))
+    }
+
+    /// What the agent asks.
+    pub fn questions(&self) -> Option<&Arc<Questions>> {
+        let of_run = self.run.as_ref().map(|run| &run.questions);
+        of_run.or_else(|| self.chat.as_ref().map(|chat| &chat.questions))
     }
 
     /// Whether a terminal can be used, or the agent is at work.
@@ -62,13 +80,19 @@ impl Pod {
     }
 }
 
+fn steps(run: Option<&Run>, chat: Option<&Chat>) -> Journal {
+    let of_run = run.map(Run::steps);
+    of_run.or_else(|| chat.map(Chat::steps)).unwrap_or_default()
+}
+
 /// What shells see besides the configured environment: how git asks for the repository's login.
 fn shell_environment(
     config: &Config,
 ) -> std::collections::BTreeMap<std::ffi::OsString, std::ffi::OsString> {
     let mut environment = config.shell.clone();
-    let git =
-        config.repository.as_ref().map(crate::credential::git_environment).unwrap_or_default();
+    // Beside an agent, people get no login either: it could read theirs.
+    let repository = config.repository.as_ref().filter(|_| !config.has_agent());
+    let git = repository.map(crate::credential::git_environment).unwrap_or_default();
     // People may be asked for a password; programs of the start steps may not.
     let git = git.into_iter().filter(|(name, _)| name != "GIT_TERMINAL_PROMPT");
     environment.extend(git.map(|(name, value)| (name.into(), value.into())));

@@ -5,30 +5,31 @@
 //! all that it left behind is gone before the push.
 
 mod agent;
-mod ask;
-mod branch;
-mod changes;
-mod checkpoint;
-mod claude;
+pub(crate) mod ask;
+pub(crate) mod branch;
+pub(crate) mod changes;
+pub(crate) mod checkpoint;
+pub(crate) mod claude;
+mod clean;
 mod codec;
-mod driver;
-mod faber;
-mod git;
+pub(crate) mod driver;
+pub(crate) mod faber;
+pub(crate) mod git;
 mod handle;
 pub mod journal;
 mod kept;
-mod lent;
-mod outgoing;
-mod output;
+pub(crate) mod lent;
+pub(crate) mod outgoing;
+pub(crate) mod output;
 mod plan;
-mod pull_request;
+pub(crate) mod pull_request;
 mod push;
 pub mod questions;
 mod script;
 pub mod shelf;
-mod verdict;
-mod verify;
-mod work_item;
+pub(crate) mod verdict;
+pub(crate) mod verify;
+pub(crate) mod work_item;
 
 use std::cell::OnceCell;
 use std::convert::Infallible;

@@ -11,9 +11,11 @@ use rustix::process::Signal;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::chat::{self, Chat};
 use crate::config::Config;
 use crate::pod::Pod;
 use crate::run::Run;
+use crate::start::StartError;
 use crate::{children, http, idle, run, start};
 
 /// Shells get this long to end before they are killed. All in all the runtime ends in under 5 s.
@@ -37,7 +39,14 @@ pub async fn run(config: Config) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let pod = Arc::new(Pod::new(config, run));
+    let chat = match Chat::open(&config) {
+        Ok(chat) => chat,
+        Err(error) => {
+            tracing::error!(error = crate::chain(&error), "the Chat cannot begin");
+            return ExitCode::FAILURE;
+        }
+    };
+    let pod = Arc::new(Pod::new(config, run, chat));
     let reaping = tokio::spawn(children::reap(pod.stop.clone()));
     let memory = tokio::spawn(idle::watch_memory(pod.journal.clone(), pod.stop.clone()));
     let doors = tokio::spawn(doors(listener, pod.clone()));
@@ -69,6 +78,13 @@ async fn live(pod: &Pod) -> ExitCode {
         let (config, steps, activity) = (&pod.config, &pod.journal, &pod.activity);
         return run::live(run, config, steps, activity, ready, told_to_stop()).await;
     }
+    if let Some(chat) = &pod.chat {
+        let ready = || open_first(pod);
+        let (config, steps, activity) = (&pod.config, &pod.journal, &pod.activity);
+        let lived =
+            Box::pin(chat::live(chat, config, steps, activity, ready, told_to_stop())).await;
+        return lived.map_or_else(|error| given_up(pod, &error), |()| ExitCode::SUCCESS);
+    }
     tokio::select! {
         code = live_session(pod) => code,
         () = told_to_stop() => ExitCode::SUCCESS,
@@ -80,16 +96,21 @@ async fn live_session(pod: &Pod) -> ExitCode {
     let _serving = match start::run(&pod.config, &pod.journal, &pod.activity).await {
         Ok(serving) => serving,
         Err(error) => {
-            let text = serde_json::to_string(&error.termination()).unwrap_or_default();
-            let cut = text.floor_char_boundary(TERMINATION_BYTES);
-            if let Err(problem) = std::fs::write(&pod.config.termination_log, &text[..cut]) {
-                tracing::warn!(error = %problem, "the termination message cannot be written");
-            }
-            return ExitCode::FAILURE;
+            return given_up(pod, &error);
         }
     };
     open_first(pod);
     std::future::pending().await
+}
+
+/// Leaves the last words of a start step that failed.
+fn given_up(pod: &Pod, error: &StartError) -> ExitCode {
+    let text = serde_json::to_string(&error.termination()).unwrap_or_default();
+    let cut = text.floor_char_boundary(TERMINATION_BYTES);
+    if let Err(problem) = std::fs::write(&pod.config.termination_log, &text[..cut]) {
+        tracing::warn!(error = %problem, "the termination message cannot be written");
+    }
+    ExitCode::FAILURE
 }
 
 /// Opens terminal 1, so that whoever comes first finds a prompt.
@@ -122,6 +143,9 @@ async fn told_to_stop() {
 /// Ends the shells: politely, then not. Clients are told first, so that they come back to the next life.
 async fn farewell(pod: &Pod) {
     pod.shells.shared.state().close_all(close::GOING_AWAY, "the Session stops");
+    if let Some(chat) = &pod.chat {
+        chat.close_all(close::GOING_AWAY, "the Session stops");
+    }
     pod.shells.signal(Signal::HUP);
     pod.shells.signal(Signal::CONT);
     pod.sockets.close();

@@ -1,5 +1,6 @@
 //! The pod of one attempt.
 
+use fabrica_crds::parts::PodTemplate;
 use fabrica_crds::run::Driver;
 use fabrica_crds::{Run, names};
 use fabrica_protocol::trust::KeyDocument;
@@ -8,6 +9,7 @@ use kube::ResourceExt;
 
 use crate::children::agent_pod;
 use crate::children::pod::{self as common, Workload};
+use crate::children::volume_claim::volume;
 use crate::config::RunDefaults;
 use crate::run::escalation::may_let_go;
 use crate::run::usage::{Allowance, allowance, driver};
@@ -16,7 +18,7 @@ use crate::run::usage::{Allowance, allowance, driver};
 const GRACE_SECONDS: i64 = 30;
 /// The one container, by its name.
 pub(in crate::run) const CONTAINER: &str = "run";
-/// Where a plan from a ConfigMap is.
+/// Where the plan is.
 const PLAN: &str = "/run/fabrica/plan";
 
 /// Says that a runtime waits for what it is to go on from.
@@ -48,9 +50,9 @@ pub(in crate::run) fn pod(
         ("FABRICA_RUN_SECONDS", attempt.seconds.to_string()),
         ("FABRICA_RUN_TITLE", spec.title.clone().unwrap_or_default()),
     ]);
-    told.extend(spec.plan.clone().map(|plan| ("FABRICA_RUN_PLAN", plan)));
     told.extend(agent(run, defaults));
     told.extend(attempt.resumes.then(|| (RESUME, "true".to_owned())));
+    told.extend(spec.workspace.as_ref().map(|_| ("FABRICA_USED_VOLUME", "true".to_owned())));
     told.extend(forge(run));
     let (named, secrets) = agent_pod::credentials(
         spec.credentials_ref.as_ref(),
@@ -64,10 +66,10 @@ pub(in crate::run) fn pod(
         image: spec.image.as_ref(),
         image_pull_secrets: spec.image_pull_secrets.as_ref(),
         resources: spec.resources.as_ref(),
-        template: spec.pod_template.clone().unwrap_or_default(),
+        template: template(run),
         environment: common::environment(told, spec.env.as_ref()),
         secrets,
-        workspace: common::files_of_the_pod("workspace"),
+        workspace: volume(spec.workspace.as_ref(), names::run_volume_claim(&run.name_any())),
         extra: plan_volume(run),
         restart_policy: "Never",
         grace_seconds: GRACE_SECONDS,
@@ -130,19 +132,35 @@ fn forge(run: &Run) -> Vec<(&'static str, String)> {
     told
 }
 
+/// What the user adds to the pod, and the plan: a variable would hold 128 KiB at most, which is less than the characters of
+/// a plan may have.
+fn template(run: &Run) -> PodTemplate {
+    let mut template = run.spec.pod_template.clone().unwrap_or_default();
+    if let Some(plan) = &run.spec.plan {
+        let annotations = template.annotations.get_or_insert_default();
+        annotations.insert(names::PLAN.to_owned(), plan.clone());
+    }
+    template
+}
+
+/// The plan as a file, from the pod itself or from the ConfigMap that the Run names.
 fn plan_volume(run: &Run) -> Option<(Volume, &'static str)> {
-    let reference = run.spec.plan_ref.as_ref()?;
-    let item = KeyToPath { key: reference.key.clone(), path: "plan.md".to_owned(), mode: None };
-    let volume = Volume {
-        name: "plan".to_owned(),
-        config_map: Some(ConfigMapVolumeSource {
+    /// The file's name.
+    const FILE: &str = "plan.md";
+    let named = run.spec.plan_ref.as_ref().map(|reference| {
+        let item = KeyToPath { key: reference.key.clone(), path: FILE.to_owned(), mode: None };
+        ConfigMapVolumeSource {
             name: reference.name.clone(),
             items: Some(vec![item]),
             ..ConfigMapVolumeSource::default()
-        }),
-        ..Volume::default()
-    };
-    Some((volume, PLAN))
+        }
+    });
+    let own = run.spec.plan.as_ref().map(|_| common::annotation_as_file(names::PLAN, FILE));
+    if named.is_none() && own.is_none() {
+        return None;
+    }
+    let name = "plan".to_owned();
+    Some((Volume { name, config_map: named, downward_api: own, ..Volume::default() }, PLAN))
 }
 
 #[cfg(test)]
@@ -162,7 +180,7 @@ mod tests {
         "claude",
         json!({"workId": "#12", "agent": {"model": "m", "budgetUSD": "2"}, "credentialsRef": {"name": "keys"},
             "repository": {"url": "https://git.example/a", "forge": "Gitea", "secretRef": {"name": "git"}},
-            "pullRequest": {"labels": ["a b"], "draft": true}})
+            "pullRequest": {"labels": ["a b"], "draft": true}, "workspace": {"size": "1Gi"}})
     )]
     fn snapshots(#[case] name: &str, #[case] spec: serde_json::Value) {
         let status = json!({"attempts": [{"number": 1, "podName": "p", "usage": {"inputTokens": 1, "outputTokens": 1,

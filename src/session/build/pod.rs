@@ -3,11 +3,12 @@
 use fabrica_crds::session::{Autonomy, Mode, Workflow};
 use fabrica_crds::{Session, names};
 use fabrica_protocol::trust::KeyDocument;
-use k8s_openapi::api::core::v1::{EnvFromSource, PersistentVolumeClaimVolumeSource, Pod, Volume};
+use k8s_openapi::api::core::v1::{EnvFromSource, Pod};
 use kube::ResourceExt;
 
 use crate::children::agent_pod::{self, Told};
 use crate::children::pod::{self as common, Workload};
+use crate::children::volume_claim::volume;
 use crate::config::{ChatDefaults, Defaults};
 use crate::session::chat::{ATTEMPT, Start};
 
@@ -46,7 +47,7 @@ pub(in crate::session) fn pod(
         template: spec.pod_template.clone().unwrap_or_default(),
         environment: common::environment(told, spec.env.as_ref()),
         secrets,
-        workspace: workspace(session),
+        workspace: volume(spec.workspace.as_ref(), names::volume_claim(&session.name_any())),
         extra: None,
         restart_policy: "Always",
         grace_seconds,
@@ -99,21 +100,6 @@ fn chat(
     );
     told.extend(named);
     (told, secrets)
-}
-
-fn workspace(session: &Session) -> Volume {
-    let files = common::files_of_the_pod("workspace");
-    if session.spec.workspace.is_none() {
-        return files;
-    }
-    Volume {
-        persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
-            claim_name: names::volume_claim(&session.name_any()),
-            read_only: None,
-        }),
-        empty_dir: None,
-        ..files
-    }
 }
 
 #[cfg(test)]

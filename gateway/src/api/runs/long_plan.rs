@@ -1,14 +1,17 @@
 //! A plan that is too long for a Run: a ConfigMap that belongs to the Run and goes with it.
 
 use fabrica_crds::Run;
+use fabrica_crds::parts::ConfigMapKey;
 use http::StatusCode;
 use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{Api, ObjectMeta, PostParams};
-use kube::{Resource, core::Status};
+use kube::{Resource, ResourceExt, core::Status};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
+use crate::api::objects::write::discard;
 use crate::app::App;
 use crate::kubernetes::{ApiError, answer};
 use crate::objects::RunView;
@@ -17,6 +20,8 @@ use crate::problem::Problem;
 /// What a ConfigMap holds, keys included, in bytes.
 const CONFIG_MAP_BYTES: usize = 1024 * 1024;
 
+/// What a key begins with.
+const KEY_PREFIX: &str = "plan-";
 /// How much of the digest stands in the key: enough that two plans never share one.
 const DIGEST_BYTES: usize = 16;
 
@@ -31,26 +36,78 @@ pub(super) fn fits(plan: &str) -> bool {
     plan.len() + key(plan).len() <= CONFIG_MAP_BYTES
 }
 
-/// What became of the plan's ConfigMap.
-pub(super) enum Kept {
-    New,
-    /// One of that name is there.
-    Taken,
+/// A name for a Run that begins so. It stands in the reference, so it is made here and not by the API server.
+pub(super) fn name(prefix: &str) -> String {
+    /// How many letters are random: as unlikely to meet as those that the API server makes, and more.
+    const LETTERS: usize = 12;
+    /// The longest name of a Run, without the dash and these letters.
+    const ROOM: usize = 52 - LETTERS - 1;
+    let random: String = Uuid::new_v4().simple().to_string();
+    let beginning: String = prefix.chars().take(ROOM).collect();
+    format!("{}-{}", beginning.trim_end_matches('-'), &random[..LETTERS])
 }
 
-/// Creates the ConfigMap that the Run refers to.
-pub(super) async fn keep(app: &App, run: &RunView, plan: &str) -> Result<Kept, Problem> {
-    let api: Api<ConfigMap> = Api::namespaced(app.client.clone(), &run.metadata.namespace);
+/// Creates the ConfigMap that the Run refers to. Where that fails, a Run that is new goes: it could never begin.
+pub(super) async fn keep(
+    app: &App,
+    run: &RunView,
+    is_new: bool,
+    plan: &str,
+) -> Result<(), Problem> {
     let object = config_map(run, plan);
-    match answer(api.create(&PostParams::default(), &object)).await {
-        Ok(_) => Ok(Kept::New),
-        Err(ApiError::Api(kube::Error::Api(status))) if is_taken(&status) => Ok(Kept::Taken),
-        Err(error) => Err(error.into()),
+    let problem = match answer(api(app, run).create(&PostParams::default(), &object)).await {
+        Ok(_) => return Ok(()),
+        Err(ApiError::Api(kube::Error::Api(status))) if is(&status, StatusCode::CONFLICT) => {
+            // A request before this one made it.
+            if !is_new {
+                return Ok(());
+            }
+            let detail =
+                "The plan of a former run of this name is still there; try again in a moment.";
+            Problem::new(StatusCode::CONFLICT, detail)
+        }
+        Err(error) => error.into(),
+    };
+    if is_new && let Err(error) = discard(app, run).await {
+        let (key, error) = (run.key(), error.detail);
+        tracing::warn!(%key, error, "a run without its plan could not be deleted");
     }
+    Err(problem)
 }
 
-fn is_taken(status: &Status) -> bool {
-    status.code == StatusCode::CONFLICT.as_u16()
+/// The plan of a Run that the gateway put into a ConfigMap: nothing of a Run that has its plan elsewhere. Where it went with
+/// its Run, that is said.
+pub(super) async fn of(app: &App, run: &RunView) -> Result<Option<String>, Problem> {
+    let Some(reference) = run.spec.plan_ref.as_ref().filter(|it| is_ours(run, it)) else {
+        return Ok(None);
+    };
+    let found = match answer(api(app, run).get(&reference.name)).await {
+        Ok(found) => Some(found),
+        Err(ApiError::Api(kube::Error::Api(status))) if is(&status, StatusCode::NOT_FOUND) => None,
+        Err(error) => return Err(error.into()),
+    };
+    // No other ConfigMap is read out: it is the old Run's own, and the key says what its text is.
+    let text = found
+        .filter(|found| found.owner_references().iter().any(|it| it.uid == run.metadata.uid))
+        .and_then(|found| found.data.unwrap_or_default().remove(&reference.key))
+        .filter(|text| key(text) == reference.key);
+    text.map(Some).ok_or_else(|| {
+        let detail = "The plan of this run went with it; send the plan again.";
+        Problem::new(StatusCode::CONFLICT, detail)
+    })
+}
+
+/// Whether the gateway made what a Run's `planRef` names.
+fn is_ours(run: &RunView, reference: &ConfigMapKey) -> bool {
+    reference.name == config_map_name(&run.metadata.name) && reference.key.starts_with(KEY_PREFIX)
+}
+
+fn is(status: &Status, code: StatusCode) -> bool {
+    status.code == code.as_u16()
+}
+
+fn api(app: &App, run: &RunView) -> Api<ConfigMap> {
+    Api::namespaced(app.client.clone(), &run.metadata.namespace)
 }
 
 fn config_map(run: &RunView, plan: &str) -> ConfigMap {
@@ -86,7 +143,7 @@ fn config_map_name(run: &str) -> String {
 fn key(plan: &str) -> String {
     use std::fmt::Write as _;
     let digest = Sha256::digest(plan);
-    let mut key = "plan-".to_owned();
+    let mut key = KEY_PREFIX.to_owned();
     for byte in digest.iter().take(DIGEST_BYTES) {
         let _ = write!(key, "{byte:02x}");
     }
@@ -96,6 +153,13 @@ fn key(plan: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_as_long_as_they_may_be() {
+        let made = [name("run-"), name("run"), name(&"x".repeat(60))];
+        assert!(made[0].starts_with("run-") && made[1].starts_with("run-"));
+        assert_eq!(made.map(|name| name.len()), [16, 16, 52]);
+    }
 
     #[test]
     fn one_plan_has_one_place() {

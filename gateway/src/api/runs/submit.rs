@@ -10,14 +10,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
 
-use super::long_plan::{self, Kept};
+use super::long_plan;
 use super::plan::Document;
 use crate::access::Verb;
 use crate::api::body::{has_type, read_bytes};
 use crate::api::caller::Caller;
-use crate::api::objects::write::{Draft, create, discard, permitted};
+use crate::api::objects::write::{Draft, create, permitted};
 use crate::app::App;
 use crate::identity::{Identity, origin};
 use crate::names::{ObjectKey, check_namespace};
@@ -30,9 +29,6 @@ const FILE_BYTES: usize = 1024 * 1024;
 
 /// The longest plan that a Run holds, in characters, as the CRD has it.
 const PLAN_CHARACTERS: usize = 32_768;
-
-/// How many letters of a made name are random: as unlikely to meet as those that the API server makes, and more.
-const NAME_LETTERS: usize = 12;
 
 /// The header by which a caller says that it asks for the same thing again.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
@@ -159,30 +155,12 @@ async fn take_long(
     name: Option<String>,
     document: &Document,
 ) -> Result<RunView, Problem> {
-    // The name stands in the reference, so it is made here.
-    let name = name.unwrap_or_else(|| {
-        let random: String = Uuid::new_v4().simple().to_string();
-        format!("run-{}", &random[..NAME_LETTERS])
-    });
+    let name = name.unwrap_or_else(|| long_plan::name("run-"));
     let reference = json!({"planRef": long_plan::reference(&name, &document.plan)});
     let spec = spec(document, reference);
     let Taken { view, new } = take(app, identity, namespace, Some(name), document, spec).await?;
-    let problem = match long_plan::keep(app, &view, &document.plan).await {
-        Ok(Kept::New) => return Ok(view),
-        // A request before this one made it.
-        Ok(Kept::Taken) if !new => return Ok(view),
-        Ok(Kept::Taken) => {
-            let detail =
-                "The plan of a former run of this name is still there; try again in a moment.";
-            Problem::new(StatusCode::CONFLICT, detail)
-        }
-        Err(problem) => problem,
-    };
-    if new && let Err(error) = discard(app, &view).await {
-        let (key, error) = (view.key(), error.detail);
-        tracing::warn!(%key, error, "a run without its plan could not be deleted");
-    }
-    Err(problem)
+    long_plan::keep(app, &view, new, &document.plan).await?;
+    Ok(view)
 }
 
 /// A Run, and whether this request made it.

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
 use super::find::permitted_anywhere;
+use super::long_plan;
 use super::messages::WhichRun;
 use crate::access::Verb;
 use crate::api::body::{read_json, read_optional_json};
@@ -156,7 +157,7 @@ pub async fn cancel_run(
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not allowed, by RBAC, a quota or a policy", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such run, or not for you", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "The old run has not ended yet", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "The old run has not ended yet, or its plan was too long for it and went with it", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "The plan is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The API server does not answer", body = Problem, content_type = "application/problem+json"),
     )
@@ -174,8 +175,18 @@ pub async fn retry_run(
         let detail = "This run has not ended yet; cancel it first, or wait for its end.";
         return Err(Problem::new(StatusCode::CONFLICT, detail));
     }
-    let draft = again(&old, plan)?;
-    Ok(created(create::<Run>(&app, &identity, &key.namespace, draft).await?))
+    // One that was too long for the old run goes with it, so the new one gets its own.
+    let long = if plan.is_none() { long_plan::of(&app, &old).await? } else { None };
+    let mut draft = again(&old, plan)?;
+    let Some(long) = long else {
+        return Ok(created(create::<Run>(&app, &identity, &key.namespace, draft).await?));
+    };
+    let name = long_plan::name(draft.generate_name.take().as_deref().unwrap_or_default());
+    draft.spec.insert("planRef".to_owned(), long_plan::reference(&name, &long));
+    draft.name = Some(name);
+    let view = create::<Run>(&app, &identity, &key.namespace, draft).await?;
+    long_plan::keep(&app, &view, true, &long).await?;
+    Ok(created(view))
 }
 
 /// The Run that follows one that has ended.

@@ -58,6 +58,7 @@ impl Kubernetes {
             .route("/api/v1/namespaces", get(namespaces))
             .route("/api/v1/namespaces/fabrica-system/secrets/fabrica-trust", get(secret))
             .route("/api/v1/namespaces/{namespace}/configmaps", post(config_maps::create))
+            .route("/api/v1/namespaces/{namespace}/configmaps/{name}", get(config_maps::read))
             .route("/apis/fabrica.dev/v1alpha1/{resource}", get(list))
             .route(objects, post(create))
             .route(&format!("{objects}/{{name}}"), get(read).patch(patch).delete(delete))

@@ -1084,6 +1084,22 @@ export interface components {
              *     is given to the agent as what a stranger wrote.
              */
             workId?: string;
+            /**
+             * @description A volume for /workspace, used by every attempt, which begins by emptying it. Unset: the files live as long as the
+             *     pod of an attempt.
+             */
+            workspace?: {
+                /**
+                 * @description Whether the volume outlives the Session or Run (default false). A later one of the same kind and name takes it over;
+                 *     a Run begins by emptying it.
+                 * @default false
+                 */
+                retain?: boolean;
+                /** @description Its size, as Kubernetes writes quantities: 10Gi. */
+                size: string;
+                /** @description The storage class. Unset: the cluster's default one. */
+                storageClassName?: string;
+            };
         };
         /** @description What was observed of a Run. Written by the operator alone. */
         RunStatus: {
@@ -1323,7 +1339,8 @@ export interface components {
             /** @description A volume for /workspace. Unset: the files live as long as the pod. */
             workspace?: {
                 /**
-                 * @description Whether the volume outlives the Session (default false). A later Session of the same name takes it over.
+                 * @description Whether the volume outlives the Session or Run (default false). A later one of the same kind and name takes it over;
+                 *     a Run begins by emptying it.
                  * @default false
                  */
                 retain?: boolean;
@@ -2697,7 +2714,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The old run has not ended yet */
+            /** @description The old run has not ended yet, or its plan was too long for it and went with it */
             409: {
                 headers: {
                     [name: string]: unknown;

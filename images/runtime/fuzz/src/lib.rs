@@ -105,7 +105,8 @@ async fn answer(place: &Path, data: &[u8]) -> Vec<u8> {
     let config = Config::from_environment(variables.map(|(name, value)| (name.into(), value)));
     let (mut client, server) = tokio::io::duplex(MAX_FRAME);
     let serving = tokio::spawn(
-        axum::serve(Once(Some(server)), router(Arc::new(Pod::new(config, None)))).into_future(),
+        axum::serve(Once(Some(server)), router(Arc::new(Pod::new(config, None, None))))
+            .into_future(),
     );
     let asking = async {
         let _ = client.write_all(&bytes_of(data)).await;

@@ -30,6 +30,14 @@ impl Money {
     }
 }
 
+impl Money {
+    /// What is left when some of it is gone.
+    #[must_use]
+    pub fn without(self, spent: Self) -> Self {
+        Self(self.0.saturating_sub(spent.0))
+    }
+}
+
 impl FromStr for Money {
     type Err = MoneyError;
 

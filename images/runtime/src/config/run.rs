@@ -34,13 +34,16 @@ pub struct RunConfig {
     pub agent: AgentConfig,
     /// The subject of a commit of ours.
     pub title: Option<String>,
-    pub plan: PlanSource,
+    /// The file with the plan; missing when nobody gave one.
+    pub plan: PathBuf,
     /// Where the pull request is opened.
     pub forge: ForgeConfig,
     /// How long a question is held before the agent's program ends.
     pub hold: Duration,
     /// Whether somebody keeps checkpoints.
     pub checkpoints: bool,
+    /// Whether the workspace is a volume that a former pod may have used.
+    pub used_volume: bool,
     /// Whether a former pod's checkpoint is handed in, to go on from.
     pub resume: bool,
     /// How long the verdict waits to be acknowledged.
@@ -71,14 +74,6 @@ impl std::fmt::Debug for AgentConfig {
     }
 }
 
-/// Where the plan is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PlanSource {
-    Text(String),
-    /// A volume; missing when nobody gave a plan.
-    File(PathBuf),
-}
-
 /// What the variables say, in a Run's pod.
 pub(super) fn read(text: &impl Fn(&str) -> Option<String>) -> Option<RunConfig> {
     if text("MODE")? != "run" {
@@ -87,34 +82,37 @@ pub(super) fn read(text: &impl Fn(&str) -> Option<String>) -> Option<RunConfig> 
     let number = |name: &str| text(name).and_then(|value| value.parse::<u64>().ok());
     let seconds = |name: &str, default| Duration::from_secs(number(name).unwrap_or(default));
     let is_true = |name: &str| text(name).is_some_and(|value| value == "true");
-    let plan_file = || {
-        text("FABRICA_RUN_PLAN_FILE")
-            .map_or_else(|| "/run/fabrica/plan/plan.md".into(), PathBuf::from)
-    };
     Some(RunConfig {
         branch: text("FABRICA_RUN_BRANCH").unwrap_or_default(),
         attempt: number("FABRICA_RUN_ATTEMPT").and_then(|n| n.try_into().ok()).unwrap_or(1),
         deadline: seconds("FABRICA_RUN_SECONDS", SECONDS),
         driver: text("FABRICA_RUN_DRIVER").unwrap_or_else(|| "script".to_owned()),
-        agent: AgentConfig {
-            model: text("FABRICA_AGENT_MODEL"),
-            turns: text("FABRICA_AGENT_MAX_TURNS"),
-            budget: text("FABRICA_AGENT_BUDGET_USD"),
-            url: text("FABRICA_AGENT_BASE_URL").unwrap_or_else(|| MODEL_URL.to_owned()),
-            key: text("FABRICA_CREDENTIAL_ANTHROPIC_API_KEY"),
-            command: text("FABRICA_AGENT_COMMAND").map(PathBuf::from),
-            silence: seconds("FABRICA_AGENT_SILENCE_SECONDS", SILENCE_SECONDS),
-        },
+        agent: agent(text),
         title: text("FABRICA_RUN_TITLE"),
-        plan: text("FABRICA_RUN_PLAN")
-            .map_or_else(|| PlanSource::File(plan_file()), PlanSource::Text),
+        plan: text("FABRICA_RUN_PLAN_FILE")
+            .map_or_else(|| "/run/fabrica/plan/plan.md".into(), PathBuf::from),
         forge: forge::read(text),
         hold: seconds("FABRICA_QUESTION_HOLD_SECONDS", HOLD_SECONDS)
             .min(Duration::from_secs(LONGEST_HOLD_SECONDS)),
         checkpoints: is_true("FABRICA_CHECKPOINTS"),
+        used_volume: is_true("FABRICA_USED_VOLUME"),
         resume: is_true("FABRICA_RESUME"),
         linger: seconds("FABRICA_LINGER_SECONDS", LINGER_SECONDS),
     })
+}
+
+/// What the variables say of an agent.
+pub(super) fn agent(text: &impl Fn(&str) -> Option<String>) -> AgentConfig {
+    let silence = text("FABRICA_AGENT_SILENCE_SECONDS").and_then(|value| value.parse().ok());
+    AgentConfig {
+        model: text("FABRICA_AGENT_MODEL"),
+        turns: text("FABRICA_AGENT_MAX_TURNS"),
+        budget: text("FABRICA_AGENT_BUDGET_USD"),
+        url: text("FABRICA_AGENT_BASE_URL").unwrap_or_else(|| MODEL_URL.to_owned()),
+        key: text("FABRICA_CREDENTIAL_ANTHROPIC_API_KEY"),
+        command: text("FABRICA_AGENT_COMMAND").map(PathBuf::from),
+        silence: Duration::from_secs(silence.unwrap_or(SILENCE_SECONDS)),
+    }
 }
 
 #[cfg(test)]
@@ -129,13 +127,11 @@ mod tests {
 
     #[test]
     fn only_a_runs_pod_is_a_runs() {
-        assert_eq!(configured(&[("FABRICA_RUN_PLAN", "p")]).run, None);
-        assert_eq!(configured(&[("MODE", "terminal"), ("FABRICA_RUN_PLAN", "p")]).run, None);
+        assert_eq!(configured(&[("FABRICA_RUN_BRANCH", "b")]).run, None);
+        assert_eq!(configured(&[("MODE", "terminal"), ("FABRICA_RUN_BRANCH", "b")]).run, None);
         let run = configured(&[("MODE", "run"), ("FABRICA_RUN_SECONDS", "7")]).run.unwrap();
         assert_eq!((run.attempt, run.deadline), (1, Duration::from_secs(7)));
-        assert_eq!(run.plan, PlanSource::File("/run/fabrica/plan/plan.md".into()));
-        let run = configured(&[("MODE", "run"), ("FABRICA_RUN_PLAN", "p")]).run.unwrap();
-        assert_eq!(run.plan, PlanSource::Text("p".to_owned()));
+        assert_eq!(run.plan, PathBuf::from("/run/fabrica/plan/plan.md"));
     }
 
     #[test]

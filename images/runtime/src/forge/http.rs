@@ -97,6 +97,16 @@ impl Http {
         self.ask_once(&method, url, body).await.map_err(|(error, _)| error)
     }
 
+    /// As [`Self::ask`], where asking twice might do it twice.
+    pub(super) async fn ask_at_most_once<T: DeserializeOwned>(
+        &self,
+        method: &Method,
+        url: &str,
+        body: Option<&Value>,
+    ) -> Result<T, ForgeError> {
+        self.ask_once(method, url, body).await.map_err(|(error, _)| error)
+    }
+
     /// As [`Self::ask`]; with an error comes how long the forge wants to be left alone.
     async fn ask_once<T: DeserializeOwned>(
         &self,

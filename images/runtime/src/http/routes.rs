@@ -15,15 +15,20 @@ use futures::{Stream, stream};
 use serde::Deserialize;
 
 use super::caller::{Shared, allow, read_json};
-use super::run;
 use super::upgrade::terminal;
+use super::{chat, run};
+use crate::chat::Chat;
 use crate::files;
 use crate::pod::Pod;
 use crate::problem::Problem;
 
 /// All doors.
 pub fn router(pod: Arc<Pod>) -> Router {
-    let own = if pod.run.is_some() { run::doors() } else { session_doors() };
+    let own = match (&pod.run, &pod.chat) {
+        (Some(_), _) => run::doors(),
+        (None, Some(_)) => session_doors().merge(run::kept()).merge(chat::doors()),
+        (None, None) => session_doors(),
+    };
     Router::new()
         .route("/healthz", get(health))
         .route("/v1/events", get(events))
@@ -81,8 +86,8 @@ async fn events(
 
 /// Events after a number as lines, and the last number.
 fn lines(pod: &Pod, after: u64) -> (u64, Vec<u8>) {
-    if let Some(run) = &pod.run {
-        return run.journal.lines(after);
+    if let Some(records) = pod.records() {
+        return records.lines(after);
     }
     let events = pod.journal.after(after);
     let last = events.last().map_or(after, |event| event.seq);
@@ -98,7 +103,7 @@ fn follow(
     pod: Arc<Pod>,
     after: u64,
 ) -> impl Stream<Item = Result<Bytes, std::convert::Infallible>> {
-    let newest = pod.run.as_ref().map_or_else(|| pod.journal.watch(), |run| run.journal.watch());
+    let newest = pod.records().map_or_else(|| pod.journal.watch(), |records| records.watch());
     stream::unfold((pod, newest, after), |(pod, mut newest, after)| async move {
         loop {
             newest.mark_unchanged();
@@ -116,7 +121,14 @@ fn follow(
 
 async fn idle(State(pod): Shared, headers: HeaderMap) -> Result<Json<Idle>, Problem> {
     allow(&pod, &headers, &[Role::Operator])?;
-    Ok(Json(pod.activity.report(&pod.shells)))
+    let Some(chat) = &pod.chat else { return Ok(Json(pod.activity.report(&pod.shells))) };
+    if chat.is_busy() {
+        pod.activity.touch();
+    }
+    let idle = pod.activity.report(&pod.shells);
+    let clients = idle.clients.saturating_add(u32::try_from(chat.clients()).unwrap_or(u32::MAX));
+    let (busy, journal) = (idle.busy || chat.is_busy(), Some(chat.number));
+    Ok(Json(Idle { busy, clients, journal, ..idle }))
 }
 
 #[derive(Debug, Deserialize)]
@@ -133,7 +145,11 @@ async fn close_connection(
 ) -> Result<StatusCode, Problem> {
     allow(&pod, &headers, &[Role::Operator])?;
     let asked: CloseRequest = read_json(request, "{\"code\": <close code>}").await?;
-    if pod.shells.shared.state().close_connection(&jti, asked.code, "access has ended") {
+    let reason = "access has ended";
+    let in_chat = |chat: &Arc<Chat>| chat.close_connection(&jti, asked.code, reason);
+    if pod.shells.shared.state().close_connection(&jti, asked.code, reason)
+        || pod.chat.as_ref().is_some_and(in_chat)
+    {
         return Ok(StatusCode::NO_CONTENT);
     }
     Err(Problem::new(StatusCode::NOT_FOUND, "there is no such connection"))

@@ -1,4 +1,4 @@
-//! The doors of a Run: the operator keeps its records and says when it must end.
+//! The doors of a pod with an agent: the operator keeps its records, answers, and says when a Run must end.
 
 use std::sync::Arc;
 
@@ -22,11 +22,15 @@ use crate::run::Interrupt;
 use crate::run::questions::AnswerError;
 use crate::run::shelf::{HandError, Packed};
 
+/// Wherever an agent works.
+pub(super) fn kept() -> Router<Arc<Pod>> {
+    Router::new().route("/v1/ack", post(acknowledge)).route("/v1/answers", post(answer))
+}
+
 pub(super) fn doors() -> Router<Arc<Pod>> {
     Router::new()
-        .route("/v1/ack", post(acknowledge))
+        .merge(kept())
         .route("/v1/stop", post(stop))
-        .route("/v1/answers", post(answer))
         .route("/v1/checkpoint", get(newest).put(hand))
 }
 
@@ -42,9 +46,9 @@ async fn answer(
         let words = format!("an answer has between 1 and {ANSWER_BYTES} bytes");
         return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, words));
     }
-    if let Some(run) = &pod.run {
+    if let Some(questions) = pod.questions() {
         let refused = |error: AnswerError| Problem::new(StatusCode::CONFLICT, error.to_string());
-        run.questions.take(answer).map_err(refused)?;
+        questions.take(answer).map_err(refused)?;
     }
     Ok(Json(json!({})))
 }
@@ -56,8 +60,8 @@ async fn acknowledge(
 ) -> Result<StatusCode, Problem> {
     allow(&pod, &headers, &[Role::Operator])?;
     let Acknowledgement { seq } = read_json(request, "{\"seq\": <number>}").await?;
-    if let Some(run) = &pod.run {
-        run.journal.acknowledge(seq);
+    if let Some(records) = pod.records() {
+        records.acknowledge(seq);
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -8,13 +8,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// Of the server `fractary-faber`.
-pub(super) const NAME: &str = "ask_human";
+pub(crate) const NAME: &str = "ask_human";
 /// Where the agent's own id of a call stands in the call.
-pub(super) const CALL_ID: &str = "claudecode/toolUseId";
+pub(crate) const CALL_ID: &str = "claudecode/toolUseId";
 
 /// What the agent wants to know.
 #[derive(Debug, Deserialize, JsonSchema)]
-pub(super) struct AskHuman {
+pub(crate) struct AskHuman {
     kind: NamedKind,
     /// The question, with everything that somebody must know who has not followed your work.
     question: String,
@@ -36,7 +36,7 @@ enum NamedKind {
 
 impl AskHuman {
     /// The question under the id of its call; else what the agent is told. What is too long is cut.
-    pub(super) fn question(self, id: &str) -> Result<Question, &'static str> {
+    pub(crate) fn question(self, id: &str) -> Result<Question, &'static str> {
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
         if id.is_empty() || id.len() > QUESTION_ID_BYTES || !id.bytes().all(is_plain) {
             return Err("This call cannot be put to anybody: its id is not one.");
@@ -52,7 +52,7 @@ impl AskHuman {
 }
 
 /// The answer, as the agent reads it.
-pub(super) fn words(answer: &Answer) -> String {
+pub(crate) fn words(answer: &Answer) -> String {
     match answer.answered_by.as_str() {
         "" => format!("The answer is: {}", answer.text),
         name => format!("The answer of {name} is: {}", answer.text),

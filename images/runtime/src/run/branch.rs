@@ -12,31 +12,32 @@ use crate::start::StartError;
 const FOLDER: &str = ".fabrica-fetch";
 
 /// A branch, and whose it must be.
-pub(super) struct Branch<'a> {
-    pub(super) name: &'a str,
-    pub(super) uid: &'a str,
+pub(crate) struct Branch<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) uid: &'a str,
 }
 
 /// Where the work began.
-pub(super) struct Begun {
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Begun {
     /// The commit of the base; nothing in a repository without commits.
-    pub(super) base: Option<String>,
+    pub(crate) base: Option<String>,
     /// The commit of the remote's branch, which an earlier attempt pushed.
-    pub(super) remote: Option<String>,
+    pub(crate) remote: Option<String>,
 }
 
 impl Branch<'_> {
-    pub(super) fn reference(&self) -> String {
+    pub(crate) fn reference(&self) -> String {
         format!("refs/heads/{}", self.name)
     }
 
     /// What marks commits as this Run's.
-    pub(super) fn trailer(&self) -> String {
+    pub(crate) fn trailer(&self) -> String {
         format!("Fabrica-Run: {}", self.uid)
     }
 
     /// Whether the newest commit of something carries our trailer.
-    pub(super) async fn owns(&self, git: &Git<'_>, commit: &str) -> Result<bool, GitError> {
+    pub(crate) async fn owns(&self, git: &Git<'_>, commit: &str) -> Result<bool, GitError> {
         let message = git.told(&["log", "-1", "--format=%B", commit, "--"]).await?;
         Ok(self.marks(&message))
     }
@@ -47,7 +48,7 @@ impl Branch<'_> {
 
     /// Looks where the work begins. The remote is asked from a folder of ours, for the repository may be one that an
     /// earlier attempt has configured; nor does any program of it run.
-    pub(super) async fn look(&self, git: &Git<'_>, steps: &Journal) -> Result<Begun, Ending> {
+    pub(crate) async fn look(&self, git: &Git<'_>, steps: &Journal) -> Result<Begun, Ending> {
         self.ask(git, steps).await.unwrap_or_else(|error| Err(self.unprepared(&error, steps)))
     }
 
@@ -68,7 +69,7 @@ impl Branch<'_> {
     }
 
     /// Puts the repository on the branch. Its filters run, so git can ask for no login meanwhile.
-    pub(super) async fn take(
+    pub(crate) async fn take(
         &self,
         git: &Git<'_>,
         begun: &Begun,
@@ -106,12 +107,12 @@ impl Branch<'_> {
 }
 
 /// Where a Run keeps work in progress at the remote.
-pub(super) fn work_in_progress(uid: &str) -> String {
+pub(crate) fn work_in_progress(uid: &str) -> String {
     format!("refs/fabrica/{uid}/wip")
 }
 
 /// The newest commit of the repository, if it has any.
-pub(super) async fn head(git: &Git<'_>) -> Result<Option<String>, GitError> {
+pub(crate) async fn head(git: &Git<'_>) -> Result<Option<String>, GitError> {
     let ended = git.local(&["rev-parse", "--verify", "-q", "HEAD^{commit}"]).await?;
     let commit = ended.output.trim();
     let is_commit =

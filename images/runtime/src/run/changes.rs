@@ -7,7 +7,7 @@ use super::git::{Git, GitError};
 use super::journal::Journal;
 
 /// Tells what lies between where the work began and a commit. Without it nothing is lost but the telling.
-pub(super) async fn tell(git: &Git<'_>, begun: &Begun, commit: &str, journal: &Journal) {
+pub(crate) async fn tell(git: &Git<'_>, begun: &Begun, commit: &str, journal: &Journal) {
     match look(git, begun.base.as_deref(), commit).await {
         Ok(changes) => {
             journal.write(Entry::Changes(changes));

@@ -1,7 +1,7 @@
 //! Checkpoints: what another pod needs to go on with the work. The files lie in a ref of the repository; the agent's
 //! conversation waits here for the operator.
 
-mod door;
+pub(crate) mod door;
 pub(super) mod wip;
 
 use std::cell::{Cell, RefCell};

@@ -1,24 +1,27 @@
 //! Claude Code works on the plan: the real CLI, over its stream of JSON lines. It asks its model through our broker and
 //! has our tools; it holds no key of anybody.
 
-mod conversation;
+pub(crate) mod conversation;
+mod crash;
 mod held;
-mod launch;
-mod outcome;
-mod process;
+pub(crate) mod launch;
+pub(crate) mod outcome;
+pub(crate) mod process;
 mod session;
-mod stream;
-mod watch;
+pub(crate) mod spending;
+pub(crate) mod stream;
+pub(crate) mod watch;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use fabrica_protocol::run::{Entry, Question, Tokens, Usage};
+use fabrica_protocol::run::{Entry, Question, Usage};
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use self::conversation::{Conversation, Step};
+use self::crash::Crashes;
 use self::held::{Calls, Held};
 use self::launch::{Begin, Doors};
 use self::process::Process;
@@ -27,8 +30,7 @@ use super::faber::Faber;
 use super::kept::Conversation as Kept;
 use super::questions::Questions;
 use super::shelf::Former;
-use crate::broker::ledger::{Ledger, Limits};
-use crate::broker::{Broker, Key, Settings};
+use crate::broker::Broker;
 use crate::config::AgentConfig;
 
 /// One that has ended its work goes within this time: it writes its own records down.
@@ -38,7 +40,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// What models were used for is told at most this often, while it grows.
 const USAGE_PERIOD: Duration = Duration::from_secs(5);
 
-/// What an agent is told that goes on in another pod.
+/// What an agent is told that goes on in another process.
 const AGAIN: &str = "The agent process was restarted. Check the state of the workspace before you repeat anything, then continue.";
 
 /// Claude Code and what it needs of us.
@@ -54,6 +56,7 @@ pub(super) struct Claude {
     /// What it was parked with.
     parked: Option<Question>,
     told: VecDeque<Entry>,
+    crashes: Crashes,
     /// How it ended, once it did.
     end: Option<Result<(), Failure>>,
     /// Answers that were told of, and when.
@@ -89,36 +92,11 @@ impl Claude {
             calls: Calls::new(questions, hold),
             parked: None,
             told: VecDeque::new(),
+            crashes: Crashes::default(),
             end: None,
             counted: (0, None),
             completion: None,
         }
-    }
-
-    /// The broker, with what may be used up.
-    async fn open_broker(&self) -> Result<Broker, Failure> {
-        let settings = &self.settings;
-        let key = settings.key.as_deref().ok_or_else(|| {
-            let message =
-                "The Run has no key of the model's service: its Secret needs ANTHROPIC_API_KEY.";
-            Failure::lasting("CredentialsMissing", message)
-        })?;
-        let wrong = |what: &str, error: &dyn std::error::Error| {
-            Failure::lasting("AgentMisconfigured", format!("{what}: {}.", crate::chain(error)))
-        };
-        let budget = settings.budget.as_deref().map(str::parse).transpose();
-        let turns = settings.turns.as_deref().map(str::parse).transpose();
-        let limits = Limits {
-            budget: budget.map_err(|error| wrong("The budget cannot be used", &error))?,
-            turns: turns.map_err(|error: std::num::ParseIntError| {
-                wrong("The turns are no number", &error)
-            })?,
-        };
-        let open = async {
-            let settings = Settings { url: settings.url.clone(), key: Key::new(key)?, limits };
-            Broker::start(settings).await
-        };
-        open.await.map_err(|error| wrong("The model's service cannot be asked", &error))
     }
 
     async fn event(&mut self) -> Event {
@@ -164,7 +142,8 @@ impl Claude {
             }
             Event::Gone => {
                 let (how, words) = self.last_words().await;
-                vec![Step::End(self.conversation.gone(&how, &words, refusal.as_ref()))]
+                let end = self.conversation.gone(&how, &words, refusal.as_ref());
+                if self.crash(&end, refusal.is_some()) { vec![] } else { vec![Step::End(end)] }
             }
         };
         for step in steps {
@@ -250,11 +229,12 @@ impl Claude {
         let doors = Doors {
             model_url: broker.url(),
             model_key: broker.dummy_key(),
-            faber_url: faber.url(),
-            faber_key: faber.key(),
+            tools: vec![(super::faber::NAME, faber.url())],
+            tools_key: faber.key(),
         };
-        let process = launch::prepare(place.config, &self.settings, &program, &doors, begin)
-            .and_then(Process::start);
+        let process =
+            launch::prepare(place.config, &self.settings, &program, &doors, begin, launch::ALONE)
+                .and_then(Process::start);
         let process = process.map_err(|error| failed("Claude Code cannot be started", &error))?;
         Ok(Work { process, heard: Instant::now() })
     }
@@ -272,7 +252,7 @@ impl Driver for Claude {
         from: Option<&Former>,
     ) -> Result<(), DriverError> {
         launch::find(place.config, &self.settings)?;
-        self.broker = Some(self.open_broker().await?);
+        self.broker = Some(spending::open(&self.settings).await?);
         let faber = Faber::start(plan.to_owned(), self.calls.questions().clone()).await;
         let faber = faber.map_err(|error| failed("The agent's tools cannot be offered", &error))?;
         self.faber = Some(faber);
@@ -298,7 +278,7 @@ impl Driver for Claude {
         Ok(())
     }
 
-    async fn next(&mut self, _: &Place<'_>) -> Option<Result<driver::Event, DriverError>> {
+    async fn next(&mut self, place: &Place<'_>) -> Option<Result<driver::Event, DriverError>> {
         loop {
             if let Some(entry) = self.told.pop_front() {
                 return Some(Ok(driver::Event::Told(entry)));
@@ -309,6 +289,9 @@ impl Driver for Claude {
                 }
                 None if let Some(question) = self.parked.take() => {
                     return Some(Ok(driver::Event::Parked(question)));
+                }
+                None if let Some(failure) = self.crashes.open() => {
+                    self.end = self.go_on(place, failure).await.err().map(Err);
                 }
                 None => {
                     let event = self.event().await;
@@ -365,21 +348,6 @@ impl Driver for Claude {
 
     fn usage(&self) -> Option<Usage> {
         let ledger = self.broker.as_ref()?.ledger();
-        (ledger.answers() > 0).then(|| usage(&ledger))
+        (ledger.answers() > 0).then(|| spending::usage(&ledger))
     }
-}
-
-/// As records tell it.
-fn usage(ledger: &Ledger) -> Usage {
-    let tokens = ledger.lines().iter().map(|(model, line)| {
-        let used = &line.usage;
-        let tokens = Tokens {
-            input: used.input,
-            output: used.output,
-            cache_read: used.cache_read,
-            cache_write: used.cache_write.saturating_add(used.cache_write_hour),
-        };
-        (model.clone(), tokens)
-    });
-    Usage { models: tokens.collect(), estimated_cost_usd: ledger.spent().to_string() }
 }

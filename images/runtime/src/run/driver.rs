@@ -7,13 +7,13 @@ use super::shelf::Former;
 use crate::config::Config;
 
 /// Where a driver works.
-pub(super) struct Place<'a> {
-    pub(super) config: &'a Config,
+pub(crate) struct Place<'a> {
+    pub(crate) config: &'a Config,
 }
 
 /// What an agent does.
 #[derive(Debug)]
-pub(super) enum Event {
+pub(crate) enum Event {
     Told(Entry),
     /// Its program has ended until this is answered.
     Parked(Question),
@@ -21,7 +21,7 @@ pub(super) enum Event {
 
 /// Why the agent failed.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum DriverError {
+pub(crate) enum DriverError {
     #[error("Block {number} of the plan cannot be started")]
     Start {
         number: usize,
@@ -37,29 +37,29 @@ pub(super) enum DriverError {
 /// A failure with a reason of its own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     /// A condition reason.
-    pub(super) reason: &'static str,
-    pub(super) message: String,
+    pub(crate) reason: &'static str,
+    pub(crate) message: String,
     /// Whether another attempt may end otherwise.
-    pub(super) again: bool,
+    pub(crate) again: bool,
 }
 
 impl Failure {
     /// One that another attempt may not have.
-    pub(super) fn passing(reason: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn passing(reason: &'static str, message: impl Into<String>) -> Self {
         Self { reason, message: message.into(), again: true }
     }
 
     /// One that every attempt would have.
-    pub(super) fn lasting(reason: &'static str, message: impl Into<String>) -> Self {
+    pub(crate) fn lasting(reason: &'static str, message: impl Into<String>) -> Self {
         Self { reason, message: message.into(), again: false }
     }
 }
 
 impl DriverError {
     /// As a verdict wants it.
-    pub(super) fn failure(self) -> Failure {
+    pub(crate) fn failure(self) -> Failure {
         match self {
             Self::Agent(failure) => failure,
             Self::Start { .. } | Self::Block { .. } => {
@@ -71,15 +71,15 @@ impl DriverError {
 
 /// What the agent says of its work, for those who are to take it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Completion {
+pub(crate) struct Completion {
     /// One line.
-    pub(super) title: String,
+    pub(crate) title: String,
     /// Markdown.
-    pub(super) body: String,
+    pub(crate) body: String,
 }
 
 /// An agent. Its events are asked for one by one, so one that tells faster than its records are kept has to wait.
-pub(super) trait Driver {
+pub(crate) trait Driver {
     /// Begins with the plan, behind which stands what strangers say in a work item; or goes on with what a former pod
     /// did.
     async fn start(

@@ -30,7 +30,7 @@ use super::plan;
 use super::questions::Questions;
 
 /// Under this name agents know the tools.
-pub(super) const NAME: &str = "fractary-faber";
+pub(crate) const NAME: &str = "fractary-faber";
 /// Records that wait to be written; who tells more has to wait.
 const ENTRIES: usize = 16;
 /// A title is one line of a commit and of a pull request.
@@ -144,7 +144,11 @@ impl Drop for Faber {
     }
 }
 
-async fn only_the_agent(State(key): State<Arc<String>>, request: Request, next: Next) -> Response {
+pub(crate) async fn only_the_agent(
+    State(key): State<Arc<String>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let given =
         request.headers().get(header::AUTHORIZATION).map_or(&b""[..], |given| given.as_bytes());
     if verify_slices_are_equal(given, key.as_bytes()).is_err() {
@@ -159,7 +163,7 @@ struct Tools(Arc<Work>);
 
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-enum NamedPhase {
+pub(crate) enum NamedPhase {
     Frame,
     Architect,
     Build,
@@ -169,7 +173,7 @@ enum NamedPhase {
 
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-enum NamedStatus {
+pub(crate) enum NamedStatus {
     Started,
     Completed,
     Failed,
@@ -293,7 +297,7 @@ fn part(plan: &str, number: Option<usize>) -> String {
     }
 }
 
-fn name(phase: Phase) -> String {
+pub(crate) fn name(phase: Phase) -> String {
     format!("{phase:?}").to_lowercase()
 }
 

@@ -31,7 +31,7 @@ const NEUTRAL: [(&str, &str); 3] =
 /// Git's words when it did not do what it was told.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub(super) struct GitError(pub(super) String);
+pub(crate) struct GitError(pub(crate) String);
 
 impl From<CommandError> for GitError {
     fn from(error: CommandError) -> Self {
@@ -40,14 +40,14 @@ impl From<CommandError> for GitError {
 }
 
 /// Git, found before any program of the repository could put another one in its way.
-pub(super) struct Git<'a> {
+pub(crate) struct Git<'a> {
     config: &'a Config,
-    pub(super) repository: &'a Repository,
+    pub(crate) repository: &'a Repository,
     program: PathBuf,
 }
 
 impl<'a> Git<'a> {
-    pub(super) fn find(config: &'a Config, repository: &'a Repository) -> Result<Self, Ending> {
+    pub(crate) fn find(config: &'a Config, repository: &'a Repository) -> Result<Self, Ending> {
         let program = command::find(config, "git").ok_or_else(|| {
             let message = "The image has no git, which a Run needs.".to_owned();
             Ending::Start(StartError { step: "clone", reason: "GitMissing", message })
@@ -56,23 +56,23 @@ impl<'a> Git<'a> {
     }
 
     /// Where the agent works.
-    pub(super) fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.config.workspace.join("repo")
     }
 
     /// Where we keep what only we may write, until it is there.
-    pub(super) fn scratch(&self, name: &str) -> PathBuf {
+    pub(crate) fn scratch(&self, name: &str) -> PathBuf {
         self.config.workspace.join(name)
     }
 
     /// What nobody may be told.
-    pub(super) const fn secrets(&self) -> &'a Secrets {
+    pub(crate) const fn secrets(&self) -> &'a Secrets {
         &self.config.secrets
     }
 
     /// In the repository. Its configuration is anybody's, and so are programs that it names: they get nothing that the
     /// agent did not have. Hooks are left out, as a commit of ours must not depend on them.
-    pub(super) async fn local(&self, words: &[&str]) -> Result<Ended, GitError> {
+    pub(crate) async fn local(&self, words: &[&str]) -> Result<Ended, GitError> {
         let own = self.own();
         let own: Vec<&str> = own.iter().map(String::as_str).collect();
         let words = [&own[..], words].concat();
@@ -93,12 +93,12 @@ impl<'a> Git<'a> {
     }
 
     /// As [`Self::local`], and its output; the words of a failure are the error.
-    pub(super) async fn told(&self, words: &[&str]) -> Result<String, GitError> {
+    pub(crate) async fn told(&self, words: &[&str]) -> Result<String, GitError> {
         self.succeeded(self.local(words).await?)
     }
 
     /// As [`Self::told`], with variables of its own.
-    pub(super) async fn told_with(
+    pub(crate) async fn told_with(
         &self,
         words: &[&str],
         more: &[(String, String)],
@@ -110,7 +110,7 @@ impl<'a> Git<'a> {
     }
 
     /// Runs a command in the repository and hands its output on, piece by piece, however long it is.
-    pub(super) async fn read(
+    pub(crate) async fn read(
         &self,
         words: &[&str],
         piece: impl FnMut(&[u8]),
@@ -122,7 +122,7 @@ impl<'a> Git<'a> {
 
     /// Runs commands in a folder whose configuration is ours, each of which reads what the one before it says, and hands
     /// the output of the last one on.
-    pub(super) async fn read_in(
+    pub(crate) async fn read_in(
         &self,
         folder: &Path,
         chain: &[&[&str]],
@@ -144,12 +144,12 @@ impl<'a> Git<'a> {
 
     /// At the remote, with the login, in a folder whose configuration is ours. Neither the home's configuration nor the
     /// image's counts, so no address is rewritten and no proxy or helper put in between.
-    pub(super) async fn remote(&self, folder: &Path, words: &[&str]) -> Result<String, GitError> {
+    pub(crate) async fn remote(&self, folder: &Path, words: &[&str]) -> Result<String, GitError> {
         self.remote_with(folder, words, &[]).await
     }
 
     /// As [`Self::remote`], with variables of its own.
-    pub(super) async fn remote_with(
+    pub(crate) async fn remote_with(
         &self,
         folder: &Path,
         words: &[&str],
@@ -162,7 +162,7 @@ impl<'a> Git<'a> {
     }
 
     /// The commit that a branch of the remote is at.
-    pub(super) async fn remote_head(
+    pub(crate) async fn remote_head(
         &self,
         folder: &Path,
         branch: &str,

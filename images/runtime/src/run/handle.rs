@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::clean;
 use super::journal::{Journal, JournalError, UNACKNOWLEDGED_BYTES};
 use super::questions::Questions;
 use super::shelf::Shelf;
@@ -36,6 +37,9 @@ impl Run {
     /// The attempt that a Run's pod is for; nothing in another pod.
     pub fn open(config: &Config) -> Result<Option<Arc<Self>>, JournalError> {
         let Some(settings) = config.run.clone() else { return Ok(None) };
+        if settings.used_volume {
+            clean::empty(&config.workspace).map_err(JournalError::Empty)?;
+        }
         children::adopt_orphans().map_err(JournalError::Adopt)?;
         let name = format!(".fabrica/journal-{}.ndjson", settings.attempt);
         let journal = Journal::open(

@@ -27,6 +27,8 @@ const ANSWER_BYTES: usize = 1024 * 1024;
 /// Why there is no journal.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
+    #[error("empty the workspace of what was in it")]
+    Empty(#[source] std::io::Error),
     #[error("open the journal in the workspace")]
     Open(#[source] std::io::Error),
     #[error("become the parent of orphans")]

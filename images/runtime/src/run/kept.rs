@@ -13,12 +13,19 @@ use super::shelf::{Packed, digest};
 
 /// Where an agent keeps its conversation.
 #[derive(Debug, Clone)]
-pub(super) struct Conversation {
+pub(crate) struct Conversation {
     /// The agent's own id.
     pub(super) id: Uuid,
     /// A folder that only we name, and the file's path in it. The agent may have put anything there.
     pub(super) folder: PathBuf,
     pub(super) file: PathBuf,
+}
+
+impl Conversation {
+    /// Whether the agent has begun it.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.folder.join(&self.file).exists()
+    }
 }
 
 /// Why a conversation cannot be kept.

@@ -12,7 +12,7 @@ use super::git::{Git, GitError};
 const SHALLOW_BYTES: u64 = 1024 * 1024;
 
 /// Makes the folder, below the workspace.
-pub(super) async fn lend(git: &Git<'_>, name: &str) -> Result<PathBuf, GitError> {
+pub(crate) async fn lend(git: &Git<'_>, name: &str) -> Result<PathBuf, GitError> {
     let folder = git.scratch(name);
     // Absent unless the agent made it, or an earlier push.
     let _ = std::fs::remove_dir_all(&folder);
@@ -23,7 +23,7 @@ pub(super) async fn lend(git: &Git<'_>, name: &str) -> Result<PathBuf, GitError>
 }
 
 /// Fetches something of the remote, which becomes the repository's; its commit.
-pub(super) async fn fetch(
+pub(crate) async fn fetch(
     git: &Git<'_>,
     folder: &Path,
     depth: &[&str],

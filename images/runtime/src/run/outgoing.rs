@@ -14,7 +14,7 @@ const HITS: usize = 1000;
 
 /// Where a secret would go out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Leak {
+pub(crate) struct Leak {
     commit: String,
     kind: Kind,
     path: String,
@@ -42,7 +42,7 @@ impl fmt::Display for Leak {
 
 /// The first place where a commit, or one before it that the remote does not have, holds a secret. What a known commit
 /// holds in the same place is out already. The folder's configuration is ours, and so it has no replaced objects either.
-pub(super) async fn leak(
+pub(crate) async fn leak(
     git: &Git<'_>,
     folder: &Path,
     commit: &str,

@@ -11,14 +11,14 @@ const REPLACED: usize = 16;
 
 /// Bounded words.
 #[derive(Debug, Default)]
-pub(super) struct Output {
+pub(crate) struct Output {
     head: Vec<u8>,
     tail: VecDeque<u8>,
     left_out: usize,
 }
 
 impl Output {
-    pub(super) fn push(&mut self, bytes: &[u8]) {
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
         let (head, rest) = bytes.split_at(bytes.len().min(HALF - self.head.len()));
         self.head.extend_from_slice(head);
         self.tail.extend(rest);
@@ -28,7 +28,7 @@ impl Output {
     }
 
     /// As text, without secrets.
-    pub(super) fn text(&self, secrets: &Secrets) -> String {
+    pub(crate) fn text(&self, secrets: &Secrets) -> String {
         let tail: Vec<u8> = self.tail.iter().copied().collect();
         let clean = |bytes: &[u8]| secrets.redact(&String::from_utf8_lossy(bytes));
         if self.left_out == 0 {

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use crate::config::{PlanSource, RunConfig};
+use crate::config::RunConfig;
 
 /// The longest plan, in bytes: as long as a ConfigMap's text may be, and what the gateway takes.
 const PLAN_BYTES: u64 = 1024 * 1024;
@@ -15,7 +15,7 @@ const PART_BYTES: usize = 32 * 1024;
 /// Why there is nothing to work on.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PlanError {
-    #[error("The pod has no plan: neither FABRICA_RUN_PLAN nor the file {0} is there")]
+    #[error("The pod has no plan: the file {0} is not there")]
     Missing(String),
     #[error("The plan is empty")]
     Empty,
@@ -39,17 +39,11 @@ pub(super) fn load(settings: &RunConfig) -> Result<Option<String>, PlanError> {
     }
 }
 
-fn read(source: &PlanSource) -> Result<String, PlanError> {
-    let text = match source {
-        PlanSource::Text(text) => text.clone(),
-        PlanSource::File(path) => {
-            let file = std::fs::File::open(path)
-                .map_err(|_| PlanError::Missing(path.display().to_string()))?;
-            let mut text = String::new();
-            file.take(PLAN_BYTES + 1).read_to_string(&mut text).map_err(PlanError::Read)?;
-            text
-        }
-    };
+fn read(path: &Path) -> Result<String, PlanError> {
+    let file =
+        std::fs::File::open(path).map_err(|_| PlanError::Missing(path.display().to_string()))?;
+    let mut text = String::new();
+    file.take(PLAN_BYTES + 1).read_to_string(&mut text).map_err(PlanError::Read)?;
     if text.trim().is_empty() {
         return Err(PlanError::Empty);
     }

@@ -18,18 +18,18 @@ const CUT: &str = "\n… (cut)";
 
 /// What was worked on.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Task<'a> {
+pub(crate) struct Task<'a> {
     /// The Run's UID.
-    pub(super) uid: &'a str,
+    pub(crate) uid: &'a str,
     /// The title that the Run's spec gives.
-    pub(super) title: Option<&'a str>,
-    pub(super) plan: Option<&'a str>,
-    pub(super) item: Option<&'a WorkItem>,
+    pub(crate) title: Option<&'a str>,
+    pub(crate) plan: Option<&'a str>,
+    pub(crate) item: Option<&'a WorkItem>,
 }
 
 impl Task<'_> {
     /// One line: the agent's words, the Run's title, the plan's first heading, or the work item's title.
-    pub(super) fn title(&self, told: Option<&str>) -> String {
+    pub(crate) fn title(&self, told: Option<&str>) -> String {
         let item = self.item.map(|item| item.title.as_str());
         let candidates = [told, self.title, self.plan.and_then(heading), item];
         let found = candidates.into_iter().flatten().map(line).find(|title| !title.is_empty());
@@ -37,7 +37,7 @@ impl Task<'_> {
     }
 
     /// The agent's words, else the plan, folded; and whose work it is.
-    pub(super) fn body(&self, told: Option<&str>) -> String {
+    pub(crate) fn body(&self, told: Option<&str>) -> String {
         let told = told.map(str::trim).filter(|told| !told.is_empty());
         let reference = self.item.map(|item| format!("\n\nRefs #{}", item.number));
         let end = format!("{}\n\nFabrica-Run: {}\n", reference.unwrap_or_default(), self.uid);
@@ -56,21 +56,21 @@ impl Task<'_> {
 }
 
 /// What a pull request is made of.
-pub(super) struct Change<'a> {
+pub(crate) struct Change<'a> {
     /// The branch that it is to be merged into; unset: the default one.
-    pub(super) base: Option<&'a str>,
-    pub(super) config: &'a ForgeConfig,
-    pub(super) secrets: &'a Secrets,
-    pub(super) branch: &'a str,
-    pub(super) commit: &'a str,
+    pub(crate) base: Option<&'a str>,
+    pub(crate) config: &'a ForgeConfig,
+    pub(crate) secrets: &'a Secrets,
+    pub(crate) branch: &'a str,
+    pub(crate) commit: &'a str,
     /// Whether there is something that the branch can be compared to.
-    pub(super) has_base: bool,
-    pub(super) title: &'a str,
-    pub(super) body: &'a str,
+    pub(crate) has_base: bool,
+    pub(crate) title: &'a str,
+    pub(crate) body: &'a str,
 }
 
 /// Opens the pull request; its address, unless there can be none.
-pub(super) async fn open(
+pub(crate) async fn open(
     forge: Result<Forge, Unknown>,
     change: &Change<'_>,
     steps: &Journal,

@@ -9,7 +9,7 @@ use fabrica_protocol::run::{Answer, Question};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-/// Answers that are kept: as many as a Run's spec holds.
+/// Answers that wait for their questions: as many as a spec holds.
 const ANSWERS: usize = 64;
 
 /// Why an answer is not taken.
@@ -43,6 +43,14 @@ struct Pause {
     before: Duration,
 }
 
+impl State {
+    /// Answers that have not reached the agent.
+    fn unused(&self) -> usize {
+        let has_reached = |id: &String| self.asked.contains_key(id) && !self.open.contains(id);
+        self.answers.keys().filter(|id| !has_reached(id)).count()
+    }
+}
+
 impl Questions {
     /// Takes an answer, perhaps before its question.
     pub fn take(&self, answer: Answer) -> Result<(), AnswerError> {
@@ -50,7 +58,7 @@ impl Questions {
         match state.answers.get(&answer.id) {
             Some(known) if known.text == answer.text => return Ok(()),
             Some(_) => return Err(AnswerError::Other(answer.id)),
-            None if state.answers.len() >= ANSWERS => return Err(AnswerError::TooMany),
+            None if state.unused() >= ANSWERS => return Err(AnswerError::TooMany),
             None => state.answers.insert(answer.id.clone(), answer),
         };
         drop(state);
@@ -59,7 +67,7 @@ impl Questions {
     }
 
     /// The agent asks; false when it has asked this before.
-    pub(super) fn ask(&self, question: &Question, now: Instant) -> bool {
+    pub(crate) fn ask(&self, question: &Question, now: Instant) -> bool {
         let mut state = self.lock();
         let is_new = state.asked.insert(question.id.clone(), question.clone()).is_none();
         state.open.insert(question.id.clone());
@@ -69,8 +77,18 @@ impl Questions {
         is_new
     }
 
+    /// A question of a former process, and what was answered.
+    pub(crate) fn restore(&self, question: &Question, answer: Option<&Answer>) {
+        let mut state = self.lock();
+        state.asked.insert(question.id.clone(), question.clone());
+        match answer {
+            Some(answer) => state.answers.insert(question.id.clone(), answer.clone()).map(|_| ()),
+            None => Some(state.open.insert(question.id.clone())).map(|_| ()),
+        };
+    }
+
     /// The agent has its answer; false when it had it before.
-    pub(super) fn close(&self, id: &str, now: Instant) -> bool {
+    pub(crate) fn close(&self, id: &str, now: Instant) -> bool {
         let mut state = self.lock();
         let was_open = state.open.remove(id);
         if state.open.is_empty()
@@ -84,22 +102,28 @@ impl Questions {
     }
 
     /// Whether the agent asked this and has its answer.
-    pub(super) fn is_closed(&self, id: &str) -> bool {
+    pub(crate) fn is_closed(&self, id: &str) -> bool {
         let state = self.lock();
         state.asked.contains_key(id) && !state.open.contains(id)
     }
 
+    /// What waits for an answer.
+    pub(crate) fn open(&self) -> Vec<Question> {
+        let state = self.lock();
+        state.open.iter().filter_map(|id| state.asked.get(id).cloned()).collect()
+    }
+
     /// What the agent asked under an id.
-    pub(super) fn asked(&self, id: &str) -> Option<Question> {
+    pub(crate) fn asked(&self, id: &str) -> Option<Question> {
         self.lock().asked.get(id).cloned()
     }
 
-    pub(super) fn answer(&self, id: &str) -> Option<Answer> {
+    pub(crate) fn answer(&self, id: &str) -> Option<Answer> {
         self.lock().answers.get(id).cloned()
     }
 
     /// Waits for an answer to one of these. May be dropped and asked again.
-    pub(super) async fn answered(&self, ids: &[&str]) -> Answer {
+    pub(crate) async fn answered(&self, ids: &[&str]) -> Answer {
         let mut changed = self.changed.subscribe();
         loop {
             changed.mark_unchanged();
@@ -112,13 +136,13 @@ impl Questions {
     }
 
     /// When a time span that began then is over; nothing while a question waits.
-    pub(super) fn limit(&self, began: Instant, span: Duration) -> Option<Instant> {
+    pub(crate) fn limit(&self, began: Instant, span: Duration) -> Option<Instant> {
         let state = self.lock();
         state.pause.since.is_none().then(|| began + span + state.pause.before)
     }
 
     /// Waits until that time is over, however it moves.
-    pub(super) async fn passed(&self, began: Instant, span: Duration) {
+    pub(crate) async fn passed(&self, began: Instant, span: Duration) {
         let mut changed = self.changed.subscribe();
         loop {
             changed.mark_unchanged();

@@ -29,7 +29,7 @@ const LEAST_QUESTION: usize = 500;
 
 /// How an attempt ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(crate) enum Ending {
     Pushed {
         branch: String,
         commit: String,
@@ -71,7 +71,7 @@ pub(super) enum Ending {
 }
 
 impl Ending {
-    pub(super) fn verdict(self) -> Verdict {
+    pub(crate) fn verdict(self) -> Verdict {
         use Outcome::{Cancelled, Completed, Failed};
         match self {
             Self::Pushed { branch, commit, pull_request } => pushed(branch, commit, pull_request),
@@ -171,7 +171,7 @@ fn push_failed(words: &str) -> Verdict {
 }
 
 /// A verdict that fits a termination message: its question loses its end and then its options, its message its end.
-pub(super) fn fit(mut verdict: Verdict) -> Verdict {
+pub(crate) fn fit(mut verdict: Verdict) -> Verdict {
     const NOTE: &str = "…";
     loop {
         let length = serde_json::to_string(&verdict).map_or(0, |text| text.len());

@@ -6,7 +6,7 @@ use super::verdict::Ending;
 use crate::journal::Journal;
 
 /// The commit to push, or nothing when nothing changed.
-pub(super) async fn commit(
+pub(crate) async fn commit(
     git: &Git<'_>,
     branch: &Branch<'_>,
     begun: &Begun,

@@ -18,7 +18,7 @@ const FENCE: usize = 8;
 const INSTRUCTIONS: &str = "Resolve the work item below in the repository that you are in.";
 
 /// Fetches the work item, if the Run has one.
-pub(super) async fn fetch(
+pub(crate) async fn fetch(
     forge: &Result<Forge, Unknown>,
     config: &ForgeConfig,
     steps: &Journal,
@@ -60,7 +60,7 @@ fn bounded(item: &WorkItem) -> WorkItem {
 }
 
 /// What somebody who looks at the item can see: nothing may speak to the agent alone.
-fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     without_comments(text).chars().filter(|character| !is_invisible(*character)).collect()
 }
 
@@ -85,7 +85,7 @@ fn is_invisible(character: char) -> bool {
 
 /// What the agent works on: the plan, or instructions of ours; and the work item, fenced so that nothing in it can end
 /// the fence.
-pub(super) fn join(plan: Option<&str>, item: Option<&WorkItem>) -> String {
+pub(crate) fn join(plan: Option<&str>, item: Option<&WorkItem>) -> String {
     let instructions = plan.unwrap_or(INSTRUCTIONS);
     let Some(item) = item else { return instructions.to_owned() };
     let text = format!("{}\n\n{}", item.title, item.body.trim());

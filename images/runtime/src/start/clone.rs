@@ -37,7 +37,7 @@ pub(super) async fn run(
     let mut environment = git_environment(repository);
     // Git's words are read here, so they have to be the ones that we know.
     environment.push(("LC_ALL".to_owned(), "C".to_owned()));
-    if config.run.is_some() {
+    if config.has_agent() {
         // The home may be that of an earlier attempt, whose agent could write there; a person's own is a person's.
         for (name, value) in [("GIT_CONFIG_GLOBAL", "/dev/null"), ("HOME", "/dev/null")] {
             environment.push((name.to_owned(), value.to_owned()));

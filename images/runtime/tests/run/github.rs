@@ -71,7 +71,10 @@ async fn answer(State(github): State<GitHub>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, 1024 * 1024).await.unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let path = parts.uri.path().strip_prefix("/api/v3/repos/team/x").unwrap_or("elsewhere");
+    let path = match parts.uri.path() {
+        "/api/v3/search/issues" => "/search",
+        path => path.strip_prefix("/api/v3/repos/team/x").unwrap_or("elsewhere"),
+    };
     let mut inside = github.state.lock().unwrap();
     inside.asked.push(format!("{} {path}", parts.method));
     if let Some((status, told)) = refusal(&parts.headers) {
@@ -139,11 +142,33 @@ impl Inside {
                 let found = self.issues.iter().find(|issue| issue["number"] == number_of(number));
                 found.map_or_else(not_found, |issue| (200, issue.clone()))
             }
+            ("POST", ["issues", number, "comments"]) => {
+                let number = number_of(number);
+                let all = self.issues.iter_mut().chain(&mut self.pulls);
+                let Some(found) = all.into_iter().find(|it| it["number"] == number) else {
+                    return not_found();
+                };
+                found["comments"] = body["body"].clone();
+                (201, json!({"id": 1}))
+            }
+            ("PATCH", ["issues", number]) => {
+                let found = self.issues.iter_mut().find(|it| it["number"] == number_of(number));
+                found.map_or_else(not_found, |issue| {
+                    issue["state"] = body["state"].clone();
+                    (200, issue.clone())
+                })
+            }
+            ("GET", ["pulls", number]) => {
+                let found = self.pulls.iter().find(|pull| pull["number"] == number_of(number));
+                found.map_or_else(not_found, |pull| (200, pull.clone()))
+            }
+            ("GET", ["search"]) => (200, json!({"items": self.issues})),
             ("POST", ["issues", number, "labels"]) => {
                 let names = body["labels"].as_array().unwrap();
                 // GitHub makes labels that it does not have.
                 let given: Vec<Value> = names.iter().map(|name| json!({"name": name})).collect();
-                let found = self.pulls.iter_mut().find(|pull| pull["number"] == number_of(number));
+                let all = self.issues.iter_mut().chain(&mut self.pulls);
+                let found = all.into_iter().find(|it| it["number"] == number_of(number));
                 found.unwrap()["labels"] = given.clone().into();
                 (200, given.into())
             }

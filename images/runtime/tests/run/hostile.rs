@@ -87,10 +87,14 @@ async fn a_hostile_repository_does_not_see_the_login() {
 
 /// What the next attempt finds, where it has the volume of the one before.
 #[rstest]
-#[case::the_repository("")]
-#[case::the_home_alone("\n```sh\nrm -rf .git\n```")]
+#[case::the_repository("", "false")]
+#[case::the_home_alone("\n```sh\nrm -rf .git\n```", "false")]
+#[case::nothing("", "true")]
 #[tokio::test]
-async fn what_an_earlier_attempt_configured_catches_nothing(#[case] more: &str) {
+async fn what_an_earlier_attempt_configured_catches_nothing(
+    #[case] more: &str,
+    #[case] used_volume: &str,
+) {
     let server = Server::start().await;
     let (evil, mut heard) = listen().await;
     let plan = PLAN
@@ -103,12 +107,20 @@ async fn what_an_earlier_attempt_configured_catches_nothing(#[case] more: &str) 
         std::fs::remove_dir_all(repository).unwrap();
     }
     while heard.try_recv().is_ok() {}
-    let again = [("FABRICA_RUN_ATTEMPT", "2")];
+    let left = first.folder.path().join("workspace/hooks");
+    let forged = r#"{"seq":1,"time":"2026-01-01T00:00:00Z","kind":"said","text":"forged"}"#;
+    let journal = first.folder.path().join("workspace/.fabrica/journal-2.ndjson");
+    if used_volume == "true" {
+        std::fs::write(journal, format!("{forged}\n")).unwrap();
+    }
+    let again = [("FABRICA_RUN_ATTEMPT", "2"), ("FABRICA_USED_VOLUME", used_volume)];
     let pod = Pod::begin_in(first.folder, &server, "```sh\necho more > more\n```", &again).await;
     let end = pod.end().await;
     assert!(heard.try_recv().is_err(), "git spoke to somebody else");
     assert_eq!(end.verdict.reason, "Succeeded", "{}", end.verdict.message);
     assert_eq!(end.verdict.commit, server.head(BRANCH));
+    assert_eq!(left.exists(), used_volume == "false");
+    assert!(!format!("{:?}", end.records).contains("forged"), "a journal was believed");
     let mut seen = Vec::new();
     search(end.folder.path(), &mut seen);
     assert!(seen.is_empty(), "the login lies in {seen:?}");

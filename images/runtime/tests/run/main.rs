@@ -10,6 +10,7 @@
 mod ask;
 mod checkpoint;
 mod claude;
+mod crash;
 mod forge;
 mod gitea;
 mod github;
@@ -38,7 +39,7 @@ const ENDLESS: &str = "```sh\necho begun\nsleep 1000\n```";
 #[tokio::test]
 async fn blocks_run_in_order_and_what_they_leave_is_pushed() {
     let server = Server::start().await;
-    let plan = "# Title\n\n```sh\necho one | tee one; test $(stat -c %a ../plan.md) = 444\n```\nthen\n```sh\ntest -f one\necho two > two\necho MODE=$MODE [${FABRICA_RUN_PLAN}${FABRICA_REPOSITORY_token}]\n```\n";
+    let plan = "# Title\n\n```sh\necho one | tee one; test $(stat -c %a ../plan.md) = 444\n```\nthen\n```sh\ntest -f one\necho two > two\necho MODE=$MODE [${FABRICA_RUN_PLAN_FILE}${FABRICA_REPOSITORY_token}]\n```\n";
     let end = Pod::run(&server, plan, &[]).await;
     assert_eq!((&*end.verdict.reason, end.verdict.outcome), ("Succeeded", Outcome::Completed));
     assert_eq!(end.outputs(), ["one\n", "MODE=run []\n"]);
@@ -106,7 +107,7 @@ async fn a_failing_block_fails_the_run_and_the_rest_does_not_run() {
 }
 
 #[rstest]
-#[case::none("", "FABRICA_RUN_PLAN")]
+#[case::none("", "plan.md")]
 #[case::no_blocks("# Only words", "```sh")]
 #[tokio::test]
 async fn without_a_plan_there_is_nothing_to_do(#[case] plan: &str, #[case] expected: &str) {
@@ -114,17 +115,6 @@ async fn without_a_plan_there_is_nothing_to_do(#[case] plan: &str, #[case] expec
     let end = Pod::run(&server, plan, &[]).await;
     assert_eq!((&*end.verdict.reason, end.verdict.again), ("PlanMissing", false));
     assert!(end.verdict.message.contains(expected), "{}", end.verdict.message);
-}
-
-#[tokio::test]
-async fn a_plan_may_lie_in_a_volume() {
-    let server = Server::start().await;
-    let place = tempfile::tempdir().unwrap();
-    let file = place.path().join("plan.md");
-    std::fs::write(&file, "```sh\necho from the volume\n```").unwrap();
-    let variables = [("FABRICA_RUN_PLAN_FILE", file.to_str().unwrap())];
-    let end = Pod::run(&server, "", &variables).await;
-    assert_eq!(end.outputs(), ["from the volume\n"]);
 }
 
 #[tokio::test]

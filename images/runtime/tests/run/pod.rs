@@ -35,7 +35,8 @@ impl Pod {
         plan: &str,
         more: &[(&str, &str)],
     ) -> Self {
-        let mut variables = general(plan);
+        let file = write(&folder, plan);
+        let mut variables = general(&file);
         variables.extend([("REPO_URL", &*server.url), ("FABRICA_REPOSITORY_token", PASSWORD)]);
         variables.extend(more);
         Self(Runtime::begin_in(folder, &[], &variables).await)
@@ -43,9 +44,11 @@ impl Pod {
 
     /// Begins with these variables in the place of the git server's.
     pub async fn begin_at(variables: &[(&str, &str)], plan: &str) -> Self {
-        let mut all = general(plan);
+        let folder = folder();
+        let file = write(&folder, plan);
+        let mut all = general(&file);
         all.extend(variables);
-        Self(Runtime::begin_in(folder(), &[], &all).await)
+        Self(Runtime::begin_in(folder, &[], &all).await)
     }
 
     /// Runs a plan to its end.
@@ -99,6 +102,15 @@ impl Pod {
     }
 }
 
+/// Puts a plan where the kubelet would; an empty one is none.
+fn write(folder: &TempDir, plan: &str) -> String {
+    let file = folder.path().join("plan.md");
+    if !plan.is_empty() {
+        std::fs::write(&file, plan).unwrap();
+    }
+    file.to_str().unwrap().to_owned()
+}
+
 fn general(plan: &str) -> Vec<(&str, &str)> {
     vec![
         ("MODE", "run"),
@@ -106,7 +118,7 @@ fn general(plan: &str) -> Vec<(&str, &str)> {
         ("GIT_USER_EMAIL", "ada@fabrica.test"),
         ("FABRICA_REPOSITORY_SECRET", "login"),
         ("FABRICA_RUN_BRANCH", BRANCH),
-        ("FABRICA_RUN_PLAN", plan),
+        ("FABRICA_RUN_PLAN_FILE", plan),
         ("FABRICA_RUN_TITLE", "Do it"),
     ]
 }

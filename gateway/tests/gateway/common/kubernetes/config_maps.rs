@@ -1,4 +1,4 @@
-//! ConfigMaps, which the gateway may only create.
+//! ConfigMaps, which the gateway may create and read.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -11,6 +11,13 @@ impl Kubernetes {
     /// Every ConfigMap that was created.
     pub(crate) fn config_maps(&self) -> Vec<Value> {
         self.0.config_maps.lock().unwrap().clone()
+    }
+
+    /// Makes them somebody else's.
+    pub(crate) fn disown_config_maps(&self) {
+        for object in &mut *self.0.config_maps.lock().unwrap() {
+            object["metadata"]["ownerReferences"][0]["uid"] = Value::from("another");
+        }
     }
 }
 
@@ -30,4 +37,15 @@ pub(super) async fn create(
     }
     config_maps.push(object.clone());
     (StatusCode::CREATED, Json(object)).into_response()
+}
+
+pub(super) async fn read(
+    State(fake): State<Kubernetes>,
+    Path((_, name)): Path<(String, String)>,
+) -> Response {
+    let config_maps = fake.0.config_maps.lock().unwrap();
+    match config_maps.iter().find(|object| object["metadata"]["name"] == *name) {
+        Some(found) => Json(found.clone()).into_response(),
+        None => failure(404, "NotFound", "not found"),
+    }
 }

@@ -29,7 +29,7 @@ const PUSH: &str = "/git-receive-pack";
 
 /// Why there is no door.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum DoorError {
+pub(crate) enum DoorError {
     #[error("the login holds characters that no header may")]
     Login,
     #[error("the client of the repository cannot be made")]
@@ -40,7 +40,7 @@ pub(super) enum DoorError {
 
 /// Open until dropped.
 #[derive(Debug)]
-pub(super) struct Door {
+pub(crate) struct Door {
     address: SocketAddr,
     serving: JoinHandle<()>,
 }
@@ -54,7 +54,7 @@ struct Behind {
 
 impl Door {
     /// Opens the door for one ref.
-    pub(super) async fn open(repository: &Repository, reference: &str) -> Result<Self, DoorError> {
+    pub(crate) async fn open(repository: &Repository, reference: &str) -> Result<Self, DoorError> {
         let behind = Arc::new(Behind {
             url: repository.url.trim_end_matches('/').to_owned(),
             login: login(&repository.login)?,
@@ -72,7 +72,7 @@ impl Door {
         Ok(Self { address, serving })
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 }

@@ -143,7 +143,11 @@ impl Conversation {
             Heard::Result(result) => self.turn_ends(*result, refusal),
             // Dealt with above, or nothing to us.
             Heard::Ready { .. } | Heard::Retry { .. } | Heard::Malformed => Vec::new(),
-            Heard::Other => {
+            Heard::Other
+            | Heard::TextBegins { .. }
+            | Heard::Delta { .. }
+            | Heard::Thought { .. }
+            | Heard::Message { .. } => {
                 if self.result.is_some() {
                     self.waiting = Waiting::Settle;
                 }
@@ -225,6 +229,12 @@ impl Conversation {
             "AgentFailed",
             format!("The agent's program ended with {how}: {words}."),
         ))
+    }
+
+    /// Whether it was in the middle of its work, with nobody to answer it: then it can go on.
+    pub(super) fn is_at_work(&self) -> bool {
+        let begun = matches!(self.waiting, Waiting::Model | Waiting::Retry(_) | Waiting::Settle);
+        begun && self.held.is_empty() && (self.result.is_none() || self.background > 0)
     }
 
     fn turn_ends(&mut self, result: TurnResult, refusal: Option<&Refusal>) -> Vec<Step> {
@@ -332,7 +342,7 @@ fn hung() -> Failure {
     Failure::passing("AgentHung", "The agent stopped saying anything and was ended.")
 }
 
-fn notice(text: String) -> Entry {
+pub(super) fn notice(text: String) -> Entry {
     Entry::Step { step: "agent".to_owned(), kind: EventType::Notice, text, duration_ms: None }
 }
 
@@ -342,17 +352,17 @@ fn is_told_otherwise(tool: &str) -> bool {
 }
 
 /// The tool that asks a human, as the CLI calls it.
-pub(super) fn asking() -> String {
+pub(crate) fn asking() -> String {
     format!("mcp__{}__{}", faber::NAME, ask::NAME)
 }
 
 /// A command alone is shown as it is, anything else as JSON.
-fn shown(input: &Value) -> String {
+pub(crate) fn shown(input: &Value) -> String {
     input["command"].as_str().map_or_else(|| input.to_string(), str::to_owned)
 }
 
 /// A request of ours that needs nothing more than its name.
-pub(super) fn control(subtype: &str) -> Value {
+pub(crate) fn control(subtype: &str) -> Value {
     json!({"type": "control_request", "request_id": subtype, "request": {"subtype": subtype}})
 }
 
@@ -382,7 +392,7 @@ fn decision(request: &str, decision: &str, why: &str) -> Value {
     success(request, &json!({"hookSpecificOutput": output}))
 }
 
-fn success(id: &str, response: &Value) -> Value {
+pub(crate) fn success(id: &str, response: &Value) -> Value {
     let response = json!({"subtype": "success", "request_id": id, "response": response});
     json!({"type": "control_response", "response": response})
 }

@@ -4,6 +4,7 @@
 use std::ffi::OsString;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -33,15 +34,31 @@ const RETRIES: &str = "6";
 const RULES: &str = include_str!("rules.md");
 
 /// What the CLI talks to.
-pub(super) struct Doors<'a> {
-    pub(super) model_url: String,
-    pub(super) model_key: &'a str,
-    pub(super) faber_url: String,
-    pub(super) faber_key: &'a str,
+pub(crate) struct Doors<'a> {
+    pub(crate) model_url: String,
+    pub(crate) model_key: &'a str,
+    /// The servers of tools: under which name, and where.
+    pub(crate) tools: Vec<(&'a str, String)>,
+    pub(crate) tools_key: &'a str,
 }
 
+/// How it works.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ways<'a> {
+    /// What it is told beside everything else.
+    pub(crate) rules: &'a str,
+    /// Whether it only plans, and changes nothing.
+    pub(crate) plans: bool,
+    /// The longest that a call of a tool of ours may take.
+    pub(crate) call: Duration,
+}
+
+/// Nobody watches.
+pub(crate) const ALONE: Ways<'_> =
+    Ways { rules: RULES, plans: false, call: Duration::from_hours(24) };
+
 /// The CLI's program, as the Run or the image has it.
-pub(super) fn find(config: &Config, settings: &AgentConfig) -> Result<PathBuf, Failure> {
+pub(crate) fn find(config: &Config, settings: &AgentConfig) -> Result<PathBuf, Failure> {
     let named = settings.command.clone();
     let can_run = |path: &PathBuf| {
         path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
@@ -63,16 +80,21 @@ pub(super) fn find(config: &Config, settings: &AgentConfig) -> Result<PathBuf, F
 
 /// Where a conversation begins: nowhere, or where one of that id ended.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Begin {
+pub(crate) enum Begin {
     New(Uuid),
     Again(Uuid),
 }
 
 /// Makes the agent's folder, without anything of an earlier start.
-pub(super) fn clear(config: &Config) -> std::io::Result<()> {
-    let folder = config.workspace.join(FOLDER);
+pub(crate) fn clear(config: &Config) -> std::io::Result<()> {
     // Absent unless the container came back.
-    let _ = std::fs::remove_dir_all(&folder);
+    let _ = std::fs::remove_dir_all(config.workspace.join(FOLDER));
+    make(config)
+}
+
+/// Makes the agent's folder, where there is none.
+pub(crate) fn make(config: &Config) -> std::io::Result<()> {
+    let folder = config.workspace.join(FOLDER);
     for part in ["config", "tmp"] {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder.join(part))?;
     }
@@ -88,51 +110,61 @@ fn project(config: &Config) -> PathBuf {
 }
 
 /// Puts a former pod's conversation where the CLI looks for it.
-pub(super) fn put(config: &Config, id: Uuid, file: &[u8]) -> std::io::Result<()> {
+pub(crate) fn put(config: &Config, id: Uuid, file: &[u8]) -> std::io::Result<()> {
     let folder = config.workspace.join(FOLDER).join(project(config));
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
     std::fs::write(folder.join(format!("{id}.jsonl")), file)
 }
 
 /// Where a conversation is.
-pub(super) fn conversation(config: &Config, id: Uuid) -> Conversation {
+pub(crate) fn conversation(config: &Config, id: Uuid) -> Conversation {
     let file = Path::new(FOLDER).join(project(config)).join(format!("{id}.jsonl"));
     Conversation { id, folder: config.workspace.clone(), file }
 }
 
 /// The command, in the folder that was made for it.
-pub(super) fn prepare(
+pub(crate) fn prepare(
     config: &Config,
     settings: &AgentConfig,
     program: &Path,
     doors: &Doors<'_>,
     begin: Begin,
+    ways: Ways<'_>,
 ) -> std::io::Result<Command> {
     let folder = config.workspace.join(FOLDER);
     let repository = config.workspace.join("repo");
-    std::fs::write(folder.join("mcp.json"), servers(doors).to_string())?;
-    std::fs::write(folder.join("rules.md"), RULES)?;
+    std::fs::write(folder.join("mcp.json"), servers(doors, ways.call).to_string())?;
+    std::fs::write(folder.join("rules.md"), ways.rules)?;
     let mut command = Command::new(program);
     command
-        .args(words(settings, &folder, &repository, begin))
+        .args(words(settings, &folder, &repository, begin, ways))
         .env_clear()
         .envs(environment(config, &folder, doors))
         .current_dir(&repository);
     Ok(command)
 }
 
-fn servers(doors: &Doors<'_>) -> Value {
-    // The longest that a call may take, in milliseconds: a day.
-    let server = json!({
-        "type": "http",
-        "url": doors.faber_url,
-        "headers": {"Authorization": format!("Bearer {}", doors.faber_key)},
-        "timeout": 86_400_000,
-    });
-    json!({"mcpServers": {faber::NAME: server}})
+fn servers(doors: &Doors<'_>, call: Duration) -> Value {
+    let server = |url: &str| {
+        json!({
+            "type": "http",
+            "url": url,
+            "headers": {"Authorization": format!("Bearer {}", doors.tools_key)},
+            "timeout": u64::try_from(call.as_millis()).unwrap_or(u64::MAX),
+        })
+    };
+    let servers: serde_json::Map<String, Value> =
+        doors.tools.iter().map(|(name, url)| ((*name).to_owned(), server(url))).collect();
+    json!({"mcpServers": servers})
 }
 
-fn words(settings: &AgentConfig, folder: &Path, repository: &Path, begin: Begin) -> Vec<OsString> {
+fn words(
+    settings: &AgentConfig,
+    folder: &Path,
+    repository: &Path,
+    begin: Begin,
+    ways: Ways<'_>,
+) -> Vec<OsString> {
     let mut words: Vec<OsString> = [
         "-p",
         "--output-format=stream-json",
@@ -143,7 +175,6 @@ fn words(settings: &AgentConfig, folder: &Path, repository: &Path, begin: Begin)
         // Only its own folder counts, which is ours. With it, the repository's settings, servers and hooks do not.
         "--setting-sources=user",
         "--strict-mcp-config",
-        "--permission-mode=bypassPermissions",
         "--permission-prompt-tool=stdio",
     ]
     .map(OsString::from)
@@ -153,6 +184,7 @@ fn words(settings: &AgentConfig, folder: &Path, repository: &Path, begin: Begin)
         word.push(value);
         words.push(word);
     };
+    with("--permission-mode=", if ways.plans { "plan" } else { "bypassPermissions" }.as_ref());
     match begin {
         Begin::New(id) => with("--session-id=", id.to_string().as_ref()),
         Begin::Again(id) => with("--resume=", id.to_string().as_ref()),
@@ -219,7 +251,7 @@ fn environment(config: &Config, folder: &Path, doors: &Doors<'_>) -> Vec<(OsStri
 }
 
 /// The first line for the CLI: we want to be asked about calls of `ask_human`.
-pub(super) fn initialize() -> Value {
+pub(crate) fn initialize() -> Value {
     let mut line = control("initialize");
     let hook = json!({"matcher": asking(), "hookCallbackIds": [ASK_CALLBACK]});
     line["request"]["hooks"] = json!({"PreToolUse": [hook]});
@@ -227,7 +259,7 @@ pub(super) fn initialize() -> Value {
 }
 
 /// What is to be done. It is marked as data, as it may hold anybody's words.
-pub(super) fn task(plan: &str) -> String {
+pub(crate) fn task(plan: &str) -> String {
     let parts = plan::parts(plan);
     let (first, count) = (parts[0], parts.len());
     let more = if count == 1 {
@@ -244,12 +276,17 @@ pub(super) fn task(plan: &str) -> String {
 }
 
 /// A message of ours.
-pub(super) fn message(text: &str) -> Value {
+pub(crate) fn message(text: &str) -> Value {
+    message_named(Uuid::new_v4(), text)
+}
+
+/// A message whose way the CLI tells under this id.
+pub(crate) fn message_named(id: Uuid, text: &str) -> Value {
     json!({
         "type": "user",
         "message": {"role": "user", "content": text},
         "parent_tool_use_id": null,
-        "uuid": Uuid::new_v4().to_string(),
+        "uuid": id.to_string(),
     })
 }
 
@@ -279,8 +316,8 @@ mod tests {
         let doors = Doors {
             model_url: "http://127.0.0.1:1".to_owned(),
             model_key: "dummy",
-            faber_url: "http://127.0.0.1:2".to_owned(),
-            faber_key: "token",
+            tools: Vec::new(),
+            tools_key: "token",
         };
         let all = environment(&config, Path::new("/f"), &doors);
         let last = |wanted: &str| {

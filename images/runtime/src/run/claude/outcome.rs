@@ -8,7 +8,7 @@ use crate::run::driver::Failure;
 const WORDS: usize = 500;
 
 /// Nothing when the agent is content. The broker's refusal comes first: what the agent says is its consequence.
-pub(super) fn failure(result: &TurnResult, refusal: Option<&Refusal>) -> Option<Failure> {
+pub(crate) fn failure(result: &TurnResult, refusal: Option<&Refusal>) -> Option<Failure> {
     if let Some(refusal) = refusal {
         return Some(refused(refusal));
     }
@@ -29,7 +29,7 @@ pub(super) fn failure(result: &TurnResult, refusal: Option<&Refusal>) -> Option<
 }
 
 /// What the broker has refused.
-pub(super) fn refused(refusal: &Refusal) -> Failure {
+pub(crate) fn refused(refusal: &Refusal) -> Failure {
     let reason = match refusal {
         Refusal::BudgetExceeded { .. } => "BudgetExceeded",
         Refusal::TurnsExceeded { .. } => "MaxTurns",
@@ -39,7 +39,7 @@ pub(super) fn refused(refusal: &Refusal) -> Failure {
 }
 
 /// What the model's service has refused.
-pub(super) fn service(status: Option<u64>, words: &str) -> Failure {
+pub(crate) fn service(status: Option<u64>, words: &str) -> Failure {
     let lower = words.to_lowercase();
     let has = |sign: &str| lower.contains(sign);
     match status {

@@ -23,7 +23,7 @@ const ANSWERS: usize = 16;
 
 /// The running CLI.
 #[derive(Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     child: Child,
     /// Keeps the child from being reaped as an orphan.
     _owned: Owned,
@@ -33,7 +33,7 @@ pub(super) struct Process {
 }
 
 impl Process {
-    pub(super) fn start(mut command: Command) -> std::io::Result<Self> {
+    pub(crate) fn start(mut command: Command) -> std::io::Result<Self> {
         command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -56,19 +56,19 @@ impl Process {
     }
 
     /// The next line; nothing when there will be none. May be dropped and asked again.
-    pub(super) async fn line(&mut self) -> Option<Vec<u8>> {
+    pub(crate) async fn line(&mut self) -> Option<Vec<u8>> {
         self.lines.recv().await
     }
 
     /// Writes a line. A program that no longer reads has ended, which its lines tell.
-    pub(super) async fn write(&self, line: Value) {
+    pub(crate) async fn write(&self, line: Value) {
         if let Some(input) = &self.input {
             let _ = input.send(line).await;
         }
     }
 
     /// Says that nothing more comes, and waits for it to end by itself.
-    pub(super) async fn finish(&mut self, patience: Duration) -> Option<ExitStatus> {
+    pub(crate) async fn finish(&mut self, patience: Duration) -> Option<ExitStatus> {
         self.input = None;
         // It may have more to say than a pipe holds.
         let end = async {
@@ -83,7 +83,7 @@ impl Process {
     }
 
     /// Tells it and its children to end, and waits a little.
-    pub(super) async fn end(&mut self, patience: Duration) {
+    pub(crate) async fn end(&mut self, patience: Duration) {
         let group = self.child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         if let Some(group) = group {
             // A group that is gone needs no signal.
@@ -93,7 +93,7 @@ impl Process {
     }
 
     /// The end of what it complained about.
-    pub(super) fn complaints(&self) -> String {
+    pub(crate) fn complaints(&self) -> String {
         let text = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
         let text = text.text(&Secrets::default());
         let end: Vec<char> = text.chars().rev().take(300).collect();

@@ -9,11 +9,11 @@ use serde_json::Value;
 const TODOS: usize = 100;
 
 /// Under this name we are asked about calls of `ask_human`.
-pub(super) const ASK_CALLBACK: &str = "ask";
+pub(crate) const ASK_CALLBACK: &str = "ask";
 
 /// What a line says.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Heard {
+pub(crate) enum Heard {
     /// Begins a turn: our tools are connected, or are not.
     Ready {
         tools_failed: bool,
@@ -22,6 +22,22 @@ pub(super) enum Heard {
     Said {
         answer: String,
         text: String,
+    },
+    /// A text of an answer begins.
+    TextBegins {
+        answer: String,
+    },
+    /// The next piece of that text.
+    Delta {
+        text: String,
+    },
+    Thought {
+        text: String,
+    },
+    /// How far a message of ours is: `queued`, `started`, `completed` or `cancelled`.
+    Message {
+        id: String,
+        state: String,
     },
     ToolStarted {
         answer: String,
@@ -60,14 +76,14 @@ pub(super) enum Heard {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct ToolResult {
-    pub(super) id: String,
-    pub(super) output: String,
-    pub(super) failed: bool,
+pub(crate) struct ToolResult {
+    pub(crate) id: String,
+    pub(crate) output: String,
+    pub(crate) failed: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Question {
+pub(crate) enum Question {
     MayUse {
         tool: String,
         input: Value,
@@ -84,31 +100,36 @@ pub(super) enum Question {
 /// The end of a turn.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
-pub(super) struct TurnResult {
-    pub(super) is_error: bool,
-    pub(super) terminal_reason: Option<String>,
-    pub(super) api_error_status: Option<u64>,
+pub(crate) struct TurnResult {
+    pub(crate) is_error: bool,
+    pub(crate) terminal_reason: Option<String>,
+    pub(crate) api_error_status: Option<u64>,
     #[serde(rename = "result")]
-    pub(super) text: Option<String>,
-    pub(super) errors: Vec<Value>,
-    pub(super) deferred_tool_use: Option<Deferred>,
+    pub(crate) text: Option<String>,
+    pub(crate) errors: Vec<Value>,
+    pub(crate) deferred_tool_use: Option<Deferred>,
 }
 
 /// A call that was put off.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
-pub(super) struct Deferred {
-    pub(super) id: String,
+pub(crate) struct Deferred {
+    pub(crate) id: String,
 }
 
 /// Understands a line.
-pub(super) fn parse(line: &[u8]) -> Heard {
+pub(crate) fn parse(line: &[u8]) -> Heard {
     let Ok(Value::Object(line)) = serde_json::from_slice(line) else { return Heard::Malformed };
     let line = Value::Object(line);
     match text(&line["type"]) {
         "system" => system(&line),
         "assistant" => assistant(&line),
         "user" => user(&line),
+        "stream_event" if line["parent_tool_use_id"].is_null() => event(&line),
+        "command_lifecycle" => Heard::Message {
+            id: text(&line["command_uuid"]).to_owned(),
+            state: text(&line["state"]).to_owned(),
+        },
         "control_request" => question(&line),
         "result" => serde_json::from_value(line).map_or_else(
             |_| {
@@ -137,11 +158,11 @@ fn list(value: &Value) -> &[Value] {
 fn system(line: &Value) -> Heard {
     match text(&line["subtype"]) {
         "init" => {
-            let is_ours = |server: &&Value| text(&server["name"]) == crate::run::faber::NAME;
-            let ours = list(&line["mcp_servers"]).iter().find(is_ours);
-            Heard::Ready {
-                tools_failed: ours.is_none_or(|server| text(&server["status"]) == "failed"),
-            }
+            let servers = list(&line["mcp_servers"]);
+            let is_missing =
+                servers.iter().all(|server| text(&server["name"]) != crate::run::faber::NAME);
+            let has_failed = servers.iter().any(|server| text(&server["status"]) == "failed");
+            Heard::Ready { tools_failed: is_missing || has_failed }
         }
         "api_retry" => Heard::Retry {
             attempt: line["attempt"].as_u64().unwrap_or_default(),
@@ -167,6 +188,7 @@ fn assistant(line: &Value) -> Heard {
     let Some(block) = list(&message["content"]).first() else { return Heard::Other };
     match text(&block["type"]) {
         "text" if is_own => Heard::Said { answer, text: text(&block["text"]).to_owned() },
+        "thinking" if is_own => Heard::Thought { text: text(&block["thinking"]).to_owned() },
         "tool_use" => Heard::ToolStarted {
             answer,
             id: text(&block["id"]).to_owned(),
@@ -174,6 +196,18 @@ fn assistant(line: &Value) -> Heard {
             input: block["input"].clone(),
             is_own,
         },
+        _ => Heard::Other,
+    }
+}
+
+/// A piece of an answer that is still being made.
+fn event(line: &Value) -> Heard {
+    let event = &line["event"];
+    match (text(&event["type"]), text(&event["content_block"]["type"]), &event["delta"]["text"]) {
+        ("content_block_start", "text", _) => {
+            Heard::TextBegins { answer: text(&line["api_message_id"]).to_owned() }
+        }
+        ("content_block_delta", _, Value::String(text)) => Heard::Delta { text: text.clone() },
         _ => Heard::Other,
     }
 }

@@ -11,7 +11,7 @@ const INTERRUPTED: Duration = Duration::from_secs(10);
 
 /// What the agent waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Waiting {
+pub(crate) enum Waiting {
     /// Its own start.
     Start,
     /// The model.
@@ -29,7 +29,7 @@ pub(super) enum Waiting {
 }
 
 /// How long it may be silent.
-pub(super) fn limit(waiting: Waiting, silence: Duration) -> Option<Duration> {
+pub(crate) fn limit(waiting: Waiting, silence: Duration) -> Option<Duration> {
     match waiting {
         Waiting::Start => Some(START),
         Waiting::Model => Some(silence),

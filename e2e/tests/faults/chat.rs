@@ -1,0 +1,73 @@
+//! What breaks while people talk to an agent.
+
+use anyhow::{Context, Result, ensure};
+use fabrica_crds::Session;
+use fabrica_e2e::archive::{check_numbers, messages};
+use fabrica_e2e::chat::Chat;
+use fabrica_e2e::cluster::{SYSTEM_NAMESPACE, eventually, with_namespace};
+use fabrica_e2e::forge::Forge;
+use fabrica_e2e::{Gateway, Namespace};
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+use serde_json::json;
+
+use super::{ALONE, at_once};
+
+/// Kills all pods of a part of ours, without a goodbye.
+async fn kill(namespace: &Namespace, component: &str) -> Result<()> {
+    let pods = namespace.cluster.api::<Pod>(SYSTEM_NAMESPACE);
+    for pod in namespace.cluster.component_pods(component).await? {
+        pods.delete(&pod.name_any(), &at_once()).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_conversation_outlives_gateway_and_operator() {
+    let _alone = ALONE.lock().await;
+    with_namespace(|namespace| async move {
+        let forge = Forge::new()?;
+        namespace.agent_secret(&forge).await?;
+        let repository = forge.repository().await?;
+        let spec = json!({"mode": "Chat", "workflow": "None",
+            "repository": {"url": repository.url, "forge": "Gitea"}});
+        namespace.ready_session("talk", spec).await?;
+        let gateway = Gateway::new(Some(&namespace.user("editor", "edit").await?))?;
+        let mut ada = Chat::connect(&gateway, &namespace.name, "talk").await?;
+        ada.say("m-1", "Ask.\nscenario: chat-ask").await?;
+        let asked = ada.question().await?;
+        let known = ada.newest();
+        kill(&namespace, "operator").await?;
+        kill(&namespace, "gateway").await?;
+        // By kubectl alone: whoever leads next hands it over.
+        let id = asked["questionId"].as_str().context("an id")?;
+        namespace.patch_spec("talk", json!({"answers": [{"id": id, "text": "blue"}]})).await?;
+        ada.resume().await?;
+        ensure!(!ada.was_reset, "the journal is the same one");
+        let said =
+            |chat: &Chat| chat.records.values().flatten().any(|it| it["content"] == "So be it.");
+        if !said(&ada) {
+            ada.text("So be it.").await?;
+        }
+        let numbers: Vec<u64> = ada.records.keys().copied().filter(|seq| *seq > known).collect();
+        ensure!(numbers.is_sorted(), "{numbers:?}");
+        let session = namespace
+            .await_session("talk", "answered", |session| {
+                let faber = session.status.as_ref().and_then(|status| status.faber.as_ref());
+                faber.is_none_or(|faber| faber.pending_approvals.is_empty())
+            })
+            .await?;
+        let rows = eventually("everything is archived", || async {
+            let rows = messages(&session).await?;
+            Ok(rows.iter().any(|row| row.content["message"] == "So be it.").then_some(rows))
+        })
+        .await?;
+        check_numbers(&rows)?;
+        ensure!(
+            namespace.api::<Session>().get("talk").await?.status.and_then(|it| it.starts)
+                == Some(1)
+        );
+        forge.delete(&repository).await
+    })
+    .await;
+}

@@ -1,0 +1,19 @@
+//! A Chat: people talk to an agent, which may work a work item through phases. What is said and done is a journal; a
+//! client is shown the journal, so it sees the same whenever it comes.
+
+mod agent;
+mod conversation;
+pub(crate) mod desk;
+pub(crate) mod engine;
+mod ground;
+mod handle;
+mod known;
+mod life;
+mod release;
+pub mod socket;
+mod tools;
+mod view;
+mod words;
+
+pub use self::handle::{Chat, Refused};
+pub use self::life::live;

@@ -1,0 +1,363 @@
+//! What the agent's tools do for it: they write down, ask people, and know how far the agent may go.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use fabrica_protocol::chat::AgentState;
+use fabrica_protocol::run::{
+    Answer, Autonomy, Entry, Phase, PhaseStatus, Question, QuestionKind, Tokens, Usage,
+};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::engine::{Ending, Engine, Refusal};
+use super::handle::Chat;
+use crate::broker::Broker;
+use crate::broker::money::Money;
+use crate::config::{Config, Repository};
+use crate::forge::{Forge, WorkItem};
+use crate::journal::Journal as Steps;
+use crate::run::branch::{Begun, Branch};
+use crate::run::claude::spending;
+use crate::run::work_item;
+
+/// Begins the id of every question of ours.
+const APPROVAL: &str = "approval-";
+/// What the answer begins with that lets the release go.
+const APPROVE: &str = "approve";
+const NO_WORKFLOW: &str = "No workflow is running: just do what people ask.";
+
+/// The desk, for as long as the pod lives.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    pub(crate) config: Config,
+    pub(crate) repository: Repository,
+    pub(crate) chat: Arc<Chat>,
+    pub(crate) steps: Arc<Steps>,
+    /// One publication after the other.
+    pub(crate) publishing: tokio::sync::Mutex<()>,
+    begun: Mutex<Begun>,
+    item: Mutex<Option<WorkItem>>,
+    /// Questions whose calls wait here.
+    awaited: Mutex<BTreeSet<String>>,
+    withdrawn: Mutex<CancellationToken>,
+    broker: Mutex<Option<Arc<Broker>>>,
+    /// What former processes have used up, and answers of this one that were told.
+    before: Usage,
+    counted: Mutex<u64>,
+}
+
+/// What became of a question.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    Answered(Answer),
+    /// The agent does not wait for it any more.
+    Withdrawn,
+}
+
+impl Desk {
+    pub(crate) fn new(
+        config: Config,
+        repository: Repository,
+        chat: Arc<Chat>,
+        steps: Arc<Steps>,
+        begun: Begun,
+    ) -> Self {
+        let before = chat.known().usage.clone();
+        Self {
+            config,
+            repository,
+            chat,
+            steps,
+            publishing: tokio::sync::Mutex::default(),
+            begun: Mutex::new(begun),
+            item: Mutex::default(),
+            awaited: Mutex::default(),
+            withdrawn: Mutex::default(),
+            broker: Mutex::default(),
+            before,
+            counted: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn branch(&self) -> Branch<'_> {
+        Branch { name: &self.chat.settings.branch, uid: &self.config.session_id }
+    }
+
+    /// Where the work began.
+    pub(crate) fn begun(&self) -> Begun {
+        guard(&self.begun).clone()
+    }
+
+    /// The remote's branch is at a commit now.
+    pub(crate) fn pushed(&self, commit: &str) {
+        guard(&self.begun).remote = Some(commit.to_owned());
+    }
+
+    pub(crate) fn item(&self) -> Option<WorkItem> {
+        guard(&self.item).clone()
+    }
+
+    /// How far the agent may go now.
+    pub(crate) fn autonomy(&self) -> Autonomy {
+        let known = self.chat.known();
+        let of_work = known.work.as_ref().map(|work| work.engine.autonomy());
+        of_work.unwrap_or(self.chat.settings.autonomy)
+    }
+
+    pub(crate) fn forge(&self) -> Result<Forge, String> {
+        let forge = Forge::of(&self.repository, &self.chat.settings.forge, &self.config.secrets);
+        forge.map_err(|error| error.to_string())?.map_err(|unknown| unknown.to_string())
+    }
+
+    /// Fetches the item that a workflow is about.
+    pub(crate) async fn fetch(&self, work_id: &str) -> Result<WorkItem, String> {
+        let settings = &self.chat.settings.forge;
+        let forge = Forge::of(&self.repository, settings, &self.config.secrets)
+            .map_err(|error| error.to_string())?;
+        let mut settings = settings.clone();
+        settings.work_id = Some(work_id.to_owned());
+        let fetched = work_item::fetch(&forge, &settings, &self.steps).await;
+        let item = fetched.map_err(|ending| ending.verdict().message)?;
+        let item = item.ok_or_else(|| "There is no work item.".to_owned())?;
+        *guard(&self.item) = Some(item.clone());
+        Ok(item)
+    }
+}
+
+/// Questions.
+impl Desk {
+    /// Asks people, and waits for as long as it takes.
+    pub(crate) async fn ask(&self, question: Question) -> Asked {
+        let (id, withdrawn) = (question.id.clone(), guard(&self.withdrawn).clone());
+        if self.chat.questions.ask(&question, Instant::now()) {
+            self.chat.tell(Entry::Question(question));
+        }
+        guard(&self.awaited).insert(id.clone());
+        self.chat.stand(AgentState::Waiting, None);
+        let ids = [id.as_str()];
+        let asked = tokio::select! {
+            biased;
+            answer = self.chat.questions.answered(&ids) => Asked::Answered(answer),
+            () = withdrawn.cancelled() => Asked::Withdrawn,
+        };
+        guard(&self.awaited).remove(&id);
+        if let Asked::Answered(answer) = &asked {
+            self.close(answer);
+            self.chat.stand(AgentState::Working, None);
+        }
+        asked
+    }
+
+    /// Writes down that an answer has reached the agent.
+    pub(crate) fn close(&self, answer: &Answer) {
+        if !self.chat.questions.close(&answer.id, Instant::now()) {
+            return;
+        }
+        let Answer { id, text, answered_by } = answer.clone();
+        if id.starts_with(APPROVAL) && is_approval(&text) {
+            self.with_engine(Engine::approve);
+        }
+        self.chat.tell(Entry::Answered { id, text, answered_by });
+    }
+
+    pub(crate) fn waits(&self) -> bool {
+        !guard(&self.awaited).is_empty()
+    }
+
+    /// Questions that are open and that no call waits for: their answers are said to the agent.
+    pub(crate) fn orphans(&self) -> Vec<Question> {
+        let awaited = guard(&self.awaited);
+        let open = self.chat.questions.open();
+        open.into_iter().filter(|question| !awaited.contains(&question.id)).collect()
+    }
+
+    /// No call waits any more; what was asked stays open.
+    pub(crate) fn let_go(&self) {
+        std::mem::take(&mut *guard(&self.withdrawn)).cancel();
+        guard(&self.awaited).clear();
+    }
+
+    /// Nobody is to answer any more.
+    pub(crate) fn withdraw(&self) {
+        self.let_go();
+        for Question { id, .. } in self.chat.questions.open() {
+            let text = "The question was withdrawn: the agent was interrupted.".to_owned();
+            let answer = Answer { id, text, answered_by: String::new() };
+            // An answer that came first stands.
+            if self.chat.questions.take(answer.clone()).is_ok() {
+                self.close(&answer);
+            }
+        }
+    }
+
+    /// Asks whether something may be published; else what the agent is told.
+    pub(crate) async fn approval(&self, what: &str) -> Result<(), String> {
+        let open = self.chat.questions.open();
+        let open = open.into_iter().find(|question| question.id.starts_with(APPROVAL));
+        let question = open.unwrap_or_else(|| Question {
+            id: format!("{APPROVAL}{}", self.chat.newest() + 1),
+            kind: QuestionKind::Approval,
+            question: what.to_owned(),
+            options: vec![APPROVE.to_owned(), "reject".to_owned()],
+        });
+        match self.ask(question).await {
+            Asked::Answered(answer) if is_approval(&answer.text) => Ok(()),
+            Asked::Answered(Answer { text, answered_by, .. }) => {
+                let who = if answered_by.is_empty() { "A human" } else { &answered_by };
+                Err(format!("{who} does not approve: {text}"))
+            }
+            Asked::Withdrawn => Err("Nobody has approved.".to_owned()),
+        }
+    }
+}
+
+fn is_approval(text: &str) -> bool {
+    text.trim().to_lowercase().starts_with(APPROVE)
+}
+
+/// The workflow.
+impl Desk {
+    fn with_engine<T>(&self, with: impl FnOnce(&mut Engine) -> T) -> Option<T> {
+        self.chat.known().work.as_mut().map(|work| with(&mut work.engine))
+    }
+
+    /// Takes a step of the agent; what it is told.
+    pub(crate) async fn set_phase(
+        &self,
+        phase: Phase,
+        status: PhaseStatus,
+        step: String,
+        message: String,
+    ) -> String {
+        loop {
+            let set = self.with_engine(|engine| {
+                let taken = engine.set(phase, status);
+                (
+                    taken.clone().map_err(|refusal| (engine.words(&refusal), refusal)),
+                    engine.expected(),
+                )
+            });
+            let Some((taken, expected)) = set else { return NO_WORKFLOW.to_owned() };
+            match taken {
+                Ok(retry) => {
+                    self.chat.tell(Entry::Phase { phase, status, step, message, retry });
+                    return format!("Noted. {expected}");
+                }
+                Err((_, Refusal::Approval)) => {
+                    let what = "The agent wants to release its work: push the branch and open the pull request. Do you approve?";
+                    if let Err(words) = self.approval(what).await {
+                        return format!(
+                            "Refused. {words} Go back to build and mend it, or call complete with the outcome failed."
+                        );
+                    }
+                    self.with_engine(Engine::approve);
+                }
+                Err((words, _)) => return words,
+            }
+        }
+    }
+
+    /// Whether a pull request may be opened, asking where that helps; else what the agent is told.
+    pub(crate) async fn may_publish(&self) -> Result<(), String> {
+        match self.with_engine(|engine| (engine.may_publish(), engine.expected())) {
+            Some((true, _)) => Ok(()),
+            Some((false, expected)) => {
+                Err(format!("Refused: it is opened in the phase release. {expected}"))
+            }
+            None => match self.chat.settings.autonomy {
+                Autonomy::Autonomous => Ok(()),
+                Autonomy::Guarded => {
+                    self.approval("The agent wants to open a pull request. Do you approve?").await
+                }
+                Autonomy::DryRun | Autonomy::Assist => {
+                    Err("Refused: the autonomy of this Session publishes nothing.".to_owned())
+                }
+            },
+        }
+    }
+
+    /// What the agent's word that it is done leads to.
+    pub(crate) fn completion(&self) -> Result<Ending, String> {
+        self.with_engine(|engine| engine.complete()).ok_or(NO_WORKFLOW)?
+    }
+
+    /// Where the work is, as JSON.
+    pub(crate) fn state(&self) -> String {
+        let told = self.with_engine(|engine| {
+            let at = engine
+                .at()
+                .map(|(phase, status)| serde_json::json!({"phase": phase, "status": status}));
+            serde_json::json!({"at": at, "autonomy": engine.autonomy(), "next": engine.expected()})
+        });
+        told.map_or_else(|| NO_WORKFLOW.to_owned(), |told| told.to_string())
+    }
+
+    /// Ends the workflow, if there is one.
+    pub(crate) fn end_workflow(&self, exit_code: u8, summary: &str, url: Option<String>) {
+        if self.chat.known().work.is_none() {
+            return;
+        }
+        self.count();
+        let cost = self.chat.known().usage.estimated_cost_usd.clone();
+        self.chat.tell(Entry::WorkflowEnded {
+            exit_code,
+            summary: summary.to_owned(),
+            pull_request_url: url,
+            estimated_cost_usd: if cost.is_empty() { "0.00".to_owned() } else { cost },
+        });
+        *guard(&self.item) = None;
+    }
+}
+
+/// Money.
+impl Desk {
+    pub(crate) fn set_broker(&self, broker: Arc<Broker>) {
+        *guard(&self.broker) = Some(broker);
+        *guard(&self.counted) = 0;
+    }
+
+    /// What is left to spend.
+    pub(crate) fn budget(&self) -> Option<String> {
+        let budget = self.chat.settings.agent.budget.clone()?;
+        let (Ok(all), Ok(spent)) =
+            (budget.parse::<Money>(), self.before.estimated_cost_usd.parse::<Money>())
+        else {
+            return Some(budget);
+        };
+        Some(all.without(spent).to_string())
+    }
+
+    /// Writes down what was used, when it is more than before.
+    pub(crate) fn count(&self) {
+        let Some(broker) = guard(&self.broker).clone() else { return };
+        let usage = {
+            let ledger = broker.ledger();
+            let mut counted = guard(&self.counted);
+            if *counted == ledger.answers() {
+                return;
+            }
+            *counted = ledger.answers();
+            spending::usage(&ledger)
+        };
+        self.chat.tell(Entry::Usage(sum(&self.before, &usage)));
+    }
+}
+
+fn sum(before: &Usage, now: &Usage) -> Usage {
+    let mut models = before.models.clone();
+    for (model, used) in &now.models {
+        let all: &mut Tokens = models.entry(model.clone()).or_default();
+        all.input += used.input;
+        all.output += used.output;
+        all.cache_read += used.cache_read;
+        all.cache_write += used.cache_write;
+    }
+    let money = |text: &str| text.parse::<Money>().unwrap_or_default();
+    let cost = money(&before.estimated_cost_usd) + money(&now.estimated_cost_usd);
+    Usage { models, estimated_cost_usd: cost.to_string() }
+}
+
+fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

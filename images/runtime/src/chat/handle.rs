@@ -1,0 +1,351 @@
+//! What the doors, the tools and the agent's life share: the journal, who is connected, and what people want.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use chrono::{DateTime, Utc};
+use fabrica_protocol::chat::{AgentState, Body, QUEUED};
+use fabrica_protocol::run::{Answer, Autonomy, Code, Entry, Record};
+use tokio::sync::{broadcast, mpsc, watch};
+
+use super::known::{Known, Said};
+use crate::children;
+use crate::config::{ChatConfig, Config};
+use crate::journal::Journal as Steps;
+use crate::run::journal::{Journal, JournalError, UNACKNOWLEDGED_BYTES};
+use crate::run::questions::Questions;
+
+/// As many pages as look at one conversation.
+const CLIENTS: usize = 16;
+/// Pieces of a text that a client may be late by; then it misses some, and the whole text follows.
+const LIVE: usize = 256;
+/// Wishes on their way: messages, and as many others beside them.
+const WISHES: usize = 2 * QUEUED;
+
+/// What people want of the agent.
+#[derive(Debug)]
+pub(crate) enum Wish {
+    Say(Said),
+    /// Work an item through the phases: it was written down already.
+    Work {
+        work_id: String,
+        plan: Option<String>,
+    },
+    Interrupt,
+}
+
+/// Why a client does not get what it wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    pub code: Code,
+    pub message: String,
+}
+
+impl Refused {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+}
+
+/// How the agent stands, and why.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) state: AgentState,
+    pub(crate) message: Option<String>,
+}
+
+/// What is shown while it happens: after which record, and when.
+#[derive(Debug, Clone)]
+pub(crate) struct Live {
+    pub(crate) seq: u64,
+    pub(crate) time: DateTime<Utc>,
+    pub(crate) body: Body,
+}
+
+/// Why a connection ends: a code and a reason.
+pub(crate) type Closing = (u16, String);
+
+/// A conversation.
+#[derive(Debug)]
+pub struct Chat {
+    pub settings: ChatConfig,
+    pub journal: Arc<Journal>,
+    pub questions: Arc<Questions>,
+    /// Names the journal for clients.
+    pub id: String,
+    /// Names the journal for the operator.
+    pub number: u32,
+    known: Mutex<Known>,
+    wishes: mpsc::Sender<Wish>,
+    wanted: Mutex<Option<mpsc::Receiver<Wish>>>,
+    live: broadcast::Sender<Live>,
+    standing: watch::Sender<Standing>,
+    clients: Mutex<BTreeMap<u64, Connected>>,
+}
+
+#[derive(Debug)]
+struct Connected {
+    /// The name by which the gateway closes it.
+    connection: String,
+    end: watch::Sender<Option<Closing>>,
+}
+
+impl Chat {
+    /// The conversation that a Chat's pod is for; nothing in another pod.
+    pub fn open(config: &Config) -> Result<Option<Arc<Self>>, JournalError> {
+        let Some(settings) = config.chat.clone() else { return Ok(None) };
+        children::adopt_orphans().map_err(JournalError::Adopt)?;
+        let folder = config.workspace.join(".fabrica");
+        let number = former(&folder).unwrap_or(settings.attempt);
+        let path = folder.join(format!("journal-{number}.ndjson"));
+        let journal = Journal::open(&path, config.secrets.clone(), UNACKNOWLEDGED_BYTES)?;
+        let mut known = Known::default();
+        for_each(&journal, |record| known.learn(&record.entry));
+        let questions = Arc::<Questions>::default();
+        for (question, answer) in known.questions.values() {
+            questions.restore(question, answer.as_ref());
+        }
+        let (wishes, wanted) = mpsc::channel(WISHES);
+        Ok(Some(Arc::new(Self {
+            id: name(&config.session_id, number, "journal").to_string(),
+            number,
+            settings,
+            journal: Arc::new(journal),
+            questions,
+            known: Mutex::new(known),
+            wishes,
+            wanted: Mutex::new(Some(wanted)),
+            live: broadcast::Sender::new(LIVE),
+            standing: watch::Sender::new(Standing::default()),
+            clients: Mutex::default(),
+        })))
+    }
+
+    /// Start steps that become records.
+    pub fn steps(&self) -> Steps {
+        Steps::passing_to(self.journal.clone())
+    }
+
+    /// Writes a record down.
+    pub(crate) fn tell(&self, entry: Entry) -> Option<u64> {
+        self.known().learn(&entry);
+        self.journal.write(entry)
+    }
+
+    /// Shows something that is not written down.
+    pub(crate) fn show(&self, body: Body) {
+        // Nobody may be there to see it.
+        let _ = self.live.send(Live { seq: self.newest(), time: Utc::now(), body });
+    }
+
+    pub(crate) fn stand(&self, state: AgentState, message: Option<String>) {
+        let standing = Standing { state, message };
+        self.standing.send_if_modified(|known| {
+            let is_new = *known != standing;
+            *known = standing;
+            is_new
+        });
+    }
+
+    pub(crate) fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
+    }
+
+    pub(crate) fn live(&self) -> broadcast::Receiver<Live> {
+        self.live.subscribe()
+    }
+
+    pub(crate) fn newest(&self) -> u64 {
+        *self.journal.watch().borrow()
+    }
+
+    pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
+        guard(&self.known)
+    }
+
+    /// What people want, for the one who does it.
+    pub(crate) fn wanted(&self) -> Option<mpsc::Receiver<Wish>> {
+        guard(&self.wanted).take()
+    }
+
+    /// Whether the agent is at work.
+    pub fn is_busy(&self) -> bool {
+        matches!(self.standing.borrow().state, AgentState::Working | AgentState::Restarting)
+    }
+}
+
+/// What clients want.
+impl Chat {
+    /// Somebody speaks.
+    pub fn say(
+        &self,
+        author: &str,
+        id: String,
+        content: String,
+        command: bool,
+    ) -> Result<(), Refused> {
+        self.is_new(&id)?;
+        if self.known().waiting.len() >= QUEUED {
+            let text = format!("{QUEUED} messages wait for the agent already: let it read some.");
+            return Err(Refused::new(Code::TooMany, text));
+        }
+        let place = self.place()?;
+        let (author, text) = (author.to_owned(), content.clone());
+        self.tell(Entry::Message { id: id.clone(), author, text });
+        place.send(Wish::Say(Said { id, text: content, command }));
+        Ok(())
+    }
+
+    /// Somebody wants an item worked.
+    pub fn start_workflow(
+        &self,
+        author: &str,
+        id: String,
+        work_id: String,
+        plan: Option<String>,
+        autonomy: Option<Autonomy>,
+    ) -> Result<(), Refused> {
+        self.is_new(&id)?;
+        let most = self.settings.autonomy;
+        let autonomy = autonomy.unwrap_or(most);
+        if autonomy > most {
+            let text = "The Session's own autonomy, spec.autonomy, is less than that.";
+            return Err(Refused::new(Code::Forbidden, text));
+        }
+        if let Some(work) = &self.known().work {
+            let text = format!("The agent works on {} already: one at a time.", work.work_id);
+            return Err(Refused::new(Code::WorkflowRunning, text));
+        }
+        let place = self.place()?;
+        self.known().ids.insert(id);
+        let (author, named) = (author.to_owned(), work_id.clone());
+        self.tell(Entry::WorkflowStarted { work_id: named, autonomy, author });
+        place.send(Wish::Work { work_id, plan });
+        Ok(())
+    }
+
+    /// Somebody wants the agent to stop.
+    pub fn interrupt(&self) -> Result<(), Refused> {
+        self.place()?.send(Wish::Interrupt);
+        Ok(())
+    }
+
+    /// Somebody answers a question.
+    pub fn answer(&self, author: &str, id: String, text: String) -> Result<(), Refused> {
+        if self.questions.asked(&id).is_none() {
+            let text = format!("Nothing was asked under the id {id}.");
+            return Err(Refused::new(Code::UnknownQuestion, text));
+        }
+        let by = |answer: Answer| match answer.answered_by.as_str() {
+            "" => "It was answered before.".to_owned(),
+            name => format!("{name} has answered before."),
+        };
+        if let Some(answer) = self.questions.answer(&id) {
+            return Err(Refused::new(Code::AlreadyAnswered, by(answer)));
+        }
+        let answer = Answer { id, text, answered_by: author.to_owned() };
+        let taken = self.questions.take(answer);
+        taken.map_err(|error| Refused::new(Code::TooMany, error.to_string()))
+    }
+
+    fn is_new(&self, id: &str) -> Result<(), Refused> {
+        if self.known().ids.contains(id) {
+            let text = format!("A message of the id {id} was taken before: that one stands.");
+            return Err(Refused::new(Code::Duplicate, text));
+        }
+        Ok(())
+    }
+
+    fn place(&self) -> Result<Place<'_>, Refused> {
+        let refused = |_| {
+            let text = "Too much is wanted at once: try again in a moment.";
+            Refused::new(Code::TooMany, text)
+        };
+        self.wishes.try_reserve().map(Place).map_err(refused)
+    }
+}
+
+/// Room for a wish, so that what was written down is also done.
+struct Place<'a>(mpsc::Permit<'a, Wish>);
+
+impl Place<'_> {
+    fn send(self, wish: Wish) {
+        self.0.send(wish);
+    }
+}
+
+/// Who is connected.
+impl Chat {
+    /// A client comes; what ends it, unless there are too many.
+    pub(crate) fn join(&self, connection: &str) -> Option<(u64, watch::Receiver<Option<Closing>>)> {
+        let mut clients = guard(&self.clients);
+        if clients.len() >= CLIENTS {
+            return None;
+        }
+        let id = clients.last_key_value().map_or(0, |(last, _)| last + 1);
+        let (end, ended) = watch::channel(None);
+        clients.insert(id, Connected { connection: connection.to_owned(), end });
+        Some((id, ended))
+    }
+
+    pub(crate) fn leave(&self, id: u64) {
+        guard(&self.clients).remove(&id);
+    }
+
+    pub fn clients(&self) -> usize {
+        guard(&self.clients).len()
+    }
+
+    /// Ends a connection; whether there was one of that name.
+    pub fn close_connection(&self, connection: &str, code: u16, reason: &str) -> bool {
+        let clients = guard(&self.clients);
+        let found = clients.values().find(|client| client.connection == connection);
+        let end = |client: &Connected| client.end.send_replace(Some((code, reason.to_owned())));
+        found.map(end).is_some()
+    }
+
+    pub fn close_all(&self, code: u16, reason: &str) {
+        for client in guard(&self.clients).values() {
+            client.end.send_replace(Some((code, reason.to_owned())));
+        }
+    }
+}
+
+/// Reads all records.
+fn for_each(journal: &Journal, mut each: impl FnMut(Record)) {
+    let mut after = 0;
+    loop {
+        let (last, lines) = journal.lines(after);
+        if last == after {
+            return;
+        }
+        for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+            if let Ok(record) = serde_json::from_slice(line) {
+                each(record);
+            }
+        }
+        after = last;
+    }
+}
+
+/// The number of the journal that lies in a volume from before.
+fn former(folder: &Path) -> Option<u32> {
+    let files = std::fs::read_dir(folder).ok()?.flatten();
+    let number =
+        |name: String| name.strip_prefix("journal-")?.strip_suffix(".ndjson")?.parse::<u32>().ok();
+    files.filter_map(|file| number(file.file_name().into_string().ok()?)).max()
+}
+
+/// An id that follows from what it names, so that another process finds the same.
+pub(crate) fn name(session: &str, number: u32, what: &str) -> uuid::Uuid {
+    let text = format!("{session}/{number}/{what}");
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    let mut bytes = [0; 16];
+    bytes.copy_from_slice(&digest.as_ref()[..16]);
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
+}
+
+fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,385 @@
+//! The life of a conversation: the agent's program is started and kept alive, people's wishes reach it, and what it says
+//! is written down.
+
+mod program;
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use fabrica_protocol::run::{Answer, Code, Entry, TurnState};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use self::program::Words;
+use super::agent::Agent;
+use super::conversation::{Conversation, Step};
+use super::desk::Desk;
+use super::handle::{Chat, Wish};
+use super::{ground, view};
+use crate::config::Config;
+use crate::idle::Activity;
+use crate::journal::Journal as Steps;
+use crate::run::ask;
+use crate::run::branch::Branch;
+use crate::run::claude::process::Process;
+use crate::run::claude::stream;
+use crate::run::work_item;
+use crate::start::{self, StartError};
+
+/// What models were used for is told at most this often, while it grows.
+const USAGE_PERIOD: Duration = Duration::from_secs(5);
+/// A forge that has not handed out a work item by then does not.
+const FETCH: Duration = Duration::from_mins(1);
+
+const INSTALLING: &str = "(From Fabrica: the repository's dependencies are being installed by npm. You are told when that has ended.)";
+const INSTALLED: &str =
+    "(From Fabrica: npm has ended. Look at node_modules before you rely on it.)";
+const WORKFLOW: &str = "Work it through the phases frame, architect, build, evaluate, release, in this order. Say with set_phase of fractary-faber when each begins and ends; its answer says what comes next. When all is done, call complete.";
+
+/// Lives until told to stop, unless a start step fails.
+pub async fn live(
+    chat: &Arc<Chat>,
+    config: &Config,
+    steps: &Arc<Steps>,
+    activity: &Activity,
+    ready: impl Fn(),
+    told_to_stop: impl Future<Output = ()>,
+) -> Result<(), StartError> {
+    let mut life = None;
+    let living = async {
+        let begun = Life::begin(chat, config, steps, activity).await?;
+        ready();
+        let npm =
+            config.install_dependencies && config.workspace.join("repo/package.json").exists();
+        let life = life.insert(begun);
+        life.notes.extend(npm.then(|| INSTALLING.to_owned()));
+        let installing = async {
+            start::install(config, steps, activity).await;
+            if !npm {
+                std::future::pending().await
+            }
+        };
+        match Box::pin(life.run(installing)).await {}
+    };
+    let lived = tokio::select! {
+        failed = living => failed,
+        () = told_to_stop => Ok(()),
+    };
+    if let Some(mut life) = life {
+        life.stop().await;
+    }
+    lived
+}
+
+struct Life {
+    chat: Arc<Chat>,
+    desk: Arc<Desk>,
+    wanted: mpsc::Receiver<Wish>,
+    agent: Option<Agent>,
+    running: Option<Running>,
+    conversation: Conversation,
+    /// What is to be said to the agent, as soon as there is a program.
+    queue: VecDeque<Words>,
+    /// What the agent is told before the next message.
+    notes: Vec<String>,
+    crashes: VecDeque<Instant>,
+    /// When the program is started next.
+    start_at: Option<Instant>,
+    /// Why it is not started by itself.
+    given_up: Option<String>,
+    /// Whether the program that was before ended in the middle of a turn.
+    was_in_turn: bool,
+    /// How the newest turn ended.
+    over: Option<TurnState>,
+    counted: Instant,
+}
+
+struct Running {
+    process: Process,
+    /// When it last said something.
+    heard: Instant,
+}
+
+/// What comes next.
+enum Event {
+    Wish(Wish),
+    Line(Vec<u8>),
+    Gone,
+    Answered(Answer),
+    Start,
+    Silent,
+    Installed,
+}
+
+impl Life {
+    async fn begin(
+        chat: &Arc<Chat>,
+        config: &Config,
+        steps: &Arc<Steps>,
+        activity: &Activity,
+    ) -> Result<Self, StartError> {
+        let branch = Branch { name: &chat.settings.branch, uid: &config.session_id };
+        let begun = ground::prepare(config, &branch, steps, activity).await?;
+        let repository = config.repository.clone().ok_or_else(|| StartError {
+            step: "clone",
+            reason: "RepositoryMissing",
+            message: "A Chat needs REPO_URL.".to_owned(),
+        })?;
+        let desk = Desk::new(config.clone(), repository, chat.clone(), steps.clone(), begun);
+        let (queue, was_in_turn) = {
+            let known = chat.known();
+            (known.waiting.iter().cloned().map(Words::of).collect(), known.in_turn)
+        };
+        let (_, nobody) = mpsc::channel(1);
+        Ok(Self {
+            wanted: chat.wanted().unwrap_or(nobody),
+            conversation: Conversation::new(desk.autonomy()),
+            chat: chat.clone(),
+            desk: Arc::new(desk),
+            agent: None,
+            running: None,
+            queue,
+            notes: Vec::new(),
+            crashes: VecDeque::new(),
+            start_at: Some(Instant::now()),
+            given_up: None,
+            was_in_turn,
+            over: None,
+            counted: Instant::now(),
+        })
+    }
+
+    async fn run(&mut self, installing: impl Future<Output = ()>) -> Infallible {
+        self.come_back().await;
+        let mut installing = std::pin::pin!(futures::FutureExt::fuse(installing));
+        loop {
+            self.stand();
+            let event = tokio::select! {
+                biased;
+                event = self.event() => event,
+                () = &mut installing => Event::Installed,
+            };
+            self.take(event).await;
+            if self.counted.elapsed() >= USAGE_PERIOD {
+                self.counted = Instant::now();
+                self.desk.count();
+            }
+        }
+    }
+
+    /// The Session's own workflow begins, once; one that a former process began goes on.
+    async fn come_back(&mut self) {
+        let settings = &self.chat.settings;
+        let (has_worked, open) = {
+            let known = self.chat.known();
+            (known.has_worked, known.work.as_ref().map(|work| work.work_id.clone()))
+        };
+        match (open, &settings.forge.work_id) {
+            (Some(work_id), _) => {
+                // Only the pull request's words need it.
+                let fetching = self.desk.fetch(&work_id);
+                let _ = tokio::time::timeout(FETCH, fetching).await;
+            }
+            (None, Some(work_id)) if settings.workflow && !has_worked => {
+                let (work_id, autonomy) = (work_id.clone(), settings.autonomy);
+                let named = work_id.clone();
+                let author = String::new();
+                self.chat.tell(Entry::WorkflowStarted { work_id: named, autonomy, author });
+                self.work(&work_id, None).await;
+            }
+            _ => {}
+        }
+    }
+
+    async fn event(&mut self) -> Event {
+        let orphans = self.desk.orphans();
+        let orphans: Vec<&str> = orphans.iter().map(|question| question.id.as_str()).collect();
+        let (chat, silence) = (&self.chat, self.chat.settings.agent.silence);
+        let patience = self.conversation.patience(silence);
+        let silent_at = self.running.as_ref().zip(patience).map(|(it, limit)| it.heard + limit);
+        let line = async {
+            match &mut self.running {
+                Some(running) => {
+                    // Who is not kept elsewhere has to wait.
+                    chat.journal.room().await;
+                    running.process.line().await.map_or(Event::Gone, Event::Line)
+                }
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            Some(wish) = self.wanted.recv() => Event::Wish(wish),
+            event = line => event,
+            answer = chat.questions.answered(&orphans) => Event::Answered(answer),
+            () = until(self.start_at) => Event::Start,
+            () = until(silent_at) => Event::Silent,
+        }
+    }
+
+    async fn take(&mut self, event: Event) {
+        match event {
+            Event::Wish(wish) => self.obey(wish).await,
+            Event::Line(line) => {
+                let refusal = self.agent.as_ref().and_then(|agent| agent.broker().refusal());
+                if let Some(running) = &mut self.running {
+                    running.heard = Instant::now();
+                }
+                let heard = stream::parse(&line);
+                let was_started = self.conversation.is_started();
+                let steps = self.conversation.hear(heard, refusal.as_ref(), Instant::now());
+                self.follow(steps).await;
+                if !was_started && self.running.is_some() {
+                    self.greet().await;
+                }
+            }
+            Event::Gone => {
+                let words = self.last_words().await;
+                self.crashed(&words);
+            }
+            Event::Answered(answer) => {
+                self.desk.close(&answer);
+                let asked = self.chat.questions.asked(&answer.id);
+                let asked = asked.map(|asked| asked.question).unwrap_or_default();
+                let words = ask::words(&answer);
+                self.tell(&format!("You asked earlier: {asked}\n\n{words}")).await;
+            }
+            Event::Start => self.start().await,
+            Event::Silent => {
+                if let Some(running) = &mut self.running {
+                    running.heard = Instant::now();
+                }
+                let steps = self.conversation.silent(self.chat.settings.agent.silence);
+                self.follow(steps).await;
+            }
+            Event::Installed => {
+                self.notes.retain(|note| note != INSTALLING);
+                self.notes.push(INSTALLED.to_owned());
+                if self.conversation.in_turn() {
+                    let note = std::mem::take(&mut self.notes).join("\n\n");
+                    self.tell(&note).await;
+                }
+            }
+        }
+    }
+
+    async fn follow(&mut self, steps: Vec<Step>) {
+        for step in steps {
+            match step {
+                Step::Tell(entry) => {
+                    if let Entry::Turn { state, code, .. } = &entry {
+                        self.turned(*state, *code);
+                    }
+                    self.chat.tell(entry);
+                }
+                Step::Piece { id, text } => self.chat.show(view::delta(id, text)),
+                Step::Write(line) => self.write(line).await,
+                Step::Rests => self.rests().await,
+                Step::Broken(words) => {
+                    self.end_process().await;
+                    self.crashed(&words);
+                }
+            }
+        }
+        self.limit().await;
+    }
+
+    /// A workflow that has no money, or no key, is over.
+    fn turned(&mut self, state: TurnState, code: Option<Code>) {
+        if state == TurnState::Started {
+            return;
+        }
+        self.over = Some(state);
+        self.desk.count();
+        match code {
+            Some(Code::BudgetExceeded) => {
+                self.desk.end_workflow(2, "The limit of money or of turns is used up.", None);
+            }
+            Some(Code::AuthRejected) => {
+                self.desk.end_workflow(4, "The model's service does not accept the key.", None);
+            }
+            _ => {}
+        }
+    }
+
+    /// The program may do as much as the workflow, which begins and ends under it.
+    async fn limit(&mut self) {
+        if self.running.is_some()
+            && self.conversation.is_started()
+            && let Some(line) = self.conversation.limit(self.desk.autonomy())
+        {
+            self.write(line).await;
+        }
+    }
+
+    /// The agent rests: while a workflow is open it is reminded of it.
+    async fn rests(&mut self) {
+        if self.over.take() != Some(TurnState::Completed) || !self.queue.is_empty() {
+            return;
+        }
+        if !self.desk.orphans().is_empty() {
+            return;
+        }
+        let nudge = self.chat.known().work.as_mut().map(|work| work.engine.nudge());
+        match nudge {
+            Some(Some(words)) => self.tell(&words).await,
+            Some(None) => {
+                let summary = "The agent rested again and again without completing the workflow.";
+                self.desk.end_workflow(1, summary, None);
+            }
+            None => {}
+        }
+    }
+
+    async fn obey(&mut self, wish: Wish) {
+        match wish {
+            Wish::Say(said) => {
+                if let Some(work) = &mut self.chat.known().work {
+                    work.engine.forgive();
+                }
+                if self.given_up.take().is_some() {
+                    self.crashes.clear();
+                    self.start_at = Some(Instant::now());
+                }
+                self.queue.push_back(Words::of(said));
+                self.pass_on().await;
+            }
+            Wish::Work { work_id, plan } => self.work(&work_id, plan.as_deref()).await,
+            Wish::Interrupt => match self.conversation.interrupt() {
+                Some(line) => {
+                    self.write(line).await;
+                    self.desk.withdraw();
+                }
+                None if !self.conversation.in_turn() => {
+                    self.desk.withdraw();
+                    self.desk.end_workflow(3, "Somebody cancelled the workflow.", None);
+                }
+                None => {}
+            },
+        }
+    }
+
+    /// The agent begins to work an item.
+    async fn work(&mut self, work_id: &str, plan: Option<&str>) {
+        let fetched = tokio::time::timeout(FETCH, self.desk.fetch(work_id)).await;
+        let late = |_| "The work item was not fetched in time.".to_owned();
+        match fetched.map_err(late).flatten() {
+            Ok(item) => {
+                let plan = plan.map(|plan| format!("\n\n<plan>\n{plan}\n</plan>"));
+                let head = format!("Run FABER workflow for work item #{}", item.number);
+                let text = format!("{head}\n\n{WORKFLOW}{}", plan.unwrap_or_default());
+                self.tell(&work_item::join(Some(&text), Some(&item))).await;
+            }
+            Err(words) => self.desk.end_workflow(4, &words, None),
+        }
+    }
+}
+
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
+    }
+}

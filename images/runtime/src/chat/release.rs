@@ -1,0 +1,128 @@
+//! The release: what is left is committed, pushed by us, and proposed. The agent is alive meanwhile and holds no login, so
+//! git pushes through a door that sets this one branch and nothing else.
+
+use super::desk::Desk;
+use crate::run::branch;
+use crate::run::checkpoint::door::Door;
+use crate::run::driver::Completion;
+use crate::run::git::{Git, GitError};
+use crate::run::pull_request::{self, Change, Task};
+use crate::run::verdict::Ending;
+use crate::run::{changes, lent, outgoing, verify};
+
+/// Git's folder for the push, below the workspace.
+const FOLDER: &str = ".fabrica-push";
+
+/// Commits, pushes and proposes; where the pull request is, if there can be one. Else what went wrong.
+pub(crate) async fn release(desk: &Desk, done: &Completion) -> Result<Option<String>, String> {
+    let _alone = desk.publishing.lock().await;
+    let git = Git::find(&desk.config, &desk.repository).map_err(words)?;
+    let (branch, begun, item) = (desk.branch(), desk.begun(), desk.item());
+    let task = Task { uid: branch.uid, title: None, plan: None, item: item.as_ref() };
+    let title = task.title(Some(&done.title));
+    let committed = verify::commit(&git, &branch, &begun, &title, &desk.steps).await;
+    let commit =
+        committed.map_err(words)?.ok_or("Nothing has changed: there is nothing to release.")?;
+    changes::tell(&git, &begun, &commit, &desk.chat.journal).await;
+    send(desk, &git, &commit).await?;
+    propose(desk, &commit, &title, &task.body(Some(&done.body))).await
+}
+
+/// Pushes what is committed; the commit that the remote's branch is at.
+pub(crate) async fn push(desk: &Desk) -> Result<String, String> {
+    let _alone = desk.publishing.lock().await;
+    let git = Git::find(&desk.config, &desk.repository).map_err(words)?;
+    let head = branch::head(&git).await.map_err(|error| error.to_string())?;
+    let head = head.ok_or("There is no commit.")?;
+    let is_ours = desk.branch().owns(&git, &head).await.map_err(|error| error.to_string())?;
+    let commit = if is_ours { head } else { marked(desk, &git).await? };
+    send(desk, &git, &commit).await?;
+    Ok(commit)
+}
+
+/// The newest commit bears our mark, by which another pod knows the branch.
+async fn marked(desk: &Desk, git: &Git<'_>) -> Result<String, String> {
+    let (branch, begun) = (desk.branch(), desk.begun());
+    let title = "Work in progress";
+    let committed =
+        verify::commit(git, &branch, &begun, title, &desk.steps).await.map_err(words)?;
+    committed.ok_or_else(|| "Nothing has changed: there is nothing to push.".to_owned())
+}
+
+/// Opens the pull request for what was pushed.
+pub(crate) async fn propose(
+    desk: &Desk,
+    commit: &str,
+    title: &str,
+    body: &str,
+) -> Result<Option<String>, String> {
+    let (settings, branch) = (&desk.chat.settings, desk.branch());
+    let forge = crate::forge::Forge::of(&desk.repository, &settings.forge, &desk.config.secrets);
+    let change = Change {
+        base: desk.repository.branch.as_deref(),
+        config: &settings.forge,
+        secrets: &desk.config.secrets,
+        branch: branch.name,
+        commit,
+        has_base: desk.begun().base.is_some(),
+        title,
+        body,
+    };
+    let forge = forge.map_err(|error| error.to_string())?;
+    pull_request::open(forge, &change, &desk.steps).await.map_err(words)
+}
+
+async fn send(desk: &Desk, git: &Git<'_>, commit: &str) -> Result<(), String> {
+    let step = desk.steps.begin("push", &format!("Pushing the branch {}.", desk.branch().name));
+    match arrive(desk, git, commit).await {
+        Ok(None) => {
+            desk.pushed(commit);
+            step.finish(format!("The remote's branch {} is at {commit}.", desk.branch().name));
+            Ok(())
+        }
+        Ok(Some(leak)) => {
+            let text = format!("A secret stands in {leak}: nothing is pushed.");
+            step.fail(&text);
+            Err(format!("{text} Take it out of the commit that added it."))
+        }
+        Err(GitError(words)) => {
+            step.fail(&words);
+            Err(format!("The push failed: {words}"))
+        }
+    }
+}
+
+async fn arrive(
+    desk: &Desk,
+    git: &Git<'_>,
+    commit: &str,
+) -> Result<Option<outgoing::Leak>, GitError> {
+    let (branch, begun) = (desk.branch(), desk.begun());
+    let folder = lent::lend(git, FOLDER).await?;
+    let known: Vec<&str> =
+        [&begun.base, &begun.remote].into_iter().flatten().map(|known| &**known).collect();
+    if let Some(leak) = outgoing::leak(git, &folder, commit, &known).await? {
+        return Ok(Some(leak));
+    }
+    let reference = branch.reference();
+    let door = Door::open(git.repository, &reference).await;
+    let door = door.map_err(|error| GitError(crate::chain(&error)))?;
+    // The branch is where we saw it, or still absent: so nobody else's commit is ever pushed over.
+    let lease =
+        format!("--force-with-lease={reference}:{}", begun.remote.as_deref().unwrap_or_default());
+    let target = format!("{commit}:{reference}");
+    // No proxy of the pod stands between git and us.
+    let words = ["-c", "http.proxy=", "push", "--no-verify"];
+    let url = door.url();
+    git.remote(&folder, &[&words[..], &[&lease, "--", &url, &target]].concat()).await?;
+    let asked = [&words[..], &["--dry-run", "--porcelain", "--", &url, &target]].concat();
+    let there = git.remote(&folder, &asked).await?;
+    if there.lines().any(|line| line.starts_with('=')) {
+        return Ok(None);
+    }
+    Err(GitError(format!("the remote's branch is not at {commit}")))
+}
+
+fn words(ending: Ending) -> String {
+    ending.verdict().message
+}

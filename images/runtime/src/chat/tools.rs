@@ -1,0 +1,101 @@
+//! The tools that the agent has of us: three servers of the Model Context Protocol behind one door on loopback, for whoever
+//! has its key.
+
+mod faber;
+mod repo;
+mod work;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use rmcp::ServerHandler;
+use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
+use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use self::faber::Faber;
+use self::repo::Repo;
+use self::work::Work;
+use super::desk::Desk;
+use super::engine::Engine;
+use crate::run::faber::{NAME as FABER, only_the_agent};
+use crate::run::work_item;
+
+/// As much of the forge is read at once, in bytes.
+const SHOWN: usize = 48 * 1024;
+
+/// The servers at work, until dropped.
+#[derive(Debug)]
+pub(super) struct Tools {
+    address: SocketAddr,
+    key: String,
+    serving: JoinHandle<()>,
+}
+
+impl Tools {
+    /// Opens the door on a free port of loopback.
+    pub(super) async fn start(desk: &Arc<Desk>) -> std::io::Result<Self> {
+        let key = uuid::Uuid::new_v4().to_string();
+        let router = Router::new()
+            .nest_service("/mcp/fractary-faber", serve(desk, Faber))
+            .nest_service("/mcp/fractary-repo", serve(desk, Repo))
+            .nest_service("/mcp/fractary-work", serve(desk, Work))
+            .layer(from_fn_with_state(Arc::new(format!("Bearer {key}")), only_the_agent));
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let serving = tokio::spawn(async move {
+            if let Err(error) = axum::serve(listener, router).await {
+                tracing::error!(%error, "the door of the agent's tools closed");
+            }
+        });
+        Ok(Self { address, key, serving })
+    }
+
+    /// Under which name each server is known, and where it is.
+    pub(super) fn servers(&self) -> Vec<(&'static str, String)> {
+        [FABER, repo::NAME, work::NAME]
+            .map(|name| (name, format!("http://{}/mcp/{name}", self.address)))
+            .into()
+    }
+
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+impl Drop for Tools {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// Whether the agent may write where others read it; else what it is told.
+fn may_write(desk: &Desk) -> Result<(), String> {
+    if Engine::may_push(desk.autonomy()) {
+        return Ok(());
+    }
+    Err("Refused: the autonomy that was given publishes nothing.".to_owned())
+}
+
+/// What the forge says, as the agent may read it: what others cannot see speaks to it neither.
+fn shown(told: &impl serde::Serialize) -> String {
+    let text = serde_json::to_string_pretty(told).unwrap_or_default();
+    let mut text = work_item::visible(&text);
+    text.truncate(text.floor_char_boundary(SHOWN));
+    text
+}
+
+fn serve<T: ServerHandler>(
+    desk: &Arc<Desk>,
+    tools: impl Fn(Arc<Desk>) -> T + Send + Sync + 'static,
+) -> StreamableHttpService<T, LocalSessionManager> {
+    let desk = desk.clone();
+    StreamableHttpService::new(
+        move || Ok(tools(desk.clone())),
+        Arc::new(LocalSessionManager::default()),
+        StreamableHttpServerConfig::default(),
+    )
+}

@@ -1,0 +1,155 @@
+//! `fractary-faber`: where the work is, what people are asked, and that it is done.
+
+use std::sync::Arc;
+
+use fabrica_protocol::chat::Body;
+use fabrica_protocol::run::{Code, Entry, Phase, PhaseStatus};
+use rmcp::handler::server::wrapper::Parameters;
+use rmcp::service::RequestContext;
+use rmcp::{RoleServer, tool, tool_router};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::chat::desk::{Asked, Desk};
+use crate::chat::engine::Ending;
+use crate::chat::release;
+use crate::run::ask::{self, AskHuman};
+use crate::run::driver::Completion;
+use crate::run::faber::{NamedPhase, NamedStatus};
+
+/// A title is one line of a commit and of a pull request.
+const TITLE_CHARACTERS: usize = 200;
+const WITHDRAWN: &str = "The question was withdrawn. Ask again if you still need the answer.";
+
+#[derive(Debug, Clone)]
+pub(super) struct Faber(pub(super) Arc<Desk>);
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct SetPhase {
+    phase: NamedPhase,
+    status: NamedStatus,
+    /// What is being done within the phase, in a few words.
+    #[serde(default)]
+    step: String,
+    /// One sentence, if there is something to say.
+    #[serde(default)]
+    message: String,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct ReportProgress {
+    /// One sentence.
+    message: String,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Outcome {
+    #[default]
+    Success,
+    Failed,
+}
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Complete {
+    /// `failed` when the work cannot be done.
+    #[serde(default)]
+    outcome: Outcome,
+    /// The title of the pull request: one line.
+    #[serde(default)]
+    title: String,
+    /// The text of the pull request, in markdown: what was changed, why, and how it was proven.
+    #[serde(default)]
+    body: String,
+    /// What was done, or why it was not, in one sentence.
+    summary: String,
+}
+
+#[tool_router(server_handler)]
+impl Faber {
+    #[tool(description = "Say how far you are, for people who follow your work.")]
+    async fn report_progress(&self, told: Parameters<ReportProgress>) -> String {
+        self.0.chat.tell(Entry::Said { id: None, text: told.0.message });
+        "Noted.".to_owned()
+    }
+
+    #[tool(
+        description = "Ask a human and get the answer, however long it takes: ask only what you cannot find out or decide by yourself."
+    )]
+    async fn ask_human(
+        &self,
+        Parameters(asked): Parameters<AskHuman>,
+        call: RequestContext<RoleServer>,
+    ) -> String {
+        let id = call.meta.get(ask::CALL_ID).and_then(Value::as_str).unwrap_or_default();
+        match asked.question(id) {
+            Ok(question) => match self.0.ask(question).await {
+                Asked::Answered(answer) => ask::words(&answer),
+                Asked::Withdrawn => WITHDRAWN.to_owned(),
+            },
+            Err(words) => words.to_owned(),
+        }
+    }
+
+    #[tool(
+        description = "Say that a phase of the workflow begins or ends, or which step of it you are at. The answer says what comes next."
+    )]
+    async fn set_phase(&self, told: Parameters<SetPhase>) -> String {
+        let SetPhase { phase, status, step, message } = told.0;
+        self.0.set_phase(phase.into(), status.into(), step, message).await
+    }
+
+    #[tool(
+        description = "Say that the workflow's work is done: what is left is committed and pushed, and the pull request opened. Call it once, last of all."
+    )]
+    async fn complete(&self, told: Parameters<Complete>) -> String {
+        let Complete { outcome, title, body, summary } = told.0;
+        if matches!(outcome, Outcome::Failed) {
+            self.0.end_workflow(1, &summary, None);
+            return "Noted: the workflow has ended. End your turn.".to_owned();
+        }
+        match self.0.completion() {
+            Err(words) => words,
+            Ok(Ending::Unpublished) => {
+                self.0.end_workflow(0, &summary, None);
+                "Noted: the workflow has ended, and nothing is published. End your turn.".to_owned()
+            }
+            Ok(Ending::Release) => self.release(&title, body, &summary).await,
+        }
+    }
+
+    #[tool(description = "Where the workflow is, and what comes next.")]
+    async fn get_state(&self) -> String {
+        self.0.state()
+    }
+}
+
+impl Faber {
+    async fn release(&self, title: &str, body: String, summary: &str) -> String {
+        let title = title.lines().next().unwrap_or_default().trim();
+        let title: String = title.chars().take(TITLE_CHARACTERS).collect();
+        if title.is_empty() {
+            return "The title is empty: call complete again with one.".to_owned();
+        }
+        match release::release(&self.0, &Completion { title, body }).await {
+            Ok(url) => {
+                let (phase, status) = (Phase::Release, PhaseStatus::Completed);
+                self.0.set_phase(phase, status, String::new(), String::new()).await;
+                let told = url.as_deref().unwrap_or("the branch alone, without a pull request");
+                let told = format!("Released: {told}. End your turn.");
+                self.0.end_workflow(0, summary, url);
+                told
+            }
+            Err(words) => {
+                let message = format!("The release failed: {words}");
+                let told = format!(
+                    "{message} Mend it and call complete again, or with the outcome failed."
+                );
+                let (code, recoverable, reference) = (Code::ForgeFailed, true, None);
+                self.0.chat.show(Body::Error { code, message, recoverable, reference });
+                told
+            }
+        }
+    }
+}

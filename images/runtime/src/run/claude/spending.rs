@@ -1,0 +1,47 @@
+//! What the agent may spend, and what it has spent.
+
+use fabrica_protocol::run::{Tokens, Usage};
+
+use crate::broker::ledger::{Ledger, Limits};
+use crate::broker::{Broker, Key, Settings};
+use crate::config::AgentConfig;
+use crate::run::driver::Failure;
+
+/// The broker, with what may be used up.
+pub(crate) async fn open(settings: &AgentConfig) -> Result<Broker, Failure> {
+    let key = settings.key.as_deref().ok_or_else(|| {
+        let message =
+            "There is no key of the model's service: the Secret of credentialsRef needs ANTHROPIC_API_KEY.";
+        Failure::lasting("CredentialsMissing", message)
+    })?;
+    let wrong = |what: &str, error: &dyn std::error::Error| {
+        Failure::lasting("AgentMisconfigured", format!("{what}: {}.", crate::chain(error)))
+    };
+    let budget = settings.budget.as_deref().map(str::parse).transpose();
+    let turns = settings.turns.as_deref().map(str::parse).transpose();
+    let limits = Limits {
+        budget: budget.map_err(|error| wrong("The budget cannot be used", &error))?,
+        turns: turns
+            .map_err(|error: std::num::ParseIntError| wrong("The turns are no number", &error))?,
+    };
+    let open = async {
+        let settings = Settings { url: settings.url.clone(), key: Key::new(key)?, limits };
+        Broker::start(settings).await
+    };
+    open.await.map_err(|error| wrong("The model's service cannot be asked", &error))
+}
+
+/// As records tell it.
+pub(crate) fn usage(ledger: &Ledger) -> Usage {
+    let tokens = ledger.lines().iter().map(|(model, line)| {
+        let used = &line.usage;
+        let tokens = Tokens {
+            input: used.input,
+            output: used.output,
+            cache_read: used.cache_read,
+            cache_write: used.cache_write.saturating_add(used.cache_write_hour),
+        };
+        (model.clone(), tokens)
+    });
+    Usage { models: tokens.collect(), estimated_cost_usd: ledger.spent().to_string() }
+}

@@ -1,0 +1,124 @@
+//! The tools that the agent has of us, as the real CLI calls them.
+
+use fabrica_protocol::assertion::Role;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::faber::{begin, forge};
+use crate::pod::{BRANCH, Pod, cli, model};
+use crate::talk::Talk;
+
+/// A message that makes the model call these tools one after the other.
+fn calls(tools: &[(&str, Value)]) -> String {
+    let step = |(name, input): &(&str, Value)| json!({"tools": [{"name": format!("mcp__fractary-{name}"), "input": input}]});
+    let mut steps: Vec<Value> = tools.iter().map(step).collect();
+    steps.push(json!({"text": "All was called."}));
+    format!("Do it.\n```scenario\n{}\n```", Value::from(steps))
+}
+
+/// What the tools answered.
+fn answers(talk: &Talk) -> Vec<String> {
+    let results = talk.all.iter().filter(|it| it["kind"] == "tool_result");
+    results.map(|it| it["content"].as_str().unwrap().to_owned()).collect()
+}
+
+const PLAIN: (&str, &str) = ("FABRICA_CHAT_WORKFLOW", "none");
+
+#[tokio::test]
+async fn the_repository_and_its_issues_are_within_reach() {
+    let Some(cli) = cli() else { return };
+    let (github, model) = (forge("chat").await, model().await);
+    let pod: Pod = begin(&github, &model, &cli, &[PLAIN]).await;
+    std::fs::write(pod.0.workspace().join("repo/new"), "new\n").unwrap();
+    let mut ada = pod.talk_answering("ada").await;
+    let text = calls(&[
+        ("repo__status", json!({})),
+        ("repo__branch", json!({})),
+        ("repo__commit", json!({"message": "Add new"})),
+        ("repo__diff", json!({"base": "HEAD~1", "head": "HEAD"})),
+        ("repo__diff", json!({"base": "--output=/tmp/x"})),
+        ("repo__push", json!({})),
+        ("repo__pr_create", json!({"title": "Add new", "body": "It was missing."})),
+        ("repo__pr_get", json!({"number": 2})),
+        ("repo__pr_comment", json!({"number": 2, "body": "Look."})),
+        ("work__issue_fetch", json!({"issue_number": "#1"})),
+        ("work__issue_fetch", json!({"issue_number": "77"})),
+        ("work__issue_search", json!({"query": "door"})),
+        ("work__comment_create", json!({"issue_number": "1", "body": "On it."})),
+        ("work__label_add", json!({"issue_number": "1", "labels": ["bot"]})),
+        ("work__issue_close", json!({"issue_number": "1"})),
+        ("work__issue_reopen", json!({"issue_number": "one"})),
+        ("faber__set_phase", json!({"phase": "frame", "status": "started"})),
+    ]);
+    ada.say("m-1", &text).await;
+    let approval = ada.until("the approval", |it| it["kind"] == "approval").await;
+    assert!(github.asked().iter().all(|asked| asked != "POST /pulls"), "not before");
+    ada.send(&json!({"type": "answer", "questionId": approval["questionId"], "text": "approve"}))
+        .await;
+    ada.text("All was called.").await;
+    let expected = [
+        "?? new",
+        BRANCH,
+        "Committed as ",
+        "+new",
+        "base and head are names",
+        "The remote's branch fabrica/uid-1 is at ",
+        "The pull request is https://github.test/team/x/pull/2",
+        "\"title\": \"Add new\"",
+        "The comment is there.",
+        "The door squeaks",
+        "404",
+        "The door squeaks",
+        "The comment is there.",
+        "The labels are there.",
+        "It is closed.",
+        "issue_number is a number",
+        "No workflow is running",
+    ];
+    let answers = answers(&ada);
+    assert_eq!(answers.len(), expected.len(), "{answers:#?}");
+    for (answer, expected) in answers.iter().zip(expected) {
+        assert!(answer.contains(expected), "{expected}: {answer}");
+    }
+    assert!(github.git.head(BRANCH).is_some());
+}
+
+#[rstest]
+#[case("assist", &["Committed as ", "publishes nothing", "publishes nothing", "publishes nothing"])]
+#[case("dryRun", &["this is a dry run", "publishes nothing", "publishes nothing", "publishes nothing"])]
+#[tokio::test]
+async fn autonomy_bounds_what_leaves_the_pod(#[case] autonomy: &str, #[case] expected: &[&str]) {
+    let Some(cli) = cli() else { return };
+    let (github, model) = (forge("chat").await, model().await);
+    let more = [PLAIN, ("FABRICA_CHAT_AUTONOMY", autonomy)];
+    let pod = begin(&github, &model, &cli, &more).await;
+    std::fs::write(pod.0.workspace().join("repo/new"), "new\n").unwrap();
+    let mut ada = pod.talk("ada", Role::Control, json!({})).await;
+    let text = calls(&[
+        ("repo__commit", json!({"message": "Add new"})),
+        ("repo__push", json!({})),
+        ("repo__pr_create", json!({"title": "Add new"})),
+        ("work__comment_create", json!({"issue_number": "1", "body": "On it."})),
+    ]);
+    ada.say("m-1", &text).await;
+    ada.text("All was called.").await;
+    for (answer, expected) in answers(&ada).iter().zip(expected) {
+        assert!(answer.contains(expected), "{expected}: {answer}");
+    }
+    assert_eq!(github.git.head(BRANCH), None);
+    let raised =
+        json!({"type": "start_workflow", "id": "w", "workId": "1", "autonomy": "autonomous"});
+    ada.send(&raised).await;
+    ada.until("it is not raised", |it| it["code"] == "forbidden").await;
+}
+
+#[tokio::test]
+async fn a_dry_run_writes_no_file() {
+    let Some(cli) = cli() else { return };
+    let (github, model) = (forge("chat").await, model().await);
+    let pod = begin(&github, &model, &cli, &[PLAIN, ("FABRICA_CHAT_AUTONOMY", "dryRun")]).await;
+    let mut ada = pod.talk("ada", Role::Control, json!({})).await;
+    ada.say("m-1", "scenario: chat-tool").await;
+    ada.text("It is found.").await;
+    assert!(!pod.0.workspace().join("repo/found").exists(), "{:#?}", answers(&ada));
+}
