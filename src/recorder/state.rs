@@ -146,9 +146,19 @@ pub(super) fn recorded(
         }
         Some(known) => known.at_the_end(status),
     };
+    unless_away(state, away)
+}
+
+/// A database that is away may lack what it is said to have, but for what is settled.
+fn unless_away(state: Recorded, away: Option<DateTime<Utc>>) -> Recorded {
     match (state, away) {
         (state @ (Recorded::All | Recorded::Lost(_)), _) | (state, None) => state,
-        (_, Some(since)) => is_away(since),
+        (_, Some(since)) => {
+            let since = since.format("%Y-%m-%dT%H:%M:%SZ");
+            Recorded::Behind(format!(
+                "The database does not answer since {since}; records wait in the pod."
+            ))
+        }
     }
 }
 
@@ -166,28 +176,20 @@ pub(super) fn chat_recorded(
     away: Option<DateTime<Utc>>,
     chat: ChatState,
 ) -> Recorded {
-    if let Some(since) = away {
-        return is_away(since);
-    }
-    let Some(known) = known.filter(|known| known.loaded) else { return Recorded::Unasked };
-    match chat {
-        ChatState::GoesOn => Recorded::Keeping,
-        ChatState::Stopped(None) => Recorded::Unasked,
-        ChatState::Stopped(Some((number, last))) if known.kept(number).last >= last => {
-            Recorded::All
-        }
-        ChatState::Stopped(Some((number, _))) => {
+    let state = match (known.filter(|known| known.loaded), chat) {
+        (None, _) | (_, ChatState::Stopped(None)) => Recorded::Unasked,
+        (_, ChatState::GoesOn) => Recorded::Keeping,
+        (Some(known), ChatState::Stopped(Some((number, last)))) => {
             let kept = known.kept(number).last;
-            Recorded::Behind(format!("Conversation {number}: records after {kept} are not kept."))
+            if kept >= last {
+                Recorded::All
+            } else {
+                let which = format!("Conversation {number}: records after {kept}");
+                Recorded::Behind(format!("{which} wait in the volume, if it has one."))
+            }
         }
-    }
-}
-
-fn is_away(since: DateTime<Utc>) -> Recorded {
-    let since = since.format("%Y-%m-%dT%H:%M:%SZ");
-    Recorded::Behind(format!(
-        "The database does not answer since {since}; records wait in the pod."
-    ))
+    };
+    unless_away(state, away)
 }
 
 #[cfg(test)]
@@ -246,7 +248,9 @@ mod tests {
     #[case::goes_on(ChatState::GoesOn, Recorded::Keeping)]
     #[case::unknown(ChatState::Stopped(None), Recorded::Unasked)]
     #[case::whole(ChatState::Stopped(Some((2, 9))), Recorded::All)]
-    #[case::torn(ChatState::Stopped(Some((2, 10))), Recorded::Behind("Conversation 2: records after 9 are not kept.".to_owned()))]
+    #[case::torn(ChatState::Stopped(Some((2, 10))), Recorded::Behind(
+        "Conversation 2: records after 9 wait in the volume, if it has one.".to_owned()
+    ))]
     fn how_chats_stand(#[case] chat: ChatState, #[case] expected: Recorded) {
         let mut known = Known { loaded: true, ..Known::default() };
         known.advance(2, Kept { last: 9, ended: false });

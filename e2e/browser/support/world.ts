@@ -5,6 +5,7 @@ import type { Page } from "@playwright/test";
 
 export interface World {
   runs: object[];
+  sessions?: object[];
   /** Runs that the cluster has no more. */
   archived?: object[];
   messages?: object[];
@@ -26,7 +27,7 @@ declare global {
 
 /** Puts the gateway into every document that the page will load. */
 export async function inhabit(page: Page, world: World): Promise<void> {
-  await page.addInitScript(({ runs, archived = [], messages = [], onAnswer }) => {
+  await page.addInitScript(({ runs, sessions = [], archived = [], messages = [], onAnswer }) => {
     const real = window.fetch.bind(window);
     const encoder = new TextEncoder();
     let stream: ReadableStreamDefaultController | undefined;
@@ -57,9 +58,10 @@ export async function inhabit(page: Page, world: World): Promise<void> {
       const path = url.pathname.replace("/api/v1", "");
       if (path === "/events") {
         const body = new ReadableStream({ start: (controller) => void (stream = controller) });
-        event("snapshot", { sessions: [], runs });
+        event("snapshot", { sessions, runs });
         return new Response(body, { headers: { "content-type": "text/event-stream" } });
       }
+      if (path === "/sessions") return json({ items: sessions });
       if (path.endsWith("/runs")) return json({ items: url.searchParams.has("archived") ? [...runs, ...archived] : runs });
       if (path.endsWith("/messages")) return wait(url.searchParams, init?.signal);
       if (init?.method === "POST" && path.includes("/runs/")) return change(path, JSON.parse(String(init.body)) as Record<string, unknown>);
@@ -85,6 +87,20 @@ export function run(name: string, part: { status?: object; spec?: object; archiv
     spec: { repository: { url: "https://git.example.com/shop" }, plan: "# Plan\n", title: `Title of ${name}`, ...spec },
     status: { phase: "Running", startedAt: AT, conditions: [], attempts: [{ number: 1, podName: `${name}-run-1`, startedAt: AT }], ...status },
     ...rest,
+  };
+}
+
+/** A session in Chat mode that can be spoken to. */
+export function chatSession(name: string, spec: object = {}): object {
+  return {
+    namespace: "demo",
+    name,
+    uid: `uid-${name}`,
+    createdAt: AT,
+    generation: 1,
+    resourceVersion: "1",
+    spec: { mode: "Chat", workId: "12", repository: { url: "https://git.example.com/shop", forge: "Gitea" }, workspace: { size: "2Gi" }, agent: { budgetUSD: "2.50" }, ...spec },
+    status: { phase: "Running", conditions: [{ type: "Ready", status: "True", reason: "Ready", message: "The agent can be spoken to.", lastTransitionTime: AT }] },
   };
 }
 

@@ -1,4 +1,4 @@
-import { pieces } from "../run/search";
+import { pieces } from "./find";
 
 /** A text in which what was looked for is marked. */
 export function Marked({ text, needle }: { text: string; needle: string }) {

@@ -9,7 +9,7 @@ import { Logo } from "./logo";
 import { useNamespace } from "./namespace";
 import { usePalette } from "./palette-context";
 import { chooseTheme, useTheme, useThemeChoice, type ThemeChoice } from "./theme";
-import { useWaiting } from "./waiting";
+import { useWaitingRuns, useWaitingSessions } from "./waiting";
 
 /** The frame of every page: a rail on the left, a bar at the bottom of a small screen. */
 export function Shell({ children }: { children: ReactNode }) {
@@ -29,7 +29,8 @@ export function Shell({ children }: { children: ReactNode }) {
 
 function Rail({ slim }: { slim: boolean }) {
   const palette = usePalette();
-  const waiting = useWaiting();
+  const runs = useWaitingRuns();
+  const sessions = useWaitingSessions();
   // Under the icons of the bottom bar, beside those of a wide rail, and nowhere in between.
   const words = slim ? "hidden" : "text-xs sm:hidden lg:inline lg:text-sm";
   const width = slim ? "sm:w-13" : "sm:w-13 lg:w-56";
@@ -47,16 +48,12 @@ function Rail({ slim }: { slim: boolean }) {
       <NavLink to="/sessions" className={({ isActive }) => entry(isActive)} title="Sessions">
         <Icon of={SquareTerminal} />
         <span className={`${words} text-left lg:flex-1`}>Sessions</span>
+        <Waiting count={sessions} />
       </NavLink>
       <NavLink to="/runs" className={({ isActive }) => entry(isActive)} title="Runs">
         <Icon of={Play} />
         <span className={`${words} text-left lg:flex-1`}>Runs</span>
-        {waiting > 0 && (
-          <span className="numbers absolute top-0.5 right-1 min-w-4 rounded-full bg-accent px-1 text-center text-xs text-accent-ink lg:static">
-            {waiting}
-            <span className="sr-only"> waiting for you</span>
-          </span>
-        )}
+        <Waiting count={runs} />
       </NavLink>
       <button type="button" className={entry(false)} onClick={palette.open} title="Commands (Ctrl K)" aria-label="Commands">
         <Icon of={Command} />
@@ -67,6 +64,16 @@ function Rail({ slim }: { slim: boolean }) {
       <StreamMark words={words} />
       <UserMenu words={words} />
     </nav>
+  );
+}
+
+function Waiting({ count }: { count: number }) {
+  if (count === 0) return null;
+  return (
+    <span className="numbers absolute top-0.5 right-1 min-w-4 rounded-full bg-accent px-1 text-center text-xs text-accent-ink lg:static">
+      {count}
+      <span className="sr-only"> waiting for you</span>
+    </span>
   );
 }
 

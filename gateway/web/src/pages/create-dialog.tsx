@@ -8,12 +8,22 @@ import type { NewSession, Session } from "../api/types";
 import { Button } from "../components/button";
 import { CodeBlock } from "../components/code";
 import { Dialog, DialogBody, DialogFoot } from "../components/dialog";
+import { ChoiceCards } from "../components/choice-cards";
 import { CheckField, FieldRow as Row, SelectField, TextField } from "../components/field";
 import { useAuth } from "../layout/auth";
 import { manifest, toYaml } from "../session/manifest";
 import { draftsOf } from "../form/draft";
 import { placeErrors } from "../form/errors";
 import { EMPTY_DRAFT, IDLE_CHOICES, PLACES, PRESETS, specOf, validate, type Draft, type DraftErrors, type DraftField } from "../session/validation";
+import { ChatFields } from "./create-chat-fields";
+
+/** What each is for, in plain words. */
+const MODES = [
+  { value: "Terminal", label: "Terminal", hint: "You work: a shell in a workspace that stays yours." },
+  { value: "Chat", label: "Chat", hint: "You and an agent: it works a work item step by step and asks you; the terminal is beside it." },
+];
+
+const SIZES = PRESETS.map(({ id, label, hint }) => ({ value: id, label, hint }));
 
 const drafts = draftsOf("fabrica-new-session", EMPTY_DRAFT);
 
@@ -52,11 +62,12 @@ export function CreateDialog({ namespace, onClose }: { namespace: string | undef
     setDraft((old) => ({ ...old, [field]: value }));
     setRefused(({ fields, rest }) => ({ fields: Object.fromEntries(Object.entries(fields).filter(([name]) => name !== field)), rest }));
   };
+  const leave = (field: DraftField): void => setTouched((old) => new Set(old).add(field));
   const wire = (field: "name" | "url" | "branch" | "secret" | "image" | "size" | "storageClass") => ({
     value: draft[field],
     error: errors[field],
     onChange: (event: { target: { value: string } }) => set(field, event.target.value),
-    onBlur: () => setTouched((old) => new Set(old).add(field)),
+    onBlur: () => leave(field),
   });
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
@@ -82,10 +93,11 @@ export function CreateDialog({ namespace, onClose }: { namespace: string | undef
   }
 
   return (
-    <Dialog open onClose={onClose} title="New session" description="A workspace in a pod, with a terminal that survives disconnects">
+    <Dialog open onClose={onClose} title="New session" description="A workspace in a pod that survives disconnects">
       <form ref={form} noValidate onSubmit={submit} className="flex min-h-0 flex-1 flex-col">
         <DialogBody>
           <div className="grid gap-4">
+            <ChoiceCards label="Mode" name="mode" columns="sm:grid-cols-2" choices={MODES} value={draft.mode} error={errors.mode} onChange={(value) => set("mode", value === "Chat" ? "Chat" : "Terminal")} />
             <Row>
               <TextField label="Name" placeholder="made for you when empty" autoFocus {...wire("name")} />
               <SelectField label="Namespace" value={draft.namespace} error={errors.namespace} onChange={(event) => set("namespace", event.target.value)}>
@@ -98,7 +110,8 @@ export function CreateDialog({ namespace, onClose }: { namespace: string | undef
               <TextField label="Repository" placeholder="https://git.example.com/team/project" hint="Cloned into /workspace/repo" inputMode="url" {...wire("url")} />
               <TextField label="Branch" placeholder="the default one" hint="Created when it does not exist" {...wire("branch")} />
             </Row>
-            <Sizes value={draft.resources} error={errors.resources} onChange={(value) => set("resources", value)} />
+            {draft.mode === "Chat" && <ChatFields draft={draft} errors={errors} onChange={set} onLeave={leave} />}
+            <ChoiceCards label="Size" name="size" columns="grid-cols-2 sm:grid-cols-4" choices={SIZES} value={draft.resources} error={errors.resources} onChange={(value) => set("resources", value)} />
             <CheckField
               label="Keep the files on a volume"
               hint="Without one they are gone whenever the pod stops"
@@ -159,29 +172,4 @@ export function CreateDialog({ namespace, onClose }: { namespace: string | undef
 function body(draft: Draft): NewSession {
   const spec = specOf(draft);
   return draft.name === "" ? { generateName: "session-", spec } : { name: draft.name, spec };
-}
-
-function Sizes({ value, error, onChange }: { value: string; error: string | undefined; onChange: (value: string) => void }) {
-  return (
-    <fieldset>
-      <legend className="mb-1 text-sm font-medium">Size</legend>
-      <div className="grid grid-cols-2 gap-2 sm:grid-cols-4">
-        {PRESETS.map(({ id, label, hint }) => (
-          <label
-            key={id}
-            className="cursor-pointer rounded-md border border-edge px-2.5 py-1.5 transition-colors has-checked:border-accent-text has-checked:bg-accent-soft has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-accent-text"
-          >
-            <input type="radio" name="size" value={id} checked={value === id} onChange={() => onChange(id)} className="sr-only" />
-            <span className="block text-sm font-medium">{label}</span>
-            <span className="numbers block text-xs text-soft">{hint}</span>
-          </label>
-        ))}
-      </div>
-      {error !== undefined && (
-        <p role="alert" className="mt-1 text-xs text-bad">
-          {error}
-        </p>
-      )}
-    </fieldset>
-  );
 }

@@ -10,12 +10,13 @@ import { CodeBlock } from "../components/code";
 import { Dialog, DialogBody, DialogFoot } from "../components/dialog";
 import { CheckField, FieldRow, SelectField, TextField } from "../components/field";
 import { LazyEditor } from "../components/lazy-editor";
+import { FORGES } from "../form/agent";
 import { draftsOf } from "../form/draft";
 import { placeErrors } from "../form/errors";
 import { useAuth } from "../layout/auth";
 import { manifest } from "../run/manifest";
 import { firstHeading, hasFrontMatter, readPlanFile } from "../run/plan-file";
-import { ATTEMPT_CHOICES, DEADLINE_CHOICES, DRIVERS, EMPTY_DRAFT, FORGES, PLACES, specOf, validate, type Draft, type DraftErrors, type DraftField } from "../run/validation";
+import { ATTEMPT_CHOICES, DEADLINE_CHOICES, DRIVERS, EMPTY_DRAFT, PLACES, specOf, validate, type Draft, type DraftErrors, type DraftField } from "../run/validation";
 import { toYaml } from "../session/manifest";
 
 const drafts = draftsOf("fabrica-new-run", EMPTY_DRAFT);

@@ -1,7 +1,7 @@
 import { GitPullRequest } from "lucide-react";
 import { useState } from "react";
+import { holds } from "../components/find";
 import { Marked } from "../components/marked";
-import { holds } from "../run/search";
 import type { Changes } from "../run/timeline";
 
 /** What is pushed, file by file, folded to its totals. */

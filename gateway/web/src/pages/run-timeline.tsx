@@ -1,14 +1,16 @@
-import { ArrowDown, Search } from "lucide-react";
-import { useCallback, useDeferredValue, useEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
-import { useLocation, useSearchParams } from "react-router";
+import { ArrowDown } from "lucide-react";
+import { useDeferredValue, useMemo, useRef } from "react";
 import { useMessages, type Told } from "../api/messages";
 import { useMarkRead } from "../api/read-marks";
 import type { Run } from "../api/types";
+import { useAddress, useFind, useLinked } from "../components/address";
 import { Button } from "../components/button";
+import { needleOf } from "../components/find";
 import { Panel } from "../components/panel";
+import { SearchField } from "../components/search-field";
 import { usePinned, useSeen } from "../components/sight";
 import { pullRequestOf } from "../run/cost";
-import { needleOf, select } from "../run/search";
+import { select } from "../run/search";
 import { hasEnded } from "../run/state";
 import { KINDS, type Kind } from "../run/timeline";
 import { Entries } from "./run-entries";
@@ -36,7 +38,7 @@ export function Timeline({ run }: { run: Run }) {
   return (
     <Panel title="Timeline" aside={<Count all={entries.length} shown={shown.length} narrowed={narrowed} />} action={<JournalDownload run={run} />}>
       <div className="flex flex-wrap items-center gap-2 px-4 pb-2 *:max-w-[calc(100%+2rem)]">
-        <SearchField words={words} onChange={setWords} />
+        <SearchField label="Search the timeline" words={words} onChange={setWords} />
         <KindFilter entries={entries} kinds={kinds} onToggle={toggle} />
       </div>
       {told.error !== undefined && (
@@ -78,53 +80,6 @@ function Count({ all, shown, narrowed }: { all: number; shown: number; narrowed:
   );
 }
 
-interface SearchProps {
-  words: string;
-  onChange: (words: string) => void;
-}
-
-function SearchField({ words, onChange }: SearchProps) {
-  const field = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    const onKey = (event: globalThis.KeyboardEvent): void => {
-      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-      event.preventDefault();
-      field.current?.focus();
-      field.current?.select();
-    };
-    window.addEventListener("keydown", onKey);
-    return () => window.removeEventListener("keydown", onKey);
-  }, []);
-  const onKey = (event: KeyboardEvent): void => {
-    if (event.key !== "Escape") return;
-    if (words === "") field.current?.blur();
-    else onChange("");
-  };
-  return (
-    <div className="relative min-w-40 flex-1 basis-48">
-      <Search className="pointer-events-none absolute top-1/2 left-2.5 size-4 -translate-y-1/2 text-faint" aria-hidden />
-      <input
-        ref={field}
-        type="search"
-        value={words}
-        aria-label="Search the timeline"
-        aria-keyshortcuts="/"
-        placeholder="Search  /"
-        autoComplete="off"
-        spellCheck={false}
-        onChange={(event) => onChange(event.target.value)}
-        onKeyDown={onKey}
-        className="h-8 w-full rounded-md border border-edge bg-surface pr-2 pl-8 text-sm text-ink focus-visible:outline-offset-0 pointer-coarse:h-11 pointer-coarse:text-[1rem]"
-      />
-    </div>
-  );
-}
-
-/** Keys belong to what one types into, and to a layer above the page. */
-function isTyping(target: EventTarget | null): boolean {
-  return target instanceof Element && target.closest("input, textarea, select, [contenteditable=true], [role=dialog], [role=menu]") !== null;
-}
-
 interface KindProps {
   entries: Told["timeline"]["entries"];
   kinds: ReadonlySet<Kind>;
@@ -151,44 +106,11 @@ function KindFilter({ entries, kinds, onToggle }: KindProps) {
   );
 }
 
-/** A browser refuses an address that changes with every key. */
-const SETTLED = 300;
-
-/** What is looked for; it stands in the address, so that it survives a reload and can be sent to somebody. */
+/** What is looked for, and of which kinds; both stand in the address. */
 function useFilter() {
-  const [params, setParams] = useSearchParams();
-  const [words, setWords] = useState(params.get("find") ?? "");
-  const show = params.get("show") ?? "";
+  const [words, setWords] = useFind();
+  const [show, setShow] = useAddress("show");
   const kinds = useMemo(() => new Set(KINDS.filter((kind) => show.split(",").includes(kind))), [show]);
-  const set = useCallback(
-    (name: string, value: string) =>
-      setParams(
-        (before) => {
-          const next = new URLSearchParams(before);
-          if (value === "") next.delete(name);
-          else next.set(name, value);
-          return next;
-        },
-        { replace: true },
-      ),
-    [setParams],
-  );
-  const inAddress = params.get("find") ?? "";
-  useEffect(() => {
-    if (words === inAddress) return;
-    const timer = setTimeout(() => set("find", words), SETTLED);
-    return () => clearTimeout(timer);
-  }, [words, inAddress, set]);
-  const toggle = (kind: Kind): void => set("show", KINDS.filter((each) => kinds.has(each) !== (each === kind)).join(","));
+  const toggle = (kind: Kind): void => setShow(KINDS.filter((each) => kinds.has(each) !== (each === kind)).join(","));
   return { words, setWords, kinds, toggle };
-}
-
-/** The entry that the address names, once it is there to be shown. */
-function useLinked(complete: boolean): string | undefined {
-  const { hash } = useLocation();
-  const name = hash === "" ? undefined : hash.slice(1);
-  useEffect(() => {
-    if (complete && name !== undefined) document.getElementById(name)?.scrollIntoView({ block: "center" });
-  }, [complete, name]);
-  return name;
 }

@@ -1,4 +1,4 @@
-import { Copy, Ellipsis, FileCode, GitBranch, Pause, Play, Trash2 } from "lucide-react";
+import { CircleQuestionMark, Copy, Ellipsis, FileCode, GitBranch, MessagesSquare, Pause, Play, Trash2 } from "lucide-react";
 import { memo, type ReactNode } from "react";
 import { Link } from "react-router";
 import { useAct } from "../api/sessions";
@@ -10,7 +10,7 @@ import { StateBadge } from "../components/state-badge";
 import { Time } from "../components/time";
 import { useTell } from "../components/toast";
 import { kubectlCommand } from "../session/manifest";
-import { headline, isStuck, remark, stateOf } from "../session/state";
+import { asked, headline, isStuck, remark, stateOf } from "../session/state";
 
 export type RowAction = "delete" | "yaml";
 
@@ -24,6 +24,7 @@ interface RowProps {
 export const SessionRow = memo(function SessionRow({ session, withNamespace, onAct }: RowProps) {
   const why = headline(session) ?? remark(session);
   const state = stateOf(session);
+  const question = asked(session);
   return (
     <li className="group relative flex items-start gap-x-3 gap-y-1 px-4 py-3 transition-colors first:rounded-t-xl last:rounded-b-xl hover:bg-hover/50 sm:items-center">
       <div className="grid min-w-0 flex-1 gap-y-1 sm:grid-cols-[6.5rem_minmax(0,1fr)] sm:gap-x-3">
@@ -40,6 +41,12 @@ export const SessionRow = memo(function SessionRow({ session, withNamespace, onA
             </Link>
             {withNamespace && <span className="truncate text-xs text-faint">{session.namespace}</span>}
           </div>
+          {question !== undefined && (
+            <p className="mt-0.5 line-clamp-2 text-sm break-words text-accent-text">
+              <CircleQuestionMark className="mr-1 inline size-4 align-text-bottom" aria-hidden />
+              Waiting for you: {question}
+            </p>
+          )}
           {why !== undefined && <p className={`mt-0.5 line-clamp-3 text-sm break-words sm:line-clamp-2 ${state === "failed" ? "text-bad" : isStuck(session) ? "text-busy" : "text-soft"}`}>{why}</p>}
           <Facts session={session} />
         </div>
@@ -50,11 +57,19 @@ export const SessionRow = memo(function SessionRow({ session, withNamespace, onA
 });
 
 function Facts({ session }: { session: Session }) {
-  const { repository, workspace } = session.spec;
+  const { repository, workspace, mode, workId } = session.spec;
+  const phase = session.status?.faber?.phase;
   // To the minute, so it may lie before the session's own beginning; then it says nothing.
   const used = session.status?.lastActivityAt;
   return (
     <p className="mt-0.5 flex min-w-0 flex-wrap items-center gap-x-3 gap-y-0.5 text-xs text-faint">
+      {mode === "Chat" && (
+        <span className="flex items-center gap-1">
+          <MessagesSquare className="size-3 shrink-0" aria-hidden />
+          Chat{workId !== undefined && ` · item ${workId}`}
+          {phase !== undefined && ` · ${phase}`}
+        </span>
+      )}
       {repository !== undefined && (
         <span className="flex min-w-0 items-center gap-1">
           <GitBranch className="size-3 shrink-0" aria-hidden />

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Run } from "../api/types";
-import { budgetShare, dollars, pullRequestOf, tokens } from "./cost";
+import { budgetShare, dollars } from "../components/money";
+import { pullRequestOf, tokens } from "./cost";
 
 const usage = { inputTokens: 1200, outputTokens: 2, cacheReadTokens: 3, cacheWriteTokens: 4, estimatedCostUSD: "1.25" };
 
@@ -20,7 +21,7 @@ describe("what a run cost", () => {
   });
 
   it("is held against the budget", () => {
-    expect([budgetShare(run("2.50")), budgetShare(run("1")), budgetShare(run(undefined))]).toEqual([0.5, 1, undefined]);
+    expect([budgetShare("1.25", "2.50"), budgetShare("1.25", "1")]).toEqual([0.5, 1]);
     expect(tokens(usage)[0]).toEqual(["Input", "1,200"]);
   });
 

@@ -1,6 +1,7 @@
 // A plan as people write it down: markdown with front matter, as `POST /run` takes it.
 
-import { FORGES, TITLE_CHARACTERS, type Draft } from "./validation";
+import { FORGES } from "../form/agent";
+import { TITLE_CHARACTERS, type Draft } from "./validation";
 
 /** The fields of the front matter, and where the form has them. */
 const FIELDS = { repo: "url", title: "title", branch: "branch", base: "base", model: "model", budgetUSD: "budget", forge: "forge" } as const;

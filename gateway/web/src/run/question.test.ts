@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Question, Run } from "../api/types";
-import { answerMistake, choicesOf, questionOf, whenNobodyAnswers, whereItWaits } from "./question";
+import { answerMistake } from "../components/answer";
+import { choicesOf, questionOf, whenNobodyAnswers, whereItWaits } from "./question";
 
 const question: Question = { id: "toolu_1", kind: "Selection", question: "Which?", options: ["a", "b"], askedAt: "2026-01-01T00:00:00Z", dueAt: "2026-01-08T00:00:00Z" };
 

@@ -3,7 +3,9 @@
 import type { Answer, Question, Run } from "../api/types";
 import { hasEnded, verdict } from "./state";
 
-export const KIND_WORDS: Record<Question["kind"], string> = {
+export type QuestionKind = Question["kind"];
+
+export const KIND_WORDS: Record<QuestionKind, string> = {
   Approval: "Asks for approval",
   Confirmation: "Asks you to confirm",
   Selection: "Asks you to choose",
@@ -13,10 +15,7 @@ export const KIND_WORDS: Record<Question["kind"], string> = {
 };
 
 /** What an agent that asks yes or no, and names no options, can be answered. */
-const CHOICES: Partial<Record<Question["kind"], string[]>> = { Approval: ["Approved", "Rejected"], Confirmation: ["Yes", "No"] };
-
-/** The API takes no more. */
-const ANSWER_BYTES = 4096;
+const CHOICES: Partial<Record<QuestionKind, string[]>> = { Approval: ["Approved", "Rejected"], Confirmation: ["Yes", "No"] };
 
 export interface Asked {
   question: Question;
@@ -31,7 +30,7 @@ export function questionOf(run: Run): Asked | undefined {
   return { question, answer: run.spec.answers?.find(({ id }) => id === question.id) };
 }
 
-export function choicesOf({ kind, options = [] }: Question): string[] {
+export function choicesOf({ kind, options = [] }: Pick<Question, "kind" | "options">): string[] {
   return options.length > 0 ? options : (CHOICES[kind] ?? []);
 }
 
@@ -53,11 +52,4 @@ export function whenNobodyAnswers(run: Run): string {
     case "Default":
       return `then the answer is “${defaultAnswer}”`;
   }
-}
-
-/** Why an answer cannot be sent; undefined when it can. */
-export function answerMistake(text: string): string | undefined {
-  if (text.trim() === "") return "Choose or write an answer.";
-  const bytes = new TextEncoder().encode(text).length;
-  return bytes > ANSWER_BYTES ? `The answer may have ${ANSWER_BYTES} bytes; it has ${bytes}.` : undefined;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { RunMessage } from "../api/types";
-import { needleOf, pieces, select } from "./search";
+import { needleOf, pieces } from "../components/find";
+import { select } from "./search";
 import { append, newest, NOTHING, type Entry } from "./timeline";
 
 let seq = 0;

@@ -2,6 +2,7 @@
 // (crds/src/run/spec.rs), so that nobody reads two wordings for one mistake.
 
 import type { RunSpec } from "../api/types";
+import { budgetMistake, FORGES, modelMistake, workIdMistake } from "../form/agent";
 import { branchMistake, characters, nameMistake, urlMistake } from "../form/repository";
 
 export interface Draft {
@@ -55,13 +56,10 @@ export const EMPTY_DRAFT: Draft = {
   pullRequestDraft: false,
 };
 
-export const FORGES = ["GitHub", "Gitea"] as const;
 export const DRIVERS = ["Claude", "Script"] as const;
 
 export const PLAN_CHARACTERS = 32_768;
 export const TITLE_CHARACTERS = 200;
-const WORK_CHARACTERS = 50;
-const MODEL_CHARACTERS = 100;
 const LABELS = 16;
 const LABEL_CHARACTERS = 50;
 
@@ -99,19 +97,9 @@ function titleMistake(title: string): string | undefined {
 }
 
 function workMistake({ workId, driver }: Draft): string | undefined {
-  if (!/^([A-Za-z0-9_.-]+\/[A-Za-z0-9_.-]+#|#)?[1-9][0-9]{0,8}$/.test(workId)) return "spec.workId must be the number of an issue, such as 12, #12 or owner/name#12";
-  if (workId.length > WORK_CHARACTERS) return `spec.workId must be at most ${WORK_CHARACTERS} characters`;
+  const mistake = workIdMistake(workId);
+  if (mistake !== undefined) return mistake;
   return driver === "Script" ? "spec.workId needs an agent that reads: blocks of a work item are not run as a script; leave spec.agent.driver out or set it to Claude" : undefined;
-}
-
-function modelMistake(model: string): string | undefined {
-  if (characters(model) > MODEL_CHARACTERS) return `agent.model must be at most ${MODEL_CHARACTERS} characters`;
-  return model === "" || /^[A-Za-z0-9][A-Za-z0-9._:/@-]*$/.test(model) ? undefined : "agent.model must begin with a letter or digit and hold letters, digits and . _ : / @ - only";
-}
-
-function budgetMistake(budget: string): string | undefined {
-  const right = budget === "" || (/^[0-9]{1,6}([.][0-9]{1,4})?$/.test(budget) && !/^[0.]*$/.test(budget));
-  return right ? undefined : 'agent.budgetUSD must be a decimal number above 0 in quotes, such as "2.50"';
 }
 
 function labelsMistake(labels: string[]): string | undefined {

@@ -26,6 +26,11 @@ export function stateOf(session: Session): StateName {
   return condition(session, "Ready")?.status === "True" ? "ready" : "starting";
 }
 
+/** What the agent of a conversation asks a human, the oldest first. */
+export function asked(session: Session): string | undefined {
+  return stateOf(session) === "deleting" ? undefined : session.status?.faber?.pendingApprovals?.[0]?.question;
+}
+
 /** Why it is not ready, in one sentence; nothing when there is nothing to explain. */
 export function headline(session: Session): string | undefined {
   const ready = condition(session, "Ready");

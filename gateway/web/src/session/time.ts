@@ -30,6 +30,12 @@ export function duration(from: string, to: number): string {
   return days === 0 ? `${hours} h ${minutes % 60} min` : `${days} d ${hours % 24} h`;
 }
 
+/** The length of something short. */
+export function milliseconds(length: number): string {
+  if (length < 1_000) return `${Math.round(length)} ms`;
+  return length < 60_000 ? `${(length / 1_000).toFixed(1)} s` : duration(new Date(0).toISOString(), length);
+}
+
 export function absolute(time: string): string {
   return new Date(time).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "long" });
 }

@@ -42,6 +42,32 @@ describe("validate", () => {
   ])("takes %s", (_name, good) => expect(validate(good)).toEqual({}));
 });
 
+const chat = (part: Partial<Draft>): Draft => repository({ mode: "Chat", workId: "12", ...part });
+
+describe("a conversation", () => {
+  it.each<[string, Draft, DraftField]>([
+    ["no repository", chat({ url: "" }), "url"],
+    ["no work item", chat({ workId: "" }), "workId"],
+    ["a work item that is none", chat({ workId: "twelve" }), "workId"],
+    ["a budget of nothing", chat({ budget: "0" }), "budget"],
+    ["a model with a space", chat({ model: "a b" }), "model"],
+  ])("is refused with %s in the words of the API", (_name, bad, field) => expect(rulesOf("sessions")).toContain(validate(bad)[field]));
+
+  it("needs no work item when it is but a conversation", () => expect(validate(chat({ workId: "", workflow: "None" }))).toEqual({}));
+
+  it("asks for what it needs", () => {
+    expect(specOf(chat({ volume: false, forge: "Gitea", budget: "2.50", autonomy: "Assist" }))).toEqual({
+      mode: "Chat",
+      workflow: "Faber",
+      autonomy: "Assist",
+      workId: "12",
+      repository: { url: "https://git.example.com/a/b", forge: "Gitea" },
+      agent: { budgetUSD: "2.50" },
+    });
+    expect(specOf(chat({ volume: false, workflow: "None" }))).toEqual({ mode: "Chat", workflow: "None", repository: { url: "https://git.example.com/a/b" } });
+  });
+});
+
 describe("specOf", () => {
   it("holds only what was asked for", () => {
     expect(specOf(draft({ volume: false }))).toEqual({});

@@ -2,6 +2,7 @@
 // (crds/src/session/spec.rs), so that nobody reads two wordings for one mistake.
 
 import type { SessionSpec } from "../api/types";
+import { budgetMistake, modelMistake, workIdMistake } from "../form/agent";
 import { branchMistake, characters, nameMistake, urlMistake } from "../form/repository";
 import { isPositiveQuantity } from "./quantity";
 
@@ -18,6 +19,16 @@ export interface Draft {
   storageClass: string;
   retain: boolean;
   idle: string;
+  mode: "Terminal" | "Chat";
+  /** The rest is for mode Chat. */
+  workflow: "Faber" | "None";
+  workId: string;
+  autonomy: NonNullable<SessionSpec["autonomy"]>;
+  /** Empty: told by the address. */
+  forge: string;
+  /** Empty: the chart's. */
+  model: string;
+  budget: string;
 }
 
 export type DraftField = keyof Draft;
@@ -36,6 +47,13 @@ export const EMPTY_DRAFT: Draft = {
   storageClass: "",
   retain: false,
   idle: "0",
+  mode: "Terminal",
+  workflow: "Faber",
+  workId: "",
+  autonomy: "Guarded",
+  forge: "",
+  model: "",
+  budget: "",
 };
 
 interface Preset {
@@ -66,16 +84,28 @@ function preset(cpu: string, memory: string, cpuLimit: string, memoryLimit: stri
 
 /** The first broken rule of each field, in the order in which the API checks. */
 export function validate(draft: Draft): DraftErrors {
-  const { name, url, branch, image, volume, size, idle } = draft;
+  const { name, branch, image, volume, size, idle } = draft;
   const found: Record<string, string | undefined> = {
     name: nameMistake(name, "names of its pod and volume are made from it"),
-    url: url !== "" ? urlMistake("repository.url", url) : branch !== "" ? "repository.url must be set when there is a branch" : undefined,
+    url: repositoryMistake(draft),
     branch: branchMistake("repository.branch", branch),
     image: characters(image) > 512 ? "image must be at most 512 characters" : undefined,
     size: volume && !isPositiveQuantity(size) ? "workspace.size must be a quantity above 0, such as 10Gi" : undefined,
     idle: idle !== "0" && !volume ? "spec.idleTimeoutSeconds needs spec.workspace: without a volume being idle would lose the files" : undefined,
+    ...(draft.mode === "Chat" && { workId: workMistake(draft), model: modelMistake(draft.model), budget: budgetMistake(draft.budget) }),
   };
   return Object.fromEntries(Object.entries(found).filter(([, message]) => message !== undefined));
+}
+
+function repositoryMistake({ mode, url, branch }: Draft): string | undefined {
+  if (url !== "") return urlMistake("repository.url", url);
+  if (mode === "Chat") return "spec.repository is required in mode Chat: name the repository that the agent works in";
+  return branch === "" ? undefined : "repository.url must be set when there is a branch";
+}
+
+function workMistake({ workflow, workId }: Draft): string | undefined {
+  if (workflow === "None") return undefined;
+  return workId !== "" ? workIdMistake(workId) : "spec.workId is required in mode Chat with workflow Faber: name the work item, or set workflow: None";
 }
 
 export function specOf(draft: Draft): SessionSpec {
@@ -93,7 +123,20 @@ export function specOf(draft: Draft): SessionSpec {
     spec.workspace = { size, ...(storageClass !== "" && { storageClassName: storageClass }), ...(retain && { retain }) };
   }
   if (draft.idle !== "0") spec.idleTimeoutSeconds = Number(draft.idle);
-  return spec;
+  return draft.mode === "Chat" ? { ...spec, ...chatOf(draft, spec) } : spec;
+}
+
+/** What a conversation has more. */
+function chatOf({ workflow, workId, autonomy, forge, model, budget }: Draft, { repository }: SessionSpec): SessionSpec {
+  const agent = { ...(model !== "" && { model }), ...(budget !== "" && { budgetUSD: budget }) };
+  return {
+    mode: "Chat",
+    workflow,
+    ...(workflow === "Faber" && { autonomy }),
+    ...(workflow === "Faber" && workId !== "" && { workId }),
+    ...(repository !== undefined && forge !== "" && { repository: { ...repository, forge: forge as NonNullable<typeof repository.forge> } }),
+    ...(Object.keys(agent).length > 0 && { agent }),
+  };
 }
 
 /** Where the form shows an error of the API. */
@@ -104,7 +147,14 @@ export const PLACES: [string, DraftField][] = [
   ["spec.repository.url", "url"],
   ["spec.repository.branch", "branch"],
   ["spec.repository.secretRef", "secret"],
+  ["spec.repository.forge", "forge"],
   ["spec.repository", "url"],
+  ["spec.workId", "workId"],
+  ["spec.workflow", "workflow"],
+  ["spec.autonomy", "autonomy"],
+  ["spec.agent.model", "model"],
+  ["spec.agent.budgetUSD", "budget"],
+  ["spec.mode", "mode"],
   ["spec.image", "image"],
   ["spec.resources", "resources"],
   ["spec.workspace.size", "size"],

@@ -3,23 +3,14 @@ import type { Session } from "../api/types";
 import { useTell } from "../components/toast";
 import { useAuth } from "../layout/auth";
 import { useTheme } from "../layout/theme";
-import { stateOf, type StateName } from "../session/state";
+import { BEFORE as UNLINKED } from "../link/link";
+import { linkStateOf } from "../link/session";
+import { stateOf } from "../session/state";
 import { Connection } from "./connection";
-import type { SessionState, Status } from "./machine";
+import type { Status } from "./machine";
 import { TerminalScreen } from "./screen";
 
-const BEFORE: Status = {
-  link: "idle",
-  established: false,
-  attempt: 0,
-  retryAt: undefined,
-  online: true,
-  keysWaiting: 0,
-  viewOnly: false,
-  why: undefined,
-  exit: undefined,
-  opening: false,
-};
+const BEFORE: Status = { ...UNLINKED, keysWaiting: 0, viewOnly: false, exit: undefined, opening: false };
 
 export interface TerminalHandle {
   status: Status;
@@ -28,20 +19,20 @@ export interface TerminalHandle {
   place: (element: HTMLElement | null) => void;
 }
 
-/** One terminal and its connection, for as long as the page of this session is open. */
-export function useTerminal(session: Session, leave: () => void): TerminalHandle {
+/** One terminal and its connection, for as long as its place is on the page. `takesKeys`: what is typed is for it from the beginning. */
+export function useTerminal(session: Session, leave: () => void, takesKeys: boolean): TerminalHandle {
   const { askForLogin, logins } = useAuth();
   const tell = useTell();
   const theme = useTheme();
   const [place, setPlace] = useState<HTMLElement | null>(null);
   const [parts, setParts] = useState<{ connection: Connection; screen: TerminalScreen }>();
-  const state = machineState(stateOf(session));
+  const state = linkStateOf(stateOf(session));
   // What the terminal is made with; later changes reach it through the effects below.
-  const first = useRef({ session, state, theme, leave, askForLogin, tell });
+  const first = useRef({ session, state, theme, leave, takesKeys, askForLogin, tell });
 
   useEffect(() => {
     if (place === null) return;
-    const { session: at, state: initial, theme: look, leave: onLeave, askForLogin: onLogin, tell: onNotice } = first.current;
+    const { session: at, state: initial, theme: look, leave: onLeave, takesKeys: focuses, askForLogin: onLogin, tell: onNotice } = first.current;
     const parts: { connection?: Connection } = {};
     const screen = new TerminalScreen({
       place,
@@ -56,7 +47,7 @@ export function useTerminal(session: Session, leave: () => void): TerminalHandle
     parts.connection = connection;
     setParts({ connection, screen });
     connection.start();
-    screen.focus();
+    if (focuses) screen.focus();
     return () => {
       connection.stop();
       screen.dispose();
@@ -74,10 +65,4 @@ export function useTerminal(session: Session, leave: () => void): TerminalHandle
   const subscribe = useCallback((listener: () => void) => connection?.subscribe(listener) ?? (() => undefined), [connection]);
   const status = useSyncExternalStore(subscribe, () => connection?.status ?? BEFORE);
   return { status, connection, screen: parts?.screen, place: setPlace };
-}
-
-/** What the connection needs to know of the session. A failed one may come back by itself. */
-function machineState(state: StateName): SessionState {
-  if (state === "ready") return "ready";
-  return state === "stopped" || state === "deleting" ? "stopped" : "waiting";
 }

@@ -1,15 +1,14 @@
 import { CircleAlert, CirclePause, Eye, LoaderCircle, Wifi, WifiOff } from "lucide-react";
 import { useEffect, useState, type ReactNode } from "react";
 import type { StateName } from "../session/state";
-import type { Status } from "./machine";
-import { connectionWords, type Tone } from "./words";
+import { connectionWords, type Status, type Tone } from "./words";
 
 const TICK = 500;
 
 const TONES: Record<Tone, string> = { good: "text-good", busy: "text-busy", bad: "text-bad", rest: "text-soft" };
 
 /** The connection as colour, icon and words; a countdown runs while it waits. */
-export function ConnectionMark({ status, state }: { status: Status; state: StateName }) {
+export function ConnectionMark({ status, state, backlog }: { status: Status; state: StateName; backlog?: string | undefined }) {
   const [now, setNow] = useState(() => performance.now());
   const counting = status.retryAt !== undefined;
   useEffect(() => {
@@ -18,7 +17,7 @@ export function ConnectionMark({ status, state }: { status: Status; state: State
     return () => clearInterval(timer);
   }, [counting]);
 
-  const { text, tone } = connectionWords(status, state, now);
+  const { text, tone } = connectionWords(status, state, now, backlog);
   return (
     <span data-connection={status.link} title={text} className={`numbers inline-flex min-w-0 items-center gap-1.5 text-xs font-medium ${TONES[tone]}`}>
       {icon(status, tone)}

@@ -5,12 +5,14 @@ import { headline, isStuck, stateOf, steps, stopReason, type Step } from "../ses
 
 interface Props {
   session: Session;
+  /** What happens last, such as "Opening the terminal". */
+  last: string;
   starting: boolean;
   onStart: () => void;
 }
 
-/** What stands where the prompt will be: the steps of the start, or why there is none. */
-export function StartProgress({ session, starting, onStart }: Props) {
+/** What stands where one will work: the steps of the start, or why there is none. */
+export function StartProgress({ session, last, starting, onStart }: Props) {
   const state = stateOf(session);
   const why = headline(session);
   const lines = steps(session);
@@ -21,7 +23,7 @@ export function StartProgress({ session, starting, onStart }: Props) {
       <div className="grid max-w-3xl gap-1">
         {state === "stopped" ? <Stopped session={session} starting={starting} onStart={onStart} /> : lines.map((step) => <Line key={`${step.time}-${step.text}`} step={step} />)}
         {state === "starting" && !lastSaysIt && why !== undefined && <Line step={{ text: why, type: "Progress", time: "", current: true }} />}
-        {state === "ready" && <Line step={{ text: "Opening the terminal", type: "Progress", time: "", current: true }} />}
+        {state === "ready" && <Line step={{ text: last, type: "Progress", time: "", current: true }} />}
         {state === "deleting" && <p className="text-soft">{why}</p>}
         {(state === "failed" || stuck) && <Cause why={why} final={!stuck} />}
         {(state === "failed" || state === "starting") && <Details session={session} />}
@@ -47,7 +49,7 @@ function Mark({ step }: { step: Step }) {
   return <Check className={`${place} text-good`} aria-label="Done" />;
 }
 
-function Stopped({ session, starting, onStart }: Props) {
+function Stopped({ session, starting, onStart }: Omit<Props, "last">) {
   return (
     <div className="grid gap-3 py-1 font-sans text-sm">
       <div>

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { countKeys } from "./connection";
 import type { Status } from "./machine";
 import { isReport } from "./reports";
-import { connectionWords } from "./words";
+import { backlogOf, connectionWords } from "../link/words";
 
 const base: Status = { link: "live", established: true, attempt: 0, retryAt: undefined, online: true, keysWaiting: 0, viewOnly: false, why: undefined, exit: undefined, opening: false };
 
@@ -20,7 +20,7 @@ describe("the connection in words", () => {
     [{ link: "login" }, "ready", "Login needed"],
     [{ link: "halted" }, "ready", "Disconnected"],
   ])("%j of a %s session", (part, state, words) => {
-    expect(connectionWords({ ...base, ...part }, state, 5_000).text).toBe(words);
+    expect(connectionWords({ ...base, ...part }, state, 5_000, backlogOf(part.keysWaiting ?? 0, "key")).text).toBe(words);
   });
 });
 

@@ -1,4 +1,4 @@
-// What the page does after each close code of `kterm.v1`.
+// What the page does after each close code of `kterm.v1` and `fabrica.chat.v1`.
 
 export type Verdict =
   | { then: "retry" }
@@ -10,7 +10,7 @@ export type Verdict =
 /** `ra=<ms>` in a close reason: when the server would like to be asked again. */
 const RETRY_AFTER = /\bra=(\d{1,7})\b/;
 
-export function verdict(code: number, reason: string): Verdict {
+export function verdict(code: number, reason: string, forbidden: string): Verdict {
   const hint = RETRY_AFTER.exec(reason)?.[1];
   switch (code) {
     case 1000:
@@ -28,7 +28,7 @@ export function verdict(code: number, reason: string): Verdict {
     case 4401:
       return { then: "login" };
     case 4403:
-      return { then: "halt", why: "You may not use this terminal (any longer). It needs the right to create sessions/terminal in this namespace." };
+      return { then: "halt", why: forbidden };
     case 4404:
       return { then: "halt", why: "There is no such session, or you may not see it." };
     case 4409:

@@ -1,0 +1,15 @@
+// The demo's forge, a real Gitea: `make env` exports where it is.
+
+/** Opens an issue in a repository that an address names; says its number. */
+export async function openIssue(repository: string, title: string, body: string): Promise<number> {
+  const { FABRICA_FORGE_URL: url, FABRICA_FORGE_TOKEN: token } = process.env;
+  if (url === undefined || token === undefined) throw new Error('FABRICA_FORGE_URL and FABRICA_FORGE_TOKEN must be set: eval "$(make -s env)"');
+  const path = new URL(repository).pathname.replace(/\.git$/, "");
+  const response = await fetch(`${url}/api/v1/repos${path}/issues`, {
+    method: "POST",
+    headers: { authorization: `token ${token}`, "content-type": "application/json" },
+    body: JSON.stringify({ title, body }),
+  });
+  if (!response.ok) throw new Error(`an issue: ${response.status} ${await response.text()}`);
+  return ((await response.json()) as { number: number }).number;
+}

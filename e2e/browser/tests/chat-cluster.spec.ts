@@ -1,0 +1,97 @@
+import { expect, test, type Page } from "@playwright/test";
+import { namespace, removeSession } from "../support/api";
+import { CHROMIUM_FLAGS, uniqueName } from "../support/environment";
+import { openIssue } from "../support/forge";
+import { READABLE } from "../support/terminal";
+
+test.use({ launchOptions: { executablePath: "/usr/bin/chromium", args: [...CHROMIUM_FLAGS, ...READABLE] }, viewport: { width: 1440, height: 860 } });
+
+/** From the click to a pull request: a pod, an agent, and five phases on a busy machine. */
+test.setTimeout(300_000);
+
+const STARTED = { timeout: 120_000 };
+const STEP = { timeout: 60_000 };
+
+const log = (page: Page) => page.getByRole("log", { name: "Conversation" });
+const card = (page: Page) => page.locator("[data-question]");
+
+/** What stands in the log, without the times that differ by when one looks. */
+const told = (page: Page) => log(page).locator("[data-entry]").evaluateAll((entries) => entries.map((entry) => `${entry.id} ${entry.getAttribute("data-entry") ?? ""}`));
+
+test("somebody works an item with an agent, from the dialog to the pull request, and closes the lid in the middle", async ({ page }) => {
+  const repository = process.env.FABRICA_FORGE_REPOSITORY ?? "";
+  const name = uniqueName("chat");
+  const item = await openIssue(repository, "The door squeaks", "scenario: faber\n");
+  await page.goto("/sessions?new");
+  await page.getByRole("radio", { name: /^Chat/ }).check({ force: true });
+  await page.getByRole("textbox", { name: "Name", exact: true }).fill(name);
+  await page.getByLabel("Namespace", { exact: true }).selectOption(await namespace());
+  await page.getByLabel("Repository", { exact: true }).fill(repository);
+  await page.getByLabel("Work item", { exact: true }).fill(`#${item}`);
+  await page.getByLabel("Forge", { exact: true }).selectOption("Gitea");
+  await page.getByLabel("Volume size").fill("1Gi");
+  await page.getByRole("button", { name: "Create session" }).click();
+
+  try {
+    await expect(page).toHaveURL(new RegExp(`/sessions/${name}$`));
+    await expect(log(page)).toHaveAttribute("aria-busy", "false", STARTED);
+    await expect(card(page)).toContainText("Which oil?", STARTED);
+    await expect(page).toHaveTitle(new RegExp(`^\\([1-9][0-9]*\\) ${name}`));
+    await expect(page.locator("[data-phase=architect]")).toHaveAttribute("data-status", "started");
+    await expect(page.getByRole("list", { name: "Things to do" }).getByRole("listitem")).toHaveCount(2);
+
+    const before = await told(page);
+    await page.goto("about:blank");
+    await page.goBack();
+    await expect(card(page)).toContainText("Which oil?", STEP);
+    expect(await told(page)).toEqual(before);
+
+    await card(page).getByRole("radio", { name: "olive" }).check();
+    await card(page).getByRole("button", { name: "Send answer" }).click();
+    await expect(card(page)).toContainText("Asks for approval", STEP);
+    await expect(page.locator("[data-phase=release]")).toHaveAttribute("data-status", "started");
+    await page.reload();
+    await card(page).getByRole("radio", { name: "approve" }).check(STEP);
+    await card(page).getByRole("button", { name: "Send answer" }).click();
+
+    const pull = log(page).getByRole("link", { name: /Pull request/ });
+    await expect(pull).toBeVisible(STEP);
+    await expect(pull).toHaveAttribute("href", /\/pulls\/\d+$/);
+    for (const phase of ["frame", "architect", "build", "evaluate", "release"]) await expect(page.locator(`[data-phase=${phase}]`)).toHaveAttribute("data-status", "completed");
+    await expect(card(page)).toBeHidden();
+    await expect(page.getByRole("region", { name: "Terminal. Control Shift Up leaves it." }).locator(".xterm-rows")).toContainText("$");
+
+    await page.goto("/sessions");
+    await expect(page.getByRole("listitem").filter({ hasText: name })).toContainText(`Chat · item #${item} · release`);
+  } finally {
+    await removeSession(name);
+  }
+});
+
+test("a plain conversation: somebody speaks, the agent answers, and both stand there after a reload", async ({ page }) => {
+  const name = uniqueName("talk");
+  await page.goto("/sessions?new");
+  await page.getByRole("radio", { name: /^Chat/ }).check({ force: true });
+  await page.getByRole("textbox", { name: "Name", exact: true }).fill(name);
+  await page.getByLabel("Namespace", { exact: true }).selectOption(await namespace());
+  await page.getByLabel("Repository", { exact: true }).fill(process.env.FABRICA_FORGE_REPOSITORY ?? "");
+  await page.getByLabel("The agent", { exact: true }).selectOption("None");
+  await page.getByLabel("Keep the files on a volume").uncheck();
+  await page.getByRole("button", { name: "Create session" }).click();
+
+  try {
+    await expect(log(page)).toHaveAttribute("aria-busy", "false", STARTED);
+    await page.getByRole("textbox", { name: "Message to the agent" }).fill("Hi.\nscenario: chat");
+    await page.getByRole("textbox", { name: "Message to the agent" }).press("Enter");
+    const said = log(page).locator("[data-entry=said]");
+    await expect(said.first()).toBeVisible(STEP);
+    await expect(log(page).locator("[data-final=false]")).toHaveCount(0, STEP);
+    await expect(page.locator("[data-agent=idle]")).toBeVisible(STEP);
+    const before = await told(page);
+    await page.reload();
+    await expect(log(page)).toHaveAttribute("aria-busy", "false", STEP);
+    expect(await told(page)).toEqual(before);
+  } finally {
+    await removeSession(name);
+  }
+});

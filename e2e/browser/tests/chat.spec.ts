@@ -1,0 +1,283 @@
+import { expect, test, type Page } from "@playwright/test";
+import { CHROMIUM_FLAGS } from "../support/environment";
+import { APPROVAL, DONE, FakeRuntime, STORY, type Rights } from "../support/fake-chat";
+import { expectNoSidewaysScroll, expectNoViolations } from "../support/looks";
+import { READABLE } from "../support/terminal";
+import { chatSession, inhabit } from "../support/world";
+
+test.use({ launchOptions: { executablePath: "/usr/bin/chromium", args: [...CHROMIUM_FLAGS, ...READABLE] }, viewport: { width: 1440, height: 860 } });
+
+const PATH = "/ns/demo/sessions/talk";
+const log = (page: Page) => page.getByRole("log", { name: "Conversation" });
+const composer = (page: Page) => page.getByRole("textbox", { name: "Message to the agent" });
+const card = (page: Page) => page.locator("[data-question]");
+const text = (messageId: string, content: string) => ({ type: "claude_message", kind: "text", messageId, content, final: true });
+const delta = (messageId: string, piece: string) => ({ type: "claude_message", kind: "text", messageId, delta: piece, final: false });
+
+async function open(page: Page, records: object[] = [], rights: Rights = {}): Promise<FakeRuntime> {
+  await inhabit(page, { runs: [], sessions: [chatSession("talk")] });
+  const runtime = (await FakeRuntime.serve(page, rights)).tell(...records);
+  await page.goto(PATH);
+  await expect(log(page)).toHaveAttribute("aria-busy", "false");
+  return runtime;
+}
+
+test("a workflow is told as one line of time, beside its phases, its list and the terminal", async ({ page }) => {
+  const runtime = await open(page, STORY);
+  const phases = page.getByRole("list", { name: "Workflow" }).getByRole("listitem");
+  await expect(phases).toHaveText([/^Frame, done/, /^Architect, done/, /^Build, done.*retry 1/, /^Evaluate, done.*retry 1/, /^Release, going on/]);
+  await expect(page.getByRole("list", { name: "Things to do" }).getByRole("listitem")).toHaveCount(3);
+  await expect(page.getByRole("region", { name: "Cost" })).toContainText("$0.1342 of $2.50");
+  await expect(page.locator(".xterm-rows")).toContainText("git log --oneline");
+  await expect(log(page).locator("[data-entry=phase]")).toHaveCount(7);
+
+  const bash = log(page).getByText("npm test -- rounding");
+  await bash.scrollIntoViewIfNeeded();
+  await expect(log(page)).not.toContainText("expected 10.01");
+  await bash.click();
+  await expect(log(page).getByRole("region", { name: "What Bash answered" })).toContainText("expected 10.01");
+  await log(page).evaluate((box) => box.scrollTo({ top: 0 }));
+  await expect(log(page).getByRole("table")).toContainText("10.01");
+  await log(page).getByRole("button", { name: "Copy Code" }).click();
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toContain("Math.round(cents)");
+
+  runtime.tell(...DONE);
+  await page.getByRole("button", { name: /new|Newest/ }).click();
+  await expect(log(page).getByRole("link", { name: /Pull request git.example.com/ })).toHaveAttribute("href", "https://git.example.com/shop/pulls/3");
+  await page.reload();
+  await expect(log(page).getByRole("link", { name: /Pull request/ })).toBeVisible();
+  await expect(log(page).locator("[data-entry=phase]")).toHaveCount(7);
+});
+
+test("what is said while the line is down is kept over a reload, sent once, and its state is shown", async ({ page }) => {
+  const runtime = await open(page, STORY.slice(0, 6));
+  runtime.cut();
+  await expect(page.locator("header [data-connection]").first()).toContainText("Reconnecting");
+  await composer(page).fill("Mind the **tests**");
+  await composer(page).press("Enter");
+  await expect(page.getByRole("list", { name: "Not sent yet" })).toContainText("Mind the **tests**");
+  await expect(page.locator("header [data-connection]").first()).toContainText("1 message waiting");
+  await page.reload();
+  runtime.tell(text("m-9", "Said meanwhile."));
+  runtime.mend();
+  const said = log(page).locator("[data-entry=user]");
+  await expect(said).toContainText("Queued");
+  await expect(log(page)).toContainText("Said meanwhile.");
+  await expect(page.getByRole("list", { name: "Not sent yet" })).toBeHidden();
+  const { id } = runtime.heard.find(({ type }) => type === "user_message") ?? {};
+  runtime.tell({ type: "user_message", id, state: "started" });
+  await expect(said).toContainText("The agent works on it");
+  runtime.tell({ type: "user_message", id, state: "completed" });
+  await expect(said).not.toContainText("The agent works on it");
+  expect(runtime.heard.filter(({ type }) => type === "user_message")).toHaveLength(1);
+});
+
+test("a lost line comes back to exactly where it was; another journal begins anew", async ({ page }) => {
+  const runtime = await open(page, STORY.slice(0, 8));
+  runtime.cut();
+  runtime.tell(...STORY.slice(8));
+  runtime.mend();
+  await expect(log(page)).toContainText("The tests pass now");
+  expect(runtime.heard.filter(({ type }) => type === "hello").at(-1)).toMatchObject({ journalId: runtime.journalId, after: 8 });
+  await expect(log(page).locator("[data-entry=phase]")).toHaveCount(7);
+
+  runtime.cut();
+  runtime.begin("0d0d0d0d-04a5-8a8e-9f37-0e4b1d3a5c11").tell(text("z", "A new pod."));
+  runtime.mend();
+  await expect(log(page)).toContainText("A new pod.");
+  await expect(log(page).locator("[data-entry]")).toHaveCount(1);
+});
+
+test("a text grows in its place; a reader who has scrolled up is left alone and told what is new", async ({ page }) => {
+  const runtime = await open(page, [...STORY, ...STORY.slice(5, 6).map((each) => ({ ...each, messageId: "last" }))]);
+  runtime.agentIs("working");
+  for (const piece of ["I round ", "**half up**", ", as the item says."]) runtime.live(delta("m-7", piece));
+  const growing = log(page).locator("[data-final=false]");
+  await expect(growing).toContainText("I round half up, as the item says.");
+  await log(page).evaluate((box) => box.scrollTo({ top: 200 }));
+  await expect(page.getByRole("button", { name: "Newest" })).toBeVisible();
+  const before = await log(page).evaluate((box) => box.scrollTop);
+  runtime.tell(text("m-7", "I round **half up**, as the item says. Done."), text("m-8", "Another one."));
+  await expect(page.getByRole("button", { name: "1 new" })).toBeVisible();
+  expect(await log(page).evaluate((box) => box.scrollTop)).toBe(before);
+  await page.getByRole("button", { name: "1 new" }).click();
+  await expect(log(page).getByText("Another one.")).toBeInViewport();
+  await expect(log(page).getByText("New since you looked")).toBeVisible();
+  await expect(growing).toHaveCount(0);
+  await expect(page.getByRole("status", { name: "News" })).toHaveText("Agent: Another one.");
+});
+
+test("an approval stays in view, marks the tab, and is given by the keyboard alone", async ({ page }) => {
+  const runtime = await open(page, [...STORY, APPROVAL]);
+  await expect(page).toHaveTitle("(1) talk · Fabrica");
+  await expect(card(page)).toContainText("Asks for approval");
+  await log(page).evaluate((box) => box.scrollTo({ top: 0 }));
+  await expect(card(page).getByText("May the pull request be opened?")).toBeInViewport();
+  await card(page).getByRole("radio", { name: "approve" }).focus();
+  await page.keyboard.press("Space");
+  await page.keyboard.press("Control+Enter");
+  await expect(card(page)).toBeHidden();
+  expect(runtime.heard.filter(({ type }) => type === "answer")).toEqual([{ type: "answer", questionId: "approve-release-1", text: "approve" }]);
+  await expect(page).toHaveTitle("talk · Fabrica");
+  await page.getByRole("button", { name: /new|Newest/ }).click();
+  await expect(log(page)).toContainText(/ada answered at .*approve/);
+});
+
+test("who answers too late is told who was first", async ({ page }) => {
+  const runtime = await open(page, [...STORY, APPROVAL]);
+  runtime.occupy("approve-release-1");
+  await card(page).getByLabel("Or reject it, and say what is to change").fill("Name it better");
+  await card(page).getByRole("button", { name: "Send answer" }).click();
+  await expect(card(page).getByRole("alert")).toHaveText("grace answered this question before.");
+  runtime.tell({ type: "question", questionId: "approve-release-1", state: "answered", text: "approve", answeredBy: "grace" });
+  await expect(card(page)).toBeHidden();
+});
+
+test("escape interrupts a working agent when it is pressed twice; elsewhere it does nothing", async ({ page }) => {
+  const runtime = await open(page, STORY);
+  await composer(page).press("Escape");
+  await expect(page.getByRole("button", { name: "Interrupt the agent" })).toBeHidden();
+  runtime.agentIs("working");
+  await expect(page.getByText("Escape twice interrupts")).toBeVisible();
+  await composer(page).press("Escape");
+  await expect(page.getByText("Escape again interrupts the agent")).toBeVisible();
+  await composer(page).press("a");
+  await expect(page.getByText("Escape twice interrupts")).toBeVisible();
+  await composer(page).press("Escape");
+  await composer(page).press("Escape");
+  await expect(log(page)).toContainText("ada interrupted the agent.");
+  expect(runtime.heard.filter(({ type }) => type === "interrupt")).toHaveLength(1);
+});
+
+test("keys: a new line, a command that is asked for, the last message again, the search", async ({ page }) => {
+  const runtime = await open(page, STORY);
+  await composer(page).focus();
+  await page.keyboard.type("one");
+  await page.keyboard.press("Shift+Enter");
+  await page.keyboard.type("two");
+  await page.keyboard.press("Control+Enter");
+  await expect(composer(page)).toHaveValue("");
+  await expect(log(page).locator("[data-entry=user]").last()).toContainText("one\ntwo");
+  await page.keyboard.press("ArrowUp");
+  await expect(composer(page)).toHaveValue("one\ntwo");
+  await composer(page).fill("/compact");
+  await page.getByRole("checkbox", { name: "Run it as a command of the agent" }).check();
+  await composer(page).press("Enter");
+  await composer(page).fill("/not a command");
+  await composer(page).press("Enter");
+  await expect.poll(() => runtime.heard.filter(({ type }) => type === "user_message").map(({ content, command }) => [content, command])).toEqual([["one\ntwo", undefined], ["/compact", true], ["/not a command", undefined]]);
+
+  await log(page).focus();
+  await page.keyboard.press("/");
+  await page.keyboard.type("expected 10.01");
+  await expect(log(page).locator("[data-entry]")).toHaveCount(1);
+  await expect(log(page).locator("mark")).toHaveText("expected 10.01");
+  await expect(page).toHaveURL(/find=expected/);
+});
+
+test("who may only read sees so, and nothing to speak or to answer with", async ({ page }) => {
+  await open(page, [...STORY, APPROVAL], { role: "view", mayAnswer: false });
+  await expect(page.getByText("You may read this chat.")).toBeVisible();
+  await expect(composer(page)).toBeHidden();
+  await expect(card(page)).toContainText("You may not answer: it needs the right to create sessions/answers in demo.");
+  await expect(card(page).getByRole("button")).toHaveCount(0);
+});
+
+test("an agent that has failed is started again by a message", async ({ page }) => {
+  const runtime = await open(page, STORY);
+  runtime.agentIs("failed", "The agent ended three times within ten minutes.");
+  await expect(page.getByText("The agent ended three times")).toBeVisible();
+  await page.getByRole("button", { name: "Start the agent again" }).click();
+  await expect.poll(() => runtime.heard.at(-1)?.content).toBe("Go on where you stopped.");
+});
+
+test("a question notifies whoever looks elsewhere, once", async ({ page }) => {
+  await page.addInitScript(() => {
+    const notices: string[] = [];
+    class Recorder {
+      static permission = "granted";
+      constructor(title: string, { body }: { body: string }) {
+        notices.push(`${title}: ${body}`);
+      }
+    }
+    Object.assign(window, { Notification: Recorder, notices });
+  });
+  const runtime = await open(page, STORY);
+  await page.evaluate(() => {
+    Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
+  runtime.tell(APPROVAL, text("x", "I wait."));
+  await expect.poll(() => page.evaluate(() => (window as unknown as { notices: string[] }).notices)).toEqual(["talk waits for you: May the pull request be opened?"]);
+});
+
+test("what an agent says is never HTML", async ({ page }) => {
+  await open(page, [text("x", '<img src=x onerror="document.title=1"> [a](javascript:alert(1)) <script>document.title=2</script>')]);
+  await expect(log(page)).toContainText("<script>document.title=2</script>");
+  await expect(log(page).locator("img, script, a[href^=javascript]")).toHaveCount(0);
+});
+
+test("a small screen has tabs, which the address keeps", async ({ page }) => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  await open(page, STORY);
+  await page.getByRole("tab", { name: "Chat" }).focus();
+  await page.keyboard.press("ArrowRight");
+  await expect(page.getByRole("tab", { name: "To do 3/3" })).toBeFocused();
+  await expect(page.getByRole("list", { name: "Things to do" })).toBeVisible();
+  await page.keyboard.press("ArrowRight");
+  await expect(page.locator(".xterm-rows")).toContainText("git log");
+  await page.reload();
+  await expect(page.getByRole("tab", { name: "Terminal", selected: true })).toBeVisible();
+  await expect(page.locator(".xterm-rows")).toContainText("git log");
+});
+
+test("the dialog of a new session asks a conversation for what it needs", async ({ page }) => {
+  await page.goto("/sessions?new");
+  await page.getByRole("radio", { name: /^Chat/ }).check({ force: true });
+  await page.getByRole("button", { name: "Create session" }).click();
+  await expect(page.getByRole("alert").filter({ hasText: "spec.workId is required in mode Chat with workflow Faber" })).toBeVisible();
+  await expect(page.getByRole("alert").filter({ hasText: "spec.repository is required in mode Chat" })).toBeVisible();
+  await page.getByLabel("The agent", { exact: true }).selectOption("None");
+  await expect(page.getByLabel("Work item", { exact: true })).toBeHidden();
+  await page.getByLabel("Repository", { exact: true }).fill("https://git.example.com/shop");
+  await page.getByRole("button", { name: "Show YAML" }).click();
+  await expect(page.getByRole("dialog")).toContainText("mode: Chat");
+  await expect(page.getByRole("dialog")).toContainText("workflow: None");
+});
+
+const STATES: [string, (page: Page) => Promise<void>][] = [
+  ["a chat that works", async (page) => void (await open(page, STORY)).agentIs("working")],
+  ["a chat that asks", async (page) => {
+    await open(page, [...STORY, APPROVAL]);
+    await expect(card(page)).toBeVisible();
+  }],
+  ["a chat that is done", async (page) => {
+    await open(page, [...STORY, ...DONE]);
+    await log(page).getByText("npm test -- rounding").click();
+  }],
+  ["a chat that was cut off", async (page) => {
+    (await open(page, STORY)).cut(4403);
+    await expect(page.getByText("You may not see this chat")).toBeVisible();
+  }],
+  ["the dialog of a conversation", async (page) => {
+    await page.goto("/sessions?new");
+    await page.getByRole("radio", { name: /^Chat/ }).check({ force: true });
+    await page.getByRole("button", { name: "Create session" }).click();
+    await expect(page.getByRole("alert").first()).toBeVisible();
+  }],
+];
+
+for (const colorScheme of ["dark", "light"] as const) {
+  test.describe(`in the ${colorScheme} theme`, () => {
+    test.use({ colorScheme, contextOptions: { reducedMotion: "reduce" } });
+    for (const [what, go] of STATES) {
+      test(`${what} has no accessibility errors and fits 360 px`, async ({ page }) => {
+        await go(page);
+        await expectNoViolations(page);
+        await page.setViewportSize({ width: 360, height: 740 });
+        await expectNoViolations(page);
+        await expectNoSidewaysScroll(page);
+      });
+    }
+  });
+}

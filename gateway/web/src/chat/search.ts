@@ -1,0 +1,39 @@
+// Finding words in a chat. Pure.
+
+import type { Entry } from "./entries";
+
+/** The entries that hold the words; all of them when there are none. */
+export function select(entries: readonly Entry[], needle: string): readonly Entry[] {
+  return needle === "" ? entries : entries.filter((entry) => textOf(entry).includes(needle));
+}
+
+/** Entries never change, so what is looked through is made once. */
+const texts = new WeakMap<Entry, string>();
+
+function textOf(entry: Entry): string {
+  const known = texts.get(entry);
+  if (known !== undefined) return known;
+  const text = words(entry).join("\n").toLowerCase();
+  texts.set(entry, text);
+  return text;
+}
+
+function words(entry: Entry): string[] {
+  switch (entry.is) {
+    case "user":
+      return [entry.author, entry.text];
+    case "said":
+    case "line":
+    case "error":
+    case "ended":
+      return [entry.text];
+    case "tool":
+      return [entry.name, entry.input, entry.answer?.output ?? ""];
+    case "phase":
+      return [entry.phase, entry.step ?? "", entry.message ?? ""];
+    case "question":
+      return [entry.text, ...entry.options, entry.answer?.text ?? "", entry.answer?.by ?? ""];
+    case "begun":
+      return [entry.workId];
+  }
+}
