@@ -13,10 +13,11 @@ mod state;
 mod stream;
 
 use std::collections::HashSet;
+use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use fabrica_crds::run::Phase;
 use fabrica_crds::{Run, RunStatus};
 use fabrica_store::{Checkpoint, Store, StoreError};
@@ -30,9 +31,9 @@ use uuid::Uuid;
 use backoff::Backoff;
 pub use door::{Chunks, Door};
 pub use state::{Kept, LivePod, Recorded};
-use state::{Known, State};
+use state::{Known, Part, State};
 
-use crate::controller::error_chain;
+use crate::controller::{cause, error_chain};
 
 /// Streams at once: far more than Runs that a cluster's chart lets go. What is beyond waits in its pod for its turn.
 const STREAMS: usize = 1000;
@@ -103,14 +104,14 @@ impl Recorder {
     pub fn follows(&self, run: &Run, pod: &str) -> bool {
         let state = self.state();
         let known = uid(run).and_then(|uid| state.runs.get(&uid));
-        state.away.is_none() && known.is_some_and(|known| known.follows(pod))
+        state.away().is_none() && known.is_some_and(|known| known.follows(pod))
     }
 
     /// How a Run with this status stands in the archive.
     pub fn recorded(&self, run: &Run, status: &RunStatus) -> Recorded {
         let state = self.state();
         let known = uid(run).and_then(|uid| state.runs.get(&uid));
-        state::recorded(known, state.away, status)
+        state::recorded(known, state.away(), status)
     }
 
     /// Whether there is something that a Run's next pod can go on from.
@@ -139,7 +140,7 @@ impl Recorder {
             self.failed(&error, "the archive's schema cannot be brought up to date yet");
             backoff.wait().await;
         }
-        self.away(None);
+        self.works(Part::Rows);
         tokio::join!(self.record(), self.sweep(living), self.retain(days));
     }
 
@@ -197,7 +198,7 @@ impl Recorder {
                 self.advance(uid, attempt.number, kept);
             }
         }
-        self.away(None);
+        self.works(Part::Rows);
         self.written(uid, run);
         Ok(())
     }
@@ -265,14 +266,17 @@ impl Recorder {
     }
 
     fn failed(&self, error: &StoreError, what: &'static str) {
-        self.away(Some(Utc::now()));
+        self.away(Part::Rows, error);
         tracing::warn!(error = error_chain(error), "{what}");
     }
 
-    /// The database failed at this time, or answers.
-    fn away(&self, now: Option<DateTime<Utc>>) {
-        let mut state = self.state();
-        state.away = now.map(|now| state.away.unwrap_or(now));
+    /// The database does not do its part.
+    fn away(&self, part: Part, error: &dyn Error) {
+        self.state().set_away(part, Some(cause(error)), Utc::now());
+    }
+
+    fn works(&self, part: Part) {
+        self.state().set_away(part, None, Utc::now());
     }
 
     fn is_live(&self, uid: Uuid, pod: &str) -> bool {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests: what does not work fails them")]
 
 mod door;
+mod full;
 
 use std::sync::Arc;
 use std::time::Duration;
