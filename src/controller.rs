@@ -97,6 +97,15 @@ pub(crate) fn uid(object: &impl ResourceExt) -> String {
     object.uid().unwrap_or_default()
 }
 
+/// What is below an error and all its sources: the words of whoever failed first.
+pub(crate) fn cause(error: &dyn Error) -> String {
+    let mut first = error;
+    while let Some(source) = first.source() {
+        first = source;
+    }
+    first.to_string()
+}
+
 /// An error with its sources, in one line.
 pub(crate) fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();

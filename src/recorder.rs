@@ -14,6 +14,7 @@ mod state;
 mod stream;
 
 use std::collections::HashSet;
+use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -31,11 +32,11 @@ use backoff::Backoff;
 pub use door::{Chunks, Door};
 pub use rows::{Journaled, Row};
 pub use state::{ChatState, Kept, LivePod, Recorded};
-use state::{Known, State};
+use state::{Known, Part, State};
 
 pub(crate) use condition::condition;
 
-use crate::controller::error_chain;
+use crate::controller::{cause, error_chain};
 
 /// Streams at once: far more than Runs that a cluster's chart lets go. What is beyond waits in its pod for its turn.
 const STREAMS: usize = 1000;
@@ -114,21 +115,21 @@ impl Recorder {
     pub fn follows(&self, object: &impl Journaled, pod: &str) -> bool {
         let state = self.state();
         let known = object.id().and_then(|uid| state.objects.get(&uid));
-        state.away.is_none() && known.is_some_and(|known| known.follows(pod))
+        state.away().is_none() && known.is_some_and(|known| known.follows(pod))
     }
 
     /// How a Run with this status stands in the archive.
     pub fn recorded(&self, run: &Run, status: &RunStatus) -> Recorded {
         let state = self.state();
         let known = run.id().and_then(|uid| state.objects.get(&uid));
-        state::recorded(known, state.away, status)
+        state::recorded(known, state.away(), status)
     }
 
     /// How a Chat stands in the archive.
     pub fn chat_recorded(&self, chat: &Session, state: ChatState) -> Recorded {
         let all = self.state();
         let known = chat.id().and_then(|uid| all.objects.get(&uid));
-        state::chat_recorded(known, all.away, state)
+        state::chat_recorded(known, all.away(), state)
     }
 
     /// Whether there is something that a Run's next pod can go on from.
@@ -157,7 +158,7 @@ impl Recorder {
             self.failed(&error, "the archive's schema cannot be brought up to date yet");
             backoff.wait().await;
         }
-        self.away(None);
+        self.works(Part::Rows);
         tokio::join!(self.record(), self.sweep(living), self.retain(days));
     }
 
@@ -213,7 +214,7 @@ impl Recorder {
                 self.advance(uid, attempt.number, kept);
             }
         }
-        self.away(None);
+        self.works(Part::Rows);
         self.written(uid, row);
         Ok(())
     }
@@ -294,14 +295,17 @@ impl Recorder {
     }
 
     fn failed(&self, error: &StoreError, what: &'static str) {
-        self.away(Some(Utc::now()));
+        self.away(Part::Rows, error);
         tracing::warn!(error = error_chain(error), "{what}");
     }
 
-    /// The database failed at this time, or answers.
-    fn away(&self, now: Option<DateTime<Utc>>) {
-        let mut state = self.state();
-        state.away = now.map(|now| state.away.unwrap_or(now));
+    /// The database does not do its part.
+    fn away(&self, part: Part, error: &dyn Error) {
+        self.state().set_away(part, Some(cause(error)), Utc::now());
+    }
+
+    fn works(&self, part: Part) {
+        self.state().set_away(part, None, Utc::now());
     }
 
     /// Has the object looked at now. Where so many are woken that there is no room, all are looked at soon.

@@ -13,6 +13,8 @@ use super::rows::Row;
 
 /// A pod that nobody has seen for so long is gone: the reconciler looks every few seconds.
 const GONE: Duration = Duration::from_mins(1);
+/// Of the database's words, as many characters as a sentence bears.
+const WORDS: usize = 300;
 
 /// A pod whose runtime answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,8 +67,42 @@ pub(super) struct Known {
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) objects: HashMap<Uuid, Known>,
-    /// Since when the database does not answer.
-    pub(super) away: Option<DateTime<Utc>>,
+    /// What the database does not do.
+    away: BTreeMap<Part, Away>,
+}
+
+/// What the database is for. One may work without the other: on a full disk, a row has room where it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Part {
+    Rows,
+    Journals,
+}
+
+/// Since when the database fails, and its words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Away {
+    since: DateTime<Utc>,
+    words: String,
+}
+
+impl State {
+    /// A part failed in these words, or works. The first words stay, so that a status is not written for each try.
+    pub(super) fn set_away(&mut self, part: Part, words: Option<String>, now: DateTime<Utc>) {
+        match words {
+            None => {
+                self.away.remove(&part);
+            }
+            Some(words) => {
+                let words = words.chars().take(WORDS).collect();
+                self.away.entry(part).or_insert(Away { since: now, words });
+            }
+        }
+    }
+
+    /// What has failed for longest.
+    pub(super) fn away(&self) -> Option<&Away> {
+        self.away.values().min_by_key(|away| away.since)
+    }
 }
 
 impl Known {
@@ -134,11 +170,7 @@ impl Known {
 }
 
 /// How a Run stands, by its status and by what is kept.
-pub(super) fn recorded(
-    known: Option<&Known>,
-    away: Option<DateTime<Utc>>,
-    status: &RunStatus,
-) -> Recorded {
+pub(super) fn recorded(known: Option<&Known>, away: Option<&Away>, status: &RunStatus) -> Recorded {
     let state = match known.filter(|known| known.loaded) {
         None => Recorded::Unasked,
         Some(_) if !status.phase.is_some_and(fabrica_crds::run::Phase::is_final) => {
@@ -150,13 +182,13 @@ pub(super) fn recorded(
 }
 
 /// A database that is away may lack what it is said to have, but for what is settled.
-fn unless_away(state: Recorded, away: Option<DateTime<Utc>>) -> Recorded {
+fn unless_away(state: Recorded, away: Option<&Away>) -> Recorded {
     match (state, away) {
         (state @ (Recorded::All | Recorded::Lost(_)), _) | (state, None) => state,
-        (_, Some(since)) => {
+        (_, Some(Away { since, words })) => {
             let since = since.format("%Y-%m-%dT%H:%M:%SZ");
             Recorded::Behind(format!(
-                "The database does not answer since {since}; records wait in the pod."
+                "The database keeps nothing since {since} ({words}); records wait in the pod."
             ))
         }
     }
@@ -173,7 +205,7 @@ pub enum ChatState {
 /// How a Chat stands.
 pub(super) fn chat_recorded(
     known: Option<&Known>,
-    away: Option<DateTime<Utc>>,
+    away: Option<&Away>,
     chat: ChatState,
 ) -> Recorded {
     let state = match (known.filter(|known| known.loaded), chat) {
@@ -218,13 +250,26 @@ mod tests {
             known.advance(1, kept);
         }
         assert_eq!(recorded(Some(&known), None, &status), expected);
-        let away = recorded(Some(&known), Some(DateTime::UNIX_EPOCH), &status);
+        let away = Away { since: DateTime::UNIX_EPOCH, words: "No space left".to_owned() };
+        let away = recorded(Some(&known), Some(&away), &status);
         match expected {
             Recorded::All | Recorded::Lost(_) => assert_eq!(away, expected),
             _ => assert!(
-                matches!(away, Recorded::Behind(text) if text.contains("1970-01-01T00:00:00Z"))
+                matches!(away, Recorded::Behind(text) if text.contains("1970-01-01T00:00:00Z (No space left)"))
             ),
         }
+    }
+
+    #[test]
+    fn a_row_that_finds_room_does_not_hide_that_journals_have_none() {
+        let (mut state, later) = (State::default(), DateTime::UNIX_EPOCH + GONE);
+        state.set_away(Part::Journals, Some("full".repeat(WORDS)), DateTime::UNIX_EPOCH);
+        state.set_away(Part::Rows, None, later);
+        state.set_away(Part::Journals, Some("another".to_owned()), later);
+        let away = state.away().unwrap();
+        assert_eq!((away.since, away.words.len()), (DateTime::UNIX_EPOCH, WORDS));
+        state.set_away(Part::Journals, None, later);
+        assert_eq!(state.away(), None);
     }
 
     #[test]

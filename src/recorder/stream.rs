@@ -15,7 +15,7 @@ use super::backoff::Backoff;
 use super::checkpoint::{self, CheckpointError};
 use super::door::Chunks;
 use super::lines::Lines;
-use super::state::{Kept, LivePod};
+use super::state::{Kept, LivePod, Part};
 use crate::controller::error_chain;
 use crate::runtime_client::RuntimeError;
 
@@ -60,11 +60,10 @@ pub(super) async fn follow(recorder: Arc<Recorder>, uid: Uuid, pod: LivePod) {
             Ok(()) if recorder.kept(uid, pod.attempt).ended => return,
             Ok(()) => {}
             Err(error) => {
-                if matches!(
-                    &error,
-                    StreamError::Store(_) | StreamError::Checkpoint(CheckpointError::Keep(_))
-                ) {
-                    recorder.away(Some(Utc::now()));
+                if let StreamError::Store(error)
+                | StreamError::Checkpoint(CheckpointError::Keep(error)) = &error
+                {
+                    recorder.away(Part::Journals, error);
                 }
                 tracing::debug!(error = error_chain(&error), "a stream is opened again");
             }
@@ -215,7 +214,7 @@ async fn keep(
         last = messages.last().map_or(last, |message| message.journal_seq);
         recorder.advance(uid, attempt, Kept { last, ended: false });
     }
-    recorder.away(None);
+    recorder.works(Part::Journals);
     let kept = Kept { last, ended: pending.ended };
     recorder.advance(uid, attempt, kept);
     Ok(kept)

@@ -146,6 +146,14 @@ pub(super) fn follows(ending: &Ending, former: &[Attempt], spec: &RunSpec) -> bo
     ending.again && failures < most && former.len() + 1 < ATTEMPTS
 }
 
+/// Whether an attempt after these is the last one, should the agent fail, and should anything else.
+pub(super) fn is_last(attempts: &[Attempt], spec: &RunSpec) -> (bool, bool) {
+    let finished = attempts.iter().filter(|attempt| attempt.finished_at.is_some());
+    let former: Vec<Attempt> = finished.cloned().collect();
+    let ends = |reason| !follows(&Ending::lost(reason, ""), &former, spec);
+    (ends(Reason::AgentFailed), ends(Reason::PodLost))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,5 +179,19 @@ mod tests {
         assert_eq!(follows(&Ending::lost(reason, ""), &former, &spec), expected);
         let last = Ending::last(Phase::Failed, reason, "");
         assert!(!follows(&last, &former, &spec), "a verdict without again is the last");
+    }
+
+    #[test]
+    fn the_last_attempt_is_known_before_it_ends() {
+        let spec = RunSpec { max_attempts: 2, ..RunSpec::default() };
+        let ended = |cause: &str| Attempt {
+            finished_at: Some(fabrica_crds::time::to_kubernetes(chrono::DateTime::UNIX_EPOCH)),
+            cause: Some(cause.to_owned()),
+            ..Attempt::default()
+        };
+        let lost = || ended("PodLost");
+        assert_eq!(is_last(&[Attempt::default()], &spec), (false, false));
+        assert_eq!(is_last(&[ended("AgentFailed"), Attempt::default()], &spec), (true, false));
+        assert_eq!(is_last(&[lost(), lost(), lost(), lost(), lost()], &spec), (false, true));
     }
 }

@@ -296,8 +296,11 @@ fn run_step(
     now: DateTime<Utc>,
 ) -> Step<Pod> {
     let used = escalation::used(status, now).num_seconds();
+    let (last_of_agent, last_of_others) = cause::is_last(&status.attempts, &observed.run.spec);
     let attempt = build::Attempt {
         number: number(status),
+        last_of_agent,
+        last_of_others,
         seconds: (observed.run.spec.deadline_seconds - used).max(1),
         resumes: observed.kept == Kept::There,
     };

@@ -4,6 +4,7 @@
 
 mod chat;
 mod door;
+mod full;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests: what does not work fails them")]
 
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -13,6 +14,8 @@ use tempfile::TempDir;
 
 const DEADLINE: Duration = Duration::from_mins(1);
 const POLL: Duration = Duration::from_millis(50);
+/// Twice what an empty server takes.
+const DISK: &str = "128m";
 /// PostgreSQL refuses to run as root: then it runs as this user, who comes with the package.
 const USER: &str = "postgres";
 
@@ -21,23 +24,82 @@ const USER: &str = "postgres";
 pub struct Server {
     folder: TempDir,
     process: Option<Child>,
+    /// A disk of its own, that can be full.
+    disk: Option<Disk>,
+}
+
+/// A small disk in memory, until dropped.
+#[derive(Debug)]
+struct Disk {
+    folder: PathBuf,
+}
+
+impl Disk {
+    fn mount(folder: PathBuf) -> Self {
+        fs::create_dir(&folder).unwrap();
+        let size = format!("size={DISK},mode=1777");
+        run(Command::new("mount").args(["-t", "tmpfs", "-o", &size, "none"]).arg(&folder));
+        Self { folder }
+    }
+
+    fn filler(&self) -> PathBuf {
+        self.folder.join("filler")
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        run(Command::new("umount").arg("--lazy").arg(&self.folder));
+    }
 }
 
 impl Server {
     /// An empty server that answers.
     pub async fn start() -> Self {
+        Self::start_in(tempfile::tempdir().unwrap(), None, &[]).await
+    }
+
+    /// A server with the schema in it whose data, and with `all` its log too, lie on a disk that can be full. Nothing where
+    /// nobody may mount one.
+    pub async fn on_a_small_disk(all: bool) -> Option<Self> {
+        if !rustix::process::getuid().is_root() {
+            eprintln!("not run: only root may mount a small disk");
+            return None;
+        }
         let folder = tempfile::tempdir().unwrap();
+        let disk = Disk::mount(folder.path().join("disk"));
+        let log = format!("--waldir={}", folder.path().join("log").display());
+        let more = ["--wal-segsize=1".to_owned(), log];
+        let server = Self::start_in(folder, Some(disk), &more[..if all { 1 } else { 2 }]).await;
+        server.store().migrate().await.unwrap();
+        Some(server)
+    }
+
+    async fn start_in(folder: TempDir, disk: Option<Disk>, more: &[String]) -> Self {
         if rustix::process::getuid().is_root() {
             run(Command::new("chown").arg(USER).arg(folder.path()));
         }
-        let mut server = Self { folder, process: None };
+        let mut server = Self { folder, process: None, disk };
         run(server
             .tool("initdb")
             .args(["--auth=trust", "--username=fabrica", "--encoding=UTF8", "--locale=C.UTF-8"])
+            .args(more)
             .args(["--no-sync", "--pgdata"])
             .arg(server.data()));
         server.resume().await;
         server
+    }
+
+    /// Leaves no room on the small disk.
+    pub fn fill_disk(&self) {
+        let mut filler = fs::File::create(self.disk.as_ref().unwrap().filler()).unwrap();
+        // In small pieces, so that nothing is left at the end.
+        while filler.write_all(&[0; 4096]).is_ok() {}
+    }
+
+    /// Makes room again.
+    pub fn make_room(&self) {
+        fs::remove_file(self.disk.as_ref().unwrap().filler()).unwrap();
     }
 
     /// A server with the schema in it, and the way to it.
@@ -100,7 +162,8 @@ impl Server {
     }
 
     fn data(&self) -> PathBuf {
-        self.folder.path().join("data")
+        let place = self.disk.as_ref().map_or(self.folder.path(), |disk| &disk.folder);
+        place.join("data")
     }
 
     fn tool(&self, name: &str) -> Command {

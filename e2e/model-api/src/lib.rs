@@ -28,6 +28,9 @@ const QUESTION_BYTES: usize = 32 * 1024 * 1024;
 /// Questions that are remembered, the newest: more than any test asks, and little memory where it serves for days.
 const REMEMBERED: usize = 256;
 
+/// Conversations whose steps are counted, the newest: more than go on at once, where it serves for days.
+const CONVERSATIONS: usize = 1024;
+
 /// The service, until dropped.
 #[derive(Debug)]
 pub struct ModelApi {
@@ -51,8 +54,8 @@ struct Shared {
     asked: Mutex<VecDeque<Asked>>,
     /// How often it was asked in all.
     questions: AtomicUsize,
-    /// How often each step has happened, by conversation.
-    happened: Mutex<HashMap<String, HashMap<usize, u32>>>,
+    /// How often each step has happened, by conversation, the newest last.
+    happened: Mutex<VecDeque<(String, HashMap<usize, u32>)>>,
 }
 
 impl ModelApi {
@@ -142,7 +145,16 @@ async fn messages(
 fn happening(shared: &Shared, place: &Place, question: &Value) -> Step {
     let mut happened = lock(&shared.happened);
     // An agent is known by what it says of itself, which is the same for all questions of a conversation.
-    let happened = happened.entry(question["metadata"].to_string()).or_default();
+    let conversation = question["metadata"].to_string();
+    let place_of = happened.iter().position(|(known, _)| *known == conversation);
+    let index = place_of.unwrap_or_else(|| {
+        if happened.len() == CONVERSATIONS {
+            happened.pop_front();
+        }
+        happened.push_back((conversation, HashMap::new()));
+        happened.len() - 1
+    });
+    let happened = &mut happened[index].1;
     let mut answers = place.answered;
     for (index, step) in place.steps.iter().enumerate() {
         let is_last = index + 1 == place.steps.len();

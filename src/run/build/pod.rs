@@ -32,6 +32,10 @@ pub(in crate::run) struct Attempt {
     pub(in crate::run) seconds: i64,
     /// Whether it goes on from a former one's checkpoint.
     pub(in crate::run) resumes: bool,
+    /// Whether none follows when the agent fails.
+    pub(in crate::run) last_of_agent: bool,
+    /// Whether none follows when anything else does.
+    pub(in crate::run) last_of_others: bool,
 }
 
 /// The pod of an attempt.
@@ -51,6 +55,11 @@ pub(in crate::run) fn pod(
         ("FABRICA_RUN_TITLE", spec.title.clone().unwrap_or_default()),
     ]);
     told.extend(agent(run, defaults));
+    let last = [
+        ("FABRICA_LAST_OF_AGENT", attempt.last_of_agent),
+        ("FABRICA_LAST_OF_OTHERS", attempt.last_of_others),
+    ];
+    told.extend(last.into_iter().filter(|(_, is)| *is).map(|(name, _)| (name, "true".to_owned())));
     told.extend(attempt.resumes.then(|| (RESUME, "true".to_owned())));
     told.extend(spec.workspace.as_ref().map(|_| ("FABRICA_USED_VOLUME", "true".to_owned())));
     told.extend(forge(run));
@@ -185,7 +194,13 @@ mod tests {
     fn snapshots(#[case] name: &str, #[case] spec: serde_json::Value) {
         let status = json!({"attempts": [{"number": 1, "podName": "p", "usage": {"inputTokens": 1, "outputTokens": 1,
             "cacheReadTokens": 0, "cacheWriteTokens": 0, "estimatedCostUSD": "0.75"}}]});
-        let attempt = Attempt { number: 2, seconds: 60, resumes: name == "claude" };
+        let attempt = Attempt {
+            number: 2,
+            seconds: 60,
+            resumes: name == "claude",
+            last_of_agent: name == "claude",
+            last_of_others: false,
+        };
         let mut pod = pod(&run(&spec, &status), attempt, &defaults(), &KeyDocument::default());
         assert_eq!(resumes(&pod), attempt.resumes);
         pod.annotations_mut().insert(names::TEMPLATE_HASH.to_owned(), "digest".to_owned());

@@ -46,6 +46,8 @@ pub struct RunConfig {
     pub used_volume: bool,
     /// Whether a former pod's checkpoint is handed in, to go on from.
     pub resume: bool,
+    /// Whether no attempt follows when the agent fails, and when anything else does.
+    pub last: (bool, bool),
     /// How long the verdict waits to be acknowledged.
     pub linger: Duration,
 }
@@ -97,6 +99,7 @@ pub(super) fn read(text: &impl Fn(&str) -> Option<String>) -> Option<RunConfig> 
         checkpoints: is_true("FABRICA_CHECKPOINTS"),
         used_volume: is_true("FABRICA_USED_VOLUME"),
         resume: is_true("FABRICA_RESUME"),
+        last: (is_true("FABRICA_LAST_OF_AGENT"), is_true("FABRICA_LAST_OF_OTHERS")),
         linger: seconds("FABRICA_LINGER_SECONDS", LINGER_SECONDS),
     })
 }

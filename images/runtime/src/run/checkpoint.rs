@@ -48,11 +48,18 @@ enum KeepError {
     Pack(#[from] kept::PackError),
 }
 
+/// Reasons that are the agent's own failure: the operator counts them apart.
+const AGENTS: [&str; 2] = ["AgentFailed", "AgentHung"];
+
 /// Removes the work in progress from the remote when no other attempt can need it. Nothing depends on it.
 pub(super) async fn forget(config: &Config, settings: &RunConfig, verdict: &Verdict) {
     let may_follow = match verdict.outcome {
         Outcome::Completed | Outcome::Cancelled => false,
-        Outcome::Failed => verdict.again,
+        Outcome::Failed => {
+            let (of_agent, of_others) = settings.last;
+            let is_last = if AGENTS.contains(&&*verdict.reason) { of_agent } else { of_others };
+            verdict.again && !is_last
+        }
         Outcome::Escalated => true,
     };
     let Some(repository) = &config.repository else { return };

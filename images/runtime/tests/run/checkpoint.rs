@@ -176,6 +176,7 @@ async fn what_cannot_be_kept_waits_in_its_pod(#[case] command: &str, #[case] wor
 #[case::pushed("echo x > x", None, "Succeeded", false)]
 #[case::secret("printf %s%s hunter2- s3cret > x", None, "SecretInCommit", false)]
 #[case::failed("false", None, "AgentFailed", true)]
+#[case::failed_for_the_last_time("false # LAST", None, "AgentFailed", false)]
 #[case::cancelled("sleep 1000", Some("Cancelled"), "Cancelled", false)]
 #[tokio::test]
 async fn work_in_progress_stays_as_long_as_somebody_may_go_on_with_it(
@@ -188,7 +189,13 @@ async fn work_in_progress_stays_as_long_as_somebody_may_go_on_with_it(
     let reference = format!("refs/fabrica/{UID}/wip");
     git(&server.repository(), &["update-ref", &reference, "main"]);
     let plan = format!("```sh\n{commands}\n```");
-    let pod = Pod::begin(&server, &plan, &[("FABRICA_CHECKPOINTS", "true")]).await;
+    let last = if commands.contains("LAST") { "true" } else { "false" };
+    let more = [
+        ("FABRICA_CHECKPOINTS", "true"),
+        ("FABRICA_LAST_OF_AGENT", last),
+        ("FABRICA_LAST_OF_OTHERS", "true"),
+    ];
+    let pod = Pod::begin(&server, &plan, &more).await;
     if let Some(stop) = stop {
         pod.until("the block runs", |entry| matches!(entry, Entry::ToolStarted { .. })).await;
         let body = format!("{{\"reason\":\"{stop}\"}}");
