@@ -143,7 +143,7 @@ impl Life {
             queue,
             notes: Vec::new(),
             crashes: VecDeque::new(),
-            start_at: Some(Instant::now()),
+            start_at: None,
             given_up: None,
             was_in_turn,
             over: None,
@@ -152,6 +152,7 @@ impl Life {
     }
 
     async fn run(&mut self, installing: impl Future<Output = ()>) -> Infallible {
+        self.start().await;
         self.come_back().await;
         let mut installing = std::pin::pin!(futures::FutureExt::fuse(installing));
         loop {

@@ -10,9 +10,12 @@
 )]
 
 mod faber;
+#[path = "../run/gitea.rs"]
+mod gitea;
 #[path = "../run/github.rs"]
 mod github;
 mod pod;
+mod real_forge;
 #[path = "../run/server.rs"]
 mod server;
 mod socket;
