@@ -38,7 +38,9 @@ export function ChatPane({ session, handle, questions, searching, starting, onSt
     connection?.interrupt();
   };
   const onKey = (event: KeyboardEvent): void => {
-    if (event.key !== "Escape" || event.defaultPrevented || !mayInterrupt) return;
+    // In the search it empties the search.
+    const isElsewhere = event.nativeEvent.isComposing || (event.target as Element).matches("[type=search]");
+    if (event.key !== "Escape" || isElsewhere || !mayInterrupt) return;
     if (warned > 0) interrupt();
     else setWarned(event.timeStamp);
   };
