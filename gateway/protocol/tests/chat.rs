@@ -8,6 +8,16 @@ use rstest::rstest;
 /// The lines that docs/developer/protocol-chat.md shows: other implementations are held to the same.
 const VECTORS: &str = include_str!("chat-vectors.ndjson");
 
+/// What other implementations are written from.
+const PAGE: &str = include_str!("../../../docs/developer/protocol-chat.md");
+
+#[test]
+fn the_page_shows_every_vector() {
+    for line in VECTORS.lines() {
+        assert!(PAGE.lines().any(|shown| shown == line), "{line}");
+    }
+}
+
 #[test]
 fn the_published_vectors_hold() {
     for line in VECTORS.lines() {

@@ -196,7 +196,8 @@ impl Desk {
         let open = self.chat.questions.open();
         let open = open.into_iter().find(|question| question.id.starts_with(APPROVAL));
         let question = open.unwrap_or_else(|| Question {
-            id: format!("{APPROVAL}{}", self.chat.newest() + 1),
+            // Nobody can have answered what nobody could foresee.
+            id: format!("{APPROVAL}{}", uuid::Uuid::new_v4()),
             kind: QuestionKind::Approval,
             question: what.to_owned(),
             options: vec![APPROVE.to_owned(), "reject".to_owned()],
@@ -245,17 +246,27 @@ impl Desk {
                     return format!("Noted. {expected}");
                 }
                 Err((_, Refusal::Approval)) => {
-                    let what = "The agent wants to release its work: push the branch and open the pull request. Do you approve?";
-                    if let Err(words) = self.approval(what).await {
-                        return format!(
-                            "Refused. {words} Go back to build and mend it, or call complete with the outcome failed."
-                        );
+                    if let Err(words) = self.approve_release().await {
+                        return words;
                     }
-                    self.with_engine(Engine::approve);
                 }
                 Err((words, _)) => return words,
             }
         }
+    }
+
+    /// Asks whether the work may be released, unless that was approved; else what the agent is told.
+    pub(crate) async fn approve_release(&self) -> Result<(), String> {
+        const WHAT: &str = "The agent wants to release its work: push the branch and open the pull request. Do you approve?";
+        if self.with_engine(|engine| engine.may_publish()) == Some(true) {
+            return Ok(());
+        }
+        let approved = self.approval(WHAT).await;
+        approved.map_err(|words| {
+            format!("Refused. {words} Go back to build and mend it, or call complete with the outcome failed.")
+        })?;
+        self.with_engine(Engine::approve);
+        Ok(())
     }
 
     /// Whether a pull request may be opened, asking where that helps; else what the agent is told.
@@ -360,4 +371,27 @@ fn sum(before: &Usage, now: &Usage) -> Usage {
 
 fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_former_processes_used_counts() {
+        let usage = |model: &str, input, cost: &str| Usage {
+            models: [(model.to_owned(), Tokens { input, ..Tokens::default() })].into(),
+            estimated_cost_usd: cost.to_owned(),
+        };
+        let all = sum(&usage("a", 1, "0.5"), &usage("a", 2, "0.25"));
+        assert_eq!((all.models["a"].input, all.estimated_cost_usd.as_str()), (3, "0.75"));
+        let all = sum(&Usage::default(), &usage("b", 2, "0.25"));
+        assert_eq!(all, usage("b", 2, "0.25"));
+    }
+
+    #[test]
+    fn an_approval_says_so() {
+        assert!(is_approval(" Approve") && is_approval("approved, but be quick"));
+        assert!(!is_approval("reject") && !is_approval("I do not approve") && !is_approval(""));
+    }
 }

@@ -79,14 +79,11 @@ impl Engine {
         Ok(self.retry(phase))
     }
 
-    /// Takes a step that was taken before.
+    /// Takes a step that was taken before. An approval does not come back that way: the agent can write the file too.
     pub(crate) fn learn(&mut self, phase: Phase, status: PhaseStatus) {
         let is_begun = self.at == Some((phase, PhaseStatus::Started));
         if status == PhaseStatus::Started && !is_begun {
             *self.starts.entry(phase).or_default() += 1;
-        }
-        if (phase, status) == (Phase::Release, PhaseStatus::Started) {
-            self.is_approved = true;
         }
         self.at = Some((phase, status));
     }

@@ -97,10 +97,10 @@ impl Chat {
         let Some(settings) = config.chat.clone() else { return Ok(None) };
         children::adopt_orphans().map_err(JournalError::Adopt)?;
         let folder = config.workspace.join(".fabrica");
-        let number = former(&folder).unwrap_or(settings.attempt);
+        let number = former(&folder, settings.attempt).unwrap_or(settings.attempt);
         let path = folder.join(format!("journal-{number}.ndjson"));
         let journal = Journal::open(&path, config.secrets.clone(), UNACKNOWLEDGED_BYTES)?;
-        let mut known = Known::default();
+        let mut known = Known::new(settings.autonomy);
         for_each(&journal, |record| known.learn(&record.entry));
         let questions = Arc::<Questions>::default();
         for (question, answer) in known.questions.values() {
@@ -330,11 +330,12 @@ fn for_each(journal: &Journal, mut each: impl FnMut(Record)) {
 }
 
 /// The number of the journal that lies in a volume from before.
-fn former(folder: &Path) -> Option<u32> {
+fn former(folder: &Path, newest: u32) -> Option<u32> {
     let files = std::fs::read_dir(folder).ok()?.flatten();
     let number =
         |name: String| name.strip_prefix("journal-")?.strip_suffix(".ndjson")?.parse::<u32>().ok();
-    files.filter_map(|file| number(file.file_name().into_string().ok()?)).max()
+    let numbers = files.filter_map(|file| number(file.file_name().into_string().ok()?));
+    numbers.filter(|number| *number <= newest).max()
 }
 
 /// An id that follows from what it names, so that another process finds the same.

@@ -23,8 +23,10 @@ pub(crate) struct Work {
 }
 
 /// Everything that is known.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Known {
+    /// The most that the agent may do, whatever a record says.
+    most: Autonomy,
     /// Ids of people's messages.
     pub(crate) ids: HashSet<String>,
     /// In the order in which they were said.
@@ -39,6 +41,19 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    pub(crate) fn new(most: Autonomy) -> Self {
+        Self {
+            most,
+            ids: HashSet::new(),
+            waiting: Vec::new(),
+            in_turn: false,
+            work: None,
+            has_worked: false,
+            usage: Usage::default(),
+            questions: BTreeMap::new(),
+        }
+    }
+
     pub(crate) fn learn(&mut self, entry: &Entry) {
         match entry {
             Entry::Message { id, text, .. } => {
@@ -71,8 +86,78 @@ impl Known {
     }
 
     fn begin(&mut self, work_id: &str, autonomy: Autonomy) {
-        let engine = Engine::new(autonomy);
+        let engine = Engine::new(autonomy.min(self.most));
         self.work = Some(Work { work_id: work_id.to_owned(), engine });
         self.has_worked = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fabrica_protocol::run::{Phase, PhaseStatus, QuestionKind};
+
+    use super::*;
+    use crate::chat::engine::Ending;
+
+    fn after(entries: &[Entry]) -> Known {
+        let mut known = Known::new(Autonomy::Guarded);
+        for entry in entries {
+            known.learn(entry);
+        }
+        known
+    }
+
+    fn message(id: &str) -> Entry {
+        Entry::Message { id: id.to_owned(), author: "ada".to_owned(), text: "t".to_owned() }
+    }
+
+    fn turn(state: TurnState) -> Entry {
+        Entry::Turn { state, code: None, message: None }
+    }
+
+    #[test]
+    fn what_was_not_read_waits_and_every_id_is_known() {
+        let state = |id: &str, state| Entry::MessageState { id: id.to_owned(), state };
+        let known = after(&[
+            message("a"),
+            message("b"),
+            state("a", MessageState::Queued),
+            state("b", MessageState::Started),
+            turn(TurnState::Started),
+        ]);
+        let waiting: Vec<&str> = known.waiting.iter().map(|said| said.id.as_str()).collect();
+        assert_eq!((waiting, known.ids.len(), known.in_turn), (vec!["a"], 2, true));
+        assert!(!after(&[turn(TurnState::Started), turn(TurnState::Interrupted)]).in_turn);
+    }
+
+    #[test]
+    fn a_record_gives_the_agent_no_more_than_the_session_does() {
+        let phase = |phase, status| {
+            let (step, message, retry) = (String::new(), String::new(), 0);
+            Entry::Phase { phase, status, step, message, retry }
+        };
+        let (work_id, author) = ("1".to_owned(), String::new());
+        let autonomy = Autonomy::Autonomous;
+        let known = after(&[
+            Entry::WorkflowStarted { work_id, autonomy, author },
+            phase(Phase::Release, PhaseStatus::Started),
+        ]);
+        let engine = known.work.unwrap().engine;
+        assert_eq!(
+            (engine.autonomy(), engine.complete()),
+            (Autonomy::Guarded, Ok(Ending::Release))
+        );
+        assert!(!engine.may_publish(), "somebody approves once more");
+    }
+
+    #[test]
+    fn questions_come_back_with_their_answers() {
+        let (id, question) = ("q".to_owned(), "Which?".to_owned());
+        let (kind, options) = (QuestionKind::Selection, Vec::new());
+        let asked = Entry::Question(Question { id: id.clone(), kind, question, options });
+        assert!(after(std::slice::from_ref(&asked)).questions["q"].1.is_none());
+        let answered = Entry::Answered { id, text: "t".to_owned(), answered_by: "a".to_owned() };
+        let known = after(&[asked, answered]);
+        assert_eq!(known.questions["q"].1.as_ref().unwrap().answered_by, "a");
     }
 }

@@ -58,7 +58,7 @@ pub async fn live(
         let installing = async {
             start::install(config, steps, activity).await;
             if !npm {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         };
         match Box::pin(life.run(installing)).await {}
@@ -143,7 +143,7 @@ impl Life {
             queue,
             notes: Vec::new(),
             crashes: VecDeque::new(),
-            start_at: Some(Instant::now()),
+            start_at: None,
             given_up: None,
             was_in_turn,
             over: None,
@@ -152,6 +152,7 @@ impl Life {
     }
 
     async fn run(&mut self, installing: impl Future<Output = ()>) -> Infallible {
+        self.start().await;
         self.come_back().await;
         let mut installing = std::pin::pin!(futures::FutureExt::fuse(installing));
         loop {
@@ -269,10 +270,14 @@ impl Life {
         for step in steps {
             match step {
                 Step::Tell(entry) => {
-                    if let Entry::Turn { state, code, .. } = &entry {
-                        self.turned(*state, *code);
-                    }
+                    let over = match &entry {
+                        Entry::Turn { state, code, .. } => Some((*state, *code)),
+                        _ => None,
+                    };
                     self.chat.tell(entry);
+                    if let Some((state, code)) = over {
+                        self.turned(state, code);
+                    }
                 }
                 Step::Piece { id, text } => self.chat.show(view::delta(id, text)),
                 Step::Write(line) => self.write(line).await,

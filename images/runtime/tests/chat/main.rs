@@ -10,9 +10,12 @@
 )]
 
 mod faber;
+#[path = "../run/gitea.rs"]
+mod gitea;
 #[path = "../run/github.rs"]
 mod github;
 mod pod;
+mod real_forge;
 #[path = "../run/server.rs"]
 mod server;
 mod socket;
@@ -83,6 +86,22 @@ async fn people_talk_and_everybody_sees_the_same() {
     assert!(model.asked().iter().all(|asked| asked.key == KEY));
     let idle = pod.0.idle().await;
     assert_eq!((idle.journal, idle.clients), (Some(1), 4));
+}
+
+#[tokio::test]
+async fn a_slash_is_a_command_only_where_one_is_meant() {
+    let Some(cli) = cli() else { return };
+    let (server, model) = (Server::start().await, model().await);
+    let pod = Pod::begin(&server, &model, &cli, &[]).await;
+    let mut ada = pod.talk("ada", Role::Control, json!({})).await;
+    ada.say("m-1", "/cost\nscenario: chat").await;
+    ada.text("Hello, I am the scripted model.").await;
+    ada.until("it is over", |it| it["id"] == "m-1" && it["state"] == "completed").await;
+    let asked = model.asked().len();
+    let command = json!({"type": "user_message", "id": "m-2", "content": "/cost", "command": true});
+    ada.send(&command).await;
+    ada.until("it is over", |it| it["id"] == "m-2" && it["state"] == "completed").await;
+    assert_eq!(model.asked().len(), asked, "the program answers that itself");
 }
 
 #[tokio::test]

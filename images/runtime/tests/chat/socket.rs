@@ -158,7 +158,8 @@ async fn a_client_that_never_reads_is_closed_and_others_are_not_held_up() {
 async fn ten_thousand_messages_are_shown_again() {
     let (folder, server, model) = (folder(), Server::start().await, model().await);
     long_journal(folder.path(), 10_000, 100);
-    let pod = Pod::begin_in(folder, &server, &model, "/nowhere/claude", &[]).await;
+    let more = [("FABRICA_CHAT_ATTEMPT", "3")];
+    let pod = Pod::begin_in(folder, &server, &model, "/nowhere/claude", &more).await;
     let began = std::time::Instant::now();
     let mut ada = pod.talk("ada", Role::Control, json!({})).await;
     let seen = ada.caught_up().await;

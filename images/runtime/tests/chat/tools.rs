@@ -9,7 +9,7 @@ use crate::pod::{BRANCH, Pod, cli, model};
 use crate::talk::Talk;
 
 /// A message that makes the model call these tools one after the other.
-fn calls(tools: &[(&str, Value)]) -> String {
+pub fn calls(tools: &[(&str, Value)]) -> String {
     let step = |(name, input): &(&str, Value)| json!({"tools": [{"name": format!("mcp__fractary-{name}"), "input": input}]});
     let mut steps: Vec<Value> = tools.iter().map(step).collect();
     steps.push(json!({"text": "All was called."}));
@@ -17,7 +17,7 @@ fn calls(tools: &[(&str, Value)]) -> String {
 }
 
 /// What the tools answered.
-fn answers(talk: &Talk) -> Vec<String> {
+pub fn answers(talk: &Talk) -> Vec<String> {
     let results = talk.all.iter().filter(|it| it["kind"] == "tool_result");
     results.map(|it| it["content"].as_str().unwrap().to_owned()).collect()
 }

@@ -132,6 +132,9 @@ impl Faber {
         if title.is_empty() {
             return "The title is empty: call complete again with one.".to_owned();
         }
+        if let Err(words) = self.0.approve_release().await {
+            return words;
+        }
         match release::release(&self.0, &Completion { title, body }).await {
             Ok(url) => {
                 let (phase, status) = (Phase::Release, PhaseStatus::Completed);
