@@ -156,15 +156,15 @@ async fn reconcile(session: Arc<Session>, context: Arc<Context>) -> Result<Actio
     deliver::answer(&context, &observed).await;
     let applied = apply::apply(&context, &observed, planned).await?;
     let mut status = report::report(&observed, &applied, &context.defaults.terminal, now);
-    let unasked = recorded::record(&context, &observed, applied.intent, &mut status, now);
+    let look = recorded::record(&context, &observed, applied.intent, &mut status, now);
     if apply::write_status(&context, &session, &status, now).await? {
         recorded::acknowledge(&context, &observed).await;
         announce::announce(&context, &session, &status).await;
     }
-    let followed = recorded::is_followed(&context, &observed) && !unasked;
+    let followed = recorded::is_followed(&context, &observed);
     let defaults = &context.defaults.terminal;
     let next = clock::next_look(&observed, &applied, &status, followed, defaults, now);
-    Ok(Action::requeue(next))
+    Ok(Action::requeue(look.map_or(next, |look| look.min(next))))
 }
 
 /// Runs the controller until told to stop.

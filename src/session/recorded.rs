@@ -1,6 +1,7 @@
 //! Who keeps what a Chat tells: the archive, or, without one, its status.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fabrica_crds::SessionStatus;
@@ -10,20 +11,20 @@ use super::Context;
 use super::chat::is_chat;
 use super::observe::Observed;
 use super::plan::Intent;
-use crate::controller::error_chain;
+use crate::controller::{LONGEST, MARGIN, SHORTEST, error_chain};
 use crate::recorder::{ChatState, LivePod, Recorded, Recorder, condition};
 
-/// Sets `Recorded` of a Chat, and shows the recorder what stands; whether another look is needed to know more.
+/// Sets `Recorded` of a Chat, and shows the recorder what stands; when to look again to know more.
 pub(super) fn record(
     context: &Context,
     observed: &Observed,
     intent: Intent,
     status: &mut SessionStatus,
     now: DateTime<Utc>,
-) -> bool {
+) -> Option<Duration> {
     let session = &observed.session;
     if !is_chat(session) {
-        return false;
+        return None;
     }
     let stopped = matches!(intent, Intent::Stop(_)) && observed.pod.is_none();
     let state = if stopped {
@@ -35,12 +36,17 @@ pub(super) fn record(
     let recorded = archive.map(|archive| archive.chat_recorded(session, state));
     let before = session.status.as_ref().map(|status| &*status.conditions).unwrap_or_default();
     let generation = session.metadata.generation.unwrap_or_default();
-    let unasked = recorded == Some(Recorded::Unasked) && state != ChatState::Stopped(None);
+    let look = match &recorded {
+        Some(Recorded::Unasked) if state != ChatState::Stopped(None) => Some(SHORTEST),
+        // That the archive has the rest, or is back, is told by nobody.
+        Some(Recorded::Behind(_)) => Some(LONGEST + MARGIN),
+        _ => None,
+    };
     condition(&mut status.conditions, recorded, before, generation, now);
     if let Some(archive) = archive {
         see(archive, observed, status);
     }
-    unasked
+    look
 }
 
 fn see(recorder: &Arc<Recorder>, observed: &Observed, status: &SessionStatus) {
