@@ -27,7 +27,7 @@ const TWICE = 3_000;
 export function ChatPane({ session, handle, questions, searching, starting, onStart }: Props) {
   const { chat, status, connection } = handle;
   const [warned, setWarned] = useState(0);
-  const mayInterrupt = chat.maySpeak && chat.agent.state === "working" && status.link === "live";
+  const mayInterrupt = chat.maySpeak && status.link === "live" && (chat.agent.state === "working" || chat.agent.state === "waiting");
   useEffect(() => {
     if (warned === 0) return;
     const timer = setTimeout(() => setWarned(0), TWICE);
