@@ -102,6 +102,11 @@ describe("what is being said", () => {
     expect(reduce(begun, [welcome(0, "idle"), caughtUp(0)]).entries).toEqual([]);
   });
 
+  it("has no pieces that come after it", () => {
+    const after = reduce(begun, [text(1, "m", "I look at it."), text(2, "n", "And more.")]);
+    expect(reduce(after, [delta(1, "m", "late")])).toEqual(after);
+  });
+
   it("leaves what stands above it untouched", () => {
     expect(reduce(TOLD, [delta(20, "n", "More")]).entries.slice(0, -1).every((entry, index) => entry === TOLD.entries[index])).toBe(true);
   });

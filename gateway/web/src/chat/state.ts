@@ -64,7 +64,7 @@ export function reduce(before: Chat, messages: readonly ServerMessage[]): Chat {
     if (message.type === "reset") {
       Object.assign(draft, forgotten(message.journalId));
       book = new Book([], new Map());
-    } else if (!isRecord(message) || message.seq >= draft.through) {
+    } else if (!isOld(message, draft.through)) {
       take(draft, book, message);
       if (isRecord(message)) draft.through = message.seq;
     }
@@ -109,6 +109,11 @@ function isRecord(message: ServerMessage): boolean {
     default:
       return false;
   }
+}
+
+/** A record that was shown before, or a piece of a text that has become one. */
+function isOld(message: ServerMessage, through: number): boolean {
+  return message.seq < through && (isRecord(message) || message.type === "claude_message");
 }
 
 function take(chat: Chat, book: Book, message: ServerMessage): void {

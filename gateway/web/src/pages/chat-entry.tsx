@@ -1,6 +1,6 @@
 import { Bot, Brain, CircleAlert, CircleCheck, CircleDot, GitPullRequest, Info, ListChecks, LoaderCircle, OctagonAlert, type LucideIcon } from "lucide-react";
 import { memo, useState } from "react";
-import type { Ended, Entry, PhaseHead, Said, Spoken } from "../chat/entries";
+import type { Asked, Ended, Entry, PhaseHead, Said, Spoken } from "../chat/entries";
 import { autonomyWords, capital, endWords, SPOKEN_WORDS } from "../chat/words";
 import { holds } from "../components/find";
 import { LongText } from "../components/long-text";
@@ -52,7 +52,7 @@ function Body({ entry, needle }: Pick<Props, "entry" | "needle">) {
       return <PhaseRow entry={entry} needle={needle} />;
     case "question":
       // While it is open its options stand below the log.
-      return <QuestionRow {...at} text={entry.text} options={entry.answer === undefined ? [] : entry.options} answer={entry.answer} needle={needle} />;
+      return <QuestionRow {...at} text={entry.text} options={entry.answer === undefined ? [] : entry.options} answer={answerOf(entry)} needle={needle} />;
     case "line": {
       const { icon, tone, word } = MARKS[entry.mark] ?? NOTICE;
       return (
@@ -85,6 +85,11 @@ function Body({ entry, needle }: Pick<Props, "entry" | "needle">) {
     case "ended":
       return <EndRow entry={entry} needle={needle} />;
   }
+}
+
+/** A question that was withdrawn is closed by an answer that is nobody's. */
+function answerOf({ answer }: Asked) {
+  return answer && { ...answer, by: answer.by ?? "Nobody" };
 }
 
 const NOTICE = { icon: Info, tone: "text-soft", word: "Notice" };

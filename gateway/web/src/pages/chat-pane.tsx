@@ -27,7 +27,7 @@ const TWICE = 3_000;
 export function ChatPane({ session, handle, questions, searching, starting, onStart }: Props) {
   const { chat, status, connection } = handle;
   const [warned, setWarned] = useState(0);
-  const mayInterrupt = chat.maySpeak && chat.agent.state === "working" && status.link === "live";
+  const mayInterrupt = chat.maySpeak && status.link === "live" && (chat.agent.state === "working" || chat.agent.state === "waiting");
   useEffect(() => {
     if (warned === 0) return;
     const timer = setTimeout(() => setWarned(0), TWICE);
@@ -38,7 +38,9 @@ export function ChatPane({ session, handle, questions, searching, starting, onSt
     connection?.interrupt();
   };
   const onKey = (event: KeyboardEvent): void => {
-    if (event.key !== "Escape" || event.defaultPrevented || !mayInterrupt) return;
+    // In the search it empties the search.
+    const isElsewhere = event.nativeEvent.isComposing || (event.target as Element).matches("[type=search]");
+    if (event.key !== "Escape" || isElsewhere || !mayInterrupt) return;
     if (warned > 0) interrupt();
     else setWarned(event.timeStamp);
   };

@@ -155,7 +155,7 @@ mod tests {
         let (id, question) = ("q".to_owned(), "Which?".to_owned());
         let (kind, options) = (QuestionKind::Selection, Vec::new());
         let asked = Entry::Question(Question { id: id.clone(), kind, question, options });
-        assert!(after(&[asked.clone()]).questions["q"].1.is_none());
+        assert!(after(std::slice::from_ref(&asked)).questions["q"].1.is_none());
         let answered = Entry::Answered { id, text: "t".to_owned(), answered_by: "a".to_owned() };
         let known = after(&[asked, answered]);
         assert_eq!(known.questions["q"].1.as_ref().unwrap().answered_by, "a");

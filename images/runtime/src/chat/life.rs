@@ -58,7 +58,7 @@ pub async fn live(
         let installing = async {
             start::install(config, steps, activity).await;
             if !npm {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         };
         match Box::pin(life.run(installing)).await {}
@@ -270,10 +270,14 @@ impl Life {
         for step in steps {
             match step {
                 Step::Tell(entry) => {
-                    if let Entry::Turn { state, code, .. } = &entry {
-                        self.turned(*state, *code);
-                    }
+                    let over = match &entry {
+                        Entry::Turn { state, code, .. } => Some((*state, *code)),
+                        _ => None,
+                    };
                     self.chat.tell(entry);
+                    if let Some((state, code)) = over {
+                        self.turned(state, code);
+                    }
                 }
                 Step::Piece { id, text } => self.chat.show(view::delta(id, text)),
                 Step::Write(line) => self.write(line).await,

@@ -161,3 +161,33 @@ async fn a_rejected_release_publishes_nothing_and_a_workflow_can_be_cancelled() 
     assert!([json!(3), json!(1)].contains(&complete["exitCode"]), "{complete}");
     assert_eq!(github.git.head(BRANCH), None);
 }
+
+#[tokio::test]
+async fn a_budget_that_is_used_up_ends_the_workflow() {
+    let Some(cli) = cli() else { return };
+    let (github, model) = (forge("faber").await, model().await);
+    let more = [("FABRICA_AGENT_BUDGET_USD", "0.001")];
+    let pod = begin(&github, &model, &cli, &more).await;
+    let mut ada = pod.talk("ada", Role::View, json!({})).await;
+    let error = ada.error().await;
+    assert_eq!(error["code"], "budget_exceeded", "{error}");
+    let complete = ada.until("the end", |it| it["type"] == "workflow_complete").await;
+    assert_eq!(complete["exitCode"], 2);
+}
+
+#[tokio::test]
+async fn a_dry_run_ends_with_a_plan() {
+    let Some(cli) = cli() else { return };
+    let (github, model) = (forge("faber").await, model().await);
+    let pod = begin(&github, &model, &cli, &[("FABRICA_CHAT_AUTONOMY", "dryRun")]).await;
+    let mut ada = pod.talk_answering("ada").await;
+    let question = ada.until("a question", |it| it["type"] == "question").await;
+    let id = &question["questionId"];
+    ada.send(&json!({"type": "answer", "questionId": id, "text": "olive"})).await;
+    let complete = ada.until("the end", |it| it["type"] == "workflow_complete").await;
+    assert_eq!(complete["exitCode"], 0, "{complete}");
+    let expected = ["frame started", "frame completed", "architect started", "architect completed"];
+    assert_eq!(phases(&ada.all), expected);
+    assert!(!pod.0.workspace().join("repo/door").exists());
+    assert_eq!(github.git.head(BRANCH), None);
+}

@@ -89,6 +89,22 @@ async fn people_talk_and_everybody_sees_the_same() {
 }
 
 #[tokio::test]
+async fn a_slash_is_a_command_only_where_one_is_meant() {
+    let Some(cli) = cli() else { return };
+    let (server, model) = (Server::start().await, model().await);
+    let pod = Pod::begin(&server, &model, &cli, &[]).await;
+    let mut ada = pod.talk("ada", Role::Control, json!({})).await;
+    ada.say("m-1", "/cost\nscenario: chat").await;
+    ada.text("Hello, I am the scripted model.").await;
+    ada.until("it is over", |it| it["id"] == "m-1" && it["state"] == "completed").await;
+    let asked = model.asked().len();
+    let command = json!({"type": "user_message", "id": "m-2", "content": "/cost", "command": true});
+    ada.send(&command).await;
+    ada.until("it is over", |it| it["id"] == "m-2" && it["state"] == "completed").await;
+    assert_eq!(model.asked().len(), asked, "the program answers that itself");
+}
+
+#[tokio::test]
 async fn a_question_is_answered_once_and_who_is_late_is_told() {
     let Some(cli) = cli() else { return };
     let (server, model) = (Server::start().await, model().await);

@@ -17,17 +17,23 @@ async fn ask(gitea: &Gitea, method: Method, path: &str, body: &Value) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
+/// With a label, and an item that names a scenario; its path in the API.
+async fn repository(gitea: &Gitea) -> String {
+    let repository = json!({"name": "x", "auto_init": true, "default_branch": "main"});
+    ask(gitea, Method::POST, "/user/repos", &repository).await;
+    let repo = format!("/repos/{OWNER}/x");
+    let label = json!({"name": "bot", "color": "#00aabb"});
+    ask(gitea, Method::POST, &format!("{repo}/labels"), &label).await;
+    let item = json!({"title": "The door squeaks", "body": "Please.\n\nscenario: faber\n"});
+    ask(gitea, Method::POST, &format!("{repo}/issues"), &item).await;
+    repo
+}
+
 #[tokio::test]
 async fn an_autonomous_agent_releases_on_a_real_gitea() {
     let (Some(cli), Some(gitea)) = (cli(), Gitea::start().await) else { return };
     let model = model().await;
-    let repository = json!({"name": "x", "auto_init": true, "default_branch": "main"});
-    ask(&gitea, Method::POST, "/user/repos", &repository).await;
-    let repo = format!("/repos/{OWNER}/x");
-    let label = json!({"name": "bot", "color": "#00aabb"});
-    ask(&gitea, Method::POST, &format!("{repo}/labels"), &label).await;
-    let item = json!({"title": "The door squeaks", "body": "Please.\n\nscenario: faber\n"});
-    ask(&gitea, Method::POST, &format!("{repo}/issues"), &item).await;
+    let repo = repository(&gitea).await;
     let url = format!("{}/{OWNER}/x.git", gitea.url);
     let token = gitea.new_token("write:repository,write:issue").await;
     let more = [
