@@ -9,7 +9,6 @@ use fabrica_crds::time::from_kubernetes;
 
 use super::escalation;
 use super::observe::{Kept, Observed};
-use super::plan::{self, own_pod};
 use super::queue::Place;
 use crate::children::state::container_runs;
 use crate::config::RunDefaults;
@@ -17,6 +16,8 @@ use crate::controller::{LONGEST, MARGIN, QUIET, SHORTEST, patient_look};
 
 /// A status shows what an agent says this late. What people wait for is told by the recorder's stream at once.
 const FOLLOWED: Duration = Duration::from_secs(10);
+/// The runtime ends at the deadline by itself; this is how much later the operator does.
+pub(super) const OVERDUE: chrono::Duration = chrono::Duration::seconds(5);
 /// A runtime that does not hear that its verdict is kept.
 const LATE: Duration = Duration::from_secs(10);
 /// When to look again. `followed`: what the present runtime tells wakes us.
@@ -43,7 +44,7 @@ pub(super) fn next_look(
         let position = u32::try_from(position).unwrap_or(u32::MAX);
         return SHORTEST.saturating_mul(position).min(LONGEST);
     }
-    if own_pod(observed).is_some_and(container_runs) {
+    if observed.own_pod().is_some_and(container_runs) {
         let regular = if followed { FOLLOWED } else { SHORTEST };
         return regular.min(due.unwrap_or(regular)).min(until(deadline(observed, status, now)));
     }
@@ -56,7 +57,7 @@ pub(super) fn next_look(
 /// When the operator ends what its runtime did not end at the deadline.
 fn deadline(observed: &Observed, status: &RunStatus, now: DateTime<Utc>) -> DateTime<Utc> {
     let deadline = chrono::Duration::seconds(observed.run.spec.deadline_seconds);
-    now + deadline + plan::LATE - escalation::used(status, now)
+    now + deadline + OVERDUE - escalation::used(status, now)
 }
 
 /// When a Run that has ended is deleted.

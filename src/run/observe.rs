@@ -73,6 +73,11 @@ impl Observed {
         escalation::after(status, records, number, &self.run.spec)
     }
 
+    /// The present pod, if it is this Run's.
+    pub(super) fn own_pod(&self) -> Option<&Pod> {
+        self.pod.as_ref().filter(|pod| is_ours(&self.run, &pod.metadata))
+    }
+
     /// The present attempt's records.
     pub(super) fn records(&self) -> &[Record] {
         self.present().map(|asked| &*asked.records).unwrap_or_default()

@@ -14,7 +14,7 @@ use kube::ResourceExt;
 
 use super::build;
 use super::cause::{self, Ending};
-use super::clock::expires;
+use super::clock::{OVERDUE, expires};
 use super::escalation;
 use super::observe::{Kept, Observed, number};
 use super::queue::Place;
@@ -63,8 +63,6 @@ pub(super) struct Plan<State> {
 /// How long a runtime that was told to stop gets for its verdict.
 const CANCEL_GRACE: chrono::Duration = chrono::Duration::seconds(30);
 const DEADLINE_GRACE: chrono::Duration = chrono::Duration::seconds(60);
-/// The runtime ends at the deadline by itself; this is how much later the operator does.
-pub(super) const LATE: chrono::Duration = chrono::Duration::seconds(5);
 
 /// Decides.
 pub(super) fn plan(
@@ -82,16 +80,17 @@ pub(super) fn plan(
         }
         Intent::Stop(reason) => (Step::Keep, stop_step(observed, &status, *reason, now)),
         // A pod that never ran would try for ever.
-        Intent::Close(_) => {
-            (Step::Keep, own_pod(observed).filter(|pod| is_waiting(pod)).map_or(Step::Keep, delete))
-        }
+        Intent::Close(_) => (
+            Step::Keep,
+            observed.own_pod().filter(|pod| is_waiting(pod)).map_or(Step::Keep, delete),
+        ),
     };
     let claim = if intent == Intent::Go { claim_step(observed) } else { Step::Keep };
     let expired =
         intent == Intent::Rest && expires(observed, &status).is_some_and(|expires| expires <= now);
     let goes = intent == Intent::Go;
     let answer = escalation::answer(&status, &observed.run.spec, now).filter(|_| goes);
-    let resumes = goes && own_pod(observed).is_some_and(build::resumes);
+    let resumes = goes && observed.own_pod().is_some_and(build::resumes);
     let outcome = Outcome::Done;
     Plan { intent, policy, claim, pod, answer, resumes, expired, outcome, state: PhantomData }
 }
@@ -105,7 +104,7 @@ fn intent(
     if status.phase.is_some_and(Phase::is_final) {
         return Intent::Rest;
     }
-    if own_pod(observed).is_some()
+    if observed.own_pod().is_some()
         && let Some(ending) = cause::ending(observed)
     {
         return Intent::Close(settled(ending, observed, status, now));
@@ -114,10 +113,10 @@ fn intent(
     let deadline = chrono::Duration::seconds(observed.run.spec.deadline_seconds);
     let used = escalation::used(status, now);
     let open = status.attempts.last().is_some_and(|last| last.finished_at.is_none());
-    if let Some(ending) = own_pod(observed).and_then(|pod| given_up(observed, pod, now)) {
+    if let Some(ending) = observed.own_pod().and_then(|pod| given_up(observed, pod, now)) {
         return Intent::Close(settled(ending, observed, status, now));
     }
-    if own_pod(observed).is_none()
+    if observed.own_pod().is_none()
         && let Some(instead) = without_pod(observed, status, defaults, now)
     {
         return instead;
@@ -125,7 +124,7 @@ fn intent(
     if cancelled || escalation::timed_out(status, &observed.run.spec, now) {
         return Intent::Stop(StopReason::Cancelled);
     }
-    if open && used > deadline + LATE {
+    if open && used > deadline + OVERDUE {
         return Intent::Stop(StopReason::DeadlineExceeded);
     }
     if let Place::Waits(position) = observed.place {
@@ -236,7 +235,7 @@ fn overdue(
     defaults: &RunDefaults,
     now: DateTime<Utc>,
 ) -> Option<Ending> {
-    if own_pod(observed).is_some_and(|pod| started_at(pod).is_some()) {
+    if observed.own_pod().is_some_and(|pod| started_at(pod).is_some()) {
         return None;
     }
     let last = status.attempts.last().filter(|last| last.finished_at.is_none())?;
@@ -253,11 +252,6 @@ fn overdue(
         let message = format!("Not started within {} s: {}", most.as_secs(), found.message);
         Ending::last(Phase::Failed, reason, message)
     })
-}
-
-/// The present pod, if it is this Run's.
-pub(super) fn own_pod(observed: &Observed) -> Option<&Pod> {
-    observed.pod.as_ref().filter(|pod| is_ours(&observed.run, &pod.metadata))
 }
 
 fn is_waiting(pod: &Pod) -> bool {
@@ -338,7 +332,7 @@ fn stop_step(
     };
     let told = status.stopping_at.as_ref().map(from_kubernetes);
     let patience_is_over = told.is_some_and(|told| now - told >= grace);
-    let pod = own_pod(observed).filter(|pod| pod.metadata.deletion_timestamp.is_none());
+    let pod = observed.own_pod().filter(|pod| pod.metadata.deletion_timestamp.is_none());
     pod.filter(|pod| patience_is_over || !container_runs(pod)).map_or(Step::Keep, delete)
 }
 

@@ -11,7 +11,7 @@ use kube::ResourceExt;
 
 use super::cause::{self, Ending};
 use super::observe::{Observed, number};
-use super::plan::{Applied, Intent, Plan, own_pod};
+use super::plan::{Applied, Intent, Plan};
 use super::{build, escalation, faber, usage};
 use crate::children::cause::{Stage, explain};
 use crate::children::messages;
@@ -84,7 +84,7 @@ pub(super) fn report(
 
 /// The pod that stands, or that the next pass makes, is the last attempt.
 fn open(observed: &Observed, intent: &Intent, status: &mut RunStatus, now: DateTime<Utc>) {
-    let pod = own_pod(observed);
+    let pod = observed.own_pod();
     if pod.is_none() && *intent != Intent::Go {
         return;
     }

@@ -393,8 +393,7 @@ fn decision(request: &str, decision: &str, why: &str) -> Value {
 }
 
 pub(crate) fn success(id: &str, response: &Value) -> Value {
-    let response = json!({"subtype": "success", "request_id": id, "response": response});
-    json!({"type": "control_response", "response": response})
+    json!({"type": "control_response", "response": {"subtype": "success", "request_id": id, "response": response}})
 }
 
 #[cfg(test)]
