@@ -49,7 +49,7 @@ test("somebody works an item with an agent, from the dialog to the pull request,
     await card(page).getByRole("radio", { name: "olive" }).check();
     await card(page).getByRole("button", { name: "Send answer" }).click();
     await expect(card(page)).toContainText("Asks for approval", STEP);
-    await expect(page.locator("[data-phase=release]")).toHaveAttribute("data-status", "started");
+    await expect(page.locator("[data-phase=evaluate]")).toHaveAttribute("data-status", "completed");
     await page.reload();
     await card(page).getByRole("radio", { name: "approve" }).check(STEP);
     await card(page).getByRole("button", { name: "Send answer" }).click();

@@ -3,7 +3,7 @@
 use anyhow::{Context, ensure};
 use fabrica_crds::Session;
 use fabrica_e2e::Gateway;
-use fabrica_e2e::cluster::with_namespace;
+use fabrica_e2e::cluster::{eventually, with_namespace};
 use fabrica_e2e::terminal::{closed, open};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
@@ -57,9 +57,13 @@ async fn short_forms_are_of_ones_own_namespace() {
         let session = namespace.api::<Session>().get(name).await?;
         ensure!(session.spec.work_id.as_deref() == Some("12"), "{:?}", session.spec);
         for (query, found) in [("mode=chat", 1), ("workId=12", 1), ("mode=terminal", 0)] {
-            let (status, list) = gateway.get(&format!("/api/sessions?{query}")).await?;
-            let count = list.as_array().map_or(0, Vec::len);
-            ensure!(status == 200 && count == found, "{query}: {status} {list}");
+            // Lists come from what each replica has heard by now.
+            eventually(query, || async {
+                let (status, list) = gateway.get(&format!("/api/sessions?{query}")).await?;
+                ensure!(status == 200, "{query}: {status} {list}");
+                Ok((list.as_array().map_or(0, Vec::len) == found).then_some(()))
+            })
+            .await?;
         }
         let (status, one) = gateway.get(&format!("/api/sessions/{id}")).await?;
         ensure!(status == 200 && one["workId"] == "12", "{status} {one}");
