@@ -24,7 +24,7 @@ const LIVE: usize = 256;
 const WISHES: usize = 2 * QUEUED;
 
 /// What people want of the agent.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
     Say(Said),
     /// Work an item through the phases: it was written down already.
@@ -106,7 +106,12 @@ impl Chat {
         for (question, answer) in known.questions.values() {
             questions.restore(question, answer.as_ref());
         }
-        let (wishes, wanted) = mpsc::channel(WISHES);
+        let left = left(&known);
+        let (wishes, wanted) = mpsc::channel(WISHES + left.len());
+        for wish in left {
+            // There is room for each of them.
+            let _ = wishes.try_send(wish);
+        }
         Ok(Some(Arc::new(Self {
             id: name(&config.session_id, number, "journal").to_string(),
             number,
@@ -312,6 +317,14 @@ impl Chat {
     }
 }
 
+/// What a former process was asked for and did not do: an item that the agent was not told of, and what it has not read.
+fn left(known: &Known) -> Vec<Wish> {
+    let work = known.work.as_ref().filter(|work| !work.is_begun);
+    let work = work.map(|work| Wish::Work { work_id: work.work_id.clone(), plan: None });
+    let said = known.waiting.iter().cloned().map(Wish::Say);
+    work.into_iter().chain(said).collect()
+}
+
 /// Reads all records.
 fn for_each(journal: &Journal, mut each: impl FnMut(Record)) {
     let mut after = 0;
@@ -349,4 +362,27 @@ pub(crate) fn name(session: &str, number: u32, what: &str) -> uuid::Uuid {
 
 fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use fabrica_protocol::run::TurnState;
+
+    use super::*;
+
+    #[test]
+    fn what_a_former_process_did_not_do_is_wanted_still_and_once() {
+        let mut known = Known::new(Autonomy::Guarded);
+        let text = "t".to_owned();
+        let (id, author) = ("m-1".to_owned(), "ada".to_owned());
+        let said = Said { id: id.clone(), text: text.clone(), command: false };
+        known.learn(&Entry::Message { id, author: author.clone(), text });
+        assert_eq!(left(&known), [Wish::Say(said.clone())]);
+        let (work_id, autonomy) = ("1".to_owned(), Autonomy::Guarded);
+        known.learn(&Entry::WorkflowStarted { work_id: work_id.clone(), autonomy, author });
+        let work = Wish::Work { work_id, plan: None };
+        assert_eq!(left(&known), [work, Wish::Say(said.clone())]);
+        known.learn(&Entry::Turn { state: TurnState::Started, code: None, message: None });
+        assert_eq!(left(&known), [Wish::Say(said)]);
+    }
 }

@@ -128,10 +128,7 @@ impl Life {
             message: "A Chat needs REPO_URL.".to_owned(),
         })?;
         let desk = Desk::new(config.clone(), repository, chat.clone(), steps.clone(), begun);
-        let (queue, was_in_turn) = {
-            let known = chat.known();
-            (known.waiting.iter().cloned().map(Words::of).collect(), known.in_turn)
-        };
+        let was_in_turn = chat.known().in_turn;
         let (_, nobody) = mpsc::channel(1);
         Ok(Self {
             wanted: chat.wanted().unwrap_or(nobody),
@@ -140,7 +137,7 @@ impl Life {
             desk: Arc::new(desk),
             agent: None,
             running: None,
-            queue,
+            queue: VecDeque::new(),
             notes: Vec::new(),
             crashes: VecDeque::new(),
             start_at: None,
@@ -175,7 +172,8 @@ impl Life {
         let settings = &self.chat.settings;
         let (has_worked, open) = {
             let known = self.chat.known();
-            (known.has_worked, known.work.as_ref().map(|work| work.work_id.clone()))
+            let begun = known.work.as_ref().filter(|work| work.is_begun);
+            (known.has_worked, begun.map(|work| work.work_id.clone()))
         };
         match (open, &settings.forge.work_id) {
             (Some(work_id), _) => {
