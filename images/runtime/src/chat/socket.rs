@@ -148,6 +148,8 @@ impl Client<'_> {
     async fn welcome(&mut self, journal: Option<&str>, after: u64) -> Result<(), Closing> {
         let newest = self.chat.newest();
         let agent = self.standing.borrow_and_update().state;
+        let is_known = journal == Some(self.chat.id.as_str()) && after <= newest;
+        self.cursor = if is_known { after } else { 0 };
         self.say(Body::Welcome {
             journal_id: self.chat.id.clone(),
             author: self.peer.author.clone(),
@@ -157,10 +159,8 @@ impl Client<'_> {
             newest,
         })
         .await?;
-        match journal {
-            Some(known) if known == self.chat.id && after <= newest => self.cursor = after,
-            Some(_) => self.say(Body::Reset { journal_id: self.chat.id.clone() }).await?,
-            None => {}
+        if journal.is_some() && !is_known {
+            self.say(Body::Reset { journal_id: self.chat.id.clone() }).await?;
         }
         self.pump().await?;
         self.say(Body::CaughtUp {}).await
@@ -282,8 +282,9 @@ impl Client<'_> {
         self.frame(Utc::now(), body).await
     }
 
+    /// Shows no record, so it bears the number of the last one that was shown: who comes back with it misses nothing.
     async fn frame(&mut self, timestamp: DateTime<Utc>, body: Body) -> Result<(), Closing> {
-        let text = view::text(&ServerMessage { seq: self.chat.newest(), timestamp, body });
+        let text = view::text(&ServerMessage { seq: self.cursor, timestamp, body });
         self.write(Message::Text(text.into())).await
     }
 

@@ -167,4 +167,10 @@ async fn ten_thousand_messages_are_shown_again() {
     assert!(seen.len() >= 10_000 && began.elapsed() < Duration::from_secs(10));
     let order: Vec<u64> = seen.iter().map(|it| it["seq"].as_u64().unwrap()).collect();
     assert!(order.is_sorted());
+    // No number is beyond what was shown: who is cut off now and comes back with it misses nothing.
+    assert_eq!(ada.welcome["seq"], 0);
+    let hello = json!({"journalId": ada.welcome["journalId"], "after": 7});
+    let again = pod.talk("ada", Role::Control, hello).await;
+    assert_eq!(again.welcome["seq"], 7);
+    assert!(again.welcome["newest"].as_u64().unwrap() >= 10_000);
 }
