@@ -125,10 +125,11 @@ impl Desk {
     /// Asks people, and waits for as long as it takes.
     pub(crate) async fn ask(&self, question: Question) -> Asked {
         let (id, withdrawn) = (question.id.clone(), guard(&self.withdrawn).clone());
+        // A question is open only while its call waits, else the answer would be said to the agent besides.
+        guard(&self.awaited).insert(id.clone());
         if self.chat.questions.ask(&question, Instant::now()) {
             self.chat.tell(Entry::Question(question));
         }
-        guard(&self.awaited).insert(id.clone());
         self.chat.stand(AgentState::Waiting, None);
         let ids = [id.as_str()];
         let asked = tokio::select! {
@@ -136,18 +137,24 @@ impl Desk {
             answer = self.chat.questions.answered(&ids) => Asked::Answered(answer),
             () = withdrawn.cancelled() => Asked::Withdrawn,
         };
-        guard(&self.awaited).remove(&id);
         if let Asked::Answered(answer) = &asked {
             self.close(answer);
             self.chat.stand(AgentState::Working, None);
         }
+        guard(&self.awaited).remove(&id);
         asked
     }
 
-    /// Writes down that an answer has reached the agent.
-    pub(crate) fn close(&self, answer: &Answer) {
+    /// Whether an answer is to be said to the agent: no call of it waits for it, and it was not told.
+    pub(crate) fn adopt(&self, answer: &Answer) -> bool {
+        let is_awaited = guard(&self.awaited).contains(&answer.id);
+        !is_awaited && self.close(answer)
+    }
+
+    /// Writes down that an answer has reached the agent; false when it had before.
+    fn close(&self, answer: &Answer) -> bool {
         if !self.chat.questions.close(&answer.id, Instant::now()) {
-            return;
+            return false;
         }
         let Answer { id, text, answered_by } = answer.clone();
         let asked = self.chat.questions.asked(&id);
@@ -156,6 +163,7 @@ impl Desk {
             self.with_engine(Engine::approve);
         }
         self.chat.tell(Entry::Answered { id, text, answered_by });
+        true
     }
 
     pub(crate) fn waits(&self) -> bool {
@@ -364,18 +372,4 @@ fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_former_processes_used_counts() {
-        let usage = |model: &str, input, cost: &str| Usage {
-            models: [(model.to_owned(), Tokens { input, ..Tokens::default() })].into(),
-            estimated_cost_usd: cost.to_owned(),
-        };
-        let all = sum(&usage("a", 1, "0.5"), &usage("a", 2, "0.25"));
-        assert_eq!((all.models["a"].input, all.estimated_cost_usd.as_str()), (3, "0.75"));
-        let all = sum(&Usage::default(), &usage("b", 2, "0.25"));
-        assert_eq!(all, usage("b", 2, "0.25"));
-    }
-}
+mod tests;

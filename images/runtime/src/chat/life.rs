@@ -238,13 +238,14 @@ impl Life {
                 let words = self.last_words().await;
                 self.crashed(&words);
             }
-            Event::Answered(answer) => {
-                self.desk.close(&answer);
+            Event::Answered(answer) if self.desk.adopt(&answer) => {
                 let asked = self.chat.questions.asked(&answer.id);
                 let asked = asked.map(|asked| asked.question).unwrap_or_default();
                 let words = ask::words(&answer);
                 self.tell(&format!("You asked earlier: {asked}\n\n{words}")).await;
             }
+            // A call has come for it meanwhile.
+            Event::Answered(_) => {}
             Event::Start => self.start().await,
             Event::Silent => {
                 if let Some(running) = &mut self.running {
