@@ -190,14 +190,16 @@ impl Chat {
         content: String,
         command: bool,
     ) -> Result<(), Refused> {
-        self.is_new(&id)?;
-        if self.known().waiting.len() >= QUEUED {
-            let text = format!("{QUEUED} messages wait for the agent already: let it read some.");
-            return Err(Refused::new(Code::TooMany, text));
-        }
         let place = self.place()?;
         let (author, text) = (author.to_owned(), content.clone());
-        self.tell(Entry::Message { id: id.clone(), author, text });
+        self.tell_if(Entry::Message { id: id.clone(), author, text }, |known| {
+            is_new(known, &id)?;
+            if known.waiting.len() < QUEUED {
+                return Ok(());
+            }
+            let text = format!("{QUEUED} messages wait for the agent already: let it read some.");
+            Err(Refused::new(Code::TooMany, text))
+        })?;
         place.send(Wish::Say(Said { id, text: content, command }));
         Ok(())
     }
@@ -211,21 +213,23 @@ impl Chat {
         plan: Option<String>,
         autonomy: Option<Autonomy>,
     ) -> Result<(), Refused> {
-        self.is_new(&id)?;
         let most = self.settings.autonomy;
         let autonomy = autonomy.unwrap_or(most);
         if autonomy > most {
             let text = "The Session's own autonomy, spec.autonomy, is less than that.";
             return Err(Refused::new(Code::Forbidden, text));
         }
-        if let Some(work) = &self.known().work {
-            let text = format!("The agent works on {} already: one at a time.", work.work_id);
-            return Err(Refused::new(Code::WorkflowRunning, text));
-        }
         let place = self.place()?;
-        self.known().ids.insert(id);
         let (author, named) = (author.to_owned(), work_id.clone());
-        self.tell(Entry::WorkflowStarted { work_id: named, autonomy, author });
+        self.tell_if(Entry::WorkflowStarted { work_id: named, autonomy, author }, |known| {
+            is_new(known, &id)?;
+            if let Some(work) = &known.work {
+                let text = format!("The agent works on {} already: one at a time.", work.work_id);
+                return Err(Refused::new(Code::WorkflowRunning, text));
+            }
+            known.ids.insert(id);
+            Ok(())
+        })?;
         place.send(Wish::Work { work_id, plan });
         Ok(())
     }
@@ -254,11 +258,17 @@ impl Chat {
         taken.map_err(|error| Refused::new(Code::TooMany, error.to_string()))
     }
 
-    fn is_new(&self, id: &str) -> Result<(), Refused> {
-        if self.known().ids.contains(id) {
-            let text = format!("A message of the id {id} was taken before: that one stands.");
-            return Err(Refused::new(Code::Duplicate, text));
-        }
+    /// Writes a record down, if what is known allows it: of two who ask at once, the second one knows of the first.
+    fn tell_if(
+        &self,
+        entry: Entry,
+        allows: impl FnOnce(&mut Known) -> Result<(), Refused>,
+    ) -> Result<(), Refused> {
+        let mut known = self.known();
+        allows(&mut known)?;
+        known.learn(&entry);
+        drop(known);
+        self.journal.write(entry);
         Ok(())
     }
 
@@ -269,6 +279,14 @@ impl Chat {
         };
         self.wishes.try_reserve().map(Place).map_err(refused)
     }
+}
+
+fn is_new(known: &Known, id: &str) -> Result<(), Refused> {
+    if known.ids.contains(id) {
+        let text = format!("A message of the id {id} was taken before: that one stands.");
+        return Err(Refused::new(Code::Duplicate, text));
+    }
+    Ok(())
 }
 
 /// Room for a wish, so that what was written down is also done.
@@ -365,24 +383,4 @@ fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use fabrica_protocol::run::TurnState;
-
-    use super::*;
-
-    #[test]
-    fn what_a_former_process_did_not_do_is_wanted_still_and_once() {
-        let mut known = Known::new(Autonomy::Guarded);
-        let text = "t".to_owned();
-        let (id, author) = ("m-1".to_owned(), "ada".to_owned());
-        let said = Said { id: id.clone(), text: text.clone(), command: false };
-        known.learn(&Entry::Message { id, author: author.clone(), text });
-        assert_eq!(left(&known), [Wish::Say(said.clone())]);
-        let (work_id, autonomy) = ("1".to_owned(), Autonomy::Guarded);
-        known.learn(&Entry::WorkflowStarted { work_id: work_id.clone(), autonomy, author });
-        let work = Wish::Work { work_id, plan: None };
-        assert_eq!(left(&known), [work, Wish::Say(said.clone())]);
-        known.learn(&Entry::Turn { state: TurnState::Started, code: None, message: None });
-        assert_eq!(left(&known), [Wish::Say(said)]);
-    }
-}
+mod tests;
