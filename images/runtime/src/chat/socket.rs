@@ -37,7 +37,7 @@ pub struct Peer {
 
 /// Serves a client until either side ends it.
 pub async fn serve(mut socket: WebSocket, peer: Peer, chat: Arc<Chat>, timing: Timing) {
-    let Some((id, ended)) = chat.join(&peer.connection) else {
+    let Some((id, mut end)) = chat.join(&peer.connection) else {
         let reason = "too many clients look at this conversation; ra=5000".to_owned();
         return goodbye(&mut socket, (close::TOO_MANY, reason)).await;
     };
@@ -49,11 +49,15 @@ pub async fn serve(mut socket: WebSocket, peer: Peer, chat: Arc<Chat>, timing: T
         peer: &peer,
         timing,
         socket,
-        ended,
         cursor: 0,
         heard: Instant::now(),
     };
-    let closing = client.run().await;
+    let closing = tokio::select! {
+        biased;
+        // However slowly it reads.
+        closing = ended(&mut end) => Err(closing),
+        closing = client.run() => closing,
+    };
     let mut socket = client.socket;
     chat.leave(id);
     if let Err(closing) = closing {
@@ -76,7 +80,6 @@ struct Client<'a> {
     peer: &'a Peer,
     timing: Timing,
     socket: WebSocket,
-    ended: watch::Receiver<Option<Closing>>,
     live: broadcast::Receiver<Live>,
     standing: watch::Receiver<Standing>,
     newest: watch::Receiver<u64>,
@@ -96,7 +99,6 @@ impl Client<'_> {
             let silent = self.heard + self.timing.silence;
             tokio::select! {
                 biased;
-                closing = ended(&mut self.ended) => return Err(closing),
                 message = self.socket.recv() => {
                     let Some(Ok(message)) = message else { return Ok(()) };
                     self.heard = Instant::now();
