@@ -199,13 +199,15 @@ impl Life {
         let patience = self.conversation.patience(silence);
         let silent_at = self.running.as_ref().zip(patience).map(|(it, limit)| it.heard + limit);
         let line = async {
-            match &mut self.running {
-                Some(running) => {
-                    // Who is not kept elsewhere has to wait.
-                    chat.journal.room().await;
-                    running.process.line().await.map_or(Event::Gone, Event::Line)
-                }
-                None => std::future::pending().await,
+            let Some(running) = &mut self.running else { return std::future::pending().await };
+            // Who is not kept elsewhere has to wait, and is not silent meanwhile.
+            let since = Instant::now();
+            chat.journal.room().await;
+            let silent_at = silent_at.map(|at| at + since.elapsed());
+            tokio::select! {
+                biased;
+                line = running.process.line() => line.map_or(Event::Gone, Event::Line),
+                () = until(silent_at) => Event::Silent,
             }
         };
         tokio::select! {
@@ -214,7 +216,6 @@ impl Life {
             event = line => event,
             answer = chat.questions.answered(&orphans) => Event::Answered(answer),
             () = until(self.start_at) => Event::Start,
-            () = until(silent_at) => Event::Silent,
         }
     }
 
