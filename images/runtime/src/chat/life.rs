@@ -61,7 +61,7 @@ pub async fn live(
                 std::future::pending::<()>().await;
             }
         };
-        match Box::pin(life.run(installing)).await {}
+        match Box::pin(life.run(activity, installing)).await {}
     };
     let lived = tokio::select! {
         failed = living => failed,
@@ -148,7 +148,11 @@ impl Life {
         })
     }
 
-    async fn run(&mut self, installing: impl Future<Output = ()>) -> Infallible {
+    async fn run(
+        &mut self,
+        activity: &Activity,
+        installing: impl Future<Output = ()>,
+    ) -> Infallible {
         self.start().await;
         self.come_back().await;
         let mut installing = std::pin::pin!(futures::FutureExt::fuse(installing));
@@ -159,6 +163,9 @@ impl Life {
                 event = self.event() => event,
                 () = &mut installing => Event::Installed,
             };
+            if self.chat.is_busy() {
+                activity.touch();
+            }
             self.take(event).await;
             if self.counted.elapsed() >= USAGE_PERIOD {
                 self.counted = Instant::now();

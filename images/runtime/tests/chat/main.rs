@@ -26,6 +26,7 @@ mod tools;
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use fabrica_protocol::assertion::Role;
 use pod::{KEY, Pod, cli, model};
 use rustix::process::Signal;
@@ -86,6 +87,8 @@ async fn people_talk_and_everybody_sees_the_same() {
     assert!(model.asked().iter().all(|asked| asked.key == KEY));
     let idle = pod.0.idle().await;
     assert_eq!((idle.journal, idle.clients), (Some(1), 4));
+    let told: DateTime<Utc> = result["timestamp"].as_str().unwrap().parse().unwrap();
+    assert!(idle.last_activity_at >= told, "an agent at work is activity, whether or not we ask");
 }
 
 #[tokio::test]
