@@ -37,6 +37,11 @@ impl Words {
     pub(super) fn of(said: Said) -> Self {
         Self { text: plain(&said), said: Some(said) }
     }
+
+    /// Whether a person said it.
+    pub(super) const fn is_said(&self) -> bool {
+        self.said.is_some()
+    }
 }
 
 impl Life {
