@@ -24,6 +24,8 @@ mod support;
 mod talk;
 mod tools;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -218,6 +220,34 @@ async fn another_pod_with_the_same_volume_goes_on() {
         assert!(tokio::time::Instant::now() < deadline, "the answer is told");
         ada.next().await;
     }
+}
+
+#[tokio::test]
+async fn a_repository_that_was_found_runs_nothing_while_git_can_log_in() {
+    let (server, model) = (Server::start().await, model().await);
+    let mut pod = Pod::begin(&server, &model, "/nowhere/claude", &[]).await;
+    let (thief, repository) = (pod.0.workspace().join("thief"), pod.0.workspace().join("repo"));
+    std::fs::write(&thief, "#!/bin/sh\ntouch \"$(dirname \"$0\")/stolen\"\n").unwrap();
+    std::fs::set_permissions(&thief, Permissions::from_mode(0o755)).unwrap();
+    // In such a repository git fetches what is missing, by a program that the repository names.
+    for (key, value) in [
+        ("core.repositoryFormatVersion", "1"),
+        ("extensions.partialClone", "origin"),
+        ("remote.origin.promisor", "true"),
+        ("remote.origin.url", "/nowhere"),
+        ("remote.origin.uploadPack", thief.to_str().unwrap()),
+    ] {
+        server::git(&repository, &["config", key, value]);
+    }
+    let objects = repository.join(".git/objects");
+    std::fs::remove_dir_all(&objects).unwrap();
+    std::fs::create_dir(&objects).unwrap();
+    pod.signal(Signal::TERM);
+    pod.exit().await;
+    let folder = pod.0.folder;
+    let more = [("FABRICA_CHAT_ATTEMPT", "2")];
+    let pod = Pod::begin_in(folder, &server, &model, "/nowhere/claude", &more).await;
+    assert!(!pod.0.workspace().join("stolen").exists());
 }
 
 #[tokio::test]
