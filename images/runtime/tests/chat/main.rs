@@ -32,7 +32,7 @@ use chrono::{DateTime, Utc};
 use fabrica_protocol::assertion::Role;
 use pod::{KEY, Pod, cli, model};
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 use server::Server;
 
 #[tokio::test]
@@ -209,6 +209,8 @@ async fn another_pod_with_the_same_volume_goes_on() {
     assert_eq!(ada.welcome["journalId"], welcome["journalId"]);
     let missed = ada.caught_up().await;
     assert!(missed.iter().all(|it| it["type"] != "reset"), "{missed:?}");
+    let is_over = |it: &Value| it["id"] == "m-2" && it["state"] == "completed";
+    assert!(missed.iter().any(is_over), "nothing is shown as under way for ever: {missed:?}");
     // The question is still there, and its answer reaches the agent as a message.
     ada.send(&json!({"type": "answer", "questionId": question["questionId"], "text": "red"})).await;
     ada.until("the answer", |it| it["state"] == "answered").await;

@@ -178,6 +178,11 @@ impl Life {
     pub(super) async fn stop(&mut self) {
         self.chat.stand(AgentState::Stopped, None);
         self.end_process().await;
+        // What it has not read waits in the journal.
+        let (told, _) = self.conversation.gone();
+        for entry in told {
+            self.chat.tell(entry);
+        }
         self.desk.count();
     }
 }
