@@ -250,6 +250,7 @@ impl Life {
                 let asked = self.chat.questions.asked(&answer.id);
                 let asked = asked.map(|asked| asked.question).unwrap_or_default();
                 let words = ask::words(&answer);
+                self.wake();
                 self.tell(&format!("You asked earlier: {asked}\n\n{words}")).await;
             }
             // A call has come for it meanwhile.
@@ -351,14 +352,14 @@ impl Life {
                 if let Some(work) = &mut self.chat.known().work {
                     work.engine.forgive();
                 }
-                if self.given_up.take().is_some() {
-                    self.crashes.clear();
-                    self.start_at = Some(Instant::now());
-                }
+                self.wake();
                 self.queue.push_back(Words::of(said));
                 self.pass_on().await;
             }
-            Wish::Work { work_id, plan } => self.work(&work_id, plan.as_deref()).await,
+            Wish::Work { work_id, plan } => {
+                self.wake();
+                self.work(&work_id, plan.as_deref()).await;
+            }
             Wish::Interrupt => match self.conversation.interrupt() {
                 Some(line) => {
                     self.write(line).await;

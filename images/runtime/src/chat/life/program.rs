@@ -55,6 +55,14 @@ impl Life {
         }
     }
 
+    /// Somebody wants something of a program that was given up.
+    pub(super) fn wake(&mut self) {
+        if self.given_up.take().is_some() {
+            self.crashes.clear();
+            self.start_at = Some(Instant::now());
+        }
+    }
+
     async fn launch(&mut self) -> Result<(), Failure> {
         if self.agent.is_none() {
             self.agent = Some(Agent::open(&self.desk).await?);
