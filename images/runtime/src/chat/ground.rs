@@ -15,14 +15,11 @@ const FOLDER: &str = ".fabrica-base";
 /// Takes the start steps; where the work begins. From here on git has no login.
 pub(super) async fn prepare(
     config: &Config,
+    repository: &Repository,
     branch: &Branch<'_>,
     steps: &Steps,
     activity: &Activity,
 ) -> Result<Begun, StartError> {
-    let Some(repository) = &config.repository else {
-        let message = "A Chat needs REPO_URL.".to_owned();
-        return Err(StartError { step: "clone", reason: "RepositoryMissing", message });
-    };
     let is_new = !config.workspace.join("repo/.git").exists();
     let login = start::arrive(config, steps, activity).await?;
     let git = Git::find(config, repository).map_err(failed)?;

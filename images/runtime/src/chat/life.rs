@@ -120,13 +120,13 @@ impl Life {
         steps: &Arc<Steps>,
         activity: &Activity,
     ) -> Result<Self, StartError> {
-        let branch = Branch { name: &chat.settings.branch, uid: &config.session_id };
-        let begun = ground::prepare(config, &branch, steps, activity).await?;
         let repository = config.repository.clone().ok_or_else(|| StartError {
             step: "clone",
             reason: "RepositoryMissing",
             message: "A Chat needs REPO_URL.".to_owned(),
         })?;
+        let branch = Branch { name: &chat.settings.branch, uid: &config.session_id };
+        let begun = ground::prepare(config, &repository, &branch, steps, activity).await?;
         let desk = Desk::new(config.clone(), repository, chat.clone(), steps.clone(), begun);
         let was_in_turn = chat.known().in_turn;
         let (_, nobody) = mpsc::channel(1);

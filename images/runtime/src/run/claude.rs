@@ -40,9 +40,6 @@ const GRACE: Duration = Duration::from_secs(2);
 /// What models were used for is told at most this often, while it grows.
 const USAGE_PERIOD: Duration = Duration::from_secs(5);
 
-/// What an agent is told that goes on in another process.
-const AGAIN: &str = "The agent process was restarted. Check the state of the workspace before you repeat anything, then continue.";
-
 /// Claude Code and what it needs of us.
 pub(super) struct Claude {
     settings: AgentConfig,
@@ -269,7 +266,7 @@ impl Driver for Claude {
             None => Some(launch::task(plan)),
             // It asks about the call again by itself.
             Some(former) if session::is_deferred(&former.file) => None,
-            Some(_) => Some(AGAIN.to_owned()),
+            Some(_) => Some(launch::AGAIN.to_owned()),
         };
         if let Some(message) = message {
             work.process.write(launch::message(&message)).await;

@@ -21,7 +21,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// One that ended this often in that time is not started again before somebody speaks.
 const CRASHES: usize = 3;
 const PERIOD: Duration = Duration::from_mins(10);
-const AGAIN: &str = "The agent process was restarted. Check the state of the workspace before you repeat anything, then continue.";
 
 /// What is said to the agent, and by whom when not by us.
 pub(super) struct Words {
@@ -78,7 +77,7 @@ impl Life {
     /// The program listens: it hears what happened, and what was said meanwhile.
     pub(super) async fn greet(&mut self) {
         if std::mem::take(&mut self.was_in_turn) {
-            self.queue.push_front(Words::ours(AGAIN));
+            self.queue.push_front(Words::ours(launch::AGAIN));
         }
         self.limit().await;
         self.pass_on().await;

@@ -2,7 +2,7 @@
 
 use super::conversation::notice;
 use super::launch::{self, Begin};
-use super::{AGAIN, Claude, GRACE};
+use super::{Claude, GRACE};
 use crate::children;
 use crate::run::driver::{Driver, Failure, Place};
 
@@ -54,7 +54,7 @@ impl Claude {
         self.conversation.resumed();
         let work = self.launch(place, Begin::Again(self.session))?;
         work.process.write(launch::initialize()).await;
-        work.process.write(launch::message(AGAIN)).await;
+        work.process.write(launch::message(launch::AGAIN)).await;
         self.work = Some(work);
         Ok(())
     }
