@@ -79,7 +79,6 @@ impl Life {
         if std::mem::take(&mut self.was_in_turn) {
             self.queue.push_front(Words::ours(launch::AGAIN));
         }
-        self.limit().await;
         self.pass_on().await;
     }
 
@@ -88,6 +87,8 @@ impl Life {
         if self.running.is_none() || !self.conversation.is_started() {
             return;
         }
+        // How far the agent may go, before what it is to do.
+        self.limit().await;
         while let Some(Words { mut text, said }) = self.queue.pop_front() {
             let is_command = said.as_ref().is_some_and(|said| said.command);
             if !is_command && !self.notes.is_empty() {
