@@ -46,8 +46,8 @@ pub(super) enum Step {
 pub(super) struct Conversation {
     waiting: Waiting,
     in_turn: bool,
-    /// What was said to it and is not over, by the id that the CLI knows.
-    said: HashMap<Uuid, Sent>,
+    /// What was said to it and is not over, in its order, by the id that the CLI knows.
+    said: Vec<(Uuid, Sent)>,
     tools: HashMap<String, Tool>,
     /// The answer that is being made, and texts that began and ended in it.
     answer: String,
@@ -62,6 +62,7 @@ pub(super) struct Conversation {
 
 #[derive(Debug)]
 struct Sent {
+    text: String,
     /// Of a person; nothing when we spoke ourselves.
     said: Option<Said>,
     is_read: bool,
@@ -80,7 +81,7 @@ impl Conversation {
         Self {
             waiting: Waiting::Start,
             in_turn: false,
-            said: HashMap::new(),
+            said: Vec::new(),
             tools: HashMap::new(),
             answer: String::new(),
             begun: 0,
@@ -107,7 +108,7 @@ impl Conversation {
     /// The line that says something to the agent.
     pub(super) fn say(&mut self, text: &str, said: Option<Said>) -> Value {
         let id = Uuid::new_v4();
-        self.said.insert(id, Sent { said, is_read: false });
+        self.said.push((id, Sent { text: text.to_owned(), said, is_read: false }));
         message_named(id, text)
     }
 
@@ -222,8 +223,8 @@ impl Conversation {
         vec![Step::Broken(words.to_owned())]
     }
 
-    /// Its program is gone. What was unfinished is told; what it never read is to be said again.
-    pub(super) fn gone(&mut self) -> (Vec<Entry>, Vec<Said>) {
+    /// Its program is gone. What was unfinished is told; what it never read is to be said again, whoever said it.
+    pub(super) fn gone(&mut self) -> (Vec<Entry>, Vec<(String, Option<Said>)>) {
         let tools = self.tools.drain().filter(|(_, tool)| !is_told_otherwise(&tool.name));
         let finished = |(id, _)| {
             let output = "The agent's program ended before the tool had answered.".to_owned();
@@ -231,21 +232,19 @@ impl Conversation {
         };
         let mut told: Vec<Entry> = tools.map(finished).collect();
         let mut again = Vec::new();
-        for Sent { said, is_read } in std::mem::take(&mut self.said).into_values() {
-            match said {
-                Some(said) if is_read => {
-                    let state = MessageState::Completed;
-                    told.push(Entry::MessageState { id: said.id, state });
-                }
-                Some(said) => again.push(said),
-                None => {}
+        for (_, Sent { text, said, is_read }) in std::mem::take(&mut self.said) {
+            if is_read {
+                let state = MessageState::Completed;
+                told.extend(said.map(|Said { id, .. }| Entry::MessageState { id, state }));
+            } else {
+                again.push((text, said));
             }
         }
         (told, again)
     }
 
     fn unread(&self) -> usize {
-        self.said.values().filter(|sent| !sent.is_read).count()
+        self.said.iter().filter(|(_, sent)| !sent.is_read).count()
     }
 
     fn begins(&mut self) -> Vec<Step> {
@@ -277,7 +276,8 @@ impl Conversation {
 
     /// A message of ours has come further.
     fn moves(&mut self, id: &str, state: &str) -> Vec<Step> {
-        let Some(sent) = id.parse().ok().and_then(|id: Uuid| self.said.get_mut(&id)) else {
+        let Ok(id) = id.parse::<Uuid>() else { return Vec::new() };
+        let Some((_, sent)) = self.said.iter_mut().find(|(known, _)| *known == id) else {
             return Vec::new();
         };
         let (state, is_over) = match state {
@@ -290,7 +290,7 @@ impl Conversation {
         let told =
             sent.said.as_ref().map(|said| Entry::MessageState { id: said.id.clone(), state });
         if is_over {
-            self.said.retain(|known, _| known.to_string() != id);
+            self.said.retain(|(known, _)| *known != id);
         }
         told.map(Step::Tell).into_iter().collect()
     }

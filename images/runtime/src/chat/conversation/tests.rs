@@ -83,6 +83,8 @@ fn what_was_not_read_is_said_again_to_the_next_process() {
     let said = |id: &str| Said { id: id.to_owned(), text: "t".to_owned(), command: false };
     let first = conversation.say("t", Some(said("one")));
     conversation.say("t", Some(said("two")));
+    conversation.say("ours", None);
+    conversation.say("t", Some(said("three")));
     let uuid = first["uuid"].as_str().unwrap();
     let line = |state: &str| {
         format!(r#"{{"type":"command_lifecycle","command_uuid":"{uuid}","state":"{state}"}}"#)
@@ -90,7 +92,8 @@ fn what_was_not_read_is_said_again_to_the_next_process() {
     let state = |state| Step::Tell(Entry::MessageState { id: "one".to_owned(), state });
     assert_eq!(hear(&mut conversation, &line("started")), [state(MessageState::Started)]);
     let (told, again) = conversation.gone();
-    assert_eq!(again, [said("two")]);
+    let unread = |id: &str| ("t".to_owned(), Some(said(id)));
+    assert_eq!(again, [unread("two"), ("ours".to_owned(), None), unread("three")]);
     let id = "one".to_owned();
     assert_eq!(told, [Entry::MessageState { id, state: MessageState::Completed }]);
 }

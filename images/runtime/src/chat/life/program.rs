@@ -137,8 +137,8 @@ impl Life {
         for entry in told {
             self.chat.tell(entry);
         }
-        for said in again.into_iter().rev() {
-            self.queue.push_front(Words::of(said));
+        for (text, said) in again.into_iter().rev() {
+            self.queue.push_front(Words { text, said });
         }
         let now = Instant::now();
         self.crashes.retain(|then| now.duration_since(*then) < PERIOD);
