@@ -64,7 +64,19 @@ pub(super) struct Conversation {
 struct Sent {
     /// Of a person; nothing when we spoke ourselves.
     said: Option<Said>,
+    text: String,
     is_read: bool,
+}
+
+/// What a program leaves that is gone.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    /// What was unfinished, as it is told.
+    pub(super) told: Vec<Entry>,
+    /// What it never read, to be said again.
+    pub(super) unread: Vec<Said>,
+    /// What it was at work on. It may not have written that down before it went.
+    pub(super) heard: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -107,7 +119,7 @@ impl Conversation {
     /// The line that says something to the agent.
     pub(super) fn say(&mut self, text: &str, said: Option<Said>) -> Value {
         let id = Uuid::new_v4();
-        self.said.insert(id, Sent { said, is_read: false });
+        self.said.insert(id, Sent { said, text: text.to_owned(), is_read: false });
         message_named(id, text)
     }
 
@@ -222,26 +234,25 @@ impl Conversation {
         vec![Step::Broken(words.to_owned())]
     }
 
-    /// Its program is gone. What was unfinished is told; what it never read is to be said again.
-    pub(super) fn gone(&mut self) -> (Vec<Entry>, Vec<Said>) {
+    /// Its program is gone.
+    pub(super) fn gone(&mut self) -> Left {
         let tools = self.tools.drain().filter(|(_, tool)| !is_told_otherwise(&tool.name));
         let finished = |(id, _)| {
             let output = "The agent's program ended before the tool had answered.".to_owned();
             Entry::ToolFinished { id, output, failed: true, duration_ms: None }
         };
-        let mut told: Vec<Entry> = tools.map(finished).collect();
-        let mut again = Vec::new();
-        for Sent { said, is_read } in std::mem::take(&mut self.said).into_values() {
+        let mut left = Left { told: tools.map(finished).collect(), ..Left::default() };
+        for Sent { said, text, is_read } in std::mem::take(&mut self.said).into_values() {
             match said {
-                Some(said) if is_read => {
+                Some(said) if !is_read => left.unread.push(said),
+                said => {
                     let state = MessageState::Completed;
-                    told.push(Entry::MessageState { id: said.id, state });
+                    left.told.extend(said.map(|said| Entry::MessageState { id: said.id, state }));
+                    left.heard.push(text);
                 }
-                Some(said) => again.push(said),
-                None => {}
             }
         }
-        (told, again)
+        left
     }
 
     fn unread(&self) -> usize {

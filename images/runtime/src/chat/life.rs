@@ -91,6 +91,8 @@ struct Life {
     given_up: Option<String>,
     /// Whether the program that was before ended in the middle of a turn.
     was_in_turn: bool,
+    /// What that program was at work on.
+    heard: Vec<String>,
     /// How the newest turn ended.
     over: Option<TurnState>,
     counted: Instant,
@@ -146,6 +148,7 @@ impl Life {
             start_at: None,
             given_up: None,
             was_in_turn,
+            heard: Vec::new(),
             over: None,
             counted: Instant::now(),
         })

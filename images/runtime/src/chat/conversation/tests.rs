@@ -89,10 +89,10 @@ fn what_was_not_read_is_said_again_to_the_next_process() {
     };
     let state = |state| Step::Tell(Entry::MessageState { id: "one".to_owned(), state });
     assert_eq!(hear(&mut conversation, &line("started")), [state(MessageState::Started)]);
-    let (told, again) = conversation.gone();
-    assert_eq!(again, [said("two")]);
+    let left = conversation.gone();
+    assert_eq!((left.unread, left.heard), (vec![said("two")], vec!["t".to_owned()]));
     let id = "one".to_owned();
-    assert_eq!(told, [Entry::MessageState { id, state: MessageState::Completed }]);
+    assert_eq!(left.told, [Entry::MessageState { id, state: MessageState::Completed }]);
 }
 
 #[test]

@@ -21,6 +21,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// One that ended this often in that time is not started again before somebody speaks.
 const CRASHES: usize = 3;
 const PERIOD: Duration = Duration::from_mins(10);
+/// What follows it is what was said last: a program that is killed may not have written that down.
 const AGAIN: &str = "The agent process was restarted. Check the state of the workspace before you repeat anything, then continue.";
 
 /// What is said to the agent, and by whom when not by us.
@@ -64,8 +65,10 @@ impl Life {
 
     /// The program listens: it hears what happened, and what was said meanwhile.
     pub(super) async fn greet(&mut self) {
+        let heard = std::mem::take(&mut self.heard);
         if std::mem::take(&mut self.was_in_turn) {
-            self.queue.push_front(Words::ours(AGAIN));
+            let words = [AGAIN.to_owned()].into_iter().chain(heard).collect::<Vec<_>>();
+            self.queue.push_front(Words::ours(&words.join("\n\n")));
         }
         self.limit().await;
         self.pass_on().await;
@@ -120,12 +123,16 @@ impl Life {
         self.desk.let_go();
         self.desk.count();
         let was_in_turn = self.conversation.in_turn();
-        let (told, again) = self.conversation.gone();
-        for entry in told {
+        let left = self.conversation.gone();
+        for entry in left.told {
             self.chat.tell(entry);
         }
-        for said in again.into_iter().rev() {
+        for said in left.unread.into_iter().rev() {
             self.queue.push_front(Words::of(said));
+        }
+        // One that ends before it hears anything leaves what the one before had heard.
+        if !left.heard.is_empty() {
+            self.heard = left.heard;
         }
         let now = Instant::now();
         self.crashes.retain(|then| now.duration_since(*then) < PERIOD);
