@@ -2,7 +2,7 @@
 //!
 //! What a journal holds is shown to every client alike, under its record's number, so that a client that comes back
 //! names the last number it saw and gets what it missed. What only lives while it happens (pieces of a text, how the
-//! agent stands) carries the newest number and is never repeated.
+//! agent stands) carries the number of the last record before it and is never repeated.
 
 mod client;
 mod server;

@@ -2,6 +2,7 @@
 //! client is shown the journal, so it sees the same whenever it comes.
 
 mod agent;
+mod approval;
 mod conversation;
 pub(crate) mod desk;
 pub(crate) mod engine;

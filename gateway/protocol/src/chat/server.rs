@@ -9,7 +9,7 @@ use crate::runtime::EventType;
 /// One frame of the runtime. Clients leave types and fields alone that they do not know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServerMessage {
-    /// The number of the record that it shows; what shows none carries the newest number.
+    /// The number of the record that it shows; what shows none carries that of the last one before it.
     pub seq: u64,
     pub timestamp: DateTime<Utc>,
     #[serde(flatten)]

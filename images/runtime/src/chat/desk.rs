@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fabrica_protocol::chat::AgentState;
-use fabrica_protocol::run::{
-    Answer, Autonomy, Entry, Phase, PhaseStatus, Question, QuestionKind, Tokens, Usage,
-};
+use fabrica_protocol::run::{Answer, Autonomy, Entry, Phase, PhaseStatus, Question, Tokens, Usage};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::approval;
 use super::engine::{Ending, Engine, Refusal};
 use super::handle::Chat;
 use crate::broker::Broker;
@@ -21,10 +20,6 @@ use crate::run::branch::{Begun, Branch};
 use crate::run::claude::spending;
 use crate::run::work_item;
 
-/// Begins the id of every question of ours.
-const APPROVAL: &str = "approval-";
-/// What the answer begins with that lets the release go.
-const APPROVE: &str = "approve";
 const NO_WORKFLOW: &str = "No workflow is running: just do what people ask.";
 
 /// The desk, for as long as the pod lives.
@@ -130,10 +125,11 @@ impl Desk {
     /// Asks people, and waits for as long as it takes.
     pub(crate) async fn ask(&self, question: Question) -> Asked {
         let (id, withdrawn) = (question.id.clone(), guard(&self.withdrawn).clone());
+        // A question is open only while its call waits, else the answer would be said to the agent besides.
+        guard(&self.awaited).insert(id.clone());
         if self.chat.questions.ask(&question, Instant::now()) {
             self.chat.tell(Entry::Question(question));
         }
-        guard(&self.awaited).insert(id.clone());
         self.chat.stand(AgentState::Waiting, None);
         let ids = [id.as_str()];
         let asked = tokio::select! {
@@ -141,24 +137,33 @@ impl Desk {
             answer = self.chat.questions.answered(&ids) => Asked::Answered(answer),
             () = withdrawn.cancelled() => Asked::Withdrawn,
         };
-        guard(&self.awaited).remove(&id);
         if let Asked::Answered(answer) = &asked {
             self.close(answer);
             self.chat.stand(AgentState::Working, None);
         }
+        guard(&self.awaited).remove(&id);
         asked
     }
 
-    /// Writes down that an answer has reached the agent.
-    pub(crate) fn close(&self, answer: &Answer) {
+    /// Whether an answer is to be said to the agent: no call of it waits for it, and it was not told.
+    pub(crate) fn adopt(&self, answer: &Answer) -> bool {
+        let is_awaited = guard(&self.awaited).contains(&answer.id);
+        !is_awaited && self.close(answer)
+    }
+
+    /// Writes down that an answer has reached the agent; false when it had before.
+    fn close(&self, answer: &Answer) -> bool {
         if !self.chat.questions.close(&answer.id, Instant::now()) {
-            return;
+            return false;
         }
         let Answer { id, text, answered_by } = answer.clone();
-        if id.starts_with(APPROVAL) && is_approval(&text) {
+        let asked = self.chat.questions.asked(&id);
+        let is_release = asked.is_some_and(|asked| approval::asks(&asked, approval::RELEASE));
+        if is_release && approval::is_given(&text) {
             self.with_engine(Engine::approve);
         }
         self.chat.tell(Entry::Answered { id, text, answered_by });
+        true
     }
 
     pub(crate) fn waits(&self) -> bool {
@@ -181,8 +186,13 @@ impl Desk {
     /// Nobody is to answer any more.
     pub(crate) fn withdraw(&self) {
         self.let_go();
-        for Question { id, .. } in self.chat.questions.open() {
-            let text = "The question was withdrawn: the agent was interrupted.".to_owned();
+        self.take_back("the agent was interrupted", |_| true);
+    }
+
+    fn take_back(&self, why: &str, which: impl Fn(&str) -> bool) {
+        let open = self.chat.questions.open().into_iter().filter(|question| which(&question.id));
+        for Question { id, .. } in open {
+            let text = format!("The question was withdrawn: {why}.");
             let answer = Answer { id, text, answered_by: String::new() };
             // An answer that came first stands.
             if self.chat.questions.take(answer.clone()).is_ok() {
@@ -194,16 +204,9 @@ impl Desk {
     /// Asks whether something may be published; else what the agent is told.
     pub(crate) async fn approval(&self, what: &str) -> Result<(), String> {
         let open = self.chat.questions.open();
-        let open = open.into_iter().find(|question| question.id.starts_with(APPROVAL));
-        let question = open.unwrap_or_else(|| Question {
-            // Nobody can have answered what nobody could foresee.
-            id: format!("{APPROVAL}{}", uuid::Uuid::new_v4()),
-            kind: QuestionKind::Approval,
-            question: what.to_owned(),
-            options: vec![APPROVE.to_owned(), "reject".to_owned()],
-        });
-        match self.ask(question).await {
-            Asked::Answered(answer) if is_approval(&answer.text) => Ok(()),
+        let open = open.into_iter().find(|question| approval::asks(question, what));
+        match self.ask(open.unwrap_or_else(|| approval::ask(what))).await {
+            Asked::Answered(answer) if approval::is_given(&answer.text) => Ok(()),
             Asked::Answered(Answer { text, answered_by, .. }) => {
                 let who = if answered_by.is_empty() { "A human" } else { &answered_by };
                 Err(format!("{who} does not approve: {text}"))
@@ -211,10 +214,6 @@ impl Desk {
             Asked::Withdrawn => Err("Nobody has approved.".to_owned()),
         }
     }
-}
-
-fn is_approval(text: &str) -> bool {
-    text.trim().to_lowercase().starts_with(APPROVE)
 }
 
 /// The workflow.
@@ -257,11 +256,10 @@ impl Desk {
 
     /// Asks whether the work may be released, unless that was approved; else what the agent is told.
     pub(crate) async fn approve_release(&self) -> Result<(), String> {
-        const WHAT: &str = "The agent wants to release its work: push the branch and open the pull request. Do you approve?";
         if self.with_engine(|engine| engine.may_publish()) == Some(true) {
             return Ok(());
         }
-        let approved = self.approval(WHAT).await;
+        let approved = self.approval(approval::RELEASE).await;
         approved.map_err(|words| {
             format!("Refused. {words} Go back to build and mend it, or call complete with the outcome failed.")
         })?;
@@ -278,9 +276,7 @@ impl Desk {
             }
             None => match self.chat.settings.autonomy {
                 Autonomy::Autonomous => Ok(()),
-                Autonomy::Guarded => {
-                    self.approval("The agent wants to open a pull request. Do you approve?").await
-                }
+                Autonomy::Guarded => self.approval(approval::PROPOSE).await,
                 Autonomy::DryRun | Autonomy::Assist => {
                     Err("Refused: the autonomy of this Session publishes nothing.".to_owned())
                 }
@@ -309,6 +305,8 @@ impl Desk {
         if self.chat.known().work.is_none() {
             return;
         }
+        // Whoever allows this release later must not allow that of the next item.
+        self.take_back("the workflow has ended", approval::is_ours);
         self.count();
         let cost = self.chat.known().usage.estimated_cost_usd.clone();
         self.chat.tell(Entry::WorkflowEnded {
@@ -374,24 +372,4 @@ fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_former_processes_used_counts() {
-        let usage = |model: &str, input, cost: &str| Usage {
-            models: [(model.to_owned(), Tokens { input, ..Tokens::default() })].into(),
-            estimated_cost_usd: cost.to_owned(),
-        };
-        let all = sum(&usage("a", 1, "0.5"), &usage("a", 2, "0.25"));
-        assert_eq!((all.models["a"].input, all.estimated_cost_usd.as_str()), (3, "0.75"));
-        let all = sum(&Usage::default(), &usage("b", 2, "0.25"));
-        assert_eq!(all, usage("b", 2, "0.25"));
-    }
-
-    #[test]
-    fn an_approval_says_so() {
-        assert!(is_approval(" Approve") && is_approval("approved, but be quick"));
-        assert!(!is_approval("reject") && !is_approval("I do not approve") && !is_approval(""));
-    }
-}
+mod tests;

@@ -26,12 +26,13 @@ pub(super) async fn prepare(
     let is_new = !config.workspace.join("repo/.git").exists();
     let login = start::arrive(config, steps, activity).await?;
     let git = Git::find(config, repository).map_err(failed)?;
-    let begun = branch.look(&git, steps).await.map_err(failed)?;
     if !is_new {
         // What lies here is the agent's, too; the remote says what was there before.
+        let remote = branch.remote(&git, steps).await.map_err(failed)?;
         let base = base(&git, repository).await.ok();
-        return Ok(Begun { base, ..begun });
+        return Ok(Begun { base, remote });
     }
+    let begun = branch.look(&git, steps).await.map_err(failed)?;
     drop(login);
     branch.take(&git, &begun, steps).await.map_err(failed)?;
     Ok(begun)

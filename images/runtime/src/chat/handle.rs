@@ -24,7 +24,7 @@ const LIVE: usize = 256;
 const WISHES: usize = 2 * QUEUED;
 
 /// What people want of the agent.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
     Say(Said),
     /// Work an item through the phases: it was written down already.
@@ -106,7 +106,12 @@ impl Chat {
         for (question, answer) in known.questions.values() {
             questions.restore(question, answer.as_ref());
         }
-        let (wishes, wanted) = mpsc::channel(WISHES);
+        let left = left(&known);
+        let (wishes, wanted) = mpsc::channel(WISHES + left.len());
+        for wish in left {
+            // There is room for each of them.
+            let _ = wishes.try_send(wish);
+        }
         Ok(Some(Arc::new(Self {
             id: name(&config.session_id, number, "journal").to_string(),
             number,
@@ -185,14 +190,16 @@ impl Chat {
         content: String,
         command: bool,
     ) -> Result<(), Refused> {
-        self.is_new(&id)?;
-        if self.known().waiting.len() >= QUEUED {
-            let text = format!("{QUEUED} messages wait for the agent already: let it read some.");
-            return Err(Refused::new(Code::TooMany, text));
-        }
         let place = self.place()?;
         let (author, text) = (author.to_owned(), content.clone());
-        self.tell(Entry::Message { id: id.clone(), author, text });
+        self.tell_if(Entry::Message { id: id.clone(), author, text }, |known| {
+            is_new(known, &id)?;
+            if known.waiting.len() < QUEUED {
+                return Ok(());
+            }
+            let text = format!("{QUEUED} messages wait for the agent already: let it read some.");
+            Err(Refused::new(Code::TooMany, text))
+        })?;
         place.send(Wish::Say(Said { id, text: content, command }));
         Ok(())
     }
@@ -206,21 +213,23 @@ impl Chat {
         plan: Option<String>,
         autonomy: Option<Autonomy>,
     ) -> Result<(), Refused> {
-        self.is_new(&id)?;
         let most = self.settings.autonomy;
         let autonomy = autonomy.unwrap_or(most);
         if autonomy > most {
             let text = "The Session's own autonomy, spec.autonomy, is less than that.";
             return Err(Refused::new(Code::Forbidden, text));
         }
-        if let Some(work) = &self.known().work {
-            let text = format!("The agent works on {} already: one at a time.", work.work_id);
-            return Err(Refused::new(Code::WorkflowRunning, text));
-        }
         let place = self.place()?;
-        self.known().ids.insert(id);
         let (author, named) = (author.to_owned(), work_id.clone());
-        self.tell(Entry::WorkflowStarted { work_id: named, autonomy, author });
+        self.tell_if(Entry::WorkflowStarted { work_id: named, autonomy, author }, |known| {
+            is_new(known, &id)?;
+            if let Some(work) = &known.work {
+                let text = format!("The agent works on {} already: one at a time.", work.work_id);
+                return Err(Refused::new(Code::WorkflowRunning, text));
+            }
+            known.ids.insert(id);
+            Ok(())
+        })?;
         place.send(Wish::Work { work_id, plan });
         Ok(())
     }
@@ -249,11 +258,17 @@ impl Chat {
         taken.map_err(|error| Refused::new(Code::TooMany, error.to_string()))
     }
 
-    fn is_new(&self, id: &str) -> Result<(), Refused> {
-        if self.known().ids.contains(id) {
-            let text = format!("A message of the id {id} was taken before: that one stands.");
-            return Err(Refused::new(Code::Duplicate, text));
-        }
+    /// Writes a record down, if what is known allows it: of two who ask at once, the second one knows of the first.
+    fn tell_if(
+        &self,
+        entry: Entry,
+        allows: impl FnOnce(&mut Known) -> Result<(), Refused>,
+    ) -> Result<(), Refused> {
+        let mut known = self.known();
+        allows(&mut known)?;
+        known.learn(&entry);
+        drop(known);
+        self.journal.write(entry);
         Ok(())
     }
 
@@ -264,6 +279,14 @@ impl Chat {
         };
         self.wishes.try_reserve().map(Place).map_err(refused)
     }
+}
+
+fn is_new(known: &Known, id: &str) -> Result<(), Refused> {
+    if known.ids.contains(id) {
+        let text = format!("A message of the id {id} was taken before: that one stands.");
+        return Err(Refused::new(Code::Duplicate, text));
+    }
+    Ok(())
 }
 
 /// Room for a wish, so that what was written down is also done.
@@ -312,6 +335,14 @@ impl Chat {
     }
 }
 
+/// What a former process was asked for and did not do: an item that the agent was not told of, and what it has not read.
+fn left(known: &Known) -> Vec<Wish> {
+    let work = known.work.as_ref().filter(|work| !work.is_begun);
+    let work = work.map(|work| Wish::Work { work_id: work.work_id.clone(), plan: None });
+    let said = known.waiting.iter().cloned().map(Wish::Say);
+    work.into_iter().chain(said).collect()
+}
+
 /// Reads all records.
 fn for_each(journal: &Journal, mut each: impl FnMut(Record)) {
     let mut after = 0;
@@ -350,3 +381,6 @@ pub(crate) fn name(session: &str, number: u32, what: &str) -> uuid::Uuid {
 fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

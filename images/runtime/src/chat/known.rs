@@ -20,6 +20,8 @@ pub(crate) struct Said {
 pub(crate) struct Work {
     pub(crate) work_id: String,
     pub(crate) engine: Engine,
+    /// Whether the agent has heard of it, as far as one can tell.
+    pub(crate) is_begun: bool,
 }
 
 /// Everything that is known.
@@ -63,12 +65,18 @@ impl Known {
             Entry::MessageState { id, state } if *state != MessageState::Queued => {
                 self.waiting.retain(|said| said.id != *id);
             }
-            Entry::Turn { state, .. } => self.in_turn = *state == TurnState::Started,
+            Entry::Turn { state, .. } => {
+                self.in_turn = *state == TurnState::Started;
+                if let Some(work) = &mut self.work {
+                    work.is_begun |= self.in_turn;
+                }
+            }
             Entry::WorkflowStarted { work_id, autonomy, .. } => self.begin(work_id, *autonomy),
             Entry::WorkflowEnded { .. } => self.work = None,
             Entry::Phase { phase, status, .. } => {
                 if let Some(work) = &mut self.work {
                     work.engine.learn(*phase, *status);
+                    work.is_begun = true;
                 }
             }
             Entry::Usage(usage) => self.usage = usage.clone(),
@@ -87,7 +95,7 @@ impl Known {
 
     fn begin(&mut self, work_id: &str, autonomy: Autonomy) {
         let engine = Engine::new(autonomy.min(self.most));
-        self.work = Some(Work { work_id: work_id.to_owned(), engine });
+        self.work = Some(Work { work_id: work_id.to_owned(), engine, is_begun: false });
         self.has_worked = true;
     }
 }
@@ -148,6 +156,16 @@ mod tests {
             (Autonomy::Guarded, Ok(Ending::Release))
         );
         assert!(!engine.may_publish(), "somebody approves once more");
+    }
+
+    #[test]
+    fn a_workflow_is_begun_once_the_agent_was_told() {
+        let (work_id, author) = ("1".to_owned(), String::new());
+        let started = Entry::WorkflowStarted { work_id, autonomy: Autonomy::Assist, author };
+        let is_begun = |entries: &[Entry]| after(entries).work.unwrap().is_begun;
+        assert!(!is_begun(&[turn(TurnState::Started), started.clone()]));
+        assert!(!is_begun(&[started.clone(), turn(TurnState::Failed)]));
+        assert!(is_begun(&[started, turn(TurnState::Started), turn(TurnState::Completed)]));
     }
 
     #[test]

@@ -61,7 +61,7 @@ pub async fn live(
                 std::future::pending::<()>().await;
             }
         };
-        match Box::pin(life.run(installing)).await {}
+        match Box::pin(life.run(activity, installing)).await {}
     };
     let lived = tokio::select! {
         failed = living => failed,
@@ -130,10 +130,7 @@ impl Life {
             message: "A Chat needs REPO_URL.".to_owned(),
         })?;
         let desk = Desk::new(config.clone(), repository, chat.clone(), steps.clone(), begun);
-        let (queue, was_in_turn) = {
-            let known = chat.known();
-            (known.waiting.iter().cloned().map(Words::of).collect(), known.in_turn)
-        };
+        let was_in_turn = chat.known().in_turn;
         let (_, nobody) = mpsc::channel(1);
         Ok(Self {
             wanted: chat.wanted().unwrap_or(nobody),
@@ -142,7 +139,7 @@ impl Life {
             desk: Arc::new(desk),
             agent: None,
             running: None,
-            queue,
+            queue: VecDeque::new(),
             notes: Vec::new(),
             crashes: VecDeque::new(),
             start_at: None,
@@ -154,7 +151,11 @@ impl Life {
         })
     }
 
-    async fn run(&mut self, installing: impl Future<Output = ()>) -> Infallible {
+    async fn run(
+        &mut self,
+        activity: &Activity,
+        installing: impl Future<Output = ()>,
+    ) -> Infallible {
         self.start().await;
         self.come_back().await;
         let mut installing = std::pin::pin!(futures::FutureExt::fuse(installing));
@@ -165,6 +166,9 @@ impl Life {
                 event = self.event() => event,
                 () = &mut installing => Event::Installed,
             };
+            if self.chat.is_busy() {
+                activity.touch();
+            }
             self.take(event).await;
             if self.counted.elapsed() >= USAGE_PERIOD {
                 self.counted = Instant::now();
@@ -178,7 +182,8 @@ impl Life {
         let settings = &self.chat.settings;
         let (has_worked, open) = {
             let known = self.chat.known();
-            (known.has_worked, known.work.as_ref().map(|work| work.work_id.clone()))
+            let begun = known.work.as_ref().filter(|work| work.is_begun);
+            (known.has_worked, begun.map(|work| work.work_id.clone()))
         };
         match (open, &settings.forge.work_id) {
             (Some(work_id), _) => {
@@ -204,13 +209,15 @@ impl Life {
         let patience = self.conversation.patience(silence);
         let silent_at = self.running.as_ref().zip(patience).map(|(it, limit)| it.heard + limit);
         let line = async {
-            match &mut self.running {
-                Some(running) => {
-                    // Who is not kept elsewhere has to wait.
-                    chat.journal.room().await;
-                    running.process.line().await.map_or(Event::Gone, Event::Line)
-                }
-                None => std::future::pending().await,
+            let Some(running) = &mut self.running else { return std::future::pending().await };
+            // Who is not kept elsewhere has to wait, and is not silent meanwhile.
+            let since = Instant::now();
+            chat.journal.room().await;
+            let silent_at = silent_at.map(|at| at + since.elapsed());
+            tokio::select! {
+                biased;
+                line = running.process.line() => line.map_or(Event::Gone, Event::Line),
+                () = until(silent_at) => Event::Silent,
             }
         };
         tokio::select! {
@@ -219,7 +226,6 @@ impl Life {
             event = line => event,
             answer = chat.questions.answered(&orphans) => Event::Answered(answer),
             () = until(self.start_at) => Event::Start,
-            () = until(silent_at) => Event::Silent,
         }
     }
 
@@ -243,13 +249,15 @@ impl Life {
                 let words = self.last_words().await;
                 self.crashed(&words);
             }
-            Event::Answered(answer) => {
-                self.desk.close(&answer);
+            Event::Answered(answer) if self.desk.adopt(&answer) => {
                 let asked = self.chat.questions.asked(&answer.id);
                 let asked = asked.map(|asked| asked.question).unwrap_or_default();
                 let words = ask::words(&answer);
+                self.wake();
                 self.tell(&format!("You asked earlier: {asked}\n\n{words}")).await;
             }
+            // A call has come for it meanwhile.
+            Event::Answered(_) => {}
             Event::Start => self.start().await,
             Event::Silent => {
                 if let Some(running) = &mut self.running {
@@ -347,14 +355,14 @@ impl Life {
                 if let Some(work) = &mut self.chat.known().work {
                     work.engine.forgive();
                 }
-                if self.given_up.take().is_some() {
-                    self.crashes.clear();
-                    self.start_at = Some(Instant::now());
-                }
+                self.wake();
                 self.queue.push_back(Words::of(said));
                 self.pass_on().await;
             }
-            Wish::Work { work_id, plan } => self.work(&work_id, plan.as_deref()).await,
+            Wish::Work { work_id, plan } => {
+                self.wake();
+                self.work(&work_id, plan.as_deref()).await;
+            }
             Wish::Interrupt => match self.conversation.interrupt() {
                 Some(line) => {
                     self.write(line).await;
@@ -362,6 +370,8 @@ impl Life {
                 }
                 None if !self.conversation.in_turn() => {
                     self.desk.withdraw();
+                    // The agent has not heard of it, and need not.
+                    self.queue.retain(Words::is_said);
                     self.desk.end_workflow(3, "Somebody cancelled the workflow.", None);
                 }
                 None => {}

@@ -37,7 +37,7 @@ pub struct Peer {
 
 /// Serves a client until either side ends it.
 pub async fn serve(mut socket: WebSocket, peer: Peer, chat: Arc<Chat>, timing: Timing) {
-    let Some((id, ended)) = chat.join(&peer.connection) else {
+    let Some((id, mut end)) = chat.join(&peer.connection) else {
         let reason = "too many clients look at this conversation; ra=5000".to_owned();
         return goodbye(&mut socket, (close::TOO_MANY, reason)).await;
     };
@@ -49,11 +49,15 @@ pub async fn serve(mut socket: WebSocket, peer: Peer, chat: Arc<Chat>, timing: T
         peer: &peer,
         timing,
         socket,
-        ended,
         cursor: 0,
         heard: Instant::now(),
     };
-    let closing = client.run().await;
+    let closing = tokio::select! {
+        biased;
+        // However slowly it reads.
+        closing = ended(&mut end) => Err(closing),
+        closing = client.run() => closing,
+    };
     let mut socket = client.socket;
     chat.leave(id);
     if let Err(closing) = closing {
@@ -76,7 +80,6 @@ struct Client<'a> {
     peer: &'a Peer,
     timing: Timing,
     socket: WebSocket,
-    ended: watch::Receiver<Option<Closing>>,
     live: broadcast::Receiver<Live>,
     standing: watch::Receiver<Standing>,
     newest: watch::Receiver<u64>,
@@ -96,7 +99,6 @@ impl Client<'_> {
             let silent = self.heard + self.timing.silence;
             tokio::select! {
                 biased;
-                closing = ended(&mut self.ended) => return Err(closing),
                 message = self.socket.recv() => {
                     let Some(Ok(message)) = message else { return Ok(()) };
                     self.heard = Instant::now();
@@ -148,6 +150,8 @@ impl Client<'_> {
     async fn welcome(&mut self, journal: Option<&str>, after: u64) -> Result<(), Closing> {
         let newest = self.chat.newest();
         let agent = self.standing.borrow_and_update().state;
+        let is_known = journal == Some(self.chat.id.as_str()) && after <= newest;
+        self.cursor = if is_known { after } else { 0 };
         self.say(Body::Welcome {
             journal_id: self.chat.id.clone(),
             author: self.peer.author.clone(),
@@ -157,10 +161,8 @@ impl Client<'_> {
             newest,
         })
         .await?;
-        match journal {
-            Some(known) if known == self.chat.id && after <= newest => self.cursor = after,
-            Some(_) => self.say(Body::Reset { journal_id: self.chat.id.clone() }).await?,
-            None => {}
+        if journal.is_some() && !is_known {
+            self.say(Body::Reset { journal_id: self.chat.id.clone() }).await?;
         }
         self.pump().await?;
         self.say(Body::CaughtUp {}).await
@@ -282,8 +284,9 @@ impl Client<'_> {
         self.frame(Utc::now(), body).await
     }
 
+    /// Shows no record, so it bears the number of the last one that was shown: who comes back with it misses nothing.
     async fn frame(&mut self, timestamp: DateTime<Utc>, body: Body) -> Result<(), Closing> {
-        let text = view::text(&ServerMessage { seq: self.chat.newest(), timestamp, body });
+        let text = view::text(&ServerMessage { seq: self.cursor, timestamp, body });
         self.write(Message::Text(text.into())).await
     }
 

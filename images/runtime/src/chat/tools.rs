@@ -21,7 +21,7 @@ use self::repo::Repo;
 use self::work::Work;
 use super::desk::Desk;
 use super::engine::Engine;
-use crate::run::faber::{NAME as FABER, only_the_agent};
+use crate::run::faber::{NAME as FABER, only_the_agent, sessions};
 use crate::run::work_item;
 
 /// As much of the forge is read at once, in bytes.
@@ -95,7 +95,7 @@ fn serve<T: ServerHandler>(
     let desk = desk.clone();
     StreamableHttpService::new(
         move || Ok(tools(desk.clone())),
-        Arc::new(LocalSessionManager::default()),
+        sessions(),
         StreamableHttpServerConfig::default(),
     )
 }

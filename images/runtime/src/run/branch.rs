@@ -46,17 +46,30 @@ impl Branch<'_> {
         message.lines().any(|line| line.trim() == self.trailer())
     }
 
-    /// Looks where the work begins. The remote is asked from a folder of ours, for the repository may be one that an
-    /// earlier attempt has configured; nor does any program of it run.
+    /// Looks where the work begins, in a repository that was just cloned.
     pub(crate) async fn look(&self, git: &Git<'_>, steps: &Journal) -> Result<Begun, Ending> {
+        let base = head(git).await.map_err(|error| self.unprepared(&error, steps))?;
+        Ok(Begun { base, remote: self.remote(git, steps).await? })
+    }
+
+    /// The commit of the remote's branch, if it is there. The remote is asked from a folder of ours, for the repository
+    /// may be one that an agent has configured: no program of it runs while git can ask for the login.
+    pub(crate) async fn remote(
+        &self,
+        git: &Git<'_>,
+        steps: &Journal,
+    ) -> Result<Option<String>, Ending> {
         self.ask(git, steps).await.unwrap_or_else(|error| Err(self.unprepared(&error, steps)))
     }
 
-    async fn ask(&self, git: &Git<'_>, steps: &Journal) -> Result<Result<Begun, Ending>, GitError> {
-        let base = head(git).await?;
+    async fn ask(
+        &self,
+        git: &Git<'_>,
+        steps: &Journal,
+    ) -> Result<Result<Option<String>, Ending>, GitError> {
         let folder = lent::lend(git, FOLDER).await?;
         if git.remote_head(&folder, self.name).await?.is_none() {
-            return Ok(Ok(Begun { base, remote: None }));
+            return Ok(Ok(None));
         }
         let commit = lent::fetch(git, &folder, &["--depth", "1"], &self.reference()).await?;
         let message = git.remote(&folder, &["log", "-1", "--format=%B", &commit, "--"]).await?;
@@ -65,7 +78,7 @@ impl Branch<'_> {
             steps.tell("clone", EventType::Failed, message);
             return Ok(Err(Ending::BranchExists { branch: self.name.to_owned() }));
         }
-        Ok(Ok(Begun { base, remote: Some(commit) }))
+        Ok(Ok(Some(commit)))
     }
 
     /// Puts the repository on the branch. Its filters run, so git can ask for no login meanwhile.

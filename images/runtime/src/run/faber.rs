@@ -99,7 +99,7 @@ impl Faber {
         let tools = work.clone();
         let service = StreamableHttpService::new(
             move || Ok(Tools(tools.clone())),
-            Arc::new(LocalSessionManager::default()),
+            sessions(),
             StreamableHttpServerConfig::default(),
         );
         let router = axum::Router::new()
@@ -142,6 +142,14 @@ impl Drop for Faber {
     fn drop(&mut self) {
         self.serving.abort();
     }
+}
+
+/// Sessions that last. By default one ends in which nothing is said for five minutes, and with it the call that waits for
+/// a human. Those of a program that is gone stay: they are few and small.
+pub(crate) fn sessions() -> Arc<LocalSessionManager> {
+    let mut sessions = LocalSessionManager::default();
+    sessions.session_config.keep_alive = None;
+    Arc::new(sessions)
 }
 
 pub(crate) async fn only_the_agent(
@@ -355,6 +363,11 @@ mod tests {
         assert!(part(&plan, None).ends_with("(This is part 1 of 8: ask for part 2 next.)"));
         assert_eq!(read(9), "The plan has the parts 1 to 8.");
         assert_eq!(read(0), read(9));
+    }
+
+    #[test]
+    fn a_call_may_wait_for_longer_than_anything_is_said() {
+        assert_eq!(sessions().session_config.keep_alive, None);
     }
 
     #[tokio::test]

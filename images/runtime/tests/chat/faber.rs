@@ -163,6 +163,40 @@ async fn a_rejected_release_publishes_nothing_and_a_workflow_can_be_cancelled() 
 }
 
 #[tokio::test]
+async fn a_workflow_that_was_cancelled_before_the_agent_lived_is_not_worked() {
+    let Some(cli) = cli() else { return };
+    let (github, model) = (forge("faber").await, model().await);
+    let folder = tempfile::tempdir().unwrap();
+    let command = folder.path().join("claude");
+    let pod = begin(&github, &model, command.to_str().unwrap(), &[]).await;
+    let mut ada = pod.talk("ada", Role::Control, json!({})).await;
+    ada.until("it is open", |it| it["type"] == "workflow_started").await;
+    ada.send(&json!({"type": "interrupt"})).await;
+    let complete = ada.until("the end", |it| it["type"] == "workflow_complete").await;
+    assert_eq!(complete["exitCode"], 3, "{complete}");
+    std::os::unix::fs::symlink(&cli, &command).unwrap();
+    ada.say("m-1", "scenario: chat").await;
+    ada.text("Hello, I am the scripted model.").await;
+    let told = model.asked().last().unwrap().question.to_string();
+    assert!(!told.contains("Run FABER workflow"), "{told}");
+}
+
+#[tokio::test]
+async fn a_workflow_starts_an_agent_again_that_was_given_up() {
+    let Some(cli) = cli() else { return };
+    let (github, model) = (forge("faber").await, model().await);
+    let folder = tempfile::tempdir().unwrap();
+    let command = folder.path().join("claude");
+    let plain = [("FABRICA_CHAT_WORKFLOW", "none")];
+    let pod = begin(&github, &model, command.to_str().unwrap(), &plain).await;
+    let mut ada = pod.talk("ada", Role::Control, json!({})).await;
+    ada.error().await;
+    std::os::unix::fs::symlink(&cli, &command).unwrap();
+    ada.send(&json!({"type": "start_workflow", "id": "w-1", "workId": "1"})).await;
+    ada.until("it is worked", |it| it["type"] == "phase_update").await;
+}
+
+#[tokio::test]
 async fn a_budget_that_is_used_up_ends_the_workflow() {
     let Some(cli) = cli() else { return };
     let (github, model) = (forge("faber").await, model().await);

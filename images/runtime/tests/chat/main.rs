@@ -24,12 +24,15 @@ mod support;
 mod talk;
 mod tools;
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use fabrica_protocol::assertion::Role;
 use pod::{KEY, Pod, cli, model};
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 use server::Server;
 
 #[tokio::test]
@@ -86,6 +89,8 @@ async fn people_talk_and_everybody_sees_the_same() {
     assert!(model.asked().iter().all(|asked| asked.key == KEY));
     let idle = pod.0.idle().await;
     assert_eq!((idle.journal, idle.clients), (Some(1), 4));
+    let told: DateTime<Utc> = result["timestamp"].as_str().unwrap().parse().unwrap();
+    assert!(idle.last_activity_at >= told, "an agent at work is activity, whether or not we ask");
 }
 
 #[tokio::test]
@@ -204,6 +209,8 @@ async fn another_pod_with_the_same_volume_goes_on() {
     assert_eq!(ada.welcome["journalId"], welcome["journalId"]);
     let missed = ada.caught_up().await;
     assert!(missed.iter().all(|it| it["type"] != "reset"), "{missed:?}");
+    let is_over = |it: &Value| it["id"] == "m-2" && it["state"] == "completed";
+    assert!(missed.iter().any(is_over), "nothing is shown as under way for ever: {missed:?}");
     // The question is still there, and its answer reaches the agent as a message.
     ada.send(&json!({"type": "answer", "questionId": question["questionId"], "text": "red"})).await;
     ada.until("the answer", |it| it["state"] == "answered").await;
@@ -215,6 +222,34 @@ async fn another_pod_with_the_same_volume_goes_on() {
         assert!(tokio::time::Instant::now() < deadline, "the answer is told");
         ada.next().await;
     }
+}
+
+#[tokio::test]
+async fn a_repository_that_was_found_runs_nothing_while_git_can_log_in() {
+    let (server, model) = (Server::start().await, model().await);
+    let mut pod = Pod::begin(&server, &model, "/nowhere/claude", &[]).await;
+    let (thief, repository) = (pod.0.workspace().join("thief"), pod.0.workspace().join("repo"));
+    std::fs::write(&thief, "#!/bin/sh\ntouch \"$(dirname \"$0\")/stolen\"\n").unwrap();
+    std::fs::set_permissions(&thief, Permissions::from_mode(0o755)).unwrap();
+    // In such a repository git fetches what is missing, by a program that the repository names.
+    for (key, value) in [
+        ("core.repositoryFormatVersion", "1"),
+        ("extensions.partialClone", "origin"),
+        ("remote.origin.promisor", "true"),
+        ("remote.origin.url", "/nowhere"),
+        ("remote.origin.uploadPack", thief.to_str().unwrap()),
+    ] {
+        server::git(&repository, &["config", key, value]);
+    }
+    let objects = repository.join(".git/objects");
+    std::fs::remove_dir_all(&objects).unwrap();
+    std::fs::create_dir(&objects).unwrap();
+    pod.signal(Signal::TERM);
+    pod.exit().await;
+    let folder = pod.0.folder;
+    let more = [("FABRICA_CHAT_ATTEMPT", "2")];
+    let pod = Pod::begin_in(folder, &server, &model, "/nowhere/claude", &more).await;
+    assert!(!pod.0.workspace().join("stolen").exists());
 }
 
 #[tokio::test]

@@ -10,7 +10,8 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::pod::{Pod, model};
 use crate::server::Server;
-use crate::support::folder;
+use crate::support::{assertion, eventually, folder};
+use crate::talk::Talk;
 
 async fn pod() -> Pod {
     let (server, model) = (Server::start().await, model().await);
@@ -116,13 +117,32 @@ async fn as_many_clients_as_fit_and_each_can_be_closed() {
     for client in &mut clients {
         client.until("everybody hears it", |it| it["author"] == "user-7").await;
     }
-    let path = format!("/v1/connections/{}/close", clients[3].connection);
+    revoke(&pod, &clients[3]).await;
+    assert_eq!(clients[3].closed().await.0, 4403);
+}
+
+async fn revoke(pod: &Pod, client: &Talk) {
+    let path = format!("/v1/connections/{}/close", client.connection);
     let asked = reqwest::Client::new()
         .post(pod.0.url(&path))
-        .bearer_auth(crate::support::assertion(Role::Operator))
+        .bearer_auth(assertion(Role::Operator))
         .body("{\"code\":4403}");
     assert_eq!(asked.send().await.unwrap().status(), 204);
-    assert_eq!(clients[3].closed().await.0, 4403);
+}
+
+#[tokio::test]
+async fn whose_access_ends_sees_no_more_however_slowly_it_reads() {
+    let (folder, server, model) = (folder(), Server::start().await, model().await);
+    long_journal(folder.path(), 1000, 60_000);
+    let more = [("FABRICA_CHAT_ATTEMPT", "3")];
+    let pod = Pod::begin_in(folder, &server, &model, "/nowhere/claude", &more).await;
+    let mut deaf = pod.socket("deaf", Role::View, false).await;
+    deaf.send(&json!({"type": "hello"})).await;
+    eventually("it has come", async || pod.0.idle().await.clients == 1).await;
+    let began = std::time::Instant::now();
+    revoke(&pod, &deaf).await;
+    eventually("it is gone", async || pod.0.idle().await.clients == 0).await;
+    assert!(began.elapsed() < Duration::from_secs(8), "sooner than one that never reads");
 }
 
 /// A journal of an earlier pod with this many long texts.
@@ -149,8 +169,7 @@ async fn a_client_that_never_reads_is_closed_and_others_are_not_held_up() {
     assert!(seen.iter().filter(|it| it["type"] == "claude_message").count() == 1000);
     ada.say("m-1", "hello").await;
     ada.until("it is heard", |it| it["author"] == "ada").await;
-    crate::support::eventually("the deaf one is gone", async || pod.0.idle().await.clients == 1)
-        .await;
+    eventually("the deaf one is gone", async || pod.0.idle().await.clients == 1).await;
     drop(deaf);
 }
 
@@ -167,4 +186,10 @@ async fn ten_thousand_messages_are_shown_again() {
     assert!(seen.len() >= 10_000 && began.elapsed() < Duration::from_secs(10));
     let order: Vec<u64> = seen.iter().map(|it| it["seq"].as_u64().unwrap()).collect();
     assert!(order.is_sorted());
+    // No number is beyond what was shown: who is cut off now and comes back with it misses nothing.
+    assert_eq!(ada.welcome["seq"], 0);
+    let hello = json!({"journalId": ada.welcome["journalId"], "after": 7});
+    let again = pod.talk("ada", Role::Control, hello).await;
+    assert_eq!(again.welcome["seq"], 7);
+    assert!(again.welcome["newest"].as_u64().unwrap() >= 10_000);
 }

@@ -38,6 +38,11 @@ impl Words {
     pub(super) fn of(said: Said) -> Self {
         Self { text: plain(&said), said: Some(said) }
     }
+
+    /// Whether a person said it.
+    pub(super) const fn is_said(&self) -> bool {
+        self.said.is_some()
+    }
 }
 
 impl Life {
@@ -48,6 +53,14 @@ impl Life {
             self.chat.tell(turn(TurnState::Failed, Some((code, failure.message.clone()))));
             self.turned(TurnState::Failed, Some(code));
             self.given_up = Some(failure.message);
+        }
+    }
+
+    /// Somebody wants something of a program that was given up.
+    pub(super) fn wake(&mut self) {
+        if self.given_up.take().is_some() {
+            self.crashes.clear();
+            self.start_at = Some(Instant::now());
         }
     }
 
@@ -180,6 +193,11 @@ impl Life {
     pub(super) async fn stop(&mut self) {
         self.chat.stand(AgentState::Stopped, None);
         self.end_process().await;
+        // What it has not read waits in the journal.
+        let (told, _) = self.conversation.gone();
+        for entry in told {
+            self.chat.tell(entry);
+        }
         self.desk.count();
     }
 }

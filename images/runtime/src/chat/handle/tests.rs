@@ -1,0 +1,37 @@
+use fabrica_protocol::run::TurnState;
+
+use super::*;
+
+#[test]
+fn of_two_who_ask_at_once_one_is_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let workspace = folder.path().to_string_lossy();
+    let variables = [("MODE", "chat"), ("FABRICA_WORKSPACE", &*workspace)];
+    let variables = variables.map(|(name, value)| (name.into(), value.into()));
+    let chat = Chat::open(&Config::from_environment(variables)).unwrap().unwrap();
+    let say = || chat.say("ada", "m-1".to_owned(), "t".to_owned(), false).is_ok();
+    let work = || chat.start_workflow("ada", "w-1".to_owned(), "1".to_owned(), None, None).is_ok();
+    for ask in [&say as &(dyn Fn() -> bool + Sync), &work] {
+        let heard = std::thread::scope(|scope| {
+            let asking: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
+            asking.into_iter().map(|asked| asked.join().unwrap()).filter(|heard| *heard).count()
+        });
+        assert_eq!(heard, 1);
+    }
+}
+
+#[test]
+fn what_a_former_process_did_not_do_is_wanted_still_and_once() {
+    let mut known = Known::new(Autonomy::Guarded);
+    let text = "t".to_owned();
+    let (id, author) = ("m-1".to_owned(), "ada".to_owned());
+    let said = Said { id: id.clone(), text: text.clone(), command: false };
+    known.learn(&Entry::Message { id, author: author.clone(), text });
+    assert_eq!(left(&known), [Wish::Say(said.clone())]);
+    let (work_id, autonomy) = ("1".to_owned(), Autonomy::Guarded);
+    known.learn(&Entry::WorkflowStarted { work_id: work_id.clone(), autonomy, author });
+    let work = Wish::Work { work_id, plan: None };
+    assert_eq!(left(&known), [work, Wish::Say(said.clone())]);
+    known.learn(&Entry::Turn { state: TurnState::Started, code: None, message: None });
+    assert_eq!(left(&known), [Wish::Say(said)]);
+}
