@@ -248,7 +248,13 @@ pub async fn list_short_sessions(
     query: Result<Query<ShortListQuery>, QueryRejection>,
 ) -> Result<Json<Vec<ShortSession>>, Problem> {
     let ShortListQuery { mode, work_id } = query?.0;
-    let namespace = default_namespace(&app, &identity, |_| true).await?;
+    // Where one creates, so that one finds it again. Whoever may create nowhere looks where they may.
+    let namespace = match default_namespace(&app, &identity, |it| it.create_sessions).await {
+        Err(problem) if problem.status == StatusCode::FORBIDDEN.as_u16() => {
+            default_namespace(&app, &identity, |_| true).await?
+        }
+        found => found?,
+    };
     let matches = |view: &SessionView| {
         mode.is_none_or(|mode| ShortMode::from(view.mode()) == mode)
             && work_id.as_ref().is_none_or(|id| view.spec.work_id.as_ref() == Some(id))
