@@ -194,7 +194,7 @@ impl Life {
         self.chat.stand(AgentState::Stopped, None);
         self.end_process().await;
         // What it has not read waits in the journal.
-        let (told, _) = self.conversation.gone();
+        let told = self.conversation.gone().told;
         for entry in told {
             self.chat.tell(entry);
         }
