@@ -34,9 +34,9 @@ pub trait Served:
     + 'static
 {
     /// What the user asked for.
-    type Spec: Clone + Debug + Serialize + Send + Sync;
+    type Spec: Clone + Debug + Serialize + DeserializeOwned + Send + Sync;
     /// What the operator observed.
-    type Status: Clone + Debug + Serialize + Send + Sync;
+    type Status: Clone + Debug + Serialize + DeserializeOwned + Send + Sync;
 
     const KIND: Kind;
 

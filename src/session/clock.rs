@@ -65,7 +65,9 @@ pub(super) fn next_look(
     let regular = match (plan.intent, status.phase) {
         (Intent::Stop(_) | Intent::Off, _) => QUIET,
         (Intent::Run, Some(Phase::Running)) if is_chat(&observed.session) => {
-            let regular = if followed { FOLLOWED } else { SHORTEST };
+            // What one pass could not read to its end is read on, and only then are answers given.
+            let is_read = observed.told.as_ref().is_some_and(|told| told.whole);
+            let regular = if followed && is_read { FOLLOWED } else { SHORTEST };
             regular.min(idle_look(spec.idle_timeout_seconds))
         }
         (Intent::Run, Some(Phase::Running)) => idle_look(spec.idle_timeout_seconds),

@@ -1,4 +1,5 @@
 use super::super::build::tests::{defaults, session};
+use super::super::chat::{Talk, Told};
 use super::super::plan::StopReason;
 use super::super::report::report;
 use super::super::report::tests::{applied, at, ready_pod};
@@ -85,6 +86,31 @@ fn the_next_look_is_never_later_than_the_clock_asks() {
     let status = report(&observed, &plan, &defaults().terminal, at(0));
     let wait = next_look(&observed, &plan, &status, false, &defaults().terminal, at(0));
     assert_eq!(wait, Duration::from_millis(70_100));
+}
+
+/// 16 answers of a runtime are read in one pass: a longer journal takes several, as after a restart of the operator.
+#[rstest]
+#[case::read(true, true, FOLLOWED)]
+#[case::read_in_part(true, false, SHORTEST)]
+#[case::not_followed(false, true, SHORTEST)]
+fn a_chat_is_read_on_at_once(#[case] followed: bool, #[case] whole: bool, #[case] wait: Duration) {
+    let told = Told {
+        pod: "pod-1".to_owned(),
+        address: "10.0.0.9".to_owned(),
+        number: 1,
+        last: 9,
+        whole,
+        talk: Talk::default(),
+    };
+    let observed = Observed {
+        session: session(json!({"mode": "Chat"})),
+        pod: Some(ready_pod(0, "True")),
+        told: Some(told),
+        ..Observed::default()
+    };
+    let (plan, defaults) = (applied(Intent::Run), defaults().terminal);
+    let status = report(&observed, &plan, &defaults, at(5));
+    assert_eq!(next_look(&observed, &plan, &status, followed, &defaults, at(5)), wait);
 }
 
 proptest! {

@@ -90,10 +90,17 @@ pub(super) fn plan(
         pod.annotations().get(names::TEMPLATE_HASH)
             != wanted.annotations().get(names::TEMPLATE_HASH)
     });
+    let (policy, claim) = match intent {
+        // It may never have a pod to guard, nor files to keep.
+        Intent::Off => (Step::Keep, Step::Keep),
+        Intent::Run | Intent::Stop(_) => {
+            (policy_step(observed, &defaults.terminal), claim_step(observed))
+        }
+    };
     Plan {
         intent,
-        policy: policy_step(observed, &defaults.terminal),
-        claim: claim_step(observed),
+        policy,
+        claim,
         pod: match intent {
             Intent::Run => run_step(observed, wanted, now),
             Intent::Stop(_) => stop_step(observed),

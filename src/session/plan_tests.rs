@@ -107,6 +107,18 @@ fn a_live_pod_is_never_replaced_because_the_template_changed() {
 }
 
 #[test]
+fn where_chats_are_off_a_new_one_gets_nothing_and_a_live_one_goes_on() {
+    let chat = session(json!({"mode": "Chat", "workspace": {"size": "1Gi"}}));
+    let mut off = defaults();
+    off.chat.enabled = false;
+    let plan = |pod| plan(&observed(chat.clone(), pod), &off, &KeyDocument::default(), at(1000));
+    let new = plan(None);
+    assert_eq!((new.intent, new.pod), (Intent::Off, Step::Keep));
+    assert_eq!((new.policy, new.claim), (Step::Keep, Step::Keep));
+    assert_eq!(plan(Some(live_pod(&chat))).intent, RUN);
+}
+
+#[test]
 fn a_foreign_pod_is_a_conflict_and_stays() {
     let mut pod = live_pod(&minimal());
     pod.metadata.owner_references = None;

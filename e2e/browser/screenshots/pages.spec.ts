@@ -1,6 +1,7 @@
 import { expect, test, type Page } from "@playwright/test";
 import { createRun, createSession, namespace, removeRun, removeSession, untilReady, untilRunEnds } from "../support/api";
 import { CHROMIUM_FLAGS } from "../support/environment";
+import { openIssue } from "../support/forge";
 import { READABLE, Terminal } from "../support/terminal";
 
 test.use({ launchOptions: { executablePath: "/usr/bin/chromium", args: [...CHROMIUM_FLAGS, ...READABLE] } });
@@ -35,7 +36,13 @@ const RUNS: Record<string, object> = {
   "round-to-cents": run("Round to cents", "unauthorized"),
 };
 
+/** A conversation that waits for a human: the scripted model asks one thing on its way through the phases. */
+const CHAT = "squeaking-door";
+
 test.beforeAll(async () => {
+  const repository = process.env.FABRICA_FORGE_REPOSITORY ?? "";
+  const item = await openIssue(repository, "The door squeaks", "It does so since the heating is on.\n\nscenario: faber\n");
+  await createSession(CHAT, { mode: "Chat", workId: `#${item}`, repository: { url: repository, forge: "Gitea" }, workspace: { size: "1Gi" } });
   for (const [name, spec] of Object.entries(RUNS)) await createRun(name, spec);
   await untilRunEnds("add-one-and-two");
   await untilRunEnds("round-to-cents");
@@ -54,7 +61,7 @@ test("work in the terminal", async ({ page }) => {
 });
 
 test.afterAll(async () => {
-  for (const name of Object.keys(SESSIONS)) await removeSession(name);
+  for (const name of [CHAT, ...Object.keys(SESSIONS)]) await removeSession(name);
   for (const name of Object.keys(RUNS)) await removeRun(name);
 });
 
@@ -72,6 +79,10 @@ const PAGES: Record<string, (page: Page) => Promise<void>> = {
   terminal: async (page) => {
     await page.goto(`/ns/${await namespace()}/sessions/checkout`);
     await new Terminal(page).connected();
+  },
+  chat: async (page) => {
+    await page.goto(`/ns/${await namespace()}/sessions/${CHAT}`);
+    await expect(page.locator("[data-question]")).toContainText("Which oil?", { timeout: 60_000 });
   },
   runs: async (page) => {
     await page.goto(`/runs?namespace=${await namespace()}`);

@@ -3,7 +3,6 @@
 
 pub mod answers;
 mod archived;
-mod find;
 pub mod list;
 mod long_plan;
 pub mod messages;
@@ -11,5 +10,3 @@ mod plan;
 pub mod short;
 pub mod submit;
 pub mod write;
-
-pub(super) use find::permitted_by_uid;

@@ -1,18 +1,45 @@
-//! Runs as the archive has them.
+//! Runs and Sessions as the archive has them.
 
 use std::collections::BTreeMap;
 
-use fabrica_crds::{Run, RunStatus};
+use fabrica_crds::{Run, RunStatus, Session, SessionStatus};
 use fabrica_store::{Object, Spec};
-use kube::Resource;
 use serde_json::json;
 
-use super::{Metadata, RunView};
+use super::{Metadata, Served, View};
 use crate::names::ObjectKey;
 
-/// The kind of the archive's rows that are Runs.
-pub fn kind() -> String {
-    Run::kind(&()).into_owned()
+/// A resource of whose objects the archive keeps the last that the cluster had.
+pub trait Archived: Served {
+    /// What a row itself says of the status, where the whole one cannot be read.
+    fn status(object: &Object) -> Self::Status;
+}
+
+impl Archived for Run {
+    fn status(object: &Object) -> RunStatus {
+        RunStatus {
+            phase: serde_json::from_value(json!(object.phase)).ok(),
+            branch: object.branch.clone(),
+            commit: object.commit.clone(),
+            pull_request_url: object.pull_request_url.clone(),
+            ..RunStatus::default()
+        }
+    }
+}
+
+impl Archived for Session {
+    fn status(object: &Object) -> SessionStatus {
+        SessionStatus {
+            phase: serde_json::from_value(json!(object.phase)).ok(),
+            pull_request_url: object.pull_request_url.clone(),
+            ..SessionStatus::default()
+        }
+    }
+}
+
+/// The kind of the archive's rows that are of this resource.
+pub fn kind<R: Served>() -> String {
+    R::kind(&()).into_owned()
 }
 
 /// Where the object was.
@@ -20,22 +47,16 @@ pub fn key(object: &Object) -> ObjectKey {
     ObjectKey { namespace: object.namespace.clone(), name: object.name.clone() }
 }
 
-/// A Run that the cluster has no more, with the last spec and status that it had; none when this version cannot read
+/// An object that the cluster has no more, with the last spec and status that it had; none when this version cannot read
 /// its spec.
-pub fn view(object: Object, spec: &Spec) -> Option<RunView> {
+pub fn view<R: Archived>(mut object: Object, spec: &Spec) -> Option<View<R>> {
     let uid = object.uid.to_string();
     let readable = serde_json::from_value(spec.spec.clone());
-    let spec_of_run = readable
-        .inspect_err(|error| tracing::warn!(uid, %error, "an archived Run cannot be read"))
+    let last = readable
+        .inspect_err(|error| tracing::warn!(uid, %error, "an archived object cannot be read"))
         .ok()?;
-    let whole = object.status.and_then(|status| serde_json::from_value(status).ok());
-    let status = whole.unwrap_or_else(|| RunStatus {
-        phase: serde_json::from_value(json!(object.phase)).ok(),
-        branch: object.branch,
-        commit: object.commit,
-        pull_request_url: object.pull_request_url,
-        ..RunStatus::default()
-    });
+    let whole = object.status.take().and_then(|status| serde_json::from_value(status).ok());
+    let status = whole.unwrap_or_else(|| R::status(&object));
     let metadata = Metadata {
         namespace: object.namespace,
         name: object.name,
@@ -47,7 +68,7 @@ pub fn view(object: Object, spec: &Spec) -> Option<RunView> {
         resource_version: "0".to_owned(),
         labels: BTreeMap::new(),
     };
-    Some(RunView { metadata, spec: spec_of_run, status: Some(status), archived: true })
+    Some(View { metadata, spec: last, status: Some(status), archived: true })
 }
 
 #[cfg(test)]
@@ -71,7 +92,7 @@ mod tests {
     ) {
         let object = Object {
             uid: Uuid::nil(),
-            kind: kind(),
+            kind: kind::<Run>(),
             namespace: "demo".to_owned(),
             name: "a".to_owned(),
             owner: None,
@@ -88,10 +109,10 @@ mod tests {
             deleted_at: None,
         };
         let spec = |spec| Spec { version: 2, spec, created_at: DateTime::UNIX_EPOCH };
-        assert!(view(object.clone(), &spec(json!({"plan": 1}))).is_none());
+        assert!(view::<Run>(object.clone(), &spec(json!({"plan": 1}))).is_none());
         let readable =
             spec(json!({"plan": "x", "repository": {"url": "https://git.example.com/a"}}));
-        let view = view(object, &readable).unwrap();
+        let view = view::<Run>(object, &readable).unwrap();
         let told = view.status.unwrap();
         assert_eq!((told.phase, told.commit.as_deref()), (phase, commit));
         assert!(view.archived && view.metadata.generation == 2);

@@ -1,8 +1,8 @@
-//! Runs and their messages out of a real database.
+//! Runs, Chats and their messages out of a real database.
 
 use std::time::Duration;
 
-use crate::common::{World, until};
+use crate::common::{World, running, until};
 use crate::events::Events;
 use chrono::{DateTime, Utc};
 use fabrica_store::{Batch, Content, MessageType, NewMessage, Object, Store};
@@ -217,6 +217,42 @@ async fn a_run_that_is_gone_is_read_from_the_archive() {
     let (status, retried) =
         world.answer(world.request("dana", Method::POST, &format!("{path}/retry"))).await;
     assert_eq!(status, 201, "{retried}");
+}
+
+#[tokio::test]
+async fn the_conversation_of_a_chat_that_is_gone_is_read_from_the_archive() {
+    let (_server, store, world) = start(&["--access", "Owner"]).await;
+    world.kubernetes.grant(("guest", "get", "sessions", "demo", "talk"));
+    for (number, created) in [(8, 10), (9, 20)] {
+        let session = Object {
+            kind: "Session".to_owned(),
+            phase: "Stopped".to_owned(),
+            status: None,
+            ..object(uid(number), "talk", created)
+        };
+        store.put_object(&session).await.unwrap();
+        let repository = json!({"url": "https://git.example.com/a"});
+        let spec =
+            json!({"mode": "Chat", "workId": "12", "repository": repository, "owner": "dana"});
+        store.put_spec(session.uid, &spec).await.unwrap();
+        ingest(&store, session.uid, 1..=number.into()).await;
+    }
+    let path = "/api/v1/namespaces/demo/sessions/talk/messages";
+    let older = format!("{path}?after=6&uid={}", uid(8));
+    let (_, newest) = world.get("dana", &format!("{path}?after=6")).await;
+    assert_eq!(
+        (seqs(&newest), &newest["items"][0]["sessionId"]),
+        (vec![7, 8, 9], &json!(uid(9).to_string()))
+    );
+    assert_eq!(seqs(&world.get("dana", &older).await.1), [7, 8]);
+    for user in ["guest", "stranger"] {
+        assert_eq!(world.get(user, path).await.0, 404, "{user}");
+    }
+    let of_a_run = format!("{path}?uid={}", uid(1));
+    assert_eq!(world.get("dana", &of_a_run).await.0, 404);
+    world.put("talk", json!({"owner": "dana"}), running("127.0.0.9")).await;
+    assert_eq!(world.get("dana", path).await, (200, json!({"items": []})));
+    assert_eq!(seqs(&world.get("dana", &older).await.1), [7, 8]);
 }
 
 #[tokio::test]

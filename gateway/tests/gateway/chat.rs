@@ -200,6 +200,21 @@ async fn short_forms_create_and_show_a_chat_and_open_its_socket() {
 }
 
 #[tokio::test]
+async fn short_forms_list_where_they_create() {
+    let world = World::start(&[]).await;
+    world.grant_all();
+    for (verb, namespace) in [("list", "default"), ("list", "demo"), ("create", "demo")] {
+        world.kubernetes.grant(("guest", verb, "sessions", namespace, "*"));
+    }
+    world.kubernetes.grant(("viewer", "list", "sessions", "demo", "*"));
+    world.put("a", json!({}), running("127.0.0.9")).await;
+    for user in ["guest", "viewer"] {
+        let (status, list) = world.get(user, "/api/sessions").await;
+        assert_eq!((status, &list[0]["name"]), (200, &json!("a")), "{user}: {list}");
+    }
+}
+
+#[tokio::test]
 async fn a_chat_is_refused_where_the_mode_is_switched_off() {
     let world = World::start(&["--chat-enabled", "false"]).await;
     world.grant_all();

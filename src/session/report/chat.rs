@@ -1,23 +1,34 @@
 //! What a Chat's status says besides. Pure.
 
 use fabrica_crds::SessionStatus;
-use fabrica_crds::session::Conversation;
+use fabrica_crds::session::{Conversation, Faber};
 
 use crate::children::messages::told;
 use crate::children::usage::{sum, without};
 use crate::session::chat::{Start, Talk, Told};
 use crate::session::observe::Observed;
-use crate::session::plan::{Applied, Outcome, Plan, Step};
+use crate::session::plan::{Applied, Intent, Outcome, Plan, Step};
 
 /// Adds what the conversation told. In a part of a journal a question may stand without its answer, so nothing is made of
 /// that.
 pub(super) fn add(observed: &Observed, plan: &Plan<Applied>, status: &mut SessionStatus) {
     status.starts = starts(observed, plan).max(status.starts);
-    let Some(Told { number, talk, whole: true, .. }) = &observed.told else { return };
-    status.messages = told(&status.messages, talk.lines.iter().cloned());
-    status.faber = talk.faber();
-    status.pull_request_url.clone_from(&talk.pull_request_url);
-    count(status, i32::try_from(*number).unwrap_or(i32::MAX), talk);
+    if let Some(Told { number, talk, whole: true, .. }) = &observed.told {
+        status.messages = told(&status.messages, talk.lines.iter().cloned());
+        status.faber = talk.faber();
+        status.pull_request_url.clone_from(&talk.pull_request_url);
+        count(status, i32::try_from(*number).unwrap_or(i32::MAX), talk);
+    }
+    if matches!(plan.intent, Intent::Stop(_)) && observed.session.spec.workspace.is_none() {
+        forget_questions(status);
+    }
+}
+
+/// Without a volume a conversation ends with its pod: nobody is there to hear an answer.
+fn forget_questions(status: &mut SessionStatus) {
+    let Some(faber) = status.faber.take() else { return };
+    let faber = Faber { pending_approvals: Vec::new(), ..faber };
+    status.faber = (faber != Faber::default()).then_some(faber);
 }
 
 /// How many pods there were, with the one that this pass made.
@@ -47,6 +58,10 @@ fn count(status: &mut SessionStatus, number: i32, talk: &Talk) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::build::tests::session;
+    use crate::session::plan::StopReason;
+    use crate::session::report::tests::applied;
+    use rstest::rstest;
     use serde_json::json;
 
     fn talk(cost: &str) -> Talk {
@@ -55,6 +70,24 @@ mod tests {
             "models": {"m": {"input": 2, "output": 1, "cacheRead": 0, "cacheWrite": 0}}, "estimatedCostUSD": cost});
         talk.add(&serde_json::from_value(record).unwrap());
         talk
+    }
+
+    #[rstest]
+    #[case::volume(json!({"mode": "Chat", "workspace": {"size": "1Gi"}}), StopReason::Suspended, 1)]
+    #[case::none(json!({"mode": "Chat"}), StopReason::ShutdownTime, 0)]
+    fn questions_of_a_stopped_chat_wait_in_its_volume(
+        #[case] spec: serde_json::Value,
+        #[case] reason: StopReason,
+        #[case] open: usize,
+    ) {
+        let asked = json!({"id": "a", "kind": "Approval", "question": "b", "askedAt": "2026-01-01T00:00:00Z"});
+        let faber = json!({"phase": "build", "pendingApprovals": [asked]});
+        let mut status: SessionStatus =
+            serde_json::from_value(json!({"phase": "Running", "faber": faber})).unwrap();
+        let observed = Observed { session: session(spec), ..Observed::default() };
+        add(&observed, &applied(Intent::Stop(reason)), &mut status);
+        let faber = status.faber.unwrap();
+        assert_eq!((faber.phase.as_deref(), faber.pending_approvals.len()), (Some("build"), open));
     }
 
     #[test]

@@ -7,9 +7,9 @@ use fabrica_crds::Run;
 use http::HeaderMap;
 
 use crate::access::{Question, Verb};
+use crate::api::objects::find::permitted_by_uid;
 use crate::api::objects::message::RunMessage;
 use crate::api::objects::reading::{Cursor, News, current};
-use crate::api::runs::permitted_by_uid;
 use crate::app::App;
 use crate::identity::Identity;
 use crate::names::Kind;
@@ -39,7 +39,7 @@ impl Talk {
         after: Option<i64>,
         headers: &HeaderMap,
     ) -> Result<Self, Problem> {
-        let run = permitted_by_uid(app, identity, Verb::Get, uid).await?;
+        let run = permitted_by_uid::<Run>(app, identity, Verb::Get, uid).await?;
         let last = headers.get(LAST_EVENT_ID).and_then(|value| value.to_str().ok());
         let after = last.and_then(|last| seq_of(last, uid)).or(after).unwrap_or_default();
         let news = News::of(app, &run);

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
+use fabrica_crds::Run;
 use fabrica_crds::run::Phase;
 use fabrica_store::ObjectFilter;
 use uuid::Uuid;
@@ -80,7 +81,7 @@ async fn batch(
     let owned = app.config.access == AccessMode::Owner;
     let filter = ObjectFilter {
         namespace: namespace.map(str::to_owned),
-        kind: Some(archived::kind()),
+        kind: Some(archived::kind::<Run>()),
         owner: owned.then(|| identity.name().to_owned()),
         phase: phase.map(|phase| format!("{phase:?}")),
         living: living.collect(),

@@ -7,11 +7,11 @@ use fabrica_crds::Run;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::find::permitted_anywhere;
 use crate::access::Verb;
 use crate::api::body::read_json;
 use crate::api::caller::Caller;
 use crate::api::named::Named;
+use crate::api::objects::find::permitted_anywhere;
 use crate::api::objects::message::MessageList;
 use crate::api::objects::reading::{Cursor, archived_as, nothing_kept, patience, read};
 use crate::app::App;
@@ -90,7 +90,7 @@ pub async fn get_messages(
 ) -> Result<Json<MessageList>, Problem> {
     let MessageQuery { after, limit, unread, wait, uid } = query?.0;
     let (cursor, patience) = (Cursor::asked(after, limit, unread)?, patience(wait)?);
-    let run = permitted_anywhere(&app, &identity, Verb::Get, &key, uid.as_deref()).await?;
+    let run = permitted_anywhere::<Run>(&app, &identity, Verb::Get, &key, uid.as_deref()).await?;
     Ok(Json(MessageList { items: read(&app, &identity, run, cursor, patience).await? }))
 }
 
@@ -116,7 +116,7 @@ pub async fn mark_messages(
     request: Request,
 ) -> Result<Json<Marked>, Problem> {
     let uid = query?.0.uid;
-    let run = permitted_anywhere(&app, &identity, Verb::Patch, &key, uid.as_deref()).await?;
+    let run = permitted_anywhere::<Run>(&app, &identity, Verb::Patch, &key, uid.as_deref()).await?;
     mark(&app, &run, request).await
 }
 

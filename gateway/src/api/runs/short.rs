@@ -4,15 +4,16 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use chrono::{DateTime, Utc};
+use fabrica_crds::Run;
 use fabrica_crds::run::Phase;
 use fabrica_crds::time::from_kubernetes;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::find::permitted_by_uid;
 use super::messages::{MarkRead, Marked, mark};
 use crate::access::Verb;
 use crate::api::caller::Caller;
+use crate::api::objects::find::permitted_by_uid;
 use crate::api::objects::message::RunMessage;
 use crate::api::objects::reading::{Cursor, patience, read};
 use crate::app::App;
@@ -135,7 +136,7 @@ pub async fn get_short(
     Caller(identity): Caller,
     Path(id): Path<String>,
 ) -> Result<Json<ShortRun>, Problem> {
-    Ok(Json(permitted_by_uid(&app, &identity, Verb::Get, &id).await?.into()))
+    Ok(Json(permitted_by_uid::<Run>(&app, &identity, Verb::Get, &id).await?.into()))
 }
 
 /// Tells what happened in a run, also when the cluster has it no more.
@@ -160,7 +161,7 @@ pub async fn get_short_messages(
 ) -> Result<Json<Vec<RunMessage>>, Problem> {
     let ShortMessageQuery { after, limit, unread, wait } = query?.0;
     let (cursor, patience) = (Cursor::asked(after, limit, unread)?, patience(wait)?);
-    let run = permitted_by_uid(&app, &identity, Verb::Get, &id).await?;
+    let run = permitted_by_uid::<Run>(&app, &identity, Verb::Get, &id).await?;
     Ok(Json(read(&app, &identity, run, cursor, patience).await?))
 }
 
@@ -184,6 +185,6 @@ pub async fn mark_short_messages(
     Path(id): Path<String>,
     request: Request,
 ) -> Result<Json<Marked>, Problem> {
-    let run = permitted_by_uid(&app, &identity, Verb::Patch, &id).await?;
+    let run = permitted_by_uid::<Run>(&app, &identity, Verb::Patch, &id).await?;
     mark(&app, &run, request).await
 }

@@ -10,13 +10,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use super::find::permitted_anywhere;
 use super::long_plan;
 use super::messages::WhichRun;
 use crate::access::Verb;
 use crate::api::body::{read_json, read_optional_json};
 use crate::api::caller::Caller;
 use crate::api::named::Named;
+use crate::api::objects::find::permitted_anywhere;
 use crate::api::objects::write::{Draft, change, create, created, permitted, remove};
 use crate::app::App;
 use crate::names::check_namespace;
@@ -69,7 +69,7 @@ pub async fn get_run(
     query: Result<Query<WhichRun>, QueryRejection>,
 ) -> Result<Json<RunView>, Problem> {
     let uid = query?.0.uid;
-    Ok(Json(permitted_anywhere(&app, &identity, Verb::Get, &key, uid.as_deref()).await?))
+    Ok(Json(permitted_anywhere::<Run>(&app, &identity, Verb::Get, &key, uid.as_deref()).await?))
 }
 
 /// Creates a run. The caller becomes its owner.
@@ -170,7 +170,7 @@ pub async fn retry_run(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let RetryRun { plan } = read_optional_json(&parts.headers, body).await?;
-    let old = permitted_anywhere(&app, &identity, Verb::Get, &key, None).await?;
+    let old = permitted_anywhere::<Run>(&app, &identity, Verb::Get, &key, None).await?;
     if !old.archived && !old.phase().is_final() {
         let detail = "This run has not ended yet; cancel it first, or wait for its end.";
         return Err(Problem::new(StatusCode::CONFLICT, detail));

@@ -10,9 +10,9 @@ use utoipa::IntoParams;
 use crate::access::Verb;
 use crate::api::caller::Caller;
 use crate::api::named::Named;
+use crate::api::objects::find::permitted_anywhere;
 use crate::api::objects::message::MessageList;
 use crate::api::objects::reading::{Cursor, patience, read};
-use crate::api::objects::write::permitted;
 use crate::app::App;
 use crate::problem::Problem;
 
@@ -30,11 +30,15 @@ pub struct SessionMessageQuery {
     /// How many seconds to wait for the first of them when there is none (0 to 60, default 0).
     #[param(minimum = 0, maximum = 60, nullable = false)]
     wait: Option<u64>,
+    /// Those of the Session with this UID, when several had the name. Absent: of the Session that is there, else of the
+    /// newest.
+    #[param(nullable = false)]
+    uid: Option<String>,
 }
 
-/// Tells what happened in a session. In mode Chat, with a database, that is the whole conversation; else the newest messages of
-/// its status. Ask again with `after` = the last `seq` for what came since, and with `wait` to be answered as soon as something
-/// comes.
+/// Tells what happened in a session. In mode Chat, with a database, that is the whole conversation, also when the cluster has
+/// the session no more; else the newest messages of its status. Ask again with `after` = the last `seq` for what came since,
+/// and with `wait` to be answered as soon as something comes.
 #[utoipa::path(
     get, path = "/api/v1/namespaces/{namespace}/sessions/{name}/messages", tag = "sessions",
     params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The session's name"), SessionMessageQuery),
@@ -53,8 +57,9 @@ pub async fn get_session_messages(
     Named { key, .. }: Named<Session>,
     query: Result<Query<SessionMessageQuery>, QueryRejection>,
 ) -> Result<Json<MessageList>, Problem> {
-    let SessionMessageQuery { after, limit, wait } = query?.0;
+    let SessionMessageQuery { after, limit, wait, uid } = query?.0;
     let (cursor, patience) = (Cursor::asked(after, limit, false)?, patience(wait)?);
-    let session = permitted::<Session>(&app, &identity, Verb::Get, &key).await?;
+    let uid = uid.as_deref();
+    let session = permitted_anywhere::<Session>(&app, &identity, Verb::Get, &key, uid).await?;
     Ok(Json(MessageList { items: read(&app, &identity, session, cursor, patience).await? }))
 }

@@ -6,7 +6,7 @@ use axum::extract::{Path, Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use fabrica_crds::Session;
-use fabrica_crds::session::{Mode, Phase};
+use fabrica_crds::session::{Forge, Mode, Phase};
 use fabrica_crds::time::from_kubernetes;
 use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
@@ -53,6 +53,23 @@ impl From<Mode> for ShortMode {
     }
 }
 
+/// A forge, as the short forms spell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ShortForge {
+    GitHub,
+    Gitea,
+}
+
+impl From<ShortForge> for Forge {
+    fn from(forge: ShortForge) -> Self {
+        match forge {
+            ShortForge::GitHub => Self::GitHub,
+            ShortForge::Gitea => Self::Gitea,
+        }
+    }
+}
+
 /// Where a session is, in one word.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -85,6 +102,10 @@ pub struct NewShortSession {
     /// The branch to work on. Absent: the default one.
     #[schema(nullable = false)]
     branch: Option<String>,
+    /// Where a chat finds its work item and opens its pull request. Absent: GitHub when the address is github.com's, else
+    /// nowhere.
+    #[schema(inline, nullable = false)]
+    forge: Option<ShortForge>,
     /// Absent: terminal.
     #[serde(default)]
     #[schema(required = false)]
@@ -189,7 +210,7 @@ pub async fn create_short_session(
 
 /// The CRD's spec of what is asked for.
 fn spec(asked: NewShortSession) -> Result<Map<String, Value>, Problem> {
-    let NewShortSession { repo_url, branch, mode, work_id } = asked;
+    let NewShortSession { repo_url, branch, forge, mode, work_id } = asked;
     if mode == ShortMode::Chat && work_id.as_ref().is_none_or(String::is_empty) {
         return Err(Problem::bad_request(
             "workId is required in mode chat: name the work item, such as 12.",
@@ -197,6 +218,7 @@ fn spec(asked: NewShortSession) -> Result<Map<String, Value>, Problem> {
     }
     let mut repository = Map::from_iter([("url".to_owned(), json!(repo_url))]);
     repository.extend(branch.map(|branch| ("branch".to_owned(), json!(branch))));
+    repository.extend(forge.map(|forge| ("forge".to_owned(), json!(Forge::from(forge)))));
     let mode = match mode {
         ShortMode::Terminal => Mode::Terminal,
         ShortMode::Chat => Mode::Chat,
@@ -226,7 +248,13 @@ pub async fn list_short_sessions(
     query: Result<Query<ShortListQuery>, QueryRejection>,
 ) -> Result<Json<Vec<ShortSession>>, Problem> {
     let ShortListQuery { mode, work_id } = query?.0;
-    let namespace = default_namespace(&app, &identity, |_| true).await?;
+    // Where one creates, so that one finds it again. Whoever may create nowhere looks where they may.
+    let namespace = match default_namespace(&app, &identity, |it| it.create_sessions).await {
+        Err(problem) if problem.status == StatusCode::FORBIDDEN.as_u16() => {
+            default_namespace(&app, &identity, |_| true).await?
+        }
+        found => found?,
+    };
     let matches = |view: &SessionView| {
         mode.is_none_or(|mode| ShortMode::from(view.mode()) == mode)
             && work_id.as_ref().is_none_or(|id| view.spec.work_id.as_ref() == Some(id))
@@ -326,6 +354,9 @@ mod tests {
         let chat = json!({"repoUrl": "https://h/a", "branch": "b", "mode": "chat", "workId": "12"});
         let expected = json!({"mode": "Chat", "workId": "12", "repository": {"url": "https://h/a", "branch": "b"}});
         assert_eq!(Value::Object(asked(chat).unwrap()), expected);
+        let gitea =
+            json!({"repoUrl": "https://h/a", "forge": "gitea", "mode": "chat", "workId": "12"});
+        assert_eq!(asked(gitea).unwrap()["repository"]["forge"], "Gitea");
         let plain = asked(json!({"repoUrl": "https://h/a"})).unwrap();
         assert_eq!(plain["mode"], "Terminal");
         for work_id in [json!(null), json!("")] {

@@ -368,9 +368,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Tells what happened in a session. In mode Chat, with a database, that is the whole conversation; else the newest messages of
-         *     its status. Ask again with `after` = the last `seq` for what came since, and with `wait` to be answered as soon as something
-         *     comes.
+         * Tells what happened in a session. In mode Chat, with a database, that is the whole conversation, also when the cluster has
+         *     the session no more; else the newest messages of its status. Ask again with `after` = the last `seq` for what came since,
+         *     and with `wait` to be answered as soon as something comes.
          */
         get: operations["get_session_messages"];
         put?: never;
@@ -783,6 +783,7 @@ export interface components {
         NewShortSession: {
             /** @description The branch to work on. Absent: the default one. */
             branch?: string;
+            forge?: ("github" | "gitea") & Record<string, never>;
             /** @description Absent: terminal. */
             mode?: components["schemas"]["ShortMode"];
             /** @description The repository's address, http or https, without a user part. */
@@ -3367,6 +3368,11 @@ export interface operations {
                 limit?: number;
                 /** @description How many seconds to wait for the first of them when there is none (0 to 60, default 0). */
                 wait?: number;
+                /**
+                 * @description Those of the Session with this UID, when several had the name. Absent: of the Session that is there, else of the
+                 *     newest.
+                 */
+                uid?: string;
             };
             header?: never;
             path: {

@@ -15,6 +15,19 @@ export function useLeave(): { mayAsk: boolean; ask: () => void } {
   return { mayAsk: state === "default", ask: () => void Notification.requestPermission().then(setState) };
 }
 
+/** Browsers of phones have the word, and refuse it to a page without a service worker: there the tab's title must do. */
+export function notify(title: string, options: NotificationOptions): void {
+  try {
+    const notice = new Notification(title, options);
+    notice.onclick = () => {
+      window.focus();
+      notice.close();
+    };
+  } catch {
+    // Nobody can be notified here.
+  }
+}
+
 /** Notifies of each question once, while the page is out of sight. */
 export function useNotice(name: string, questions: readonly Asked[], complete: boolean): void {
   const known = useRef<ReadonlySet<string>>(undefined);
@@ -25,11 +38,7 @@ export function useNotice(name: string, questions: readonly Asked[], complete: b
     if (before === undefined || document.visibilityState === "visible" || permission() !== "granted") return;
     for (const { questionId, text } of questions) {
       if (before.has(questionId)) continue;
-      const notice = new Notification(`${name} waits for you`, { body: text, tag: questionId });
-      notice.onclick = () => {
-        window.focus();
-        notice.close();
-      };
+      notify(`${name} waits for you`, { body: text, tag: questionId });
     }
   }, [name, questions, complete]);
 }

@@ -40,5 +40,14 @@ describe("markdown", () => {
     expect(code.exec(drawn("```\nstill being wri"))?.[1]).toBe("still being wri");
   });
 
+  it.each([">".repeat(5_000), "- ".repeat(5_000), "*a ".repeat(3_000) + "b*".repeat(3_000), "*a **b ".repeat(3_000) + "** c*".repeat(3_000)])(
+    "shows what is nested without an end, as it is written from some depth on",
+    (text) => {
+      const html = drawn(`${text} end`);
+      expect(html).toContain("end");
+      expect(html.match(/<(blockquote|ul|em|strong)>/g)?.length ?? 0).toBeLessThan(100);
+    },
+  );
+
   it("marks what was looked for", () => expect(drawn("a **Needle**", "needle")).toBe("<p>a <strong><mark>Needle</mark></strong></p>"));
 });

@@ -1,4 +1,4 @@
-import type { SyntaxNode } from "@lezer/common";
+import type { SyntaxNode, Tree } from "@lezer/common";
 import { GFM, parser } from "@lezer/markdown";
 import { Fragment, memo, type ReactNode } from "react";
 import { CodeBlock } from "./code";
@@ -6,19 +6,45 @@ import { Marked } from "./marked";
 
 const PARSER = parser.configure(GFM);
 
-interface Source {
+/** What is nested deeper is shown as it is written: nobody writes so, but who wants a page to fall over. */
+const DEEPEST = 40;
+
+interface Said {
   text: string;
   /** What was looked for. */
   needle: string;
+}
+
+interface Source extends Said {
+  /** How deep in the tree we are. */
+  depth: number;
 }
 
 /**
  * Markdown of somebody who is not trusted. It becomes elements of ours and never HTML: a tag in it is shown as it is
  * written, an image is a link, and a link leads to the web or nowhere.
  */
-export const Markdown = memo(function Markdown(source: Source) {
-  return <div className="grid min-w-0 grid-cols-[minmax(0,1fr)] gap-2 break-words">{blocks(PARSER.parse(source.text).topNode, source)}</div>;
+export const Markdown = memo(function Markdown(said: Said) {
+  const tree = parsed(said.text);
+  return <div className="grid min-w-0 grid-cols-[minmax(0,1fr)] gap-2 break-words">{tree === undefined ? <Plain {...said} /> : blocks(tree.topNode, { ...said, depth: 0 })}</div>;
 });
+
+/** None of a text that is nested so deep that the parser has no stack for it. */
+function parsed(text: string): Tree | undefined {
+  try {
+    return PARSER.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function Plain({ text, needle }: Said) {
+  return (
+    <p className="whitespace-pre-wrap">
+      <Marked text={text} needle={needle} />
+    </p>
+  );
+}
 
 function children(node: SyntaxNode): SyntaxNode[] {
   const all: SyntaxNode[] = [];
@@ -30,7 +56,9 @@ function written(node: SyntaxNode, { text }: Source): string {
   return text.slice(node.from, node.to);
 }
 
-function blocks(node: SyntaxNode, source: Source): ReactNode[] {
+function blocks(node: SyntaxNode, outer: Source): ReactNode[] {
+  const source = { ...outer, depth: outer.depth + 1 };
+  if (source.depth > DEEPEST) return [<Plain key={node.from} text={written(node, source)} needle={source.needle} />];
   return children(node).map((child) => <Fragment key={child.from}>{block(child, source)}</Fragment>);
 }
 
@@ -65,11 +93,7 @@ function block(node: SyntaxNode, source: Source): ReactNode {
     default:
       // Headings within a message are no headings of the page.
       if (/Heading\d$/.test(node.name)) return <p className="mt-1 font-semibold">{inline(node, source)}</p>;
-      return (
-        <p className="whitespace-pre-wrap">
-          <Marked text={written(node, source)} needle={source.needle} />
-        </p>
-      );
+      return <Plain text={written(node, source)} needle={source.needle} />;
   }
 }
 
@@ -100,13 +124,14 @@ function Table({ node, source }: { node: SyntaxNode; source: Source }) {
 }
 
 /** The text between the marks, and what is marked. */
-function inline(node: SyntaxNode, source: Source, from = node.from, to = node.to): ReactNode[] {
+function inline(node: SyntaxNode, outer: Source, from = node.from, to = node.to): ReactNode[] {
+  const source = { ...outer, depth: outer.depth + 1 };
   const found: ReactNode[] = [];
   const plain = (begin: number, end: number): void => {
     if (end > begin) found.push(<Marked key={begin} text={source.text.slice(begin, end)} needle={source.needle} />);
   };
   let at = from;
-  for (const child of children(node)) {
+  for (const child of source.depth > DEEPEST ? [] : children(node)) {
     if (child.from < from || child.to > to) continue;
     plain(at, child.from);
     found.push(<Fragment key={child.from}>{span(child, source)}</Fragment>);

@@ -27,7 +27,7 @@ export function ToolRow({ name, input, answer, needle, seq, time }: Props) {
       <details open={open} onToggle={(event) => event.currentTarget.open !== open && setChosen(event.currentTarget.open)} className="group/tool">
         <summary className="flex cursor-pointer list-none items-center gap-2.5 py-1.5 pr-20 pl-4 text-sm hover:bg-hover/50 focus-visible:-outline-offset-2 pointer-coarse:py-3 [&::-webkit-details-marker]:hidden">
           <ToolIcon answer={answer} />
-          <span className="shrink-0 font-medium">
+          <span className="min-w-0 truncate font-medium sm:shrink-0">
             <Marked text={name} needle={needle} />
           </span>
           <span className="min-w-0 flex-1 truncate font-mono text-xs text-soft">

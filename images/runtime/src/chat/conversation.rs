@@ -68,6 +68,17 @@ struct Sent {
     is_read: bool,
 }
 
+/// What a program leaves that is gone.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    /// What was unfinished, as it is told.
+    pub(super) told: Vec<Entry>,
+    /// What it never read, to be said again, whoever said it.
+    pub(super) unread: Vec<(String, Option<Said>)>,
+    /// What it was at work on. It may not have written that down before it went.
+    pub(super) heard: Vec<String>,
+}
+
 #[derive(Debug)]
 struct Tool {
     name: String,
@@ -223,24 +234,24 @@ impl Conversation {
         vec![Step::Broken(words.to_owned())]
     }
 
-    /// Its program is gone. What was unfinished is told; what it never read is to be said again, whoever said it.
-    pub(super) fn gone(&mut self) -> (Vec<Entry>, Vec<(String, Option<Said>)>) {
+    /// Its program is gone.
+    pub(super) fn gone(&mut self) -> Left {
         let tools = self.tools.drain().filter(|(_, tool)| !is_told_otherwise(&tool.name));
         let finished = |(id, _)| {
             let output = "The agent's program ended before the tool had answered.".to_owned();
             Entry::ToolFinished { id, output, failed: true, duration_ms: None }
         };
-        let mut told: Vec<Entry> = tools.map(finished).collect();
-        let mut again = Vec::new();
+        let mut left = Left { told: tools.map(finished).collect(), ..Left::default() };
         for (_, Sent { text, said, is_read }) in std::mem::take(&mut self.said) {
             if is_read {
                 let state = MessageState::Completed;
-                told.extend(said.map(|Said { id, .. }| Entry::MessageState { id, state }));
+                left.told.extend(said.map(|Said { id, .. }| Entry::MessageState { id, state }));
+                left.heard.push(text);
             } else {
-                again.push((text, said));
+                left.unread.push((text, said));
             }
         }
-        (told, again)
+        left
     }
 
     fn unread(&self) -> usize {

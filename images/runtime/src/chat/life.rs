@@ -2,6 +2,7 @@
 //! is written down.
 
 mod program;
+mod work;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -25,18 +26,14 @@ use crate::run::ask;
 use crate::run::branch::Branch;
 use crate::run::claude::process::Process;
 use crate::run::claude::stream;
-use crate::run::work_item;
 use crate::start::{self, StartError};
 
 /// What models were used for is told at most this often, while it grows.
 const USAGE_PERIOD: Duration = Duration::from_secs(5);
-/// A forge that has not handed out a work item by then does not.
-const FETCH: Duration = Duration::from_mins(1);
 
 const INSTALLING: &str = "(From Fabrica: the repository's dependencies are being installed by npm. You are told when that has ended.)";
 const INSTALLED: &str =
     "(From Fabrica: npm has ended. Look at node_modules before you rely on it.)";
-const WORKFLOW: &str = "Work it through the phases frame, architect, build, evaluate, release, in this order. Say with set_phase of fractary-faber when each begins and ends; its answer says what comes next. When all is done, call complete.";
 
 /// Lives until told to stop, unless a start step fails.
 pub async fn live(
@@ -91,6 +88,8 @@ struct Life {
     given_up: Option<String>,
     /// Whether the program that was before ended in the middle of a turn.
     was_in_turn: bool,
+    /// What that program was at work on.
+    heard: Vec<String>,
     /// How the newest turn ended.
     over: Option<TurnState>,
     counted: Instant,
@@ -143,6 +142,7 @@ impl Life {
             start_at: None,
             given_up: None,
             was_in_turn,
+            heard: Vec::new(),
             over: None,
             counted: Instant::now(),
         })
@@ -171,31 +171,6 @@ impl Life {
                 self.counted = Instant::now();
                 self.desk.count();
             }
-        }
-    }
-
-    /// The Session's own workflow begins, once; one that a former process began goes on.
-    async fn come_back(&mut self) {
-        let settings = &self.chat.settings;
-        let (has_worked, open) = {
-            let known = self.chat.known();
-            let begun = known.work.as_ref().filter(|work| work.is_begun);
-            (known.has_worked, begun.map(|work| work.work_id.clone()))
-        };
-        match (open, &settings.forge.work_id) {
-            (Some(work_id), _) => {
-                // Only the pull request's words need it.
-                let fetching = self.desk.fetch(&work_id);
-                let _ = tokio::time::timeout(FETCH, fetching).await;
-            }
-            (None, Some(work_id)) if settings.workflow && !has_worked => {
-                let (work_id, autonomy) = (work_id.clone(), settings.autonomy);
-                let named = work_id.clone();
-                let author = String::new();
-                self.chat.tell(Entry::WorkflowStarted { work_id: named, autonomy, author });
-                self.work(&work_id, None).await;
-            }
-            _ => {}
         }
     }
 
@@ -373,21 +348,6 @@ impl Life {
                 }
                 None => {}
             },
-        }
-    }
-
-    /// The agent begins to work an item.
-    async fn work(&mut self, work_id: &str, plan: Option<&str>) {
-        let fetched = tokio::time::timeout(FETCH, self.desk.fetch(work_id)).await;
-        let late = |_| "The work item was not fetched in time.".to_owned();
-        match fetched.map_err(late).flatten() {
-            Ok(item) => {
-                let plan = plan.map(|plan| format!("\n\n<plan>\n{plan}\n</plan>"));
-                let head = format!("Run FABER workflow for work item #{}", item.number);
-                let text = format!("{head}\n\n{WORKFLOW}{}", plan.unwrap_or_default());
-                self.tell(&work_item::join(Some(&text), Some(&item))).await;
-            }
-            Err(words) => self.desk.end_workflow(4, &words, None),
         }
     }
 }

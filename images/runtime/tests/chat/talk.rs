@@ -83,7 +83,7 @@ impl Talk {
             }
         };
         let found = tokio::time::timeout(4 * PATIENCE, waiting).await;
-        found.unwrap_or_else(|_| panic!("waited in vain: {what}"))
+        found.unwrap_or_else(|_| panic!("waited in vain: {what}; heard {:#?}", self.all))
     }
 
     /// The whole text of the agent.

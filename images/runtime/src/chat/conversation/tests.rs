@@ -91,11 +91,12 @@ fn what_was_not_read_is_said_again_to_the_next_process() {
     };
     let state = |state| Step::Tell(Entry::MessageState { id: "one".to_owned(), state });
     assert_eq!(hear(&mut conversation, &line("started")), [state(MessageState::Started)]);
-    let (told, again) = conversation.gone();
+    let left = conversation.gone();
     let unread = |id: &str| ("t".to_owned(), Some(said(id)));
-    assert_eq!(again, [unread("two"), ("ours".to_owned(), None), unread("three")]);
+    assert_eq!(left.unread, [unread("two"), ("ours".to_owned(), None), unread("three")]);
+    assert_eq!(left.heard, ["t"]);
     let id = "one".to_owned();
-    assert_eq!(told, [Entry::MessageState { id, state: MessageState::Completed }]);
+    assert_eq!(left.told, [Entry::MessageState { id, state: MessageState::Completed }]);
 }
 
 #[test]

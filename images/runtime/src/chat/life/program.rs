@@ -76,8 +76,11 @@ impl Life {
 
     /// The program listens: it hears what happened, and what was said meanwhile.
     pub(super) async fn greet(&mut self) {
+        let heard = std::mem::take(&mut self.heard);
         if std::mem::take(&mut self.was_in_turn) {
-            self.queue.push_front(Words::ours(launch::AGAIN));
+            let again = [launch::AGAIN.to_owned()];
+            let words = again.into_iter().chain(heard).collect::<Vec<_>>();
+            self.queue.push_front(Words::ours(&words.join("\n\n")));
         }
         self.pass_on().await;
     }
@@ -133,12 +136,16 @@ impl Life {
         self.desk.let_go();
         self.desk.count();
         let was_in_turn = self.conversation.in_turn();
-        let (told, again) = self.conversation.gone();
-        for entry in told {
+        let left = self.conversation.gone();
+        for entry in left.told {
             self.chat.tell(entry);
         }
-        for (text, said) in again.into_iter().rev() {
+        for (text, said) in left.unread.into_iter().rev() {
             self.queue.push_front(Words { text, said });
+        }
+        // One that ends before it hears anything leaves what the one before had heard.
+        if !left.heard.is_empty() {
+            self.heard = left.heard;
         }
         let now = Instant::now();
         self.crashes.retain(|then| now.duration_since(*then) < PERIOD);
@@ -187,7 +194,7 @@ impl Life {
         self.chat.stand(AgentState::Stopped, None);
         self.end_process().await;
         // What it has not read waits in the journal.
-        let (told, _) = self.conversation.gone();
+        let told = self.conversation.gone().told;
         for entry in told {
             self.chat.tell(entry);
         }

@@ -32,7 +32,8 @@ const ITS_OWN: [&str; 4] = ["ANTHROPIC", "CLAUDE", "DISABLE_", "MCP_"];
 const RETRIES: &str = "6";
 /// What the agent is told beside the plan.
 const RULES: &str = include_str!("rules.md");
-/// What an agent is told that goes on in another process.
+/// What an agent is told that goes on in another process. What follows it is what was said last: a program that is killed
+/// may not have written that down.
 pub(crate) const AGAIN: &str = "The agent process was restarted. Check the state of the workspace before you repeat anything, then continue.";
 
 /// What the CLI talks to.
