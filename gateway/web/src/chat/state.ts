@@ -92,7 +92,7 @@ function forgotten(journalId: string): Partial<Chat> {
   return { journalId, through, phases, todos, usage, cut, caughtUp: false };
 }
 
-/** Live messages have the number of the newest record, which may not have come yet: they say nothing about how far we are. */
+/** Live messages have the number of the record that was shown before them: they say nothing about how far we are. */
 function isRecord(message: ServerMessage): boolean {
   switch (message.type) {
     case "user_message":
