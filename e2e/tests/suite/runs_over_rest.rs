@@ -80,7 +80,8 @@ async fn a_markdown_plan_becomes_a_run() {
         );
         ensure!(gateway.post(&format!("{one}/cancel"), &Value::Null).await?.0 == 200);
         let again = eventually("it can be tried again", || async {
-            let (status, again) = gateway.post(&format!("{one}/retry"), &Value::Null).await?;
+            let (status, again) = gateway.post(&format!("{one}/retry"), &json!({})).await?;
+            ensure!(status == 201 || status == 409, "{status} {again}");
             Ok((status == 201).then_some(again))
         })
         .await?;

@@ -224,7 +224,7 @@ impl Chat {
         self.tell_if(Entry::WorkflowStarted { work_id: named, autonomy, author }, |known| {
             is_new(known, &id)?;
             if let Some(work) = &known.work {
-                let text = format!("The agent works on {} already: one at a time.", work.work_id);
+                let text = format!("The agent works on {} already: one at a time.", work.id);
                 return Err(Refused::new(Code::WorkflowRunning, text));
             }
             known.ids.insert(id);
@@ -338,7 +338,7 @@ impl Chat {
 /// What a former process was asked for and did not do: an item that the agent was not told of, and what it has not read.
 fn left(known: &Known) -> Vec<Wish> {
     let work = known.work.as_ref().filter(|work| !work.is_begun);
-    let work = work.map(|work| Wish::Work { work_id: work.work_id.clone(), plan: None });
+    let work = work.map(|work| Wish::Work { work_id: work.id.clone(), plan: None });
     let said = known.waiting.iter().cloned().map(Wish::Say);
     work.into_iter().chain(said).collect()
 }

@@ -18,7 +18,8 @@ pub(crate) struct Said {
 /// A workflow that has not ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Work {
-    pub(crate) work_id: String,
+    /// Of its work item.
+    pub(crate) id: String,
     pub(crate) engine: Engine,
     /// Whether the agent has heard of it, as far as one can tell.
     pub(crate) is_begun: bool,
@@ -95,7 +96,7 @@ impl Known {
 
     fn begin(&mut self, work_id: &str, autonomy: Autonomy) {
         let engine = Engine::new(autonomy.min(self.most));
-        self.work = Some(Work { work_id: work_id.to_owned(), engine, is_begun: false });
+        self.work = Some(Work { id: work_id.to_owned(), engine, is_begun: false });
         self.has_worked = true;
     }
 }

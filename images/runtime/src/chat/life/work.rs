@@ -18,7 +18,7 @@ impl Life {
         let (has_worked, open) = {
             let known = self.chat.known();
             let begun = known.work.as_ref().filter(|work| work.is_begun);
-            (known.has_worked, begun.map(|work| work.work_id.clone()))
+            (known.has_worked, begun.map(|work| work.id.clone()))
         };
         match (open, &settings.forge.work_id) {
             (Some(work_id), _) => {
