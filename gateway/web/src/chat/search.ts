@@ -1,21 +1,13 @@
 // Finding words in a chat. Pure.
 
+import { searcher } from "../components/find";
 import type { Entry } from "./entries";
+
+const stands = searcher(words);
 
 /** The entries that hold the words; all of them when there are none. */
 export function select(entries: readonly Entry[], needle: string): readonly Entry[] {
-  return needle === "" ? entries : entries.filter((entry) => textOf(entry).includes(needle));
-}
-
-/** Entries never change, so what is looked through is made once. */
-const texts = new WeakMap<Entry, string>();
-
-function textOf(entry: Entry): string {
-  const known = texts.get(entry);
-  if (known !== undefined) return known;
-  const text = words(entry).join("\n").toLowerCase();
-  texts.set(entry, text);
-  return text;
+  return needle === "" ? entries : entries.filter((entry) => stands(entry, needle));
 }
 
 function words(entry: Entry): string[] {

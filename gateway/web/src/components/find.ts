@@ -15,6 +15,16 @@ export function holds(text: string, needle: string): boolean {
   return needle !== "" && text.toLowerCase().includes(needle);
 }
 
+/** Says of entries, which never change, whether the words stand in one of their texts. What is looked through is made once. */
+export function searcher<Entry extends object>(textsOf: (entry: Entry) => readonly string[]): (entry: Entry, needle: string) => boolean {
+  const known = new WeakMap<Entry, string>();
+  return (entry, needle) => {
+    const text = known.get(entry) ?? textsOf(entry).join("\n").toLowerCase();
+    known.set(entry, text);
+    return text.includes(needle);
+  };
+}
+
 /** A text in pieces, in their order, each of which is what was looked for or is not. */
 export function pieces(text: string, needle: string): Piece[] {
   const lower = text.toLowerCase();

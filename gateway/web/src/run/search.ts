@@ -1,22 +1,14 @@
 // Finding words in a timeline. Pure.
 
+import { searcher } from "../components/find";
 import type { Entry, Kind } from "./timeline";
+
+const stands = searcher(words);
 
 /** The entries of some kinds, or of all, that hold the words. */
 export function select(entries: readonly Entry[], needle: string, kinds: ReadonlySet<Kind>): readonly Entry[] {
   if (needle === "" && kinds.size === 0) return entries;
-  return entries.filter((entry) => (kinds.size === 0 || entry.kinds.some((kind) => kinds.has(kind))) && (needle === "" || textOf(entry).includes(needle)));
-}
-
-/** Entries never change, so what is looked through is made once. */
-const texts = new WeakMap<Entry, string>();
-
-function textOf(entry: Entry): string {
-  const known = texts.get(entry);
-  if (known !== undefined) return known;
-  const text = words(entry).join("\n").toLowerCase();
-  texts.set(entry, text);
-  return text;
+  return entries.filter((entry) => (kinds.size === 0 || entry.kinds.some((kind) => kinds.has(kind))) && (needle === "" || stands(entry, needle)));
 }
 
 function words(entry: Entry): string[] {
