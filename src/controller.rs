@@ -22,6 +22,8 @@ pub(crate) const QUIET: Duration = Duration::from_hours(1);
 pub(crate) const SHORTEST: Duration = Duration::from_secs(2);
 /// What waits for somebody is waited for patiently. Pods are watched; a quota with room again is found this late.
 pub(crate) const LONGEST: Duration = Duration::from_mins(1);
+/// A status shows what an agent says this late. What people wait for is told by the recorder's stream at once.
+pub(crate) const FOLLOWED: Duration = Duration::from_secs(10);
 /// How far behind a moment the look at it lies: timers may fire a little early.
 pub(crate) const MARGIN: Duration = Duration::from_millis(100);
 

@@ -129,7 +129,7 @@ impl Recorder {
     pub fn chat_recorded(&self, chat: &Session, state: ChatState) -> Recorded {
         let all = self.state();
         let known = chat.id().and_then(|uid| all.objects.get(&uid));
-        state::chat_recorded(known, all.away(), state)
+        state::chat_recorded(known, all.away(), state, chat.spec.workspace.is_some())
     }
 
     /// Whether there is something that a Run's next pod can go on from.

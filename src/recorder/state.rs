@@ -146,7 +146,7 @@ impl Known {
             let number = u32::try_from(attempt.number).ok()?;
             let kept = self.kept(number);
             (!kept.ended).then(|| {
-                let lives = self.pods.values().any(|(pod, _)| pod.attempt == number);
+                let lives = self.lives(number);
                 let of = format!("Attempt {number}: records after {} are", kept.last);
                 (lives, of)
             })
@@ -159,6 +159,11 @@ impl Known {
                 Recorded::Lost(format!("{of} lost with its pod, if there were any."))
             }
         }
+    }
+
+    /// Whether a pod of this attempt was seen lately.
+    fn lives(&self, number: u32) -> bool {
+        self.pods.values().any(|(pod, _)| pod.attempt == number)
     }
 
     /// Pods that need a stream and have none.
@@ -207,17 +212,22 @@ pub(super) fn chat_recorded(
     known: Option<&Known>,
     away: Option<&Away>,
     chat: ChatState,
+    has_volume: bool,
 ) -> Recorded {
     let state = match (known.filter(|known| known.loaded), chat) {
         (None, _) | (_, ChatState::Stopped(None)) => Recorded::Unasked,
         (_, ChatState::GoesOn) => Recorded::Keeping,
         (Some(known), ChatState::Stopped(Some((number, last)))) => {
             let kept = known.kept(number).last;
+            let which = format!("Conversation {number}: records after {kept}");
             if kept >= last {
                 Recorded::All
+            } else if has_volume {
+                Recorded::Behind(format!("{which} wait in the volume."))
+            } else if known.lives(number) {
+                Recorded::Behind(format!("{which} are not kept yet."))
             } else {
-                let which = format!("Conversation {number}: records after {kept}");
-                Recorded::Behind(format!("{which} wait in the volume, if it has one."))
+                Recorded::Lost(format!("{which} are lost with its pod."))
             }
         }
     };
@@ -290,16 +300,23 @@ mod tests {
     }
 
     #[rstest]
-    #[case::goes_on(ChatState::GoesOn, Recorded::Keeping)]
-    #[case::unknown(ChatState::Stopped(None), Recorded::Unasked)]
-    #[case::whole(ChatState::Stopped(Some((2, 9))), Recorded::All)]
-    #[case::torn(ChatState::Stopped(Some((2, 10))), Recorded::Behind(
-        "Conversation 2: records after 9 wait in the volume, if it has one.".to_owned()
+    #[case::goes_on(ChatState::GoesOn, false, Recorded::Keeping)]
+    #[case::unknown(ChatState::Stopped(None), false, Recorded::Unasked)]
+    #[case::whole(ChatState::Stopped(Some((2, 9))), false, Recorded::All)]
+    #[case::in_its_volume(ChatState::Stopped(Some((2, 10))), true, Recorded::Behind(
+        "Conversation 2: records after 9 wait in the volume.".to_owned()
     ))]
-    fn how_chats_stand(#[case] chat: ChatState, #[case] expected: Recorded) {
+    #[case::lost(ChatState::Stopped(Some((2, 10))), false, Recorded::Lost(
+        "Conversation 2: records after 9 are lost with its pod.".to_owned()
+    ))]
+    fn how_chats_stand(
+        #[case] chat: ChatState,
+        #[case] has_volume: bool,
+        #[case] expected: Recorded,
+    ) {
         let mut known = Known { loaded: true, ..Known::default() };
         known.advance(2, Kept { last: 9, ended: false });
-        assert_eq!(chat_recorded(Some(&known), None, chat), expected);
-        assert_eq!(chat_recorded(None, None, chat), Recorded::Unasked);
+        assert_eq!(chat_recorded(Some(&known), None, chat, has_volume), expected);
+        assert_eq!(chat_recorded(None, None, chat, has_volume), Recorded::Unasked);
     }
 }

@@ -12,14 +12,13 @@ use super::observe::{Kept, Observed};
 use super::queue::Place;
 use crate::children::state::container_runs;
 use crate::config::RunDefaults;
-use crate::controller::{LONGEST, MARGIN, QUIET, SHORTEST, patient_look};
+use crate::controller::{FOLLOWED, LONGEST, MARGIN, QUIET, SHORTEST, patient_look};
 
-/// A status shows what an agent says this late. What people wait for is told by the recorder's stream at once.
-const FOLLOWED: Duration = Duration::from_secs(10);
 /// The runtime ends at the deadline by itself; this is how much later the operator does.
 pub(super) const OVERDUE: chrono::Duration = chrono::Duration::seconds(5);
 /// A runtime that does not hear that its verdict is kept.
 const LATE: Duration = Duration::from_secs(10);
+
 /// When to look again. `followed`: what the present runtime tells wakes us.
 pub(super) fn next_look(
     observed: &Observed,

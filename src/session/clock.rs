@@ -13,12 +13,11 @@ use super::chat::is_chat;
 use super::observe::Observed;
 use super::plan::{Applied, Intent, Outcome, Plan, replaced_at};
 use crate::config::SessionDefaults;
-use crate::controller::{MARGIN, QUIET, SHORTEST, patient_look};
+use crate::controller::{FOLLOWED, MARGIN, QUIET, SHORTEST, patient_look};
 
-/// A status shows what an agent says this late. What people wait for is told by the recorder's stream at once.
-const FOLLOWED: Duration = Duration::from_secs(10);
 /// Start steps are told within a second.
 const STARTING: Duration = Duration::from_secs(1);
+
 /// Since when a Session waits to run, by these conditions: the last moment there was no reason to, which is the pod's
 /// birth or the end of its former one, the last time it was ready, the end of a stop.
 fn waits_since(observed: &Observed, conditions: &[Condition]) -> Option<DateTime<Utc>> {
