@@ -20,10 +20,48 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::json;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
-/// One disturbance at a time.
-static ALONE: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
+/// One disturbance at a time, and each begins when all that the one before it took down stands again.
+async fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: LazyLock<Mutex<()>> = LazyLock::new(Mutex::default);
+    let guard = ALONE.lock().await;
+    eventually("what was taken down stands again", || async { Ok(stands().await?.then_some(())) })
+        .await
+        .expect("our own parts");
+    guard
+}
+
+/// Whether all of our own pods are there and ready, and the Service leads to none that is gone.
+async fn stands() -> Result<bool> {
+    /// Each on a connection of its own: enough to meet every replica.
+    const LOOKS: usize = 10;
+    let cluster = Cluster::connect().await?;
+    let everything = ListParams::default();
+    let deployments = cluster.api::<Deployment>(SYSTEM_NAMESPACE).list(&everything).await?;
+    let sets = cluster.api::<StatefulSet>(SYSTEM_NAMESPACE).list(&everything).await?;
+    let wanted: i32 = deployments
+        .iter()
+        .filter_map(|deployment| deployment.spec.as_ref()?.replicas)
+        .chain(sets.iter().filter_map(|set| set.spec.as_ref()?.replicas))
+        .sum();
+    let pods = cluster.api::<Pod>(SYSTEM_NAMESPACE).list(&everything).await?.items;
+    let ready = pods.iter().filter(|pod| is_ready(pod)).count();
+    if pods.len() != ready || usize::try_from(wanted)? != ready {
+        return Ok(false);
+    }
+    for _ in 0..LOOKS {
+        let health = Gateway::new(None)?.request(reqwest::Method::GET, "/health").send().await?;
+        ensure!(health.status() == 200, "{}", health.status());
+    }
+    Ok(true)
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    pod.metadata.deletion_timestamp.is_none()
+        && conditions.into_iter().any(|found| found.type_ == "Ready" && found.status == "True")
+}
 
 /// Ends a pod without a goodbye.
 fn at_once() -> DeleteParams {
@@ -32,7 +70,7 @@ fn at_once() -> DeleteParams {
 
 #[tokio::test]
 async fn the_operator_may_be_killed_at_every_step_of_a_create() {
-    let _alone = ALONE.lock().await;
+    let _alone = alone().await;
     with_namespace(|namespace| async move {
         // Each round kills it a little later: nothing made, policy made, pod made, pod starting, Ready.
         for round in 0..6_u64 {
@@ -60,7 +98,7 @@ async fn the_operator_may_be_killed_at_every_step_of_a_create() {
 
 #[tokio::test]
 async fn a_run_ends_right_though_the_operator_is_killed_in_its_middle() {
-    let _alone = ALONE.lock().await;
+    let _alone = alone().await;
     with_namespace(|namespace| async move {
         let server = GitServer::start().await?;
         server.repository("killed", &[("README.md", "hello")]).await?;
@@ -89,7 +127,7 @@ async fn a_run_ends_right_though_the_operator_is_killed_in_its_middle() {
 
 #[tokio::test]
 async fn a_database_that_is_away_holds_no_run_up_and_misses_nothing() {
-    let _alone = ALONE.lock().await;
+    let _alone = alone().await;
     with_namespace(|namespace| async move {
         let server = GitServer::start().await?;
         server.repository("away", &[("README.md", "hello")]).await?;
@@ -115,7 +153,7 @@ async fn a_database_that_is_away_holds_no_run_up_and_misses_nothing() {
 
 #[tokio::test]
 async fn two_operators_make_one_pod() {
-    let _alone = ALONE.lock().await;
+    let _alone = alone().await;
     with_namespace(|namespace| async move {
         scale(&namespace.cluster, "fabrica-operator", 2).await?;
         for round in 0..3 {
@@ -135,7 +173,7 @@ async fn two_operators_make_one_pod() {
 
 #[tokio::test]
 async fn a_leader_that_loses_its_lease_steps_down() {
-    let _alone = ALONE.lock().await;
+    let _alone = alone().await;
     with_namespace(|namespace| async move {
         let leases = namespace.cluster.api::<Lease>(SYSTEM_NAMESPACE);
         let stolen = Patch::Merge(
@@ -156,7 +194,7 @@ async fn a_leader_that_loses_its_lease_steps_down() {
 
 #[tokio::test]
 async fn a_gateway_killed_under_a_live_terminal_costs_no_byte() {
-    let _alone = ALONE.lock().await;
+    let _alone = alone().await;
     with_namespace(|namespace| async move {
         namespace.ready_session("live", json!({})).await?;
         let mut terminal = counting(&namespace, "live").await?;
@@ -178,7 +216,7 @@ async fn a_gateway_killed_under_a_live_terminal_costs_no_byte() {
 
 #[tokio::test]
 async fn a_container_runtime_restarted_keeps_the_shell() {
-    let _alone = ALONE.lock().await;
+    let _alone = alone().await;
     with_namespace(|namespace| async move {
         namespace.ready_session("runtime", json!({})).await?;
         let mut terminal = counting(&namespace, "runtime").await?;
@@ -192,7 +230,7 @@ async fn a_container_runtime_restarted_keeps_the_shell() {
 
 #[tokio::test]
 async fn an_api_server_away_for_twenty_seconds_costs_nothing() {
-    let _alone = ALONE.lock().await;
+    let _alone = alone().await;
     with_namespace(|namespace| async move {
         namespace.ready_session("before", json!({})).await?;
         let mut terminal = counting(&namespace, "before").await?;
@@ -217,7 +255,7 @@ async fn an_api_server_away_for_twenty_seconds_costs_nothing() {
 
 #[tokio::test]
 async fn keys_rotate_under_live_sockets() {
-    let _alone = ALONE.lock().await;
+    let _alone = alone().await;
     with_namespace(|namespace| async move {
         namespace.ready_session("keys", json!({})).await?;
         let mut terminal = counting(&namespace, "keys").await?;
@@ -244,7 +282,7 @@ async fn keys_rotate_under_live_sockets() {
 /// Here and not beside the other tests, whose logins it would slow down too.
 #[tokio::test]
 async fn guessing_tokens_is_slowed_down() {
-    let _alone = ALONE.lock().await;
+    let _alone = alone().await;
     with_namespace(|_| async move {
         /// Many more than a person types, few enough to end soon.
         const GUESSES: usize = 200;

@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use serde_json::json;
 
-use super::{ALONE, at_once};
+use super::{alone, at_once};
 
 /// Kills all pods of a part of ours, without a goodbye.
 async fn kill(namespace: &Namespace, component: &str) -> Result<()> {
@@ -24,7 +24,7 @@ async fn kill(namespace: &Namespace, component: &str) -> Result<()> {
 
 #[tokio::test]
 async fn a_conversation_outlives_gateway_and_operator() {
-    let _alone = ALONE.lock().await;
+    let _alone = alone().await;
     with_namespace(|namespace| async move {
         let forge = Forge::new()?;
         namespace.agent_secret(&forge).await?;
