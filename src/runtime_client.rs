@@ -19,6 +19,8 @@ use crate::trust::Keys;
 const TIMEOUT: Duration = Duration::from_secs(2);
 /// A stream is opened again after so long: nobody tells that a peer vanished without a word.
 const STREAM_LIFE: Duration = Duration::from_mins(5);
+/// An idle connection to a pod is closed after so long: the next question comes seconds later, and each holds buffers here.
+const IDLE: Duration = Duration::from_secs(1);
 /// A conversation of 16 MiB takes so long at most, also over a slow network.
 const CONVERSATION_TIME: Duration = Duration::from_secs(30);
 /// The longest answer: a bounded journal of short lines.
@@ -74,6 +76,7 @@ impl RuntimeClient {
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
             .connect_timeout(TIMEOUT)
+            .pool_idle_timeout(IDLE)
             .no_proxy()
             // Pods are spoken to in plain HTTP, and the image holds no roots to be read.
             .tls_certs_only([])

@@ -32,7 +32,10 @@ const MANY: usize = 200;
 const TIMED: usize = 300;
 /// Between two messages of the Run that is watched, in seconds.
 const QUICK: &str = "0.1";
-/// A block tells two records, that it began and that it ended: one each second.
+/// A block tells two records, that it began and that it ended. This is one every five seconds, as of an agent that thinks:
+/// the programs that a hundred pods start each second would take all of a small machine, and be what is measured.
+const CALM: &str = "10";
+/// One each second.
 const STEADY: &str = "2";
 /// Blocks of a Run that must not end while it is measured.
 const BLOCKS: usize = 600;
@@ -92,7 +95,7 @@ async fn gather(namespace: &Namespace, table: &Table) -> Result<()> {
     let token = namespace.user("reader", "view").await?;
     let gateway = Gateway::new(Some(&token))?;
     let alone = timed(namespace, &gateway, &url, "alone").await?;
-    crowd(namespace, &url, 0..CROWD).await?;
+    crowd(namespace, &url, "calm", CALM, CROWD).await?;
     let crowded = timed(namespace, &gateway, &url, "crowded").await?;
     let (first, second) = (percentile(&alone, 99), percentile(&crowded, 99));
     table.add(Row {
@@ -109,7 +112,11 @@ async fn gather(namespace: &Namespace, table: &Table) -> Result<()> {
             describe(&crowded)
         ),
     });
-    crowd(namespace, &url, CROWD..MANY).await?;
+    namespace
+        .api::<Run>()
+        .delete_collection(&DeleteParams::default(), &ListParams::default())
+        .await?;
+    crowd(namespace, &url, "steady", STEADY, MANY).await?;
     writes(namespace, table).await?;
     operator(namespace, table).await
 }
@@ -121,20 +128,26 @@ fn spec(url: &str, pause: &str) -> Value {
 }
 
 /// Starts Runs and waits until all of them are at work.
-async fn crowd(namespace: &Namespace, url: &str, numbers: std::ops::Range<usize>) -> Result<()> {
-    let creations = numbers.clone().map(|number| async move {
-        namespace.run(&format!("crowd-{number}"), spec(url, STEADY)).await
+async fn crowd(
+    namespace: &Namespace,
+    url: &str,
+    name: &str,
+    pause: &str,
+    number: usize,
+) -> Result<()> {
+    let creations = (0..number).map(|place| async move {
+        namespace.run(&format!("{name}-{place}"), spec(url, pause)).await
     });
     futures::stream::iter(creations).buffer_unordered(PARALLEL).try_collect::<Vec<_>>().await?;
     let began = Instant::now();
     loop {
         let runs = namespace.api::<Run>().list(&ListParams::default()).await?.items;
-        let crowd = runs.iter().filter(|run| run.name_any().starts_with("crowd-"));
+        let crowd = runs.iter().filter(|run| run.name_any().starts_with(name));
         let at_work = crowd.filter(|run| phase_of(run) == Some(Phase::Running)).count();
-        if at_work == numbers.end {
+        if at_work == number {
             return Ok(());
         }
-        ensure!(began.elapsed() < GATHERING, "{at_work} of {} are at work", numbers.end);
+        ensure!(began.elapsed() < GATHERING, "{at_work} of {number} are at work");
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }

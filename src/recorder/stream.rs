@@ -25,6 +25,10 @@ const BATCH_RECORDS: usize = 500;
 const BATCH_BYTES: usize = 1024 * 1024;
 /// How long the first record of a batch waits for others: nobody who reads along notices.
 const BATCH_TIME: Duration = Duration::from_millis(200);
+/// How long the runtime may wait to hear what is kept, where nothing waits for it there: each acknowledgement is a request.
+const DEBT_TIME: Duration = Duration::from_secs(5);
+/// What the runtime holds for us until then at most: little beside the 256 MiB at which it pauses its agent.
+const DEBT_BYTES: usize = 4 * BATCH_BYTES;
 
 /// Why a stream is opened again.
 #[derive(Debug, thiserror::Error)]
@@ -85,9 +89,10 @@ async fn read(recorder: &Recorder, uid: Uuid, pod: &LivePod) -> Result<(), Strea
     }
     let mut chunks = recorder.door.follow(&pod.address, &name, kept.last).await?;
     let mut lines = Lines::default();
+    let mut debt = Debt::default();
     loop {
-        let (pending, open) =
-            gather(&mut chunks, &mut lines, recorder.kept(uid, pod.attempt).last).await?;
+        let last = recorder.kept(uid, pod.attempt).last;
+        let (pending, open) = gather(&mut chunks, &mut lines, last, debt.due).await?;
         if pending.urgent {
             recorder.wake(uid);
         }
@@ -95,14 +100,39 @@ async fn read(recorder: &Recorder, uid: Uuid, pod: &LivePod) -> Result<(), Strea
             if let Some(told) = &pending.checkpoint {
                 checkpoint::keep(recorder, uid, pod, told).await?;
             }
-            let kept = keep(recorder, uid, pod.attempt, &pending).await?;
-            if acknowledge(recorder, uid, pod, kept).await? {
+            keep(recorder, uid, pod.attempt, &pending).await?;
+            debt.add(&pending, Instant::now());
+        }
+        if debt.is_due(Instant::now()) {
+            if acknowledge(recorder, uid, pod, recorder.kept(uid, pod.attempt)).await? {
                 return Ok(());
             }
+            debt = Debt::default();
         }
+        // The next connection begins with what is owed.
         if !open {
             return Ok(());
         }
+    }
+}
+
+/// What is kept and was not acknowledged yet.
+#[derive(Debug, Default)]
+struct Debt {
+    due: Option<Instant>,
+    bytes: usize,
+}
+
+impl Debt {
+    fn add(&mut self, pending: &Pending, now: Instant) {
+        self.bytes += pending.bytes;
+        let is_awaited = pending.urgent || pending.ended || pending.checkpoint.is_some();
+        let due = if is_awaited || self.bytes >= DEBT_BYTES { now } else { now + DEBT_TIME };
+        self.due = Some(self.due.map_or(due, |known| known.min(due)));
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        self.due.is_some_and(|due| due <= now)
     }
 }
 
@@ -126,14 +156,15 @@ async fn acknowledge(
     Ok(kept.ended)
 }
 
-/// Waits for a record, and a little for what follows it; whether the stream is still open.
+/// Waits for a record, and a little for what follows it, but not beyond this moment; whether the stream is still open.
 async fn gather(
     chunks: &mut Chunks,
     lines: &mut Lines,
     last: u64,
+    mut until: Option<Instant>,
 ) -> Result<(Pending, bool), StreamError> {
     let mut pending = Pending::default();
-    let mut until = None;
+    let mut full = None;
     loop {
         let chunk = match until {
             None => chunks.next().await,
@@ -158,7 +189,8 @@ async fn gather(
             return Ok((pending, true));
         }
         if !pending.messages.is_empty() {
-            until.get_or_insert_with(|| Instant::now() + BATCH_TIME);
+            let full = *full.get_or_insert_with(|| Instant::now() + BATCH_TIME);
+            until = Some(until.map_or(full, |due| due.min(full)));
         }
     }
 }
@@ -203,7 +235,7 @@ async fn keep(
     uid: Uuid,
     attempt: u32,
     pending: &Pending,
-) -> Result<Kept, StreamError> {
+) -> Result<(), StreamError> {
     let mut last = recorder.kept(uid, attempt).last;
     for messages in pending.messages.chunks(BATCH_RECORDS) {
         let _writer = recorder.writers.acquire().await;
@@ -215,9 +247,8 @@ async fn keep(
         recorder.advance(uid, attempt, Kept { last, ended: false });
     }
     recorder.works(Part::Journals);
-    let kept = Kept { last, ended: pending.ended };
-    recorder.advance(uid, attempt, kept);
-    Ok(kept)
+    recorder.advance(uid, attempt, Kept { last, ended: pending.ended });
+    Ok(())
 }
 
 #[cfg(test)]
@@ -237,6 +268,24 @@ mod tests {
         let mut pending = Pending::default();
         let outcome: Result<(), _> = told.iter().try_for_each(|seq| pending.add(&said(*seq), 3));
         assert_eq!(outcome.is_ok().then_some(pending.messages.len()), expected);
+    }
+
+    #[rstest]
+    #[case::steps(Pending::default(), DEBT_TIME)]
+    #[case::a_question(Pending { urgent: true, ..Pending::default() }, Duration::ZERO)]
+    #[case::a_checkpoint(Pending { checkpoint: Some(Checkpoint::default()), ..Pending::default() }, Duration::ZERO)]
+    #[case::the_end(Pending { ended: true, ..Pending::default() }, Duration::ZERO)]
+    #[case::a_lot(Pending { bytes: DEBT_BYTES, ..Pending::default() }, Duration::ZERO)]
+    fn what_somebody_waits_for_is_acknowledged_at_once(
+        #[case] pending: Pending,
+        #[case] patience: Duration,
+    ) {
+        let now = Instant::now();
+        let mut debt = Debt::default();
+        assert!(!debt.is_due(now + DEBT_TIME), "nothing is owed");
+        debt.add(&Pending::default(), now);
+        debt.add(&pending, now);
+        assert_eq!(debt.due, Some(now + patience));
     }
 
     #[test]
