@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 PROFILE ?= dev
 export PROFILE
 
-.PHONY: help up down env test check fmt images charts crds ui bench clean
+.PHONY: help up down env test check fmt images push charts crds ui bench clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,10 @@ fmt: ## Format the sources
 
 images: ## Build the images into build/images (PROFILE=release for publishing)
 	@e2e/cluster/images
+
+push: PROFILE = release
+push: ## Build the images and push them: IMAGE_REGISTRY=<where to> [IMAGE_TAGS="1.2.3 latest"] [IMAGES="operator gateway"]
+	@IMAGES_TO_PUSH="$(IMAGES)" e2e/cluster/push
 
 charts: ## Lint the chart and render it
 	@e2e/cluster/charts

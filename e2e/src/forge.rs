@@ -119,6 +119,12 @@ impl Forge {
         made["number"].as_i64().context("an issue")
     }
 
+    /// Nobody wants an issue done any more.
+    pub async fn close(&self, repository: &ForgeRepository, number: i64) -> Result<()> {
+        let path = format!("/repos/{}/issues/{number}", repository.full_name);
+        self.ask(Method::PATCH, &path, Some(json!({"state": "closed"}))).await.map(|_| ())
+    }
+
     async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value> {
         let url = format!("{}/api/v1{path}", self.url);
         let mut request =

@@ -13,6 +13,7 @@ pub mod gateway;
 pub mod git_server;
 pub mod helm;
 pub mod run;
+pub mod scenario;
 pub mod session;
 pub mod terminal;
 

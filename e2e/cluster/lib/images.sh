@@ -35,11 +35,14 @@ import_archive() {
   on_node images import --snapshotter overlayfs "$(archive "$1" "$2")" >/dev/null
 }
 
-# push_archive <name> <tag>: to the registry from which an existing cluster pulls. Layers that it has are not sent again.
+# push_archive <name> <tag of the archive> <tag…>: to IMAGE_REGISTRY, under these tags. Layers that it has are not sent again.
 push_archive() {
-  local image
+  local name=$1 image tag
   image=$(run_buildah pull --quiet "docker-archive:$(archive "$1" "$2")")
-  run_buildah push --quiet --tls-verify="$(registry_has_tls)" "$image" "docker://$IMAGE_REGISTRY/$1:$2"
+  shift 2
+  for tag in "$@"; do
+    run_buildah push --quiet --tls-verify="$(registry_has_tls)" "$image" "docker://$IMAGE_REGISTRY/$name:$tag"
+  done
   run_buildah rmi --force "$image" >/dev/null
 }
 

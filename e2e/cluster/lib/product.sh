@@ -150,5 +150,10 @@ build_image() {
 }
 
 deliver_image() {
-  if external_cluster; then push_archive "$1" "$(image_tag "$1")"; else import_archive "$1" "$(image_tag "$1")"; fi
+  local tag
+  tag=$(image_tag "$1")
+  if external_cluster; then push_archive "$1" "$tag" "$tag"; else import_archive "$1" "$tag"; fi
 }
+
+# What the chart pulls when its values name no tag.
+chart_version() { sed -n 's/^appVersion: "\(.*\)"$/\1/p' "$REPOSITORY/charts/fabrica/Chart.yaml"; }

@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use serde_json::json;
 
-use super::{alone, at_once};
+use super::{alone, at_once, scale_database};
 
 /// Kills all pods of a part of ours, without a goodbye.
 async fn kill(namespace: &Namespace, component: &str) -> Result<()> {
@@ -81,4 +81,53 @@ async fn a_conversation_outlives_gateway_and_operator() {
         forge.delete(&repository).await
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_holds_no_conversation_up_and_misses_nothing() {
+    let _alone = alone().await;
+    with_namespace(|namespace| async move {
+        let forge = Forge::new()?;
+        namespace.agent_secret(&forge).await?;
+        let repository = forge.repository().await?;
+        let spec = json!({"mode": "Chat", "workflow": "None",
+            "repository": {"url": repository.url, "forge": "Gitea"}});
+        namespace.ready_session("away", spec).await?;
+        let gateway = Gateway::new(Some(&namespace.user("editor", "edit").await?))?;
+        let mut ada = Chat::connect(&gateway, &namespace.name, "away").await?;
+        scale_database(&namespace.cluster, 0).await?;
+        let talked = talk_meanwhile(&namespace, &gateway, &mut ada).await;
+        scale_database(&namespace.cluster, 1).await?;
+        talked?;
+        let session = namespace.api::<Session>().get("away").await?;
+        let rows = eventually("everything is archived", || async {
+            let rows = messages(&session).await?;
+            Ok((rows.len() as u64 >= ada.newest()).then_some(rows))
+        })
+        .await?;
+        check_numbers(&rows)?;
+        let texts: Vec<_> = rows.iter().map(|row| row.content["message"].to_string()).collect();
+        ensure!(texts.iter().any(|text| text.contains("So be it.")), "{texts:?}");
+        forge.delete(&repository).await
+    })
+    .await;
+}
+
+/// A question is asked and answered, and the status tells it, while nothing can be archived.
+async fn talk_meanwhile(namespace: &Namespace, gateway: &Gateway, ada: &mut Chat) -> Result<()> {
+    ada.say("m-1", "Ask.\nscenario: chat-ask").await?;
+    let asked = ada.question().await?;
+    namespace
+        .await_session("away", "a question", |session| {
+            let faber = session.status.as_ref().and_then(|status| status.faber.as_ref());
+            faber.is_some_and(|faber| !faber.pending_approvals.is_empty())
+        })
+        .await?;
+    ada.answer(&asked, "blue").await?;
+    ada.text("So be it.").await?;
+    // Somebody who comes now hears all of it.
+    let second = Chat::connect(gateway, &namespace.name, "away").await?;
+    let heard = second.records.values().flatten().any(|it| it["content"] == "So be it.");
+    ensure!(heard, "{:?}", second.records);
+    Ok(())
 }

@@ -7,6 +7,7 @@ use fabrica_crds::run::Phase;
 use fabrica_e2e::cluster::with_namespace;
 use fabrica_e2e::forge::{Forge, ForgeRepository};
 use fabrica_e2e::run::{causes, phase_of, succeeded};
+use fabrica_e2e::scenario::{command, said, tool, words};
 use fabrica_e2e::{Gateway, Namespace};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -167,6 +168,34 @@ async fn an_agent_that_changes_nothing_opens_no_pull_request() {
         ensure!(phase_of(&run) == Some(Phase::Completed), "{:?}", run.status);
         ensure!(succeeded(&run).1 == "NoChanges", "{:?}", run.status);
         ensure!(place.0.pull_requests(&place.1).await?.is_empty());
+        Ok(())
+    })
+    .await;
+}
+
+/// Its word that all is done and pushed is a word: what counts is what there is.
+#[tokio::test]
+async fn an_agent_that_says_it_is_done_and_is_not_is_not_believed() {
+    with_repository(|namespace, place| async move {
+        let (forge, repository) = &*place;
+        let claim = json!({"title": "All is pushed", "body": "The tests pass.", "summary": "All is pushed."});
+        let end = [tool("faber__complete", &claim), said("It is pushed, and the pull request is open.")];
+        let elsewhere = "git checkout -qb elsewhere && echo one > one && git add one && git commit -qm One && git checkout -q -";
+        for (name, work) in [("nothing", "true"), ("elsewhere", elsewhere), ("uncommitted", "echo one > one")] {
+            let steps: Vec<Value> = std::iter::once(command(work)).chain(end.clone()).collect();
+            let mut spec = spec(repository, "unused");
+            spec["plan"] = json!(words(&steps));
+            namespace.run(name, spec).await?;
+            let run = namespace.await_end(name).await?;
+            ensure!(phase_of(&run) == Some(Phase::Completed), "{name}: {:?}", run.status);
+            let pulls = forge.pull_requests(repository).await?;
+            let (reason, count) = if name == "uncommitted" { ("Succeeded", 1) } else { ("NoChanges", 0) };
+            ensure!(succeeded(&run).1 == reason, "{name}: {:?}", run.status);
+            ensure!(pulls.len() == count, "{name}: {pulls:?}");
+        }
+        let pulls = forge.pull_requests(repository).await?;
+        let diff = forge.diff(repository, pulls[0]["number"].as_i64().context("a number")?).await?;
+        ensure!(diff.contains("+one"), "{diff}");
         Ok(())
     })
     .await;

@@ -168,6 +168,8 @@ pub struct WorkItem {
     pub number: u64,
     pub title: String,
     pub body: String,
+    /// Whether nobody wants it done any more.
+    pub is_closed: bool,
 }
 
 /// One repository of a forge.
@@ -207,9 +209,12 @@ impl Forge {
         struct Item {
             title: String,
             body: Option<String>,
+            #[serde(default)]
+            state: String,
         }
         let item: Item = self.get(&format!("/issues/{number}")).await?;
-        Ok(WorkItem { number, title: item.title, body: item.body.unwrap_or_default() })
+        let is_closed = item.state == "closed";
+        Ok(WorkItem { number, title: item.title, body: item.body.unwrap_or_default(), is_closed })
     }
 
     /// The pull request of a branch: a new one, or the one that is open. Opening twice is opening once. None for the

@@ -212,6 +212,9 @@ impl Attempt<'_> {
         }
         let forge = self.forge()?;
         let item = work_item::fetch(&forge, &self.settings.forge, self.steps).await?;
+        if former.conversation.is_none() {
+            item.as_ref().map_or(Ok(()), work_item::check)?;
+        }
         let (uid, title) = (branch.uid, self.settings.title.as_deref());
         let task = Task { uid, title, plan, item: item.as_ref() };
         start::install(self.config, self.steps, self.activity).await;

@@ -76,6 +76,8 @@ pub struct Chat {
     pub id: String,
     /// Names the journal for the operator.
     pub number: u32,
+    /// Whether nothing is left of the pods before.
+    pub(crate) is_anew: bool,
     known: Mutex<Known>,
     wishes: mpsc::Sender<Wish>,
     wanted: Mutex<Option<mpsc::Receiver<Wish>>>,
@@ -102,6 +104,7 @@ impl Chat {
         let journal = Journal::open(&path, config.secrets.clone(), UNACKNOWLEDGED_BYTES)?;
         let mut known = Known::new(settings.autonomy);
         for_each(&journal, |record| known.learn(&record.entry));
+        let is_anew = settings.attempt > 1 && *journal.watch().borrow() == 0;
         let questions = Arc::<Questions>::default();
         for (question, answer) in known.questions.values() {
             questions.restore(question, answer.as_ref());
@@ -115,6 +118,7 @@ impl Chat {
         Ok(Some(Arc::new(Self {
             id: name(&config.session_id, number, "journal").to_string(),
             number,
+            is_anew,
             settings,
             journal: Arc::new(journal),
             questions,

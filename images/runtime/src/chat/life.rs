@@ -18,6 +18,7 @@ use super::agent::Agent;
 use super::conversation::{Conversation, Step};
 use super::desk::Desk;
 use super::handle::{Chat, Wish};
+use super::words::notice;
 use super::{ground, view};
 use crate::config::Config;
 use crate::idle::Activity;
@@ -34,6 +35,9 @@ const USAGE_PERIOD: Duration = Duration::from_secs(5);
 const INSTALLING: &str = "(From Fabrica: the repository's dependencies are being installed by npm. You are told when that has ended.)";
 const INSTALLED: &str =
     "(From Fabrica: npm has ended. Look at node_modules before you rely on it.)";
+
+/// What people and the agent are told where a pod finds nothing of the one before.
+const LOST: &str = "An earlier pod of this Session is gone, with its files and all that was said in it; what was pushed is left. This is a new conversation.";
 
 /// Lives until told to stop, unless a start step fails.
 pub async fn live(
@@ -128,6 +132,9 @@ impl Life {
         let begun = ground::prepare(config, &repository, &branch, steps, activity).await?;
         let desk = Desk::new(config.clone(), repository, chat.clone(), steps.clone(), begun);
         let was_in_turn = chat.known().in_turn;
+        if chat.is_anew {
+            chat.tell(notice(LOST.to_owned()));
+        }
         let (_, nobody) = mpsc::channel(1);
         Ok(Self {
             wanted: chat.wanted().unwrap_or(nobody),
@@ -137,7 +144,7 @@ impl Life {
             agent: None,
             running: None,
             queue: VecDeque::new(),
-            notes: Vec::new(),
+            notes: Vec::from_iter(chat.is_anew.then(|| format!("(From Fabrica: {LOST})"))),
             crashes: VecDeque::new(),
             start_at: None,
             given_up: None,

@@ -174,7 +174,8 @@ mod tests {
     use super::*;
 
     fn item() -> WorkItem {
-        WorkItem { number: 12, title: "Mend\nthe door".to_owned(), body: "It squeaks.".to_owned() }
+        let (title, body) = ("Mend\nthe door".to_owned(), "It squeaks.".to_owned());
+        WorkItem { number: 12, title, body, is_closed: false }
     }
 
     fn task<'a>(

@@ -39,6 +39,23 @@ pub(crate) async fn fetch(
     }
 }
 
+/// Whether somebody still wants it. Asked before work begins: what is under way goes on when its item is closed meanwhile.
+pub(crate) fn wanted(item: &WorkItem) -> Result<(), String> {
+    if !item.is_closed {
+        return Ok(());
+    }
+    let number = item.number;
+    Err(format!("The work item #{number} is closed: open it again, or name another one."))
+}
+
+/// The same, as an attempt ends by it.
+pub(crate) fn check(item: &WorkItem) -> Result<(), Ending> {
+    wanted(item).map_err(|message| {
+        let error = StartError { step: STEP, reason: "WorkItemFailed", message };
+        Ending::WorkItem { error, again: false }
+    })
+}
+
 async fn arrive(forge: &Result<Forge, Unknown>, work_id: &str) -> Result<WorkItem, (String, bool)> {
     let forge = forge.as_ref().map_err(|unknown| (unknown.to_string(), false))?;
     let number = forge.item_number(work_id).ok_or_else(|| {
@@ -56,7 +73,8 @@ fn bounded(item: &WorkItem) -> WorkItem {
         body.truncate(body.floor_char_boundary(BODY_BYTES - CUT.len()));
         body.push_str(CUT);
     }
-    WorkItem { title: title.chars().take(TITLE_CHARACTERS).collect(), body, number: item.number }
+    let title = title.chars().take(TITLE_CHARACTERS).collect();
+    WorkItem { title, body, number: item.number, is_closed: item.is_closed }
 }
 
 /// What somebody who looks at the item can see: nothing may speak to the agent alone.
@@ -111,7 +129,8 @@ mod tests {
     use crate::run::plan::blocks;
 
     fn item(body: &str) -> WorkItem {
-        WorkItem { number: 12, title: "Mend it".to_owned(), body: body.to_owned() }
+        let (title, body) = ("Mend it".to_owned(), body.to_owned());
+        WorkItem { number: 12, title, body, is_closed: false }
     }
 
     #[rstest]
@@ -132,6 +151,14 @@ mod tests {
         assert!(item.body.len() <= BODY_BYTES && item.body.ends_with(CUT));
         assert_eq!(item.title.chars().count(), TITLE_CHARACTERS);
         assert!(!item.title.contains('\n'));
+    }
+
+    #[rstest]
+    #[case::open(false, None)]
+    #[case::closed(true, Some("The work item #12 is closed: open it again, or name another one."))]
+    fn what_is_closed_is_not_begun(#[case] is_closed: bool, #[case] words: Option<&str>) {
+        let item = WorkItem { is_closed, ..item("It squeaks.") };
+        assert_eq!(wanted(&bounded(&item)).err().as_deref(), words);
     }
 
     #[test]

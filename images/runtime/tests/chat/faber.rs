@@ -2,11 +2,12 @@
 
 use fabrica_protocol::assertion::Role;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::github::{GitHub, TOKEN};
 use crate::pod::{BRANCH, Pod, cli, model};
 use crate::server::git;
-use crate::support::UID;
+use crate::support::{UID, folder};
 
 /// A forge with a work item that names a scenario.
 pub async fn forge(scenario: &str) -> GitHub {
@@ -26,6 +27,16 @@ pub async fn begin(
     cli: &str,
     more: &[(&str, &str)],
 ) -> Pod {
+    begin_in(folder(), github, model, cli, more).await
+}
+
+pub async fn begin_in(
+    folder: TempDir,
+    github: &GitHub,
+    model: &fabrica_model_api::ModelApi,
+    cli: &str,
+    more: &[(&str, &str)],
+) -> Pod {
     let mut variables = vec![
         ("FABRICA_FORGE", "github"),
         ("FABRICA_FORGE_API", github.api.as_str()),
@@ -36,7 +47,7 @@ pub async fn begin(
         ("GIT_USER_EMAIL", "ada@fabrica.test"),
     ];
     variables.extend(more);
-    Pod::begin(&github.git, model, cli, &variables).await
+    Pod::begin_in(folder, &github.git, model, cli, &variables).await
 }
 
 fn phases(all: &[Value]) -> Vec<String> {

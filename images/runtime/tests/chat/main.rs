@@ -10,10 +10,12 @@
 )]
 
 mod faber;
+mod faults;
 #[path = "../run/gitea.rs"]
 mod gitea;
 #[path = "../run/github.rs"]
 mod github;
+mod items;
 mod pod;
 mod real_forge;
 #[path = "../run/server.rs"]

@@ -154,7 +154,9 @@ impl Inside {
             ("PATCH", ["issues", number]) => {
                 let found = self.issues.iter_mut().find(|it| it["number"] == number_of(number));
                 found.map_or_else(not_found, |issue| {
-                    issue["state"] = body["state"].clone();
+                    for (field, value) in body.as_object().unwrap() {
+                        issue[field] = value.clone();
+                    }
                     (200, issue.clone())
                 })
             }

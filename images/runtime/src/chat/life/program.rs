@@ -135,8 +135,9 @@ impl Life {
         self.running = None;
         self.desk.let_go();
         self.desk.count();
-        let was_in_turn = self.conversation.in_turn();
         let left = self.conversation.gone();
+        // A message may be read before its turn begins.
+        let was_in_turn = self.conversation.in_turn() || !left.heard.is_empty();
         for entry in left.told {
             self.chat.tell(entry);
         }

@@ -161,8 +161,9 @@ fn system(line: &Value) -> Heard {
             let servers = list(&line["mcp_servers"]);
             let is_missing =
                 servers.iter().all(|server| text(&server["name"]) != crate::run::faber::NAME);
-            let has_failed = servers.iter().any(|server| text(&server["status"]) == "failed");
-            Heard::Ready { tools_failed: is_missing || has_failed }
+            // One that hangs is `pending`, and the agent goes on without it as it does without one that failed.
+            let is_lost = servers.iter().any(|server| text(&server["status"]) != "connected");
+            Heard::Ready { tools_failed: is_missing || is_lost }
         }
         "api_retry" => Heard::Retry {
             attempt: line["attempt"].as_u64().unwrap_or_default(),
