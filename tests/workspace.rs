@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests: what cannot be read fails them")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
@@ -44,6 +45,10 @@ const MAY_USE: [(&str, &[&str]); 10] = [
 
 /// What runs in pods, which are not trusted: nothing there speaks to the API server.
 const IN_PODS: [&str; 2] = ["fabrica-runtime", "fabrica-protocol"];
+
+/// The folders with what reads variables, and the page that tells them all.
+const READERS: [&str; 4] = ["src", "gateway/src", "gateway/cli/src", "images/runtime/src"];
+const VARIABLES: &str = include_str!("../docs/deployment/environment.md");
 
 /// What every crate of the workspace names as a dependency, of any kind.
 fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
@@ -91,4 +96,35 @@ fn what_runs_in_pods_knows_no_kubernetes() {
             assert!(!used.starts_with("kube") && !used.starts_with("k8s"), "{user} uses {used}");
         }
     }
+}
+
+/// Every variable of ours that a source names between quotes, but for beginnings of names.
+fn variables(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            variables(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let words = text.split('"').filter(|word| {
+                let letters = word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+                letters && word.starts_with("FABRICA_") && !word.ends_with('_')
+            });
+            found.extend(words.map(str::to_owned));
+        }
+    }
+}
+
+#[test]
+fn the_page_of_variables_tells_every_one() {
+    let mut found = BTreeSet::new();
+    for folder in READERS {
+        variables(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut found);
+    }
+    // Made up by tests.
+    found.remove("FABRICA_CREDENTIAL_OTHER");
+    assert!(found.len() > 50, "{found:?}");
+    let missing: Vec<_> =
+        found.iter().filter(|name| !VARIABLES.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "docs/deployment/environment.md does not tell {missing:?}");
 }

@@ -77,12 +77,12 @@ async fn runtime(namespace: &Namespace, table: &Table) -> Result<()> {
     Ok(())
 }
 
-fn replica(namespace: &Namespace) -> String {
+pub(crate) fn replica(namespace: &Namespace) -> String {
     format!("bench-gateway-{}", namespace.name)
 }
 
 /// A gateway of its own, so that neither other clients nor memory that was freed before are in the figure.
-async fn start_replica(namespace: &Namespace) -> Result<Pod> {
+pub(crate) async fn start_replica(namespace: &Namespace) -> Result<Pod> {
     let cluster = &namespace.cluster;
     let deployment = cluster.api::<Deployment>(SYSTEM_NAMESPACE).get("fabrica-gateway").await?;
     let spec = deployment.spec.and_then(|spec| spec.template.spec).context("a pod template")?;

@@ -118,7 +118,7 @@ async fn ask(
 }
 
 /// The same image, probe, volumes and limits; without its variables the runtime opens a terminal and is Ready.
-fn idle(pod: &Pod) -> Result<Value> {
+pub(crate) fn idle(pod: &Pod) -> Result<Value> {
     let mut spec = json!(pod.spec.clone().context("the pod's spec")?);
     let fields = spec.as_object_mut().context("a spec is an object")?;
     fields.remove("nodeName");

@@ -120,7 +120,7 @@ async fn come_in(way: &Way) -> Result<Link> {
     }
 }
 
-async fn remove(namespace: &Namespace, name: &str) -> Result<()> {
+pub(crate) async fn remove(namespace: &Namespace, name: &str) -> Result<()> {
     let (pods, pod) = (namespace.api::<Pod>(), format!("{name}-session"));
     namespace.api::<Session>().delete(name, &DeleteParams::default()).await?;
     wait_gone(&namespace.api::<Session>(), name).await?;

@@ -85,8 +85,9 @@ impl Lab {
         self.ask(reqwest::Method::POST, &address, body).await
     }
 
-    async fn close(&self, pull: &Value) {
-        let address = format!("{}/repos/{}/pulls/{}", self.api, self.path, pull["number"]);
+    /// One of the `pulls` or `issues`.
+    async fn close(&self, kind: &str, it: &Value) {
+        let address = format!("{}/repos/{}/{kind}/{}", self.api, self.path, it["number"]);
         self.ask(reqwest::Method::PATCH, &address, &json!({"state": "closed"})).await;
     }
 
@@ -154,7 +155,7 @@ async fn a_branch_gets_one_pull_request(lab: &Lab) {
     assert_ne!(first.verdict.commit, second.verdict.commit);
     assert_eq!(lab.pulls("all").await.len(), 1);
     // Somebody said no to that one, and wants another try.
-    lab.close(pull).await;
+    lab.close("pulls", pull).await;
     let third = lab.run(WORK, &[("FABRICA_RUN_ATTEMPT", "3")]).await;
     assert_ne!(third.verdict.pull_request_url.unwrap(), url);
     assert_eq!((lab.pulls("open").await.len(), lab.pulls("all").await.len()), (1, 2));
@@ -199,6 +200,10 @@ async fn a_work_item_is_material(lab: &Lab) {
         assert_eq!((&*verdict.reason, verdict.again), ("WorkItemFailed", false));
         assert!(verdict.message.contains(unknown), "{}", verdict.message);
     }
+    lab.close("issues", &item).await;
+    let closed = lab.run(plan, &[("FABRICA_WORK_ID", &work_id)]).await.verdict;
+    assert_eq!((&*closed.reason, closed.again), ("WorkItemFailed", false));
+    assert!(closed.message.contains("is closed: open it again"), "{}", closed.message);
 }
 
 async fn a_token_that_is_refused_is_told_and_not_shown(lab: &Lab) {
