@@ -20,6 +20,7 @@ use crate::lease::Candidate;
 use crate::recorder::Recorder;
 use crate::run::Acknowledgement;
 use crate::runtime_client::RuntimeClient;
+use crate::telemetry::Telemetry;
 use crate::trust::{Keeper, Keys};
 use crate::{run, session};
 
@@ -53,10 +54,10 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         if config.leader_elect && !candidate.acquire(&stop).await {
             return Ok(());
         }
-        context.metrics.leads(true);
+        context.telemetry.metrics.leads(true);
         tracing::info!(identity = config.identity.name, "leading");
         let outcome = lead(&config, &mut candidate, &keeper, controllers, &stop).await;
-        context.metrics.leads(false);
+        context.telemetry.metrics.leads(false);
         outcome
     };
     let mut main = std::pin::pin!(main);
@@ -97,11 +98,13 @@ impl Controllers {
         let recorder = config.archive.clone().map(|store| {
             Arc::new(Recorder::new(store, runtimes.clone(), [wake_sessions, wake_runs]))
         });
+        let telemetry = Arc::<Telemetry>::default();
         let sessions = Arc::new(session::Context::new(
             client.clone(),
             config.session.clone(),
             keys.clone(),
             runtimes.clone(),
+            telemetry.clone(),
             recorder.clone(),
         ));
         let runs = Arc::new(run::Context::new(
@@ -109,7 +112,7 @@ impl Controllers {
             config.run.clone(),
             keys,
             runtimes,
-            sessions.metrics.clone(),
+            telemetry,
             recorder.clone().map_or(Acknowledgement::Status, Acknowledgement::Archive),
         ));
         Self { sessions, runs, recorder, changed, woken }
@@ -205,6 +208,7 @@ impl Health for State {
 
     fn metrics(&self) -> Result<String, std::fmt::Error> {
         let waiting = self.context.retry.waiting() + self.runs.retry.waiting();
-        self.context.metrics.render(&self.context.phases(), &self.runs.phases(), waiting)
+        let all = [self.context.census(), self.runs.census()].concat();
+        self.context.telemetry.render(&all, waiting)
     }
 }

@@ -80,7 +80,9 @@ pub(super) async fn ask(
     };
     let Some(number) = idle.journal else { return Some((idle, None)) };
     let from = context.remember(session, |memory| memory.open(&pod, number));
+    let (mode, named) = (session.spec.mode.into(), number.to_string());
     let whole = read(&context.runtimes, &address, &uid, from, |records| {
+        context.telemetry.told(&uid, mode, &named, &records);
         context.remember(session, |memory| {
             for record in &records {
                 memory.read = record.seq;

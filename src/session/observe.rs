@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::Utc;
 use fabrica_crds::{Session, names};
 use k8s_openapi::api::core::v1::{Event as CoreEvent, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -97,9 +98,11 @@ pub(super) async fn observe(
         Some(pod) => (ask(context, session, pod).await, None),
         None => (None, None),
     };
-    context.metrics.report(
+    context.telemetry.metrics.report(
         &session.uid().unwrap_or_default(),
+        session.spec.mode.into(),
         runtime.as_ref().and_then(|view| view.idle.as_ref()),
+        Utc::now(),
     );
     let events = match ours {
         Some(pod) if !is_ready(pod) => {
