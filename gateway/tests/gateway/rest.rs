@@ -233,4 +233,6 @@ async fn every_answer_carries_the_security_headers() {
         .await
         .unwrap();
     assert!(metrics.contains("fabrica_gateway_requests_total"), "{metrics}");
+    let creations = "fabrica_gateway_creations_total{mode=\"Chat\",outcome=\"failed\"} 0";
+    assert!(metrics.lines().any(|line| line == creations), "{metrics}");
 }

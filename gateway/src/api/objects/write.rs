@@ -10,7 +10,7 @@ use crate::access::{Question, Verb};
 use crate::app::App;
 use crate::identity::Identity;
 use crate::kubernetes::answer;
-use crate::names::{ObjectKey, check_new_name};
+use crate::names::{Kind, ObjectKey, check_new_name};
 use crate::objects::{Served, View};
 use crate::problem::Problem;
 
@@ -88,10 +88,29 @@ pub async fn create<R: Served>(
     if !app.access.permits(identity, question).await? {
         return Err(refused_in_namespace::<R>(app, identity, namespace).await?);
     }
-    let view = View::<R>::from(create_strictly::<R>(app, namespace, &object).await?);
+    let made = create_strictly::<R>(app, namespace, &object).await;
+    app.metrics.creation(mode::<R>(&object["spec"]), outcome(&made));
+    let view = View::<R>::from(made?);
     let (kind, key, uid) = (R::KIND.noun(), view.key(), &view.metadata.uid);
     tracing::info!(user = identity.name(), kind, %key, uid, "created");
     Ok(view)
+}
+
+/// What an object is for, as metrics name it.
+fn mode<R: Served>(spec: &Value) -> &'static str {
+    match (R::KIND, spec["mode"].as_str()) {
+        (Kind::Run, _) => "Run",
+        (Kind::Session, Some("Chat")) => "Chat",
+        (Kind::Session, _) => "Terminal",
+    }
+}
+
+fn outcome<R>(made: &Result<R, Problem>) -> &'static str {
+    match made {
+        Ok(_) => "created",
+        Err(problem) if problem.status < 500 => "refused",
+        Err(_) => "failed",
+    }
 }
 
 /// 201 with the object and where it is.
