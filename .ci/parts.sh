@@ -37,6 +37,7 @@ part_generated() {
 }
 
 part_chart() {
+  command -v promtool >/dev/null || fail "promtool is not installed: the Debian package prometheus brings it"
   build_tool helm
   "$(tool_path helm)" lint --strict charts/fabrica
   PATH=$(dirname "$(tool_path helm)"):$PATH cargo test --workspace --locked --test chart

@@ -1,6 +1,6 @@
 //! What the tests against a real cluster share: a cluster to talk to, a namespace of one's own, waiting for
 //! conditions with a deadline, the gateway as a tool sees it, a terminal client, a git server,
-//! a forge.
+//! a forge, a Prometheus.
 //!
 //! Everything here talks to real parts. `eval "$(make -s env)"` says where they are.
 #![expect(clippy::expect_used, reason = "a test harness fails by panicking")]
@@ -15,6 +15,7 @@ pub mod helm;
 pub mod run;
 pub mod session;
 pub mod terminal;
+pub mod watching;
 
 pub use cluster::{Cluster, Namespace};
 pub use gateway::Gateway;
