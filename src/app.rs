@@ -36,7 +36,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     let (keeper, keys, changed) =
         Keeper::new(client.clone(), &config.namespace, config.trust.clone());
     let runtimes = RuntimeClient::new(keys.clone()).context("make the HTTP client")?;
-    let controllers = Controllers::new(&client, &config, keys, changed, runtimes);
+    let telemetry = Telemetry::new(config.otlp_endpoint.as_deref()).context("send traces")?;
+    let telemetry = Arc::new(telemetry);
+    let controllers = Controllers::new(&client, &config, keys, changed, runtimes, telemetry);
     let (context, runs) = (controllers.sessions.clone(), controllers.runs.clone());
     let state = Arc::new(State { context: context.clone(), runs, ready: AtomicBool::new(false) });
 
@@ -91,6 +93,7 @@ impl Controllers {
         keys: Keys,
         changed: watch::Receiver<()>,
         runtimes: RuntimeClient,
+        telemetry: Arc<Telemetry>,
     ) -> Self {
         let (wake_sessions, sessions) = mpsc::channel(WAKES);
         let (wake_runs, runs) = mpsc::channel(WAKES);
@@ -98,7 +101,6 @@ impl Controllers {
         let recorder = config.archive.clone().map(|store| {
             Arc::new(Recorder::new(store, runtimes.clone(), [wake_sessions, wake_runs]))
         });
-        let telemetry = Arc::<Telemetry>::default();
         let sessions = Arc::new(session::Context::new(
             client.clone(),
             config.session.clone(),

@@ -16,4 +16,5 @@ pub mod run;
 pub mod runtime_client;
 pub mod session;
 pub mod telemetry;
+mod trace;
 pub mod trust;

@@ -100,16 +100,18 @@ impl Metrics {
         guard(&self.runtimes).report(uid, mode, idle, now);
     }
 
-    /// What became of an object in a pass whose status stands.
-    pub fn step(&self, step: Step, now: Instant) {
-        guard(&self.standings).step(step, now);
+    /// What became of an object in a pass whose status stands; how long it waited to be used, when it has just become so.
+    pub fn step(&self, step: Step, now: Instant) -> Option<Duration> {
+        guard(&self.standings).step(step, now)
     }
 
-    /// What a journal told has ended.
-    pub fn happened(&self, mode: Mode, happening: &Happening) {
-        if happening.to >= self.began {
+    /// What a journal told has ended; whether that is for this process to tell.
+    pub fn happened(&self, mode: Mode, happening: &Happening) -> bool {
+        let is_ours = happening.to >= self.began;
+        if is_ours {
             self.told.add(mode, happening);
         }
+        is_ours
     }
 
     /// The page that Prometheus reads. `all`: every object there is.

@@ -42,17 +42,16 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{Controller, watcher};
 use kube::{Api, Resource};
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::children::apply::WriteError;
 use crate::config::RunDefaults;
 use crate::controller::{self, Around, changes, uid};
-use crate::metrics::Counted;
+use crate::metrics::{Counted, Mode};
 use crate::retry::Retry;
 use crate::runtime_client::RuntimeClient;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Telemetry, Watched};
 use crate::trust::Keys;
 
 /// Why a pass failed. What is merely not done yet is no error but a condition.
@@ -219,7 +218,8 @@ async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, Recon
     context.keeper.see(&observed, &status);
     let told = apply::write_status(&context, &run, &status, now).await?;
     if told {
-        context.telemetry.metrics.step(measured::step(&observed, &status), Instant::now());
+        let watched = Watched::of(&*run, Mode::Run);
+        context.telemetry.step(&watched, measured::step(&observed, &status));
         deliver::acknowledge(&context, &observed).await;
         announce::announce(&context, &run, &status).await;
     }

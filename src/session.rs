@@ -30,7 +30,6 @@ use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{Controller, watcher};
 use kube::{Api, Resource};
 use tokio::sync::{mpsc, watch};
-use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -41,7 +40,7 @@ use crate::controller::{self, Around, changes, uid};
 use crate::metrics::Counted;
 use crate::retry::Retry;
 use crate::runtime_client::RuntimeClient;
-use crate::telemetry::Telemetry;
+use crate::telemetry::{Telemetry, Watched};
 use crate::trust::Keys;
 
 /// Why a pass failed. What is merely not ready yet is no error but a condition.
@@ -147,7 +146,8 @@ async fn reconcile(session: Arc<Session>, context: Arc<Context>) -> Result<Actio
     let mut status = report::report(&observed, &applied, &context.defaults.terminal, now);
     let unsettled = recorded::record(&context, &observed, applied.intent, &mut status, now);
     if apply::write_status(&context, &session, &status, now).await? {
-        context.telemetry.metrics.step(measured::step(&observed, &status), Instant::now());
+        let watched = Watched::of(&*session, session.spec.mode);
+        context.telemetry.step(&watched, measured::step(&observed, &status));
         recorded::acknowledge(&context, &observed).await;
         announce::announce(&context, &session, &status).await;
     }

@@ -15,6 +15,7 @@ pub mod helm;
 pub mod run;
 pub mod session;
 pub mod terminal;
+pub mod traces;
 pub mod watching;
 
 pub use cluster::{Cluster, Namespace};

@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 
 use fabrica_crds::Reason;
 use prometheus_client::metrics::counter::Counter;
@@ -140,11 +141,11 @@ impl Standings {
         Self { known, waiting, starts, failures, finished, attempts, cost, tokens }
     }
 
-    /// Counts what a pass has changed.
-    pub(super) fn step(&mut self, step: Step, now: Instant) {
+    /// Counts what a pass has changed; how long the object waited, when it does not wait any more.
+    pub(super) fn step(&mut self, step: Step, now: Instant) -> Option<Duration> {
         let Step { uid, mode, before, after, begins } = step;
         let before = self.known.remove(&uid).unwrap_or(before);
-        self.time(&uid, mode, after.stage, begins, now);
+        let took = self.time(&uid, mode, after.stage, begins, now);
         if after.stage != before.stage || after.reason != before.reason {
             self.ended(mode, &before, &after);
         }
@@ -153,24 +154,29 @@ impl Standings {
         }
         self.spent(mode, before.spent, after.spent);
         self.known.insert(uid, after);
+        took
     }
 
-    fn time(&mut self, uid: &str, mode: Mode, stage: Stage, begins: bool, now: Instant) {
-        match stage {
-            Stage::Waits if begins => {
+    fn time(
+        &mut self,
+        uid: &str,
+        mode: Mode,
+        stage: Stage,
+        begins: bool,
+        now: Instant,
+    ) -> Option<Duration> {
+        if stage == Stage::Waits {
+            if begins {
                 self.waiting.entry(uid.to_owned()).or_insert(now);
             }
-            Stage::Waits => {}
-            Stage::Ready => {
-                if let Some(since) = self.waiting.remove(uid) {
-                    let took = now.duration_since(since).as_secs_f64();
-                    self.starts.get_or_create(&[mode.label()]).observe(took);
-                }
-            }
-            Stage::Failed | Stage::Rests | Stage::Completed | Stage::Cancelled => {
-                self.waiting.remove(uid);
-            }
+            return None;
         }
+        let took = now.duration_since(self.waiting.remove(uid)?);
+        if stage != Stage::Ready {
+            return None;
+        }
+        self.starts.get_or_create(&[mode.label()]).observe(took.as_secs_f64());
+        Some(took)
     }
 
     fn ended(&self, mode: Mode, before: &Standing, after: &Standing) {

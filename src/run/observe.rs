@@ -18,6 +18,7 @@ use crate::children::is_ours;
 use crate::children::reading::read;
 use crate::children::state::{container_runs, events_of_pod, has_ended, is_ready};
 use crate::metrics::Mode;
+use crate::telemetry::Watched;
 
 /// What stands.
 #[derive(Debug, Clone, Default)]
@@ -182,8 +183,9 @@ async fn ask(context: &Context, run: &Run, pod: &Pod) -> Option<Asked> {
     let address = pod.status.as_ref()?.pod_ip.clone()?;
     let (uid, pod) = (run.uid()?, pod.uid()?);
     let after = context.journal(run, &pod, |journal| journal.read);
+    let watched = Watched::of(run, Mode::Run);
     let keep = |records: Vec<Record>| {
-        context.telemetry.told(&uid, Mode::Run, &pod, &records);
+        context.telemetry.told(&watched, &pod, &records);
         context.journal(run, &pod, |journal| journal.add(records));
     };
     let whole = read(&context.runtimes, &address, &uid, after, keep).await;

@@ -15,6 +15,7 @@ use crate::children::cause::Subject;
 use crate::children::state::{container_runs, events_of_pod, is_ready};
 use crate::controller::error_chain;
 use crate::runtime_client::RuntimeView;
+use crate::telemetry::Watched;
 
 /// What stands.
 #[derive(Debug, Clone, Default)]
@@ -132,7 +133,13 @@ async fn ask(context: &Context, session: &Session, pod: &Pod) -> Option<RuntimeV
     let address = pod.status.as_ref()?.pod_ip.as_deref()?;
     let uid = session.uid()?;
     match tokio::time::timeout(PATIENCE, context.runtimes.view(address, &uid)).await {
-        Ok(Ok(view)) => Some(view),
+        Ok(Ok(view)) => {
+            if let Some(idle) = &view.idle {
+                let watched = Watched::of(session, session.spec.mode);
+                context.telemetry.steps(&watched, idle.started_at, &view.events);
+            }
+            Some(view)
+        }
         Ok(Err(error)) => {
             tracing::debug!(error = error_chain(&error), "the runtime cannot be asked");
             None

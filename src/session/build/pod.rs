@@ -11,6 +11,7 @@ use crate::children::pod::{self as common, Workload};
 use crate::children::volume_claim::volume;
 use crate::config::{ChatDefaults, Defaults};
 use crate::session::chat::{ATTEMPT, Start};
+use crate::trace;
 
 /// The runtime of a Terminal ends within 5 s; this leaves it twice that.
 const GRACE_SECONDS: i64 = 10;
@@ -51,6 +52,7 @@ pub(in crate::session) fn pod(
         extra: None,
         restart_policy: "Always",
         grace_seconds,
+        trace: trace::of(session),
     };
     common::pod(workload, pods, keys)
 }

@@ -144,6 +144,11 @@ impl Kubernetes {
         object
     }
 
+    /// A session of the namespace demo, as it is kept.
+    pub(crate) fn session(&self, name: &str) -> Value {
+        self.find("sessions", "demo", name).unwrap_or_default()
+    }
+
     /// The names of all Runs.
     pub(crate) fn runs(&self) -> Vec<Value> {
         let objects = self.0.objects.lock().unwrap();
