@@ -111,6 +111,7 @@ fn what_is_out_of_range_is_refused() {
     refused("session.pendingDeadlineSeconds=1", "/session/pendingDeadlineSeconds");
     refused("trust.rotationDays=0", "/trust/rotationDays");
     refused("operator.image.digest=latest", "/operator/image/digest");
+    refused("telemetry.otlpEndpoint=collector:4318", "/telemetry/otlpEndpoint");
 }
 
 #[test]

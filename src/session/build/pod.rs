@@ -155,6 +155,19 @@ mod tests {
     }
 
     #[test]
+    fn a_trace_is_told_and_is_no_reason_to_start_again() {
+        let hash = |pod: &Pod| pod.annotations()[names::TEMPLATE_HASH].clone();
+        let plain = made(&minimal(), &KeyDocument::default());
+        assert_eq!(common::variable(&plain, "TRACEPARENT"), None);
+        let mut defaults = defaults();
+        defaults.terminal.traces = true;
+        let traced = pod(&minimal(), &Start::default(), &defaults, &KeyDocument::default());
+        let trace = common::variable(&traced, "TRACEPARENT").unwrap();
+        assert!(trace.contains(&minimal().uid().unwrap().replace('-', "")), "{trace}");
+        assert_eq!(hash(&plain), hash(&traced));
+    }
+
+    #[test]
     fn users_cannot_take_our_labels() {
         let mut session = minimal();
         session.spec.pod_template = Some(fabrica_crds::session::PodTemplate {
