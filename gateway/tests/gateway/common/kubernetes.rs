@@ -347,7 +347,11 @@ async fn create(
             &format!("{resource}.fabrica.dev \"{name}\" already exists"),
         );
     }
-    let created = fake.put_object(&resource, &namespace, &name, &object["spec"], &json!({}));
+    let mut created = fake.put_object(&resource, &namespace, &name, &object["spec"], &json!({}));
+    created["metadata"]["annotations"] = object["metadata"]["annotations"].clone();
+    if let Some(kept) = fake.0.objects.lock().unwrap().last_mut() {
+        kept.clone_from(&created);
+    }
     fake.tell("ADDED", &created);
     (StatusCode::CREATED, Json(created)).into_response()
 }
