@@ -37,6 +37,7 @@ part_generated() {
 }
 
 part_chart() {
+  command -v promtool >/dev/null || fail "promtool is not installed: the Debian package prometheus brings it"
   build_tool helm
   "$(tool_path helm)" lint --strict charts/fabrica
   PATH=$(dirname "$(tool_path helm)"):$PATH cargo test --workspace --locked --test chart
@@ -48,7 +49,7 @@ part_licences() {
 }
 
 part_modules() {
-  "$CI_FOLDER/circles" src crds/src gateway/protocol/src gateway/store/src images/runtime/src gateway/src gateway/cli/src e2e/model-api/src
+  "$CI_FOLDER/circles" src crds/src gateway/protocol/src gateway/store/src gateway/telemetry/src images/runtime/src gateway/src gateway/cli/src e2e/model-api/src
 }
 
 check_all() {

@@ -6,9 +6,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+/// The type of OpenMetrics text.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What the admin port asks of the operator.
 pub trait Health: Send + Sync + 'static {
@@ -40,6 +45,7 @@ async fn ready<H: Health>(State(health): State<Arc<H>>) -> (StatusCode, &'static
     }
 }
 
-async fn metrics<H: Health>(State(health): State<Arc<H>>) -> Result<String, StatusCode> {
-    health.metrics().map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
+async fn metrics<H: Health>(State(health): State<Arc<H>>) -> Result<Response, StatusCode> {
+    let page = health.metrics().map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    Ok(([(CONTENT_TYPE, OPEN_METRICS)], page).into_response())
 }

@@ -20,6 +20,7 @@ use crate::lease::Candidate;
 use crate::recorder::Recorder;
 use crate::run::Acknowledgement;
 use crate::runtime_client::RuntimeClient;
+use crate::telemetry::Telemetry;
 use crate::trust::{Keeper, Keys};
 use crate::{run, session};
 
@@ -35,7 +36,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     let (keeper, keys, changed) =
         Keeper::new(client.clone(), &config.namespace, config.trust.clone());
     let runtimes = RuntimeClient::new(keys.clone()).context("make the HTTP client")?;
-    let controllers = Controllers::new(&client, &config, keys, changed, runtimes);
+    let telemetry = Telemetry::new(config.otlp_endpoint.as_deref()).context("send traces")?;
+    let telemetry = Arc::new(telemetry);
+    let controllers = Controllers::new(&client, &config, keys, changed, runtimes, telemetry);
     let (context, runs) = (controllers.sessions.clone(), controllers.runs.clone());
     let state = Arc::new(State { context: context.clone(), runs, ready: AtomicBool::new(false) });
 
@@ -53,10 +56,10 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         if config.leader_elect && !candidate.acquire(&stop).await {
             return Ok(());
         }
-        context.metrics.leads(true);
+        context.telemetry.metrics.leads(true);
         tracing::info!(identity = config.identity.name, "leading");
         let outcome = lead(&config, &mut candidate, &keeper, controllers, &stop).await;
-        context.metrics.leads(false);
+        context.telemetry.metrics.leads(false);
         outcome
     };
     let mut main = std::pin::pin!(main);
@@ -90,6 +93,7 @@ impl Controllers {
         keys: Keys,
         changed: watch::Receiver<()>,
         runtimes: RuntimeClient,
+        telemetry: Arc<Telemetry>,
     ) -> Self {
         let (wake_sessions, sessions) = mpsc::channel(WAKES);
         let (wake_runs, runs) = mpsc::channel(WAKES);
@@ -102,6 +106,7 @@ impl Controllers {
             config.session.clone(),
             keys.clone(),
             runtimes.clone(),
+            telemetry.clone(),
             recorder.clone(),
         ));
         let runs = Arc::new(run::Context::new(
@@ -109,7 +114,7 @@ impl Controllers {
             config.run.clone(),
             keys,
             runtimes,
-            sessions.metrics.clone(),
+            telemetry,
             recorder.clone().map_or(Acknowledgement::Status, Acknowledgement::Archive),
         ));
         Self { sessions, runs, recorder, changed, woken }
@@ -205,6 +210,7 @@ impl Health for State {
 
     fn metrics(&self) -> Result<String, std::fmt::Error> {
         let waiting = self.context.retry.waiting() + self.runs.retry.waiting();
-        self.context.metrics.render(&self.context.phases(), &self.runs.phases(), waiting)
+        let all = [self.context.census(), self.runs.census()].concat();
+        self.context.telemetry.render(&all, waiting)
     }
 }

@@ -95,6 +95,9 @@ pub struct Flags {
     /// History is deleted so many days after the end of what it is of. Unset: never.
     #[arg(long, env = "FABRICA_RETENTION_DAYS", value_parser = clap::value_parser!(u32).range(1..))]
     pub retention_days: Option<u32>,
+    /// Where traces are sent over OTLP/HTTP, such as http://collector.monitoring:4318. Unset: there are none.
+    #[arg(long, env = "FABRICA_OTLP_ENDPOINT")]
+    pub otlp_endpoint: Option<String>,
     /// Whether a clone's npm dependencies are installed at the start.
     #[arg(long, env = "FABRICA_INSTALL_DEPENDENCIES", default_value_t = true, action = clap::ArgAction::Set)]
     pub install_dependencies: bool,
@@ -144,6 +147,8 @@ pub struct Config {
     pub trust: TrustConfig,
     pub archive: Option<Store>,
     pub retention_days: Option<u32>,
+    /// Where traces are sent.
+    pub otlp_endpoint: Option<String>,
 }
 
 /// What Sessions get that say nothing else.
@@ -158,6 +163,8 @@ pub struct SessionDefaults {
     pub egress: Vec<Egress>,
     pub install_dependencies: bool,
     pub pending_deadline: Duration,
+    /// Whether pods are told their trace.
+    pub traces: bool,
 }
 
 /// What Sessions get that say nothing else, by their mode.
@@ -230,6 +237,7 @@ impl Flags {
             .context("--session-resources is not a JSON ResourceRequirements")?;
         let egress = serde_json::from_str(&self.session_egress)
             .context("--session-egress is not a JSON list of {cidr, ports}")?;
+        let otlp_endpoint = self.otlp_endpoint.and_then(set);
         let session = SessionDefaults {
             system_namespace: self.namespace.clone(),
             image: self.session_image,
@@ -239,6 +247,7 @@ impl Flags {
             egress,
             install_dependencies: self.install_dependencies,
             pending_deadline: Duration::from_secs(self.pending_deadline_seconds),
+            traces: otlp_endpoint.is_some(),
         };
         let resources = serde_json::from_str(&self.run_resources)
             .context("--run-resources is not a JSON ResourceRequirements")?;
@@ -278,6 +287,7 @@ impl Flags {
             leader_elect: self.leader_elect,
             admin_address: self.admin_address,
             concurrency: self.concurrency,
+            otlp_endpoint,
         })
     }
 }

@@ -80,7 +80,6 @@ where
     let (uid, started) = (uid(&*object), Instant::now());
     if object.meta().deletion_timestamp.is_some() {
         around.retry.forget(&uid);
-        around.metrics.report(&uid, None);
         return Ok(Action::await_change());
     }
     let span = (around.span)(object.meta());

@@ -5,6 +5,7 @@
 pub mod admin;
 pub mod app;
 mod children;
+pub mod chronicle;
 pub mod config;
 mod controller;
 pub mod lease;
@@ -14,4 +15,6 @@ pub mod retry;
 pub mod run;
 pub mod runtime_client;
 pub mod session;
+pub mod telemetry;
+mod trace;
 pub mod trust;

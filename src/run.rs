@@ -14,6 +14,7 @@ mod deliver;
 mod escalation;
 mod faber;
 mod journal;
+mod measured;
 mod observe;
 mod plan;
 mod queue;
@@ -47,9 +48,10 @@ use uuid::Uuid;
 use crate::children::apply::WriteError;
 use crate::config::RunDefaults;
 use crate::controller::{self, Around, changes, uid};
-use crate::metrics::Metrics;
+use crate::metrics::{Counted, Mode};
 use crate::retry::Retry;
 use crate::runtime_client::RuntimeClient;
+use crate::telemetry::{Telemetry, Watched};
 use crate::trust::Keys;
 
 /// Why a pass failed. What is merely not done yet is no error but a condition.
@@ -81,7 +83,7 @@ pub struct Context {
     defaults: RunDefaults,
     keys: Keys,
     runtimes: RuntimeClient,
-    metrics: Arc<Metrics>,
+    telemetry: Arc<Telemetry>,
     keeper: Acknowledgement,
     pub retry: Retry,
     recorder: Recorder,
@@ -104,7 +106,7 @@ impl Context {
         defaults: RunDefaults,
         keys: Keys,
         runtimes: RuntimeClient,
-        metrics: Arc<Metrics>,
+        telemetry: Arc<Telemetry>,
         keeper: Acknowledgement,
     ) -> Self {
         let reporter = Reporter { controller: "fabrica-operator".to_owned(), instance: None };
@@ -114,7 +116,7 @@ impl Context {
             defaults,
             keys,
             runtimes,
-            metrics,
+            telemetry,
             keeper,
             retry: Retry::default(),
             store: OnceLock::new(),
@@ -123,23 +125,9 @@ impl Context {
         }
     }
 
-    /// How many Runs are in each phase, by the controller's cache.
-    pub fn phases(&self) -> Vec<(&'static str, i64)> {
-        let phases = [
-            (Phase::Pending, "Pending"),
-            (Phase::Queued, "Queued"),
-            (Phase::Running, "Running"),
-            (Phase::Escalated, "Escalated"),
-            (Phase::Completed, "Completed"),
-            (Phase::Failed, "Failed"),
-            (Phase::Cancelled, "Cancelled"),
-        ];
-        let runs = self.runs();
-        let count = |wanted| {
-            let found = readable(&runs).filter(|run| phase(run) == Some(wanted));
-            i64::try_from(found.count()).unwrap_or(i64::MAX)
-        };
-        phases.into_iter().map(|(phase, name)| (name, count(phase))).collect()
+    /// All Runs, by the controller's cache.
+    pub fn census(&self) -> Vec<Counted> {
+        readable(&self.runs()).map(measured::counted).collect()
     }
 
     /// The UIDs of all Runs; `None` while nobody knows.
@@ -230,6 +218,8 @@ async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, Recon
     context.keeper.see(&observed, &status);
     let told = apply::write_status(&context, &run, &status, now).await?;
     if told {
+        let watched = Watched::of(&*run, Mode::Run);
+        context.telemetry.step(&watched, measured::step(&observed, &status));
         deliver::acknowledge(&context, &observed).await;
         announce::announce(&context, &run, &status).await;
     }
@@ -279,7 +269,7 @@ pub async fn run(
 
 async fn guarded(run: Arc<Guarded>, context: Arc<Context>) -> Result<Action, ReconcileError> {
     let around = Around {
-        metrics: &context.metrics,
+        metrics: &context.telemetry.metrics,
         retry: &context.retry,
         span: |metadata| {
             tracing::info_span!(

@@ -9,6 +9,7 @@ mod build;
 mod chat;
 mod clock;
 mod deliver;
+mod measured;
 mod observe;
 mod plan;
 mod recorded;
@@ -18,7 +19,6 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::Utc;
-use fabrica_crds::session::Phase;
 use fabrica_crds::{Session, names};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
@@ -37,9 +37,10 @@ use crate::children::apply::WriteError;
 use crate::children::is_ours;
 use crate::config::Defaults;
 use crate::controller::{self, Around, changes, uid};
-use crate::metrics::Metrics;
+use crate::metrics::Counted;
 use crate::retry::Retry;
 use crate::runtime_client::RuntimeClient;
+use crate::telemetry::{Telemetry, Watched};
 use crate::trust::Keys;
 
 /// Why a pass failed. What is merely not ready yet is no error but a condition.
@@ -62,7 +63,7 @@ pub struct Context {
     pub defaults: Defaults,
     pub keys: Keys,
     pub runtimes: RuntimeClient,
-    pub metrics: Arc<Metrics>,
+    pub telemetry: Arc<Telemetry>,
     pub retry: Retry,
     recorder: Recorder,
     /// What keeps the conversations of Chats, where there is a database.
@@ -85,6 +86,7 @@ impl Context {
         defaults: Defaults,
         keys: Keys,
         runtimes: RuntimeClient,
+        telemetry: Arc<Telemetry>,
         archive: Option<Arc<crate::recorder::Recorder>>,
     ) -> Self {
         let reporter = Reporter { controller: "fabrica-operator".to_owned(), instance: None };
@@ -94,7 +96,7 @@ impl Context {
             defaults,
             keys,
             runtimes,
-            metrics: Arc::default(),
+            telemetry,
             retry: Retry::default(),
             archive,
             store: std::sync::OnceLock::new(),
@@ -127,24 +129,10 @@ impl Context {
         with(memory.entry(uid).or_default())
     }
 
-    /// How many Sessions are in each phase, by the controller's cache.
-    pub fn phases(&self) -> Vec<(&'static str, i64)> {
-        let phases = [
-            (Phase::Pending, "Pending"),
-            (Phase::Starting, "Starting"),
-            (Phase::Running, "Running"),
-            (Phase::Stopped, "Stopped"),
-            (Phase::Failed, "Failed"),
-        ];
+    /// All Sessions, by the controller's cache.
+    pub fn census(&self) -> Vec<Counted> {
         let sessions = self.store.get().map(Store::state).unwrap_or_default();
-        let count = |wanted| {
-            let found = sessions.iter().filter(|session| {
-                let status = session.0.as_ref().ok().and_then(|session| session.status.as_ref());
-                status.and_then(|status| status.phase) == Some(wanted)
-            });
-            i64::try_from(found.count()).unwrap_or(i64::MAX)
-        };
-        phases.into_iter().map(|(phase, name)| (name, count(phase))).collect()
+        sessions.iter().filter_map(|it| it.0.as_ref().ok()).map(measured::counted).collect()
     }
 }
 
@@ -158,6 +146,8 @@ async fn reconcile(session: Arc<Session>, context: Arc<Context>) -> Result<Actio
     let mut status = report::report(&observed, &applied, &context.defaults.terminal, now);
     let unsettled = recorded::record(&context, &observed, applied.intent, &mut status, now);
     if apply::write_status(&context, &session, &status, now).await? {
+        let watched = Watched::of(&*session, session.spec.mode);
+        context.telemetry.step(&watched, measured::step(&observed, &status));
         recorded::acknowledge(&context, &observed).await;
         announce::announce(&context, &session, &status).await;
     }
@@ -209,7 +199,7 @@ pub async fn run(
 
 async fn guarded(session: Arc<Guarded>, context: Arc<Context>) -> Result<Action, ReconcileError> {
     let around = Around {
-        metrics: &context.metrics,
+        metrics: &context.telemetry.metrics,
         retry: &context.retry,
         span: |metadata| {
             tracing::info_span!(

@@ -20,6 +20,8 @@ pub const TEMPLATE_HASH: &str = "fabrica.dev/template-hash";
 pub const PLAN: &str = "fabrica.dev/plan";
 /// Any new value on the Secret `fabrica-trust` asks for new keys.
 pub const ROTATE: &str = "fabrica.dev/rotate";
+/// The trace that a Session or Run belongs to, as the W3C writes it: the gateway sets it where traces are made.
+pub const TRACEPARENT: &str = "fabrica.dev/traceparent";
 /// Prefixes of keys that users must not set on pods: policies select by them.
 pub const RESERVED_PREFIXES: [&str; 2] = ["fabrica.dev/", "app.kubernetes.io/"];
 

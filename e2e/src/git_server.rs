@@ -20,6 +20,11 @@ const DEFAULT_HOST: &str = "10.99.0.1";
 /// The largest request body: tests push small repositories only.
 const BODY_LIMIT: usize = 8 << 20;
 
+/// Where servers of tests listen, so that pods reach them.
+pub fn test_host() -> String {
+    std::env::var("FABRICA_TEST_HOST").unwrap_or_else(|_| DEFAULT_HOST.to_owned())
+}
+
 /// A running git server with its own folder of bare repositories. Ends when dropped.
 #[derive(Debug)]
 pub struct GitServer {
@@ -48,7 +53,7 @@ impl GitServer {
 
     async fn start_with(credentials: Option<String>) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let host = std::env::var("FABRICA_TEST_HOST").unwrap_or_else(|_| DEFAULT_HOST.to_owned());
+        let host = test_host();
         let listener =
             tokio::net::TcpListener::bind((host.as_str(), 0)).await.with_context(|| {
                 format!("listen on {host}, which pods must reach (FABRICA_TEST_HOST)")

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use fabrica_crds::{Run, Session};
+use fabrica_telemetry::Exporter;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -43,6 +44,8 @@ pub struct Parts {
     pub config: Config,
     pub client: kube::Client,
     pub metrics: Metrics,
+    /// Where spans go, unless nobody wants them.
+    pub traces: Option<Exporter>,
     pub trust: Arc<Trust>,
     pub sessions: Arc<Store<Session>>,
     pub runs: Arc<Store<Run>>,
@@ -70,6 +73,9 @@ impl std::fmt::Debug for Parts {
     }
 }
 
+/// Our name in traces.
+pub const SERVICE: &str = "fabrica-gateway";
+
 impl Deref for App {
     type Target = Parts;
 
@@ -80,7 +86,12 @@ impl Deref for App {
 
 impl App {
     /// The state of a gateway that talks to this API server and reads this archive.
-    pub fn new(config: Config, client: kube::Client, archive: Option<Archive>) -> Self {
+    pub fn new(
+        config: Config,
+        client: kube::Client,
+        archive: Option<Archive>,
+        traces: Option<Exporter>,
+    ) -> Self {
         let metrics = Metrics::default();
         Self(Arc::new(Parts {
             trust: Arc::default(),
@@ -101,6 +112,7 @@ impl App {
             config,
             client,
             metrics,
+            traces,
         }))
     }
 

@@ -26,6 +26,8 @@ pub struct Config {
     pub long_plans: bool,
     /// Whether there may be Chats.
     pub chat: bool,
+    /// Where traces are sent.
+    pub otlp_endpoint: Option<String>,
     pub public_origin: Option<Origin>,
     pub recheck: Duration,
     pub drain: Duration,
@@ -46,6 +48,7 @@ impl TryFrom<Flags> for Config {
             database_url,
             long_plans,
             chat_enabled,
+            otlp_endpoint,
             public_url,
             recheck_seconds,
             drain_seconds,
@@ -67,6 +70,7 @@ impl TryFrom<Flags> for Config {
             database_url,
             long_plans,
             chat: chat_enabled,
+            otlp_endpoint: otlp_endpoint.filter(|text| !text.is_empty()),
             public_origin,
             recheck: Duration::from_secs(recheck_seconds),
             drain: Duration::from_secs(drain_seconds),

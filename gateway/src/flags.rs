@@ -47,6 +47,10 @@ pub struct Flags {
     #[arg(long, env = "FABRICA_CHAT_ENABLED", default_value_t = true, action = clap::ArgAction::Set)]
     pub chat_enabled: bool,
 
+    /// Where traces are sent over OTLP/HTTP, such as http://collector.monitoring:4318. Unset: there are none.
+    #[arg(long, env = "FABRICA_OTLP_ENDPOINT")]
+    pub otlp_endpoint: Option<String>,
+
     /// The address people see, such as https://fabrica.example.org. With it an Origin must equal it;
     /// without it an Origin must name the host of the request.
     #[arg(long, env = "FABRICA_PUBLIC_URL")]

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fabrica_store::StoreError;
+use fabrica_telemetry::{Exporter, ExporterError};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::App;
+use crate::app::{App, SERVICE};
 use crate::archive::Archive;
 use crate::config::Config;
 use crate::objects::store;
@@ -27,6 +28,8 @@ pub enum GatewayError {
     Listen { address: SocketAddr, source: io::Error },
     #[error("find the archive")]
     Archive(#[source] StoreError),
+    #[error("send traces")]
+    Traces(#[source] ExporterError),
     #[error("listen for signals")]
     Signal(#[source] io::Error),
     #[error("write the OpenAPI document")]
@@ -62,7 +65,9 @@ pub async fn serve(
     let drain = config.drain;
     let archive = config.database_url.as_ref().map(Archive::connect).transpose();
     let archive = archive.map_err(GatewayError::Archive)?;
-    let app = App::new(config, client, archive);
+    let traces = config.otlp_endpoint.as_deref().map(|it| Exporter::start(it, &[SERVICE]));
+    let traces = traces.transpose().map_err(GatewayError::Traces)?;
+    let app = App::new(config, client, archive, traces);
     let routes = router::build(app.clone()).map_err(GatewayError::Document)?;
     let admin_stop = CancellationToken::new();
     let serving = server::serve(public, routes, app.stop.clone());

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use fabrica_protocol::kterm::close;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -29,6 +30,12 @@ struct Direction {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Created {
+    mode: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Code {
     code: u16,
 }
@@ -46,6 +53,7 @@ pub struct Metrics {
     logins: Family<Outcome, Counter>,
     revocations: Family<Outcome, Counter>,
     snapshots: Counter,
+    creations: Family<Created, Counter>,
 }
 
 impl Default for Metrics {
@@ -81,9 +89,14 @@ impl Default for Metrics {
         );
         let snapshots = Counter::default();
         registry.register("event_snapshots", "Snapshots sent to event streams", snapshots.clone());
-        let registry = Arc::new(registry);
-        Self {
-            registry,
+        let creations = Family::default();
+        registry.register(
+            "creations",
+            "Sessions and Runs that somebody wanted, by mode and outcome",
+            creations.clone(),
+        );
+        let metrics = Self {
+            registry: Arc::new(registry),
             connections,
             bytes,
             sockets,
@@ -93,11 +106,40 @@ impl Default for Metrics {
             logins,
             revocations,
             snapshots,
-        }
+            creations,
+        };
+        metrics.begin();
+        metrics
     }
 }
 
 impl Metrics {
+    /// Begins series at nothing, so that their first increase is seen as one.
+    fn begin(&self) {
+        for kind in ["terminal", "chat", "events"] {
+            self.connections(kind);
+        }
+        for direction in ["to_pod", "to_client"] {
+            self.bytes(direction);
+        }
+        for code in [101, close::NOT_READY, close::UNREACHABLE] {
+            drop(self.sockets.get_or_create(&Code { code }));
+        }
+        let begin = |family: &Family<Outcome, Counter>, outcomes: &[&'static str]| {
+            for outcome in outcomes {
+                drop(family.get_or_create(&Outcome { outcome }));
+            }
+        };
+        begin(&self.decisions, &["remembered", "allowed", "denied", "failed"]);
+        begin(&self.logins, &["succeeded", "refused", "limited", "failed"]);
+        begin(&self.revocations, &["kept", "ended", "unknown"]);
+        for mode in ["Terminal", "Chat", "Run"] {
+            for outcome in ["created", "refused", "failed"] {
+                drop(self.creations.get_or_create(&Created { mode, outcome }));
+            }
+        }
+    }
+
     /// The metrics as OpenMetrics text.
     pub fn encode(&self) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
@@ -139,6 +181,11 @@ impl Metrics {
     /// Counts a live socket that was checked again: `kept`, `ended` or `unknown`.
     pub fn recheck(&self, outcome: &'static str) {
         self.revocations.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// Counts an object that somebody wants, by what the API server answered: `created`, `refused` or `failed`.
+    pub fn creation(&self, mode: &'static str, outcome: &'static str) {
+        self.creations.get_or_create(&Created { mode, outcome }).inc();
     }
 
     /// Counts a snapshot sent to an event stream.

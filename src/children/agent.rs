@@ -54,22 +54,11 @@ fn step(phase: told::Phase, status: told::PhaseStatus, message: &str) -> String 
         told::PhaseStatus::Failed => "failed",
         told::PhaseStatus::Skipped => "skipped",
     };
-    let name = phase_name(phase);
+    let name = phase.as_str();
     if message.is_empty() {
         format!("{name} {status}")
     } else {
         format!("{name} {status}: {message}")
-    }
-}
-
-/// A phase by its name.
-pub(crate) const fn phase_name(phase: told::Phase) -> &'static str {
-    match phase {
-        told::Phase::Frame => "frame",
-        told::Phase::Architect => "architect",
-        told::Phase::Build => "build",
-        told::Phase::Evaluate => "evaluate",
-        told::Phase::Release => "release",
     }
 }
 

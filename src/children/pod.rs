@@ -6,6 +6,7 @@ use fabrica_crds::parts::{
 };
 use fabrica_protocol::runtime::PORT;
 use fabrica_protocol::trust::{ANNOTATION, KeyDocument};
+use fabrica_telemetry::Traceparent;
 use k8s_openapi::api::core::v1::{
     Capabilities, ConfigMapKeySelector, Container, ContainerPort, DownwardAPIVolumeFile,
     DownwardAPIVolumeSource, EmptyDirVolumeSource, EnvFromSource, EnvVar, EnvVarSource,
@@ -21,6 +22,8 @@ use crate::config::SessionDefaults;
 
 /// The user in every pod: `developer`.
 const USER: i64 = 1000;
+/// The variable by which programs know what they belong to.
+const TRACEPARENT: &str = "TRACEPARENT";
 /// Where the volume is.
 const WORKSPACE: &str = "/workspace";
 /// Where the public keys are.
@@ -48,6 +51,8 @@ pub(crate) struct Workload<'a> {
     pub(crate) extra: Option<(Volume, &'static str)>,
     pub(crate) restart_policy: &'static str,
     pub(crate) grace_seconds: i64,
+    /// What it belongs to. It is not part of the template: to tell another one is no reason to start again.
+    pub(crate) trace: Option<Traceparent>,
 }
 
 /// The pod of a workload.
@@ -60,10 +65,17 @@ pub(crate) fn pod(
     let mut labels = workload.template.labels.take().unwrap_or_default();
     labels.extend(metadata.labels.take().unwrap_or_default());
     let mut annotations = workload.template.annotations.take().unwrap_or_default();
-    let spec = pod_spec(workload, defaults);
+    let trace = workload.trace.filter(|_| defaults.traces);
+    let mut spec = pod_spec(workload, defaults);
     let hash = super::hash(&(&spec, &labels, &annotations));
     annotations.insert(names::TEMPLATE_HASH.to_owned(), hash);
     annotations.insert(ANNOTATION.to_owned(), keys.public_annotation());
+    for container in spec.containers.iter_mut().filter(|_| trace.is_some()) {
+        let value = trace.map(|trace| trace.to_string());
+        let name = TRACEPARENT.to_owned();
+        // A variable of the user's own comes later, and wins.
+        container.env.get_or_insert_default().insert(0, EnvVar { name, value, value_from: None });
+    }
     metadata.labels = Some(labels);
     metadata.annotations = Some(annotations);
     Pod { metadata, spec: Some(spec), status: None }

@@ -4,6 +4,7 @@ use fabrica_crds::parts::Usage;
 use fabrica_protocol::run as told;
 
 use super::money::Money;
+use crate::metrics::Spent;
 
 /// What a runtime says that models were used for, without their names.
 pub(crate) fn of(told: &told::Usage) -> Usage {
@@ -23,6 +24,20 @@ pub(crate) fn of(told: &told::Usage) -> Usage {
 /// What it cost.
 pub(crate) fn cost(usage: &Usage) -> Money {
     Money::parse(&usage.estimated_cost_usd).unwrap_or_default()
+}
+
+/// What was used, as metrics have it.
+pub(crate) fn spent(usage: Option<&Usage>) -> Spent {
+    let Some(usage) = usage else { return Spent::default() };
+    Spent {
+        dollars: cost(usage).to_string().parse().unwrap_or_default(),
+        tokens: [
+            usage.input_tokens,
+            usage.output_tokens,
+            usage.cache_read_tokens,
+            usage.cache_write_tokens,
+        ],
+    }
 }
 
 /// All of these together.

@@ -17,6 +17,8 @@ use crate::children::cause::Subject;
 use crate::children::is_ours;
 use crate::children::reading::read;
 use crate::children::state::{container_runs, events_of_pod, has_ended, is_ready};
+use crate::metrics::Mode;
+use crate::telemetry::Watched;
 
 /// What stands.
 #[derive(Debug, Clone, Default)]
@@ -181,7 +183,11 @@ async fn ask(context: &Context, run: &Run, pod: &Pod) -> Option<Asked> {
     let address = pod.status.as_ref()?.pod_ip.clone()?;
     let (uid, pod) = (run.uid()?, pod.uid()?);
     let after = context.journal(run, &pod, |journal| journal.read);
-    let keep = |records| context.journal(run, &pod, |journal| journal.add(records));
+    let watched = Watched::of(run, Mode::Run);
+    let keep = |records: Vec<Record>| {
+        context.telemetry.told(&watched, &pod, &records);
+        context.journal(run, &pod, |journal| journal.add(records));
+    };
     let whole = read(&context.runtimes, &address, &uid, after, keep).await;
     let records = context.journal(run, &pod, |journal| journal.records.clone());
     let stop = !run.status.as_ref().and_then(|status| status.phase).is_some_and(Phase::is_final);

@@ -27,6 +27,7 @@ pub(super) fn defaults() -> RunDefaults {
             egress: Vec::new(),
             install_dependencies: true,
             pending_deadline: Duration::from_mins(10),
+            traces: false,
         },
         per_namespace: 5,
         checkpoints: true,

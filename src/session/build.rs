@@ -84,6 +84,7 @@ pub(super) mod tests {
             egress: vec![Egress { cidr: "10.1.0.0/16".to_owned(), ports: vec![5432] }],
             install_dependencies: true,
             pending_deadline: Duration::from_mins(10),
+            traces: false,
         }
     }
 

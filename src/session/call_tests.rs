@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Mutex;
 
+use fabrica_crds::session::Phase;
 use http::{Method, Request, Response, StatusCode};
 use kube::client::Body;
 use serde_json::{Value, json};
@@ -78,7 +79,7 @@ fn context(server: Arc<Server>) -> Arc<Context> {
     let client = kube::Client::new(service, "demo");
     let keys = Keys::default();
     let runtimes = RuntimeClient::new(keys.clone()).unwrap();
-    Arc::new(Context::new(client, defaults(), keys, runtimes, None))
+    Arc::new(Context::new(client, defaults(), keys, runtimes, Arc::default(), None))
 }
 
 /// The Session with the status that was last written.

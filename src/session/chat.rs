@@ -17,6 +17,7 @@ use super::Context;
 use crate::children::reading::read;
 use crate::children::state::container_runs;
 use crate::controller::error_chain;
+use crate::telemetry::Watched;
 
 pub(super) use quiet::only_talk;
 pub(super) use start::{ATTEMPT, Start};
@@ -80,7 +81,9 @@ pub(super) async fn ask(
     };
     let Some(number) = idle.journal else { return Some((idle, None)) };
     let from = context.remember(session, |memory| memory.open(&pod, number));
+    let (watched, named) = (Watched::of(session, session.spec.mode), number.to_string());
     let whole = read(&context.runtimes, &address, &uid, from, |records| {
+        context.telemetry.told(&watched, &named, &records);
         context.remember(session, |memory| {
             for record in &records {
                 memory.read = record.seq;

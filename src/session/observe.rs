@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::Utc;
 use fabrica_crds::{Session, names};
 use k8s_openapi::api::core::v1::{Event as CoreEvent, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
@@ -14,6 +15,7 @@ use crate::children::cause::Subject;
 use crate::children::state::{container_runs, events_of_pod, is_ready};
 use crate::controller::error_chain;
 use crate::runtime_client::RuntimeView;
+use crate::telemetry::Watched;
 
 /// What stands.
 #[derive(Debug, Clone, Default)]
@@ -97,9 +99,11 @@ pub(super) async fn observe(
         Some(pod) => (ask(context, session, pod).await, None),
         None => (None, None),
     };
-    context.metrics.report(
+    context.telemetry.metrics.report(
         &session.uid().unwrap_or_default(),
+        session.spec.mode.into(),
         runtime.as_ref().and_then(|view| view.idle.as_ref()),
+        Utc::now(),
     );
     let events = match ours {
         Some(pod) if !is_ready(pod) => {
@@ -129,7 +133,13 @@ async fn ask(context: &Context, session: &Session, pod: &Pod) -> Option<RuntimeV
     let address = pod.status.as_ref()?.pod_ip.as_deref()?;
     let uid = session.uid()?;
     match tokio::time::timeout(PATIENCE, context.runtimes.view(address, &uid)).await {
-        Ok(Ok(view)) => Some(view),
+        Ok(Ok(view)) => {
+            if let Some(idle) = &view.idle {
+                let watched = Watched::of(session, session.spec.mode);
+                context.telemetry.steps(&watched, idle.started_at, &view.events);
+            }
+            Some(view)
+        }
         Ok(Err(error)) => {
             tracing::debug!(error = error_chain(&error), "the runtime cannot be asked");
             None

@@ -2,7 +2,7 @@ use super::super::build::tests::{defaults, minimal, session};
 use super::*;
 use chrono::Duration;
 use fabrica_crds::Session;
-use fabrica_protocol::runtime::Workspace;
+use fabrica_protocol::runtime::{Resumes, Returns, Workspace};
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::json;
@@ -25,10 +25,13 @@ fn idle(last: i64, busy: bool, visible: u32) -> Idle {
         terminals: 1,
         oom_kills: 0,
         reconnects: 0,
+        returns: Returns::default(),
+        resumes: Resumes::default(),
         bytes_in: 0,
         bytes_out: 0,
         workspace: Workspace::default(),
         journal: None,
+        agent: None,
     }
 }
 

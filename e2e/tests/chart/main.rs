@@ -1,5 +1,7 @@
 //! The chart, rendered by the real helm: what it makes of values, and which values it refuses. Needs no cluster.
 
+mod monitoring;
+
 use anyhow::Result;
 use fabrica_e2e::helm::{chart, helm, project, succeed, text};
 use serde_json::Value;
@@ -18,7 +20,9 @@ fn defaults() {
 #[test]
 fn everything() {
     let values = project().join("e2e/tests/chart/everything.yaml");
-    insta::assert_snapshot!(render(&["--values", &values.to_string_lossy()]).unwrap());
+    let api = "monitoring.coreos.com/v1";
+    let flags = ["--values", &values.to_string_lossy(), "--api-versions", api];
+    insta::assert_snapshot!(render(&flags).unwrap());
 }
 
 #[test]
@@ -107,6 +111,7 @@ fn what_is_out_of_range_is_refused() {
     refused("session.pendingDeadlineSeconds=1", "/session/pendingDeadlineSeconds");
     refused("trust.rotationDays=0", "/trust/rotationDays");
     refused("operator.image.digest=latest", "/operator/image/digest");
+    refused("telemetry.otlpEndpoint=collector:4318", "/telemetry/otlpEndpoint");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod escalations;
 mod gateway;
 mod guide;
 mod lifecycle;
+mod metrics;
 mod runs_over_rest;
 mod script_runs;
 mod terminal;

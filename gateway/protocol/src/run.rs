@@ -176,6 +176,22 @@ pub enum Phase {
     Release,
 }
 
+impl Phase {
+    pub const ALL: [Self; 5] =
+        [Self::Frame, Self::Architect, Self::Build, Self::Evaluate, Self::Release];
+
+    /// As it is spelled everywhere.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Frame => "frame",
+            Self::Architect => "architect",
+            Self::Build => "build",
+            Self::Evaluate => "evaluate",
+            Self::Release => "release",
+        }
+    }
+}
+
 /// How a phase stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

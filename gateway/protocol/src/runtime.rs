@@ -1,7 +1,11 @@
-//! What the runtime tells the operator: start steps, idleness, and why it ended.
+//! What the runtime tells the operator: start steps, idleness, what it counts, and why it ended.
+
+mod counters;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+
+pub use self::counters::{AgentCounters, LATENCY_BOUNDS, Latencies, Resumes, Returns};
 
 /// The port the runtime listens on in every pod.
 pub const PORT: u16 = 3000;
@@ -76,8 +80,14 @@ pub struct Idle {
     pub terminals: u32,
     /// Processes of this container that the kernel killed for lack of memory, since it started.
     pub oom_kills: u64,
-    /// Times a client came back after losing its connection.
+    /// Times a client came back to a terminal after losing its connection.
     pub reconnects: u64,
+    /// The same, by what the clients say happened.
+    #[serde(default)]
+    pub returns: Returns,
+    /// What those who came back found of each terminal.
+    #[serde(default)]
+    pub resumes: Resumes,
     /// Bytes typed and bytes shown, since the start.
     pub bytes_in: u64,
     pub bytes_out: u64,
@@ -85,6 +95,9 @@ pub struct Idle {
     /// The number of the journal that `/v1/events` shows; unset where that shows start steps alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub journal: Option<u32>,
+    /// Of the conversation; unset where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentCounters>,
 }
 
 /// Why the runtime gave up, in the container's termination message.

@@ -233,4 +233,35 @@ async fn every_answer_carries_the_security_headers() {
         .await
         .unwrap();
     assert!(metrics.contains("fabrica_gateway_requests_total"), "{metrics}");
+    let creations = "fabrica_gateway_creations_total{mode=\"Chat\",outcome=\"failed\"} 0";
+    assert!(metrics.lines().any(|line| line == creations), "{metrics}");
+}
+
+#[tokio::test]
+async fn what_is_created_belongs_to_the_trace_of_its_request() {
+    // Nobody listens there, which holds nothing up.
+    let world = World::start(&["--otlp-endpoint", "http://127.0.0.1:9"]).await;
+    world.grant_all();
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let sessions = "/api/v1/namespaces/demo/sessions";
+    let create = |name: &str, header: &str| {
+        let request = world.request("dana", Method::POST, sessions);
+        request.header("traceparent", header).json(&json!({"name": name, "spec": {}}))
+    };
+    let annotation = |name: &str| {
+        let found = world.kubernetes.session(name);
+        found["metadata"]["annotations"]["fabrica.dev/traceparent"].as_str().map(str::to_owned)
+    };
+    let header = format!("00-{trace}-b7ad6b7169203331-01");
+    assert_eq!(world.answer(create("one", &header)).await.0, 201);
+    let kept = annotation("one").unwrap();
+    assert!(kept.starts_with(&format!("00-{trace}-")) && kept != header, "{kept}");
+    assert_eq!(world.answer(create("two", "nonsense")).await.0, 201);
+    assert_eq!(annotation("two").unwrap().len(), header.len());
+    let plain = World::start(&[]).await;
+    plain.grant_all();
+    let request =
+        plain.request("dana", Method::POST, sessions).json(&json!({"name": "one", "spec": {}}));
+    assert_eq!(plain.answer(request).await.0, 201);
+    assert!(plain.kubernetes.session("one")["metadata"]["annotations"].is_null());
 }

@@ -4,6 +4,7 @@
 mod agent;
 mod approval;
 mod conversation;
+mod counters;
 pub(crate) mod desk;
 pub(crate) mod engine;
 mod ground;

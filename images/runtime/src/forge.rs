@@ -194,7 +194,9 @@ impl Forge {
             Ok(located) => located,
             Err(unknown) => return Ok(Err(unknown)),
         };
-        let http = Http::new(&kind.asker(config, &repository.login), kind.accept(), secrets)?;
+        let trace = config.traceparent.as_deref();
+        let http =
+            Http::new(&kind.asker(config, &repository.login), kind.accept(), trace, secrets)?;
         Ok(Ok(Self { kind, address: format!("{api}/repos/{}", slug.path()), slug, http }))
     }
 

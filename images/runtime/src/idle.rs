@@ -61,7 +61,7 @@ impl Activity {
             self.touch();
         }
         let last = i64::try_from(self.last.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
-        let Counters { reconnects, bytes_in, bytes_out } = state.counters;
+        let Counters { reconnects, returns, resumes, bytes_in, bytes_out } = state.counters;
         Idle {
             started_at: self.started_at,
             last_activity_at: DateTime::from_timestamp_millis(last).unwrap_or(self.started_at),
@@ -71,10 +71,13 @@ impl Activity {
             terminals: number(shells.alive()),
             oom_kills: oom_kills().saturating_sub(self.killed_before),
             reconnects,
+            returns,
+            resumes,
             bytes_in,
             bytes_out,
             workspace: self.workspace.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             journal: None,
+            agent: None,
         }
     }
 }

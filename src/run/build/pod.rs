@@ -13,6 +13,7 @@ use crate::children::volume_claim::volume;
 use crate::config::RunDefaults;
 use crate::run::escalation::may_let_go;
 use crate::run::usage::{Allowance, allowance, driver};
+use crate::trace;
 
 /// The runtime ends its driver and tells the verdict within 10 s; this leaves it three times that.
 const GRACE_SECONDS: i64 = 30;
@@ -82,6 +83,7 @@ pub(in crate::run) fn pod(
         extra: plan_volume(run),
         restart_policy: "Never",
         grace_seconds: GRACE_SECONDS,
+        trace: trace::of(run),
     };
     common::pod(workload, &defaults.pods, keys)
 }

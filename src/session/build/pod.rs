@@ -11,6 +11,7 @@ use crate::children::pod::{self as common, Workload};
 use crate::children::volume_claim::volume;
 use crate::config::{ChatDefaults, Defaults};
 use crate::session::chat::{ATTEMPT, Start};
+use crate::trace;
 
 /// The runtime of a Terminal ends within 5 s; this leaves it twice that.
 const GRACE_SECONDS: i64 = 10;
@@ -51,6 +52,7 @@ pub(in crate::session) fn pod(
         extra: None,
         restart_policy: "Always",
         grace_seconds,
+        trace: trace::of(session),
     };
     common::pod(workload, pods, keys)
 }
@@ -150,6 +152,19 @@ mod tests {
         let plain = hash(made(&minimal(), &KeyDocument::default()));
         assert_eq!(plain, hash(made(&minimal(), &keys)));
         assert_ne!(plain, hash(made(&everything(), &keys)));
+    }
+
+    #[test]
+    fn a_trace_is_told_and_is_no_reason_to_start_again() {
+        let hash = |pod: &Pod| pod.annotations()[names::TEMPLATE_HASH].clone();
+        let plain = made(&minimal(), &KeyDocument::default());
+        assert_eq!(common::variable(&plain, "TRACEPARENT"), None);
+        let mut defaults = defaults();
+        defaults.terminal.traces = true;
+        let traced = pod(&minimal(), &Start::default(), &defaults, &KeyDocument::default());
+        let trace = common::variable(&traced, "TRACEPARENT").unwrap();
+        assert!(trace.contains(&minimal().uid().unwrap().replace('-', "")), "{trace}");
+        assert_eq!(hash(&plain), hash(&traced));
     }
 
     #[test]

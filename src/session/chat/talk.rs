@@ -7,7 +7,7 @@ use fabrica_crds::session::{
 use fabrica_crds::time::to_kubernetes;
 use fabrica_protocol::run::{self as told, Entry, Record};
 
-use crate::children::agent::{Asked, line, phase_name, todos};
+use crate::children::agent::{Asked, line, todos};
 use crate::children::messages::Line;
 use crate::children::usage;
 
@@ -40,7 +40,7 @@ impl Talk {
             Entry::Phase { phase, status, step, message, retry } => {
                 let said = [step, message].into_iter().find(|text| !text.is_empty());
                 self.faber.step = said.map(|text| text.chars().take(faber::TEXT).collect());
-                self.phase(phase_name(*phase), *status, *retry, record.time);
+                self.phase(phase.as_str(), *status, *retry, record.time);
             }
             Entry::Todos { items } => self.faber.todos = todos(items),
             Entry::Usage(told) => self.usage = Some(usage::of(told)),

@@ -2,15 +2,19 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::{StatusCode, header};
+use chrono::{DateTime, Utc};
+use fabrica_crds::names;
+use fabrica_telemetry::{HEADER, Kind as SpanKind, Span, Traceparent};
+use http::{HeaderMap, StatusCode, header};
+use kube::ResourceExt;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
 use serde_json::{Map, Value, json};
 
 use crate::access::{Question, Verb};
-use crate::app::App;
+use crate::app::{App, SERVICE};
 use crate::identity::Identity;
 use crate::kubernetes::answer;
-use crate::names::{ObjectKey, check_new_name};
+use crate::names::{Kind, ObjectKey, check_new_name};
 use crate::objects::{Served, View};
 use crate::problem::Problem;
 
@@ -23,6 +27,13 @@ pub struct Draft {
     pub name: Option<String>,
     pub generate_name: Option<String>,
     pub spec: Map<String, Value>,
+    /// What the request belongs to, if it says so.
+    pub trace: Option<Traceparent>,
+}
+
+/// What a request says that it belongs to.
+pub fn trace(headers: &HeaderMap) -> Option<Traceparent> {
+    Traceparent::parse(headers.get(HEADER)?.to_str().ok()?)
 }
 
 /// The object, if the caller may do this to it. Who may not even see it is told that it does not exist.
@@ -82,16 +93,87 @@ pub async fn create<R: Served>(
     namespace: &str,
     draft: Draft,
 ) -> Result<View<R>, Problem> {
-    let object = manifest::<R>(draft, namespace, identity.name())?;
+    let asked = Asked::new(app, draft.trace);
+    let mut object = manifest::<R>(draft, namespace, identity.name())?;
+    if let Some(asked) = &asked {
+        let annotations = json!({names::TRACEPARENT: asked.own.to_string()});
+        object["metadata"]["annotations"] = annotations;
+    }
     let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
     let question = Question { name, ..Question::namespace(R::KIND, Verb::Create, namespace) };
     if !app.access.permits(identity, question).await? {
         return Err(refused_in_namespace::<R>(app, identity, namespace).await?);
     }
-    let view = View::<R>::from(create_strictly::<R>(app, namespace, &object).await?);
+    let made = create_strictly::<R>(app, namespace, &object).await;
+    app.metrics.creation(mode::<R>(&object["spec"]), outcome(&made));
+    if let (Some(asked), Some(exporter)) = (asked, &app.traces) {
+        exporter.export(asked.span::<R>(&object, &made));
+    }
+    let view = View::<R>::from(made?);
     let (kind, key, uid) = (R::KIND.noun(), view.key(), &view.metadata.uid);
     tracing::info!(user = identity.name(), kind, %key, uid, "created");
     Ok(view)
+}
+
+/// What an object is for, as metrics name it.
+fn mode<R: Served>(spec: &Value) -> &'static str {
+    match (R::KIND, spec["mode"].as_str()) {
+        (Kind::Run, _) => "Run",
+        (Kind::Session, Some("Chat")) => "Chat",
+        (Kind::Session, _) => "Terminal",
+    }
+}
+
+fn outcome<R>(made: &Result<R, Problem>) -> &'static str {
+    match made {
+        Ok(_) => "created",
+        Err(problem) if problem.status < 500 => "refused",
+        Err(_) => "failed",
+    }
+}
+
+/// The span of a request that creates something.
+struct Asked {
+    parent: Traceparent,
+    own: Traceparent,
+    from: DateTime<Utc>,
+}
+
+impl Asked {
+    /// None: nobody wants spans.
+    fn new(app: &App, trace: Option<Traceparent>) -> Option<Self> {
+        app.traces.as_ref()?;
+        let parent = trace.unwrap_or_else(Traceparent::fresh);
+        Some(Self { parent, own: parent.child(), from: Utc::now() })
+    }
+
+    fn span<R: Served>(self, object: &Value, made: &Result<R, Problem>) -> Span {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let mut attributes = vec![
+            ("fabrica.namespace", text(&object["metadata"]["namespace"])),
+            ("fabrica.mode", mode::<R>(&object["spec"]).to_owned()),
+        ];
+        match made {
+            Ok(object) => attributes.extend([
+                ("fabrica.name", object.name_any()),
+                ("fabrica.uid", object.uid().unwrap_or_default()),
+            ]),
+            Err(problem) => {
+                attributes.push(("http.response.status_code", problem.status.to_string()));
+            }
+        }
+        Span {
+            service: SERVICE,
+            name: format!("create {}", R::kind(&())).into(),
+            kind: SpanKind::Server,
+            parent: self.parent,
+            own: self.own,
+            from: self.from,
+            to: Utc::now(),
+            failed: made.is_err(),
+            attributes,
+        }
+    }
 }
 
 /// 201 with the object and where it is.
@@ -156,7 +238,7 @@ async fn refused_in_namespace<R: Served>(
 }
 
 fn manifest<R: Served>(draft: Draft, namespace: &str, username: &str) -> Result<Value, Problem> {
-    let Draft { name, generate_name, mut spec } = draft;
+    let Draft { name, generate_name, mut spec, trace: _ } = draft;
     if let Some(owner) = spec.get("owner").filter(|owner| **owner != json!(username)) {
         let noun = R::KIND.noun();
         let message = format!("must be {username} or absent: a {noun} belongs to who creates it");
@@ -216,7 +298,7 @@ mod tests {
     fn draft(name: Option<&str>, generate_name: Option<&str>, spec: &Value) -> Draft {
         let own = |text: Option<&str>| text.map(str::to_owned);
         let spec = spec.as_object().unwrap().clone();
-        Draft { name: own(name), generate_name: own(generate_name), spec }
+        Draft { name: own(name), generate_name: own(generate_name), spec, trace: None }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
 use fabrica_crds::Run;
+use fabrica_telemetry::Traceparent;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use super::plan::Document;
 use crate::access::Verb;
 use crate::api::body::{has_type, read_bytes};
 use crate::api::caller::Caller;
-use crate::api::objects::write::{Draft, create, permitted};
+use crate::api::objects::write::{Draft, create, permitted, trace};
 use crate::app::App;
 use crate::identity::{Identity, origin};
 use crate::names::{ObjectKey, check_namespace};
@@ -96,7 +97,7 @@ pub async fn submit_plan(
         let detail = "Send the plan as markdown, with Content-Type: text/markdown.";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
-    let name = key_name(&parts.headers, &identity)?;
+    let named = (key_name(&parts.headers, &identity)?, trace(&parts.headers));
     let bytes = read_bytes(body, FILE_BYTES).await?;
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| Problem::bad_request("The plan is not text in UTF-8."))?;
@@ -107,10 +108,10 @@ pub async fn submit_plan(
         None => default_namespace(&app, &identity).await?,
     };
     let view = if long {
-        take_long(&app, &identity, &namespace, name, &document).await?
+        take_long(&app, &identity, &namespace, named, &document).await?
     } else {
         let spec = spec(&document, json!({"plan": document.plan}));
-        take(&app, &identity, &namespace, name, &document, spec).await?.view
+        take(&app, &identity, &namespace, named, &document, spec).await?.view
     };
     Ok((StatusCode::ACCEPTED, Json(accepted(&app, &parts, &view))))
 }
@@ -152,13 +153,14 @@ async fn take_long(
     app: &App,
     identity: &Identity,
     namespace: &str,
-    name: Option<String>,
+    (name, trace): (Option<String>, Option<Traceparent>),
     document: &Document,
 ) -> Result<RunView, Problem> {
     let name = name.unwrap_or_else(|| long_plan::name("run-"));
     let reference = json!({"planRef": long_plan::reference(&name, &document.plan)});
     let spec = spec(document, reference);
-    let Taken { view, new } = take(app, identity, namespace, Some(name), document, spec).await?;
+    let Taken { view, new } =
+        take(app, identity, namespace, (Some(name), trace), document, spec).await?;
     long_plan::keep(app, &view, new, &document.plan).await?;
     Ok(view)
 }
@@ -174,11 +176,11 @@ async fn take(
     app: &App,
     identity: &Identity,
     namespace: &str,
-    name: Option<String>,
+    (name, trace): (Option<String>, Option<Traceparent>),
     document: &Document,
     spec: Map<String, Value>,
 ) -> Result<Taken, Problem> {
-    let draft = Draft { name: name.clone(), generate_name: None, spec: spec.clone() };
+    let draft = Draft { name: name.clone(), generate_name: None, spec: spec.clone(), trace };
     let problem = match create::<Run>(app, identity, namespace, draft).await {
         Ok(view) => return Ok(Taken { view, new: true }),
         Err(problem) => problem,

@@ -17,7 +17,7 @@ use crate::api::body::{read_json, read_optional_json};
 use crate::api::caller::Caller;
 use crate::api::named::Named;
 use crate::api::objects::find::permitted_anywhere;
-use crate::api::objects::write::{Draft, change, create, created, permitted, remove};
+use crate::api::objects::write::{Draft, change, create, created, permitted, remove, trace};
 use crate::app::App;
 use crate::names::check_namespace;
 use crate::objects::RunView;
@@ -96,7 +96,7 @@ pub async fn create_run(
     check_namespace(&namespace)?;
     let (parts, body) = request.into_parts();
     let CreateRun { name, generate_name, spec } = read_json(&parts.headers, body).await?;
-    let draft = Draft { name, generate_name, spec };
+    let draft = Draft { name, generate_name, spec, trace: trace(&parts.headers) };
     Ok(created(create::<Run>(&app, &identity, &namespace, draft).await?))
 }
 
@@ -177,7 +177,7 @@ pub async fn retry_run(
     }
     // One that was too long for the old run goes with it, so the new one gets its own.
     let long = if plan.is_none() { long_plan::of(&app, &old).await? } else { None };
-    let mut draft = again(&old, plan)?;
+    let mut draft = Draft { trace: trace(&parts.headers), ..again(&old, plan)? };
     let Some(long) = long else {
         return Ok(created(create::<Run>(&app, &identity, &key.namespace, draft).await?));
     };
@@ -212,7 +212,7 @@ fn again(old: &RunView, plan: Option<String>) -> Result<Draft, Problem> {
     spec.remove("desiredState");
     let name: String = old.metadata.name.chars().take(RETRY_PREFIX).collect();
     let generate_name = Some(format!("{}-", name.trim_end_matches('-')));
-    Ok(Draft { name: None, generate_name, spec })
+    Ok(Draft { name: None, generate_name, spec, trace: None })
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::access::Verb;
 use crate::api::body::read_json;
 use crate::api::caller::Caller;
 use crate::api::objects::list::{self as objects, Paging};
-use crate::api::objects::write::{Draft, create, permitted};
+use crate::api::objects::write::{Draft, create, permitted, trace};
 use crate::api::socket;
 use crate::app::App;
 use crate::identity::Identity;
@@ -202,7 +202,8 @@ pub async fn create_short_session(
     let spec = spec(read_json(&parts.headers, body).await?)?;
     allow_mode(&app, &spec)?;
     let namespace = default_namespace(&app, &identity, |it| it.create_sessions).await?;
-    let draft = Draft { name: None, generate_name: None, spec };
+    let trace = trace(&parts.headers);
+    let draft = Draft { name: None, generate_name: None, spec, trace };
     let session = ShortSession::from(create::<Session>(&app, &identity, &namespace, draft).await?);
     let location = format!("/api/sessions/{}", session.id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(session)).into_response())

@@ -15,7 +15,7 @@ use crate::access::Verb;
 use crate::api::body::read_json;
 use crate::api::caller::Caller;
 use crate::api::named::Named;
-use crate::api::objects::write::{Draft, change, create, created, permitted, remove};
+use crate::api::objects::write::{Draft, change, create, created, permitted, remove, trace};
 use crate::app::App;
 use crate::names::check_namespace;
 use crate::objects::SessionView;
@@ -81,7 +81,7 @@ pub async fn create_session(
     let (parts, body) = request.into_parts();
     let CreateSession { name, generate_name, spec } = read_json(&parts.headers, body).await?;
     allow_mode(&app, &spec)?;
-    let draft = Draft { name, generate_name, spec };
+    let draft = Draft { name, generate_name, spec, trace: trace(&parts.headers) };
     Ok(created(create::<Session>(&app, &identity, &namespace, draft).await?))
 }
 

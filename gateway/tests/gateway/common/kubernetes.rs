@@ -144,6 +144,11 @@ impl Kubernetes {
         object
     }
 
+    /// A session of the namespace demo, as it is kept.
+    pub(crate) fn session(&self, name: &str) -> Value {
+        self.find("sessions", "demo", name).unwrap_or_default()
+    }
+
     /// The names of all Runs.
     pub(crate) fn runs(&self) -> Vec<Value> {
         let objects = self.0.objects.lock().unwrap();
@@ -342,7 +347,11 @@ async fn create(
             &format!("{resource}.fabrica.dev \"{name}\" already exists"),
         );
     }
-    let created = fake.put_object(&resource, &namespace, &name, &object["spec"], &json!({}));
+    let mut created = fake.put_object(&resource, &namespace, &name, &object["spec"], &json!({}));
+    created["metadata"]["annotations"] = object["metadata"]["annotations"].clone();
+    if let Some(kept) = fake.0.objects.lock().unwrap().last_mut() {
+        kept.clone_from(&created);
+    }
     fake.tell("ADDED", &created);
     (StatusCode::CREATED, Json(created)).into_response()
 }

@@ -8,7 +8,9 @@ use chrono::{DateTime, Utc};
 use fabrica_protocol::chat::{AgentState, Body, QUEUED};
 use fabrica_protocol::run::{Answer, Autonomy, Code, Entry, Record};
 use tokio::sync::{broadcast, mpsc, watch};
+use tokio::time::Instant;
 
+use super::counters::Counters;
 use super::known::{Known, Said};
 use crate::children;
 use crate::config::{ChatConfig, Config};
@@ -78,6 +80,7 @@ pub struct Chat {
     pub number: u32,
     /// Whether nothing is left of the pods before.
     pub(crate) is_anew: bool,
+    pub(crate) counters: Counters,
     known: Mutex<Known>,
     wishes: mpsc::Sender<Wish>,
     wanted: Mutex<Option<mpsc::Receiver<Wish>>>,
@@ -120,6 +123,7 @@ impl Chat {
             number,
             is_anew,
             settings,
+            counters: Counters::default(),
             journal: Arc::new(journal),
             questions,
             known: Mutex::new(known),
@@ -195,6 +199,7 @@ impl Chat {
         command: bool,
     ) -> Result<(), Refused> {
         let place = self.place()?;
+        let came = Instant::now();
         let (author, text) = (author.to_owned(), content.clone());
         self.tell_if(Entry::Message { id: id.clone(), author, text }, |known| {
             is_new(known, &id)?;
@@ -204,6 +209,7 @@ impl Chat {
             let text = format!("{QUEUED} messages wait for the agent already: let it read some.");
             Err(Refused::new(Code::TooMany, text))
         })?;
+        self.counters.came(&id, came);
         place.send(Wish::Say(Said { id, text: content, command }));
         Ok(())
     }

@@ -50,6 +50,7 @@ pub async fn serve(mut socket: WebSocket, peer: Peer, chat: Arc<Chat>, timing: T
         timing,
         socket,
         cursor: 0,
+        follows: false,
         heard: Instant::now(),
     };
     let closing = tokio::select! {
@@ -85,6 +86,8 @@ struct Client<'a> {
     newest: watch::Receiver<u64>,
     /// The newest record that was shown.
     cursor: u64,
+    /// Whether it has seen everything that was before it came.
+    follows: bool,
     heard: Instant,
 }
 
@@ -164,7 +167,11 @@ impl Client<'_> {
         if journal.is_some() && !is_known {
             self.say(Body::Reset { journal_id: self.chat.id.clone() }).await?;
         }
+        if is_known {
+            self.chat.counters.returned();
+        }
         self.pump().await?;
+        self.follows = true;
         self.say(Body::CaughtUp {}).await
     }
 
@@ -177,9 +184,9 @@ impl Client<'_> {
                 return Ok(());
             }
             for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-                let record = serde_json::from_slice::<Record>(line).ok();
-                if let Some(frame) = record.and_then(|record| view::frame(&record)) {
-                    self.write(Message::Text(frame.into())).await?;
+                let Ok(record) = serde_json::from_slice::<Record>(line) else { continue };
+                if let Some(frame) = view::frame(&record) {
+                    self.show(frame, record.time).await?;
                 }
             }
             self.cursor = last;
@@ -194,7 +201,17 @@ impl Client<'_> {
         if live.seq < self.cursor {
             return Ok(());
         }
-        self.frame(live.time, live.body).await
+        let text = self.text(live.time, live.body);
+        self.show(text, live.time).await
+    }
+
+    /// Shows what happened at this time.
+    async fn show(&mut self, text: String, time: DateTime<Utc>) -> Result<(), Closing> {
+        self.write(Message::Text(text.into())).await?;
+        if self.follows {
+            self.chat.counters.shown(time);
+        }
+        Ok(())
     }
 
     async fn stand(&mut self) -> Result<(), Closing> {
@@ -281,13 +298,13 @@ impl Client<'_> {
     }
 
     async fn say(&mut self, body: Body) -> Result<(), Closing> {
-        self.frame(Utc::now(), body).await
+        let text = self.text(Utc::now(), body);
+        self.write(Message::Text(text.into())).await
     }
 
     /// Shows no record, so it bears the number of the last one that was shown: who comes back with it misses nothing.
-    async fn frame(&mut self, timestamp: DateTime<Utc>, body: Body) -> Result<(), Closing> {
-        let text = view::text(&ServerMessage { seq: self.cursor, timestamp, body });
-        self.write(Message::Text(text.into())).await
+    fn text(&self, timestamp: DateTime<Utc>, body: Body) -> String {
+        view::text(&ServerMessage { seq: self.cursor, timestamp, body })
     }
 
     async fn write(&mut self, message: Message) -> Result<(), Closing> {

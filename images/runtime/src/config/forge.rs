@@ -17,6 +17,8 @@ pub struct ForgeConfig {
     pub draft: bool,
     /// The issue to work on, as in `#12`.
     pub work_id: Option<String>,
+    /// The trace that questions to it belong to.
+    pub traceparent: Option<String>,
 }
 
 /// A token; it shows itself to nobody.
@@ -42,6 +44,7 @@ pub(super) fn read(text: &impl Fn(&str) -> Option<String>) -> ForgeConfig {
         labels: labels.and_then(|list| serde_json::from_str(&list).ok()).unwrap_or_default(),
         draft: text("FABRICA_PULL_REQUEST_DRAFT").is_some_and(|value| value == "true"),
         work_id: text("FABRICA_WORK_ID"),
+        traceparent: text("TRACEPARENT"),
     }
 }
 

@@ -25,6 +25,9 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// Of a forge's own words, as much as a sentence bears.
 const WORDS_CHARACTERS: usize = 500;
 
+/// What the question belongs to, as the W3C writes it.
+const TRACEPARENT: &str = "traceparent";
+
 /// In the place of a forge's words.
 const NO_WORDS: &str = "it does not say why";
 
@@ -61,6 +64,7 @@ impl Http {
     pub(super) fn new(
         asker: &Asker,
         accept: &'static str,
+        trace: Option<&str>,
         secrets: &Secrets,
     ) -> Result<Self, ForgeError> {
         let mut headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
@@ -68,6 +72,10 @@ impl Http {
             let mut header = HeaderValue::from_str(&header).map_err(|_| ForgeError::Token)?;
             header.set_sensitive(true);
             headers.insert(AUTHORIZATION, header);
+        }
+        // One that is not plain ASCII is nobody's.
+        if let Some(trace) = trace.and_then(|text| HeaderValue::from_str(text).ok()) {
+            headers.insert(TRACEPARENT, trace);
         }
         let client = client(headers).map_err(|error| ForgeError::Client(crate::chain(&error)))?;
         Ok(Self { client, secrets: secrets.clone() })

@@ -128,7 +128,8 @@ async fn idle(State(pod): Shared, headers: HeaderMap) -> Result<Json<Idle>, Prob
     let idle = pod.activity.report(&pod.shells);
     let clients = idle.clients.saturating_add(u32::try_from(chat.clients()).unwrap_or(u32::MAX));
     let (busy, journal) = (idle.busy || chat.is_busy(), Some(chat.number));
-    Ok(Json(Idle { busy, clients, journal, ..idle }))
+    let agent = Some(chat.counters.report());
+    Ok(Json(Idle { busy, clients, journal, agent, ..idle }))
 }
 
 #[derive(Debug, Deserialize)]

@@ -123,7 +123,10 @@ impl State {
         client.window =
             hello.caps.window.unwrap_or(WINDOW_BYTES).clamp(LEAST_WINDOW_BYTES, RING_BYTES as u64);
         let role = if client.control { "control" } else { "view" }.to_owned();
-        self.counters.reconnects += u64::from(hello.cause.is_some());
+        if let Some(cause) = &hello.cause {
+            self.counters.reconnects += 1;
+            self.counters.returns.add(cause);
+        }
         let welcome = Welcome {
             epoch: format!("{epoch:x}"),
             conn_id: connection,
@@ -138,11 +141,29 @@ impl State {
             == Some(epoch);
         for term in &hello.terms {
             let have = term.have_off.filter(|_| same);
+            if hello.cause.is_some() && term.have_off.is_some() {
+                self.resumed(term.id, have);
+            }
             let history = u32::MAX;
             let attach =
                 Attach { have, epoch, history, cols: term.cols, rows: term.rows, view: false };
             self.attach(connection, term.id, &attach);
         }
+    }
+
+    /// Counts what a client that came back finds of a terminal, where it had this much of the present process.
+    fn resumed(&mut self, id: u16, have: Option<u64>) {
+        let ring = self.terminals.get(&id).map(|terminal| &terminal.ring);
+        let place = match (have, ring) {
+            (Some(have), Some(ring)) if (ring.tail()..=ring.head()).contains(&have) => {
+                &mut self.counters.resumes.exact
+            }
+            (Some(_), Some(_)) => &mut self.counters.resumes.snapshot,
+            (None, _) => &mut self.counters.resumes.lost,
+            // Somebody closed it meanwhile.
+            (Some(_), None) => return,
+        };
+        *place += 1;
     }
 
     /// Resumes exactly when the ring still has what the client misses, else begins afresh.

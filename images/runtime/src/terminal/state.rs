@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use fabrica_protocol::kterm::{Limits, MAX_FRAME, TerminalInfo, Terminals, close};
+use fabrica_protocol::runtime::{Resumes, Returns};
 use tokio::sync::Notify;
 
 use super::client::{Client, WINDOW_BYTES};
@@ -72,6 +73,8 @@ pub struct Terminal {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Counters {
     pub reconnects: u64,
+    pub returns: Returns,
+    pub resumes: Resumes,
     pub bytes_in: u64,
     pub bytes_out: u64,
 }

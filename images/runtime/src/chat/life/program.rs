@@ -76,6 +76,7 @@ impl Life {
 
     /// The program listens: it hears what happened, and what was said meanwhile.
     pub(super) async fn greet(&mut self) {
+        self.chat.counters.starts();
         let heard = std::mem::take(&mut self.heard);
         if std::mem::take(&mut self.was_in_turn) {
             let again = [launch::AGAIN.to_owned()];
@@ -98,8 +99,12 @@ impl Life {
                 self.notes.push(text);
                 text = std::mem::take(&mut self.notes).join("\n\n");
             }
+            let id = said.as_ref().map(|said| said.id.clone());
             let line = self.conversation.say(&text, said);
             self.write(line).await;
+            if let Some(id) = id {
+                self.chat.counters.heard(&id, Instant::now());
+            }
         }
     }
 
@@ -132,6 +137,7 @@ impl Life {
 
     /// The program is gone, and goes on with the same conversation, unless that happens too often.
     pub(super) fn crashed(&mut self, words: &str) {
+        self.chat.counters.crashed();
         self.running = None;
         self.desk.let_go();
         self.desk.count();
