@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::flags::{AccessMode, DatabaseUrl, Flags};
+use crate::forges::{Settings, SettingsError};
 use crate::identity::origin::{Origin, OriginError};
 
 /// Why the flags make no sense.
@@ -11,6 +12,8 @@ use crate::identity::origin::{Origin, OriginError};
 pub enum ConfigError {
     #[error("--public-url must be a scheme and a host, such as https://fabrica.example.org")]
     PublicUrl(#[source] OriginError),
+    #[error("--forges names what cannot be searched")]
+    Forges(#[source] SettingsError),
 }
 
 /// How this gateway behaves.
@@ -26,6 +29,10 @@ pub struct Config {
     pub long_plans: bool,
     /// Whether there may be Chats.
     pub chat: bool,
+    /// Those that forms search.
+    pub forges: Vec<Settings>,
+    /// What a model may cost where a spec says nothing, in USD.
+    pub run_budget_usd: Option<String>,
     pub public_origin: Option<Origin>,
     pub recheck: Duration,
     pub drain: Duration,
@@ -46,6 +53,8 @@ impl TryFrom<Flags> for Config {
             database_url,
             long_plans,
             chat_enabled,
+            forges,
+            run_budget_usd,
             public_url,
             recheck_seconds,
             drain_seconds,
@@ -57,6 +66,9 @@ impl TryFrom<Flags> for Config {
             .map(|text| Origin::parse(text.trim_end_matches('/')))
             .transpose()
             .map_err(ConfigError::PublicUrl)?;
+        let forges = forges.filter(|text| !text.is_empty());
+        let forges = forges.as_deref().map_or(Ok(Vec::new()), Settings::parse);
+        let forges = forges.map_err(ConfigError::Forges)?;
         Ok(Self {
             address,
             admin_address,
@@ -67,6 +79,8 @@ impl TryFrom<Flags> for Config {
             database_url,
             long_plans,
             chat: chat_enabled,
+            forges,
+            run_budget_usd: run_budget_usd.filter(|text| !text.is_empty()),
             public_origin,
             recheck: Duration::from_secs(recheck_seconds),
             drain: Duration::from_secs(drain_seconds),

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::App;
 use crate::archive::Archive;
 use crate::config::Config;
+use crate::forges::{Forge, ForgeError};
 use crate::objects::store;
 use crate::{admin, recheck, router, server, trust};
 
@@ -27,6 +28,8 @@ pub enum GatewayError {
     Listen { address: SocketAddr, source: io::Error },
     #[error("find the archive")]
     Archive(#[source] StoreError),
+    #[error("prepare the search of forges")]
+    Forges(#[source] ForgeError),
     #[error("listen for signals")]
     Signal(#[source] io::Error),
     #[error("write the OpenAPI document")]
@@ -62,7 +65,8 @@ pub async fn serve(
     let drain = config.drain;
     let archive = config.database_url.as_ref().map(Archive::connect).transpose();
     let archive = archive.map_err(GatewayError::Archive)?;
-    let app = App::new(config, client, archive);
+    let forges = Forge::all(&config.forges).map_err(GatewayError::Forges)?;
+    let app = App::new(config, client, archive, forges);
     let routes = router::build(app.clone()).map_err(GatewayError::Document)?;
     let admin_stop = CancellationToken::new();
     let serving = server::serve(public, routes, app.stop.clone());
