@@ -124,7 +124,7 @@ mod tests {
         let pairs = headers.iter().map(|(name, value)| {
             (http::HeaderName::from_static(name), HeaderValue::from_static(value))
         });
-        let refused = refusal(StatusCode::from_u16(status).unwrap(), &HeaderMap::from_iter(pairs));
+        let refused = refusal(StatusCode::from_u16(status).unwrap(), &pairs.collect());
         let seconds = match refused {
             ForgeError::Limited { seconds } => Some(seconds),
             _ => None,
