@@ -8,6 +8,7 @@ mod causes;
 mod chat;
 mod chat_input;
 mod escalations;
+mod forges;
 mod gateway;
 mod lifecycle;
 mod runs_over_rest;
