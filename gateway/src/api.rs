@@ -4,6 +4,7 @@ pub mod body;
 pub mod caller;
 pub mod events;
 pub mod files;
+pub mod forges;
 pub mod login;
 pub mod named;
 pub mod objects;

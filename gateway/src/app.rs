@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use crate::access::Access;
 use crate::archive::Archive;
 use crate::config::Config;
+use crate::forges::Forge;
 use crate::identity::bearer::TokenReviews;
 use crate::identity::limit::LoginLimit;
 use crate::metrics::Metrics;
@@ -34,6 +35,12 @@ const TRANSFERS_PER_USER: usize = 16;
 
 /// File transfers at a time.
 const TRANSFERS: usize = 1024;
+
+/// Searches of forges one user may run at a time: a form asks each forge for two things.
+const SEARCHES_PER_USER: usize = 16;
+
+/// Searches of forges at a time.
+const SEARCHES: usize = 256;
 
 /// The gateway's state; clones share it.
 #[derive(Debug, Clone)]
@@ -58,6 +65,9 @@ pub struct Parts {
     pub sockets: LiveSockets,
     pub streams: Quota,
     pub transfers: Quota,
+    /// Those that forms search, in the chart's order.
+    pub forges: Vec<Forge>,
+    pub searches: Quota,
     /// Cancelled when the gateway begins to stop: load balancers should send nobody any more.
     pub draining: CancellationToken,
     /// Cancelled when streams and tunnels must end.
@@ -85,12 +95,13 @@ impl Deref for App {
 }
 
 impl App {
-    /// The state of a gateway that talks to this API server and reads this archive.
+    /// The state of a gateway that talks to this API server, reads this archive, sends traces there and searches these forges.
     pub fn new(
         config: Config,
         client: kube::Client,
         archive: Option<Archive>,
         traces: Option<Exporter>,
+        forges: Vec<Forge>,
     ) -> Self {
         let metrics = Metrics::default();
         Self(Arc::new(Parts {
@@ -105,6 +116,8 @@ impl App {
             sockets: LiveSockets::default(),
             streams: Quota::new(STREAMS, STREAMS_PER_USER),
             transfers: Quota::new(TRANSFERS, TRANSFERS_PER_USER),
+            forges,
+            searches: Quota::new(SEARCHES, SEARCHES_PER_USER),
             draining: CancellationToken::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::flags::{AccessMode, DatabaseUrl, Flags};
+use crate::forges::{Settings, SettingsError};
 use crate::identity::origin::{Origin, OriginError};
 
 /// Why the flags make no sense.
@@ -11,6 +12,8 @@ use crate::identity::origin::{Origin, OriginError};
 pub enum ConfigError {
     #[error("--public-url must be a scheme and a host, such as https://fabrica.example.org")]
     PublicUrl(#[source] OriginError),
+    #[error("--forges names what cannot be searched")]
+    Forges(#[source] SettingsError),
 }
 
 /// How this gateway behaves.
@@ -28,6 +31,10 @@ pub struct Config {
     pub chat: bool,
     /// Where traces are sent.
     pub otlp_endpoint: Option<String>,
+    /// Those that forms search.
+    pub forges: Vec<Settings>,
+    /// What a model may cost where a spec says nothing, in USD.
+    pub run_budget_usd: Option<String>,
     pub public_origin: Option<Origin>,
     pub recheck: Duration,
     pub drain: Duration,
@@ -49,6 +56,8 @@ impl TryFrom<Flags> for Config {
             long_plans,
             chat_enabled,
             otlp_endpoint,
+            forges,
+            run_budget_usd,
             public_url,
             recheck_seconds,
             drain_seconds,
@@ -60,6 +69,9 @@ impl TryFrom<Flags> for Config {
             .map(|text| Origin::parse(text.trim_end_matches('/')))
             .transpose()
             .map_err(ConfigError::PublicUrl)?;
+        let forges = forges.filter(|text| !text.is_empty());
+        let forges = forges.as_deref().map_or(Ok(Vec::new()), Settings::parse);
+        let forges = forges.map_err(ConfigError::Forges)?;
         Ok(Self {
             address,
             admin_address,
@@ -71,6 +83,8 @@ impl TryFrom<Flags> for Config {
             long_plans,
             chat: chat_enabled,
             otlp_endpoint: otlp_endpoint.filter(|text| !text.is_empty()),
+            forges,
+            run_budget_usd: run_budget_usd.filter(|text| !text.is_empty()),
             public_origin,
             recheck: Duration::from_secs(recheck_seconds),
             drain: Duration::from_secs(drain_seconds),

@@ -51,6 +51,14 @@ pub struct Flags {
     #[arg(long, env = "FABRICA_OTLP_ENDPOINT")]
     pub otlp_endpoint: Option<String>,
 
+    /// The forges that forms search, as a JSON list: [{"kind": "Gitea", "url": "https://…", "tokenFile": "/…"}].
+    #[arg(long, env = "FABRICA_FORGES")]
+    pub forges: Option<String>,
+
+    /// What a model may cost where a spec says nothing, in USD: the page shows it, the operator decides it.
+    #[arg(long, env = "FABRICA_RUN_BUDGET_USD")]
+    pub run_budget_usd: Option<String>,
+
     /// The address people see, such as https://fabrica.example.org. With it an Origin must equal it;
     /// without it an Origin must name the host of the request.
     #[arg(long, env = "FABRICA_PUBLIC_URL")]

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::app::{App, SERVICE};
 use crate::archive::Archive;
 use crate::config::Config;
+use crate::forges::{Forge, ForgeError};
 use crate::objects::store;
 use crate::{admin, recheck, router, server, trust};
 
@@ -30,6 +31,8 @@ pub enum GatewayError {
     Archive(#[source] StoreError),
     #[error("send traces")]
     Traces(#[source] ExporterError),
+    #[error("prepare the search of forges")]
+    Forges(#[source] ForgeError),
     #[error("listen for signals")]
     Signal(#[source] io::Error),
     #[error("write the OpenAPI document")]
@@ -67,7 +70,8 @@ pub async fn serve(
     let archive = archive.map_err(GatewayError::Archive)?;
     let traces = config.otlp_endpoint.as_deref().map(|it| Exporter::start(it, &[SERVICE]));
     let traces = traces.transpose().map_err(GatewayError::Traces)?;
-    let app = App::new(config, client, archive, traces);
+    let forges = Forge::all(&config.forges).map_err(GatewayError::Forges)?;
+    let app = App::new(config, client, archive, traces, forges);
     let routes = router::build(app.clone()).map_err(GatewayError::Document)?;
     let admin_stop = CancellationToken::new();
     let serving = server::serve(public, routes, app.stop.clone());

@@ -15,6 +15,7 @@ pub mod archive;
 pub mod cache;
 pub mod config;
 pub mod flags;
+pub mod forges;
 pub mod gateway;
 pub mod identity;
 pub mod kubernetes;

@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::sessions::{answers, list, messages, short, write};
-use crate::api::{events, files, login, runs, socket};
+use crate::api::{events, files, forges, login, runs, socket};
 use crate::app::App;
 use crate::{openapi, ui};
 
@@ -67,6 +67,9 @@ pub fn api() -> (Router<App>, OpenApi) {
         .routes(routes!(socket::terminal))
         .routes(routes!(socket::chat))
         .routes(routes!(files::download, files::upload))
+        .routes(routes!(forges::list_forges))
+        .routes(routes!(forges::find_repositories))
+        .routes(routes!(forges::find_work_items))
         .routes(routes!(health))
         .split_for_parts()
 }

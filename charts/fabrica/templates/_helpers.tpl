@@ -53,3 +53,23 @@ capabilities: { drop: [ALL] }
   valueFrom: { secretKeyRef: { name: {{ . }}, key: url } }
 {{- end }}
 {{- end }}
+
+{{/* The forges that forms search, as the gateway reads them. */}}
+{{- define "fabrica.forges" -}}
+{{- $told := list }}
+{{- range $index, $forge := .Values.gateway.forges }}
+{{- $one := dict "kind" $forge.kind "url" $forge.url }}
+{{- if $forge.tokenSecret }}{{- $one = set $one "tokenFile" (printf "/etc/fabrica/forges/%d" $index) }}{{- end }}
+{{- $told = append $told $one }}
+{{- end }}
+{{- toJson $told }}
+{{- end }}
+
+{{/* Their tokens as files, which follow their Secrets: none of them has to be there. Empty without any. */}}
+{{- define "fabrica.forgeTokens" -}}
+{{- range $index, $forge := .Values.gateway.forges }}
+{{- with $forge.tokenSecret }}
+- secret: { name: {{ . }}, optional: true, items: [{ key: token, path: {{ $index | quote }} }] }
+{{- end }}
+{{- end }}
+{{- end }}

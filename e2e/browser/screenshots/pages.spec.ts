@@ -76,6 +76,13 @@ const PAGES: Record<string, (page: Page) => Promise<void>> = {
     await page.getByLabel("Repository", { exact: true }).fill("https://git.example.com/platform/checkout");
     await page.getByLabel("Branch").fill("fix/rounding");
   },
+  pick: async (page) => {
+    await page.goto("/sessions?new");
+    await page.getByRole("radio", { name: /^Chat/ }).check({ force: true });
+    await page.getByLabel("Repository", { exact: true }).fill(process.env.FABRICA_FORGE_REPOSITORY ?? "");
+    await page.getByLabel("Work item", { exact: true }).fill("door");
+    await expect(page.getByRole("option").filter({ hasText: "The door squeaks" }).first()).toBeVisible();
+  },
   terminal: async (page) => {
     await page.goto(`/ns/${await namespace()}/sessions/checkout`);
     await new Terminal(page).connected();

@@ -24,6 +24,8 @@ export interface Rights {
 export class FakeRuntime {
   /** What clients said, but for pings. */
   readonly heard: Heard[] = [];
+  /** What was typed into the terminal. */
+  typed = "";
   agent = "idle";
   journalId = "5bd4b1a1-04a5-8a8e-9f37-0e4b1d3a5c11";
   #records: object[] = [];
@@ -38,7 +40,7 @@ export class FakeRuntime {
   static async serve(page: Page, rights: Rights = {}): Promise<FakeRuntime> {
     const runtime = new FakeRuntime(rights);
     await page.routeWebSocket(/\/chat$/, (socket) => runtime.#accept(socket));
-    await page.routeWebSocket(/\/terminal$/, still);
+    await page.routeWebSocket(/\/terminal$/, (socket) => still(socket, (text) => (runtime.typed += text)));
     return runtime;
   }
 
@@ -149,12 +151,15 @@ export class FakeRuntime {
 const WELCOME = 0x89;
 const SNAPSHOT = 0x82;
 const OUTPUT = 0x81;
-const SCREEN = "\x1b[32mdeveloper@talk\x1b[0m:\x1b[34m/workspace/repo\x1b[0m$ git log --oneline\r\n\x1b[33m3f1c2aa\x1b[0m Round to cents\r\n\x1b[33m91b07de\x1b[0m Begin the shop\r\n\x1b[32mdeveloper@talk\x1b[0m:\x1b[34m/workspace/repo\x1b[0m$ ";
+const SCREEN = "\x1b[?2004h\x1b[32mdeveloper@talk\x1b[0m:\x1b[34m/workspace/repo\x1b[0m$ git log --oneline\r\n\x1b[33m3f1c2aa\x1b[0m Round to cents\r\n\x1b[33m91b07de\x1b[0m Begin the shop\r\n\x1b[32mdeveloper@talk\x1b[0m:\x1b[34m/workspace/repo\x1b[0m$ ";
 
-/** A terminal whose screen never changes. */
-function still(socket: WebSocketRoute): void {
+/** A terminal whose screen never changes, at the prompt of a shell that tells what is pasted from what is typed. */
+function still(socket: WebSocketRoute, onTyped: (text: string) => void): void {
   socket.onMessage((data) => {
-    if (typeof data === "string" || data[0] !== 0x0c) return;
+    if (typeof data === "string") return;
+    // Behind the head stands the offset of the first byte.
+    if (data[0] === 0x01) onTyped(data.subarray(12).toString());
+    if (data[0] !== 0x0c) return;
     const term = { id: 1, title: "bash", cwd: "/workspace/repo", alive: true, cols: 80, rows: 24, head: SCREEN.length, tail: 0, in_off: 0 };
     const limits = { max_frame: 65_536, window: 262_144, terminals: 16, clients: 16 };
     socket.send(Buffer.concat([frame(WELCOME, 0, 0), Buffer.from(JSON.stringify({ epoch: "00", conn_id: 1, role: "control", limits, terms: [term] }))]));

@@ -26,9 +26,13 @@ test("somebody works an item with an agent, from the dialog to the pull request,
   await page.getByRole("radio", { name: /^Chat/ }).check({ force: true });
   await page.getByRole("textbox", { name: "Name", exact: true }).fill(name);
   await page.getByLabel("Namespace", { exact: true }).selectOption(await namespace());
-  await page.getByLabel("Repository", { exact: true }).fill(repository);
-  await page.getByLabel("Work item", { exact: true }).fill(`#${item}`);
-  await page.getByLabel("Forge", { exact: true }).selectOption("Gitea");
+  await page.getByLabel("Repository", { exact: true }).fill(new URL(repository).pathname.replace(/^\/|\.git$/g, ""));
+  await page.getByRole("listbox", { name: "Repositories" }).getByRole("option").first().click();
+  await expect(page.getByLabel("Repository", { exact: true })).toHaveValue(repository);
+  await page.getByLabel("Work item", { exact: true }).fill(String(item));
+  await page.getByRole("listbox", { name: /^Work items/ }).getByRole("option").filter({ hasText: "The door squeaks" }).click();
+  await expect(page.getByText(`#${item}: The door squeaks`)).toBeVisible();
+  await expect(page.getByLabel("Forge", { exact: true })).toHaveValue("Gitea");
   await page.getByLabel("Volume size").fill("1Gi");
   await page.getByRole("button", { name: "Create session" }).click();
 

@@ -14,8 +14,8 @@ const card = (page: Page) => page.locator("[data-question]");
 const text = (messageId: string, content: string) => ({ type: "claude_message", kind: "text", messageId, content, final: true });
 const delta = (messageId: string, piece: string) => ({ type: "claude_message", kind: "text", messageId, delta: piece, final: false });
 
-async function open(page: Page, records: object[] = [], rights: Rights = {}): Promise<FakeRuntime> {
-  await inhabit(page, { runs: [], sessions: [chatSession("talk")] });
+async function open(page: Page, records: object[] = [], rights: Rights = {}, spec: object = {}): Promise<FakeRuntime> {
+  await inhabit(page, { runs: [], sessions: [chatSession("talk", spec)] });
   const runtime = (await FakeRuntime.serve(page, rights)).tell(...records);
   await page.goto(PATH);
   await expect(log(page)).toHaveAttribute("aria-busy", "false");
@@ -181,6 +181,28 @@ test("who may only read sees so, and nothing to speak or to answer with", async 
   await expect(composer(page)).toBeHidden();
   await expect(card(page)).toContainText("You may not answer: it needs the right to create sessions/answers in demo.");
   await expect(card(page).getByRole("button")).toHaveCount(0);
+});
+
+test("a command of the agent goes into the shell's line, and is not entered", async ({ page }) => {
+  const lines = { type: "claude_message", kind: "tool_use", messageId: "t-9", final: true, name: "Bash", input: "cd src\nls" };
+  const runtime = await open(page, [...STORY, lines]);
+  const call = (words: string) => log(page).locator("[data-entry=tool]").filter({ hasText: words });
+  await call("npm test -- rounding").getByRole("button", { name: "Type it into the terminal" }).click();
+  await expect.poll(() => runtime.typed).toBe("\x1b[200~npm test -- rounding\x1b[201~");
+  await expect(page.getByRole("textbox", { name: "Terminal input" })).toBeFocused();
+  await expect(call("src/invoice.ts").getByRole("button")).toHaveCount(0);
+
+  runtime.typed = "";
+  await page.setViewportSize({ width: 360, height: 740 });
+  await call("cd src").getByRole("button", { name: "Type it into the terminal" }).click();
+  await expect(page.getByRole("tab", { name: "Terminal", selected: true })).toBeVisible();
+  await expect.poll(() => runtime.typed).toBe("\x1b[200~cd src\rls\x1b[201~");
+});
+
+test("the cost stands against the cluster's budget where the session has none", async ({ page }) => {
+  await page.route("**/api/v1/me", async (route) => route.fulfill({ json: { ...((await (await route.fetch()).json()) as object), defaultBudgetUSD: "1.00" } }));
+  await open(page, STORY, {}, { agent: {} });
+  await expect(page.getByRole("region", { name: "Cost" })).toContainText("$0.1342 of $1.00, the cluster's default");
 });
 
 test("an agent that has failed is started again by a message", async ({ page }) => {

@@ -11,6 +11,8 @@ FORGE_USER=65534
 RUN_SCOPES=write:repository,write:issue
 # What people and tests need beside that: repositories of their own.
 PEOPLE_SCOPES=$RUN_SCOPES,write:user
+# What the gateway needs to search it for forms.
+SEARCH_SCOPES=read:repository,read:issue
 
 forge_url() { echo "http://$FORGE_ADDRESS"; }
 forge_repository_url() { echo "$(forge_url)/$FORGE_OWNER/$FORGE_REPOSITORY.git"; }
@@ -41,11 +43,18 @@ start_gitea() {
 }
 forge_answers() { curl --fail --silent "$(forge_url)/api/v1/version"; }
 
-# make_forge: whatever of user, tokens, repository and Secret is not there yet.
+# make_forge: whatever of user, tokens, repository and Secrets is not there yet.
 make_forge() {
   await gitea 60 forge_answers
   [[ -s $FORGE/run.token ]] || make_forge_user
-  kubectl --namespace demo create secret generic forge --from-literal="token=$(<"$FORGE/run.token")" \
+  [[ -s $FORGE/search.token ]] || make_forge_token search "$SEARCH_SCOPES"
+  make_forge_secret demo forge run
+  make_forge_secret fabrica-system forge-search search
+}
+
+# make_forge_secret <namespace> <name> <token>
+make_forge_secret() {
+  kubectl --namespace "$1" create secret generic "$2" --from-literal="token=$(<"$FORGE/$3.token")" \
     --dry-run=client --output=yaml | kubectl apply --server-side -f - >/dev/null
 }
 

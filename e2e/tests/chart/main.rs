@@ -106,6 +106,8 @@ fn what_is_out_of_range_is_refused() {
     refused("operator.replicas=0", "/operator/replicas");
     refused("gateway.access=Everybody", "/gateway/access");
     refused("gateway.publicUrl=fabrica.example", "/gateway/publicUrl");
+    refused("gateway.forges[0].kind=Svn", "/gateway/forges/0/kind");
+    refused("gateway.forges[0].url=https://ada:x@git.example", "/gateway/forges/0/url");
     refused("session.egress[0].cidr=example.com", "/session/egress/0/cidr");
     refused("session.egress[0].ports[0]=443", "missing property 'cidr'");
     refused("session.pendingDeadlineSeconds=1", "/session/pendingDeadlineSeconds");
@@ -129,6 +131,17 @@ fn the_database_is_known_when_there_is_one() {
     assert!(!mine.contains("kind: StatefulSet"));
     let installed = render(&["--set", "database.install=true"]).unwrap();
     assert_eq!(installed.matches("secretKeyRef: { name: fabrica-database, key: url }").count(), 2);
+}
+
+#[test]
+fn tokens_of_forges_are_files_that_need_not_be_there() {
+    assert!(!render(&[]).unwrap().contains("FABRICA_FORGES"));
+    let public = "gateway.forges[0].kind=Gitea,gateway.forges[0].url=https://git.example";
+    let rendered = render(&["--set", public]).unwrap();
+    assert!(rendered.contains("FABRICA_FORGES") && !rendered.contains("volumeMounts"));
+    let rendered = render(&["--set", &format!("{public},gateway.forges[0].tokenSecret=search")]);
+    let source = r#"secret: { name: search, optional: true, items: [{ key: token, path: "0" }] }"#;
+    assert!(rendered.unwrap().contains(source));
 }
 
 /// Asserts that a value is refused with words that name it.

@@ -9,6 +9,7 @@ mod chat;
 mod chat_faults;
 mod chat_input;
 mod escalations;
+mod forges;
 mod gateway;
 mod guide;
 mod lifecycle;

@@ -57,6 +57,12 @@ pub struct Me {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub default_namespace: Option<String>,
+    /// Whether sessions may have the mode Chat.
+    pub chat_enabled: bool,
+    /// What a model may cost where a spec names no `agent.budgetUSD`; absent: as much as it likes.
+    #[serde(rename = "defaultBudgetUSD", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub default_budget_usd: Option<String>,
 }
 
 /// Exchanges a Kubernetes token for a login cookie.
@@ -140,6 +146,8 @@ pub async fn me(State(app): State<App>, Caller(identity): Caller) -> Result<Json
         expires_at,
         namespaces,
         default_namespace,
+        chat_enabled: app.config.chat,
+        default_budget_usd: app.config.run_budget_usd.clone(),
     }))
 }
 

@@ -7,6 +7,7 @@ mod chat;
 mod common;
 mod events;
 mod files;
+mod forges;
 mod memory;
 mod rest;
 mod runs;

@@ -1,5 +1,6 @@
 //! A gateway on free ports, before a fake API server and a stand-in for the runtime.
 
+pub(crate) mod forge;
 pub(crate) mod kubernetes;
 pub(crate) mod pod;
 

@@ -1,6 +1,6 @@
 // Requests to the gateway. Every refusal becomes an ApiError that carries the API's own words.
 
-import type { FieldError, FileEntry, Me, NewRun, NewSession, Problem, Run, RunMessage, Session } from "./types";
+import type { FieldError, FileEntry, Forge, FoundRepository, FoundWorkItem, Me, NewRun, NewSession, Problem, Run, RunMessage, Session } from "./types";
 
 export class ApiError extends Error {
   readonly status: number;
@@ -118,6 +118,17 @@ export const api = {
   },
   /** Everything up to a message, for everybody who reads them. */
   markRead: (run: Known, through: number) => request<undefined>("POST", `${runPath(run)}/messages/read?uid=${encodeURIComponent(run.uid)}`, { through }),
+  forges: async (): Promise<Forge[]> => (await request<{ items: Forge[] }>("GET", "/forges")).items,
+  /** Those whose names hold the words; without words, those that changed last. */
+  repositories: async (forge: number, words: string, signal?: AbortSignal): Promise<FoundRepository[]> => {
+    const query = new URLSearchParams({ q: words });
+    return (await request<{ items: FoundRepository[] }>("GET", `/forges/${forge}/repositories?${query.toString()}`, undefined, signal)).items;
+  },
+  /** Open ones that hold the words; the one of a number, whatever its state. */
+  workItems: async (forge: number, repository: string, words: string, signal?: AbortSignal): Promise<FoundWorkItem[]> => {
+    const query = new URLSearchParams({ repository, q: words });
+    return (await request<{ items: FoundWorkItem[] }>("GET", `/forges/${forge}/work-items?${query.toString()}`, undefined, signal)).items;
+  },
   list: async (session: Session, path: string): Promise<FileEntry[]> => {
     const response = await fetch(filePath(session, path), { headers: { accept: "application/json" } });
     if (!response.ok) throw await refusal(response);

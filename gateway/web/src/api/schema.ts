@@ -77,6 +77,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/forges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Lists the forges that can be searched. */
+        get: operations["list_forges"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/forges/{forge}/repositories": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Finds repositories of a forge. */
+        get: operations["find_repositories"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/forges/{forge}/work-items": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Finds open work items of a repository, or the one that has a number. */
+        get: operations["find_work_items"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/login": {
         parameters: {
             query?: never;
@@ -685,6 +736,15 @@ export interface components {
         FileKind: "file" | "directory" | "symlink";
         /** @description A place that keeps repositories and talks of them. */
         Forge: "GitHub" | "Gitea";
+        /**
+         * @description What a forge speaks.
+         * @enum {string}
+         */
+        ForgeKind: "GitHub" | "Gitea";
+        /** @description The forges that the chart names. */
+        ForgeList: {
+            items: components["schemas"]["ForgeView"][];
+        };
         /** @description A git repository over HTTP, on a forge. */
         ForgeRepository: {
             /**
@@ -701,6 +761,34 @@ export interface components {
             secretRef?: components["schemas"]["SecretReference"];
             /** @description Its address, http or https, without a user part. */
             url: string;
+        };
+        /** @description A forge that can be searched. */
+        ForgeView: {
+            /** @description Whether the gateway has a token for it: without one, only what is public is found. */
+            authenticated: boolean;
+            /** @description Its place in the chart's list, and in paths. */
+            id: number;
+            kind: components["schemas"]["ForgeKind"];
+            /** @description What stands before `owner/name` in the addresses of its repositories. */
+            url: string;
+        };
+        /** @description A repository that was found. */
+        FoundRepository: {
+            description?: string;
+            /** @description Owner and name. */
+            name: string;
+            /** @description Whether a Session or Run needs a `secretRef` to clone it. */
+            private: boolean;
+            /** @description For `spec.repository.url`. */
+            url: string;
+        };
+        /** @description A work item that was found. */
+        FoundWorkItem: {
+            /** Format: int64 */
+            number: number;
+            /** @description Whether there is still something to do. */
+            open: boolean;
+            title: string;
         };
         /** @description Whose name commits carry. */
         GitIdentity: {
@@ -747,6 +835,10 @@ export interface components {
         };
         /** @description Who the caller is and where they may work. */
         Me: {
+            /** @description Whether sessions may have the mode Chat. */
+            chatEnabled: boolean;
+            /** @description What a model may cost where a spec names no `agent.budgetUSD`; absent: as much as it likes. */
+            defaultBudgetUSD?: string;
             /** @description The namespace to offer first. */
             defaultNamespace?: string;
             /**
@@ -845,6 +937,10 @@ export interface components {
         };
         /** @description What kind of answer is wanted. */
         QuestionKind: "Approval" | "Confirmation" | "Selection" | "Clarification" | "Review" | "ErrorResolution";
+        /** @description Repositories that were found, at most 20. */
+        RepositoryList: {
+            items: components["schemas"]["FoundRepository"][];
+        };
         /** @description How a retry differs from the Run that it follows. */
         RetryRun: {
             /** @description The plan to carry out instead. Absent: the same one. */
@@ -1484,6 +1580,10 @@ export interface components {
             /** Format: int64 */
             outputTokens: number;
         };
+        /** @description Work items that were found, at most 20. */
+        WorkItemList: {
+            items: components["schemas"]["FoundWorkItem"][];
+        };
         /** @description What the agent of a Chat works by. */
         Workflow: "Faber" | "None";
         /** @description How one phase of a workflow stands. */
@@ -1824,6 +1924,224 @@ export interface operations {
             };
             /** @description Too many streams */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_forges: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The forges; none when the chart names none */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ForgeList"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may create neither sessions nor runs */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    find_repositories: {
+        parameters: {
+            query?: {
+                /** @description Part of a name, or `owner/name`; without it those that changed last. */
+                q?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The forge's id */
+                forge: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RepositoryList"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may create neither sessions nor runs */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such forge */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many searches, here or at the forge; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The forge does not answer, or not as it should */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    find_work_items: {
+        parameters: {
+            query: {
+                /** @description `owner/name`. */
+                repository: string;
+                /** @description Words of an open work item, or a number; without it the newest. */
+                q?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The forge's id */
+                forge: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkItemList"];
+                };
+            };
+            /** @description The query is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The caller may create neither sessions nor runs */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such forge, or it shows no such repository */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many searches, here or at the forge; see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The forge does not answer, or not as it should */
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };

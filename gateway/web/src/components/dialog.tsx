@@ -3,6 +3,11 @@ import { Dialog as Radix } from "radix-ui";
 import type { ReactNode } from "react";
 import { IconButton } from "./button";
 
+/** Escape closes what is open within the dialog first. */
+function keepOpen(event: KeyboardEvent): void {
+  if (event.target instanceof Element && event.target.matches("[role=combobox][data-open=true]")) event.preventDefault();
+}
+
 interface Props {
   open: boolean;
   onClose: () => void;
@@ -19,6 +24,7 @@ export function Dialog({ open, onClose, title, description, children, width = "s
       <Radix.Portal>
         <Radix.Overlay className="animate-fade fixed inset-0 z-40 bg-scrim" />
         <Radix.Content
+          onEscapeKeyDown={keepOpen}
           className={`animate-appear fixed inset-x-0 bottom-0 z-50 flex max-h-[92dvh] flex-col rounded-t-xl bg-raised shadow-float sm:inset-x-auto sm:top-1/2 sm:bottom-auto sm:left-1/2 sm:max-h-[86dvh] sm:w-[calc(100vw-3rem)] sm:-translate-x-1/2 sm:-translate-y-1/2 sm:rounded-xl ${width}`}
           {...(description === undefined ? { "aria-describedby": undefined } : {})}
         >

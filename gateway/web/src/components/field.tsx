@@ -4,7 +4,7 @@ import { useId, type InputHTMLAttributes, type ReactNode, type SelectHTMLAttribu
 const INPUT =
   "h-8 pointer-coarse:h-11 w-full rounded-md border bg-surface px-2.5 text-sm pointer-coarse:text-[1rem] text-ink transition-colors focus-visible:outline-offset-0 disabled:opacity-60";
 
-interface FieldProps {
+export interface FieldProps {
   label: string;
   hint?: ReactNode;
   error?: string | undefined;
@@ -18,7 +18,7 @@ interface Wiring {
 }
 
 /** A label, a control, and below it the hint or, in its place, what is wrong. */
-function Field({ label, hint, error, children }: FieldProps & { children: (wiring: Wiring) => ReactNode }) {
+export function Field({ label, hint, error, children }: FieldProps & { children: (wiring: Wiring) => ReactNode }) {
   const id = useId();
   const note = `${id}-note`;
   return (

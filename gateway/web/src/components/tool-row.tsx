@@ -1,5 +1,5 @@
 import { ChevronRight, CircleAlert, LoaderCircle, Wrench } from "lucide-react";
-import { useState } from "react";
+import { useState, type ReactNode } from "react";
 import { milliseconds } from "../session/time";
 import { holds } from "./find";
 import { Marked } from "./marked";
@@ -13,10 +13,12 @@ interface Props {
   needle: string;
   seq: number;
   time: string;
+  /** What can be done with it: beside its time. */
+  action?: ReactNode;
 }
 
 /** One line; what went in and what came back are folded, unless what was looked for stands there. */
-export function ToolRow({ name, input, answer, needle, seq, time }: Props) {
+export function ToolRow({ name, input, answer, needle, seq, time, action }: Props) {
   const [chosen, setChosen] = useState<boolean>();
   const [first = ""] = input.split("\n", 1);
   const hidden = holds(input.slice(first.length), needle) || holds(answer?.output ?? "", needle);
@@ -25,7 +27,7 @@ export function ToolRow({ name, input, answer, needle, seq, time }: Props) {
   return (
     <div className="relative">
       <details open={open} onToggle={(event) => event.currentTarget.open !== open && setChosen(event.currentTarget.open)} className="group/tool">
-        <summary className="flex cursor-pointer list-none items-center gap-2.5 py-1.5 pr-20 pl-4 text-sm hover:bg-hover/50 focus-visible:-outline-offset-2 pointer-coarse:py-3 [&::-webkit-details-marker]:hidden">
+        <summary className={`flex cursor-pointer list-none items-center gap-2.5 py-1.5 pl-4 text-sm hover:bg-hover/50 focus-visible:-outline-offset-2 pointer-coarse:py-3 [&::-webkit-details-marker]:hidden ${action === undefined ? "pr-20" : "pr-28 pointer-coarse:pr-32"}`}>
           <ToolIcon answer={answer} />
           <span className="min-w-0 truncate font-medium sm:shrink-0">
             <Marked text={name} needle={needle} />
@@ -45,7 +47,8 @@ export function ToolRow({ name, input, answer, needle, seq, time }: Props) {
         )}
       </details>
       {/* Beside the summary: a link within it would be a control within a control. */}
-      <div className="absolute top-1.5 right-4 pointer-coarse:top-3">
+      <div className="absolute top-1.5 right-4 flex items-center gap-1 pointer-coarse:top-3">
+        {action}
         <Stamp seq={seq} time={time} />
       </div>
     </div>

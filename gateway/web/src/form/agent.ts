@@ -19,6 +19,11 @@ export function modelMistake(model: string): string | undefined {
   return model === "" || /^[A-Za-z0-9][A-Za-z0-9._:/@-]*$/.test(model) ? undefined : "agent.model must begin with a letter or digit and hold letters, digits and . _ : / @ - only";
 }
 
+/** What stands in the place of a budget that is not given. */
+export function budgetPlaceholder(budget: string | undefined): string {
+  return budget === undefined ? "no bound" : `the cluster's default, ${budget}`;
+}
+
 /** What is wrong with a budget. None that is not given is wrong. */
 export function budgetMistake(budget: string): string | undefined {
   const right = budget === "" || (/^[0-9]{1,6}([.][0-9]{1,4})?$/.test(budget) && !/^[0.]*$/.test(budget));

@@ -1,7 +1,9 @@
-import { Bot, Brain, CircleAlert, CircleCheck, CircleDot, GitPullRequest, Info, ListChecks, LoaderCircle, OctagonAlert, type LucideIcon } from "lucide-react";
-import { memo, useState } from "react";
-import type { Asked, Ended, Entry, PhaseHead, Said, Spoken } from "../chat/entries";
+import { Bot, Brain, CircleAlert, CircleCheck, CircleDot, GitPullRequest, Info, ListChecks, LoaderCircle, OctagonAlert, SquareTerminal, type LucideIcon } from "lucide-react";
+import { memo, use, useState } from "react";
+import { commandOf } from "../chat/command";
+import type { Asked, Ended, Entry, PhaseHead, Said, Spoken, Tool } from "../chat/entries";
 import { autonomyWords, capital, endWords, SPOKEN_WORDS } from "../chat/words";
+import { IconButton } from "../components/button";
 import { holds } from "../components/find";
 import { LongText } from "../components/long-text";
 import { Markdown } from "../components/markdown";
@@ -13,6 +15,7 @@ import { Duration } from "../components/time";
 import { TimelineRow } from "../components/timeline-row";
 import { ToolRow } from "../components/tool-row";
 import { milliseconds } from "../session/time";
+import { ShellContext } from "./chat-shell";
 
 interface Props {
   entry: Entry;
@@ -47,7 +50,7 @@ function Body({ entry, needle }: Pick<Props, "entry" | "needle">) {
     case "said":
       return <SaidRow entry={entry} needle={needle} />;
     case "tool":
-      return <ToolRow {...at} name={entry.name} input={entry.input} answer={entry.answer} needle={needle} />;
+      return <CallRow entry={entry} needle={needle} />;
     case "phase":
       return <PhaseRow entry={entry} needle={needle} />;
     case "question":
@@ -85,6 +88,18 @@ function Body({ entry, needle }: Pick<Props, "entry" | "needle">) {
     case "ended":
       return <EndRow entry={entry} needle={needle} />;
   }
+}
+
+/** A call of a tool. What ran in a shell of the agent's own can be had in the reader's shell, too. */
+function CallRow({ entry: { seq, time, name, input, answer }, needle }: { entry: Tool; needle: string }) {
+  const toShell = use(ShellContext);
+  const command = commandOf({ name, input });
+  const action = toShell !== undefined && command !== undefined && (
+    <IconButton label="Type it into the terminal" onClick={() => toShell(command)} className="-my-1 pointer-coarse:-my-3">
+      <SquareTerminal className="size-4" aria-hidden />
+    </IconButton>
+  );
+  return <ToolRow seq={seq} time={time} name={name} input={input} answer={answer} needle={needle} {...(action !== false && { action })} />;
 }
 
 /** A question that was withdrawn is closed by an answer that is nobody's. */

@@ -1,6 +1,6 @@
 import { Bell, Search } from "lucide-react";
 import { Tabs } from "radix-ui";
-import { useMemo, useRef, useState, type ReactNode } from "react";
+import { useCallback, useMemo, useRef, useState, type ReactNode } from "react";
 import type { Session } from "../api/types";
 import { openQuestions, type Chat } from "../chat/state";
 import { useChat, type ChatHandle } from "../chat/use-chat";
@@ -16,6 +16,7 @@ import { stateOf } from "../session/state";
 import { useStart } from "../session/use-start";
 import { ChatPane } from "./chat-pane";
 import { ChatRail } from "./chat-rail";
+import { ShellContext } from "./chat-shell";
 import { ChatSide } from "./chat-side";
 import { ChatTerminal } from "./chat-terminal";
 import { SessionBar } from "./session-bar";
@@ -31,15 +32,27 @@ export function ChatWorkplace({ session }: { session: Session }) {
   const back = useRef<HTMLAnchorElement>(null);
   const wide = useMedia("(min-width: 64rem)");
   const [searching, setSearching] = useState(false);
+  const [, setView] = useAddress("view");
+  const [command, setCommand] = useState<string>();
+  const toShell = useCallback(
+    (text: string) => {
+      setCommand(text);
+      if (!wide) setView("terminal");
+    },
+    [wide, setView],
+  );
+  const taken = useCallback(() => setCommand(undefined), []);
   const pane = <ChatPane session={session} handle={handle} questions={questions} searching={searching} starting={starting} onStart={start} />;
-  const terminal = <ChatTerminal session={session} starting={starting} onStart={start} />;
+  const terminal = <ChatTerminal session={session} starting={starting} onStart={start} command={command} onCommandTaken={taken} />;
   return (
     <div className="flex h-full flex-col">
       <SessionBar session={session} back={back} tools={<Tools chat={chat} searching={searching} onSearch={() => setSearching(!searching)} />}>
         <ConnectionMark status={{ ...status, viewOnly: status.established && !chat.maySpeak }} state={stateOf(session)} backlog={backlogOf(status.outbox.length, "message")} />
       </SessionBar>
       <ChatRail chat={chat} workflow={session.spec.workflow} />
-      {wide ? <Beside chat={pane} side={<ChatSide session={session} chat={chat} />} terminal={terminal} /> : <InTabs session={session} handle={handle} chat={pane} terminal={terminal} />}
+      <ShellContext value={toShell}>
+        {wide ? <Beside chat={pane} side={<ChatSide session={session} chat={chat} />} terminal={terminal} /> : <InTabs session={session} handle={handle} chat={pane} terminal={terminal} />}
+      </ShellContext>
     </div>
   );
 }

@@ -1,19 +1,22 @@
 import { AUTONOMY } from "../chat/words";
 import { ChoiceCards } from "../components/choice-cards";
 import { FieldRow, SelectField, TextField } from "../components/field";
-import { FORGES } from "../form/agent";
+import { budgetPlaceholder, FORGES } from "../form/agent";
 import type { Draft, DraftErrors, DraftField } from "../session/validation";
+import { WorkItemField } from "./work-item-field";
 
 interface Props {
   draft: Draft;
   errors: DraftErrors;
+  /** What a model may cost when nothing is said. */
+  defaultBudget: string | undefined;
   onChange: <F extends DraftField>(field: F, value: Draft[F]) => void;
   onLeave: (field: DraftField) => void;
 }
 
 /** What the agent does, and how far it may go. */
-export function ChatFields({ draft, errors, onChange, onLeave }: Props) {
-  const wire = (field: "workId" | "model" | "budget") => ({
+export function ChatFields({ draft, errors, defaultBudget, onChange, onLeave }: Props) {
+  const wire = (field: "model" | "budget") => ({
     value: draft[field],
     error: errors[field],
     onChange: (event: { target: { value: string } }) => onChange(field, event.target.value),
@@ -27,7 +30,7 @@ export function ChatFields({ draft, errors, onChange, onLeave }: Props) {
           <option value="Faber">works a work item (FABER)</option>
           <option value="None">talks with me, nothing else</option>
         </SelectField>
-        {works && <TextField label="Work item" placeholder="12, #12 or owner/name#12" hint="An issue that says what to do" {...wire("workId")} />}
+        {works && <WorkItemField repository={draft.url} value={draft.workId} error={errors.workId} onChange={(workId) => onChange("workId", workId)} onLeave={() => onLeave("workId")} />}
       </FieldRow>
       {works && (
         <ChoiceCards
@@ -47,7 +50,7 @@ export function ChatFields({ draft, errors, onChange, onLeave }: Props) {
             <option key={forge}>{forge}</option>
           ))}
         </SelectField>
-        <TextField label="Budget in USD" placeholder="the cluster's default" inputMode="decimal" {...wire("budget")} />
+        <TextField label="Budget in USD" placeholder={budgetPlaceholder(defaultBudget)} inputMode="decimal" {...wire("budget")} />
       </FieldRow>
       <TextField label="Model" placeholder="the cluster's default" code {...wire("model")} />
     </>

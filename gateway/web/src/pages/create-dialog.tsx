@@ -16,6 +16,7 @@ import { draftsOf } from "../form/draft";
 import { placeErrors } from "../form/errors";
 import { EMPTY_DRAFT, IDLE_CHOICES, PLACES, PRESETS, specOf, validate, type Draft, type DraftErrors, type DraftField } from "../session/validation";
 import { ChatFields } from "./create-chat-fields";
+import { RepositoryField } from "./repository-field";
 
 /** What each is for, in plain words. */
 const MODES = [
@@ -34,7 +35,10 @@ export function CreateDialog({ namespace, onClose }: { namespace: string | undef
   const navigate = useNavigate();
   const form = useRef<HTMLFormElement>(null);
   const allowed = me.namespaces.filter((each) => each.createSessions).map((each) => each.name);
-  const [draft, setDraft] = useState<Draft>(() => drafts.load(allowed, namespace ?? me.defaultNamespace ?? undefined));
+  const [draft, setDraft] = useState<Draft>(() => {
+    const kept = drafts.load(allowed, namespace ?? me.defaultNamespace ?? undefined);
+    return me.chatEnabled ? kept : { ...kept, mode: "Terminal" };
+  });
   const [touched, setTouched] = useState<ReadonlySet<DraftField>>(new Set());
   const [refused, setRefused] = useState<{ fields: DraftErrors; rest: string[] }>({ fields: {}, rest: [] });
   const [yaml, setYaml] = useState<string>();
@@ -63,7 +67,7 @@ export function CreateDialog({ namespace, onClose }: { namespace: string | undef
     setRefused(({ fields, rest }) => ({ fields: Object.fromEntries(Object.entries(fields).filter(([name]) => name !== field)), rest }));
   };
   const leave = (field: DraftField): void => setTouched((old) => new Set(old).add(field));
-  const wire = (field: "name" | "url" | "branch" | "secret" | "image" | "size" | "storageClass") => ({
+  const wire = (field: "name" | "branch" | "secret" | "image" | "size" | "storageClass") => ({
     value: draft[field],
     error: errors[field],
     onChange: (event: { target: { value: string } }) => set(field, event.target.value),
@@ -97,7 +101,7 @@ export function CreateDialog({ namespace, onClose }: { namespace: string | undef
       <form ref={form} noValidate onSubmit={submit} className="flex min-h-0 flex-1 flex-col">
         <DialogBody>
           <div className="grid gap-4">
-            <ChoiceCards label="Mode" name="mode" columns="sm:grid-cols-2" choices={MODES} value={draft.mode} error={errors.mode} onChange={(value) => set("mode", value === "Chat" ? "Chat" : "Terminal")} />
+            {me.chatEnabled && <ChoiceCards label="Mode" name="mode" columns="sm:grid-cols-2" choices={MODES} value={draft.mode} error={errors.mode} onChange={(value) => set("mode", value === "Chat" ? "Chat" : "Terminal")} />}
             <Row>
               <TextField label="Name" placeholder="made for you when empty" autoFocus {...wire("name")} />
               <SelectField label="Namespace" value={draft.namespace} error={errors.namespace} onChange={(event) => set("namespace", event.target.value)}>
@@ -107,10 +111,20 @@ export function CreateDialog({ namespace, onClose }: { namespace: string | undef
               </SelectField>
             </Row>
             <Row>
-              <TextField label="Repository" placeholder="https://git.example.com/team/project" hint="Cloned into /workspace/repo" inputMode="url" {...wire("url")} />
+              <RepositoryField
+                value={draft.url}
+                error={errors.url}
+                hint="Cloned into /workspace/repo"
+                onChange={(url) => set("url", url)}
+                onPick={(url, forge) => {
+                  set("url", url);
+                  set("forge", forge);
+                }}
+                onLeave={() => leave("url")}
+              />
               <TextField label="Branch" placeholder="the default one" hint="Created when it does not exist" {...wire("branch")} />
             </Row>
-            {draft.mode === "Chat" && <ChatFields draft={draft} errors={errors} onChange={set} onLeave={leave} />}
+            {draft.mode === "Chat" && <ChatFields draft={draft} errors={errors} defaultBudget={me.defaultBudgetUSD} onChange={set} onLeave={leave} />}
             <ChoiceCards label="Size" name="size" columns="grid-cols-2 sm:grid-cols-4" choices={SIZES} value={draft.resources} error={errors.resources} onChange={(value) => set("resources", value)} />
             <CheckField
               label="Keep the files on a volume"

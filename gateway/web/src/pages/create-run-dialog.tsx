@@ -10,7 +10,7 @@ import { CodeBlock } from "../components/code";
 import { Dialog, DialogBody, DialogFoot } from "../components/dialog";
 import { CheckField, FieldRow, SelectField, TextField } from "../components/field";
 import { LazyEditor } from "../components/lazy-editor";
-import { FORGES } from "../form/agent";
+import { budgetPlaceholder, FORGES } from "../form/agent";
 import { draftsOf } from "../form/draft";
 import { placeErrors } from "../form/errors";
 import { useAuth } from "../layout/auth";
@@ -18,6 +18,8 @@ import { manifest } from "../run/manifest";
 import { firstHeading, hasFrontMatter, readPlanFile } from "../run/plan-file";
 import { ATTEMPT_CHOICES, DEADLINE_CHOICES, DRIVERS, EMPTY_DRAFT, PLACES, specOf, validate, type Draft, type DraftErrors, type DraftField } from "../run/validation";
 import { toYaml } from "../session/manifest";
+import { RepositoryField } from "./repository-field";
+import { WorkItemField } from "./work-item-field";
 
 const drafts = draftsOf("fabrica-new-run", EMPTY_DRAFT);
 
@@ -57,11 +59,12 @@ export function CreateRunDialog({ namespace, onClose }: { namespace: string | un
     setDraft((old) => ({ ...old, [field]: value }));
     setRefused(({ fields, rest }) => ({ fields: Object.fromEntries(Object.entries(fields).filter(([name]) => name !== field)), rest }));
   };
-  const wire = (field: Exclude<DraftField, "work" | "pullRequestDraft">) => ({
+  const leave = (field: DraftField): void => setTouched((old) => new Set(old).add(field));
+  const wire = (field: Exclude<DraftField, "work" | "url" | "workId" | "pullRequestDraft">) => ({
     value: draft[field],
     error: errors[field],
     onChange: (event: { target: { value: string } }) => set(field, event.target.value),
-    onBlur: () => setTouched((old) => new Set(old).add(field)),
+    onBlur: () => leave(field),
   });
   const submit = (event: SubmitEvent): void => {
     event.preventDefault();
@@ -112,7 +115,16 @@ export function CreateRunDialog({ namespace, onClose }: { namespace: string | un
         <DialogBody>
           <div className="grid gap-4">
             <FieldRow>
-              <TextField label="Repository" placeholder="https://git.example.com/team/project" inputMode="url" {...wire("url")} />
+              <RepositoryField
+                value={draft.url}
+                error={errors.url}
+                onChange={(url) => set("url", url)}
+                onPick={(url, forge) => {
+                  set("url", url);
+                  set("forge", forge);
+                }}
+                onLeave={() => leave("url")}
+              />
               <TextField label="Begin from" placeholder="the default branch" {...wire("base")} />
             </FieldRow>
             <FieldRow>
@@ -128,7 +140,7 @@ export function CreateRunDialog({ namespace, onClose }: { namespace: string | un
               </SelectField>
             </FieldRow>
             {draft.work === "item" ? (
-              <TextField label="Work item" placeholder="12, #12 or owner/name#12" hint="An issue that says what to do" {...wire("workId")} />
+              <WorkItemField repository={draft.url} value={draft.workId} error={errors.workId} onChange={(workId) => set("workId", workId)} onLeave={() => leave("workId")} />
             ) : (
               <PlanField value={draft.plan} error={errors.plan} mistakes={mistakes} onChange={write} onFile={(file) => void read(file)} onUse={() => void unpack(draft.plan)} />
             )}
@@ -147,7 +159,7 @@ export function CreateRunDialog({ namespace, onClose }: { namespace: string | un
                   <option key={driver}>{driver}</option>
                 ))}
               </SelectField>
-              {draft.driver !== "Script" && <TextField label="Budget in USD" placeholder="the cluster's default" inputMode="decimal" {...wire("budget")} />}
+              {draft.driver !== "Script" && <TextField label="Budget in USD" placeholder={budgetPlaceholder(me.defaultBudgetUSD)} inputMode="decimal" {...wire("budget")} />}
             </FieldRow>
             <details className="group">
               <summary className="flex h-8 w-fit cursor-pointer items-center gap-1 rounded text-sm font-medium text-soft hover:text-ink">

@@ -1,7 +1,9 @@
 import type { Run } from "../api/types";
 import { CostPanel } from "../components/cost-panel";
+import { effectiveBudget } from "../components/money";
 import { Panel } from "../components/panel";
 import { TodoList } from "../components/todo-list";
+import { useAuth } from "../layout/auth";
 import { tokens } from "../run/cost";
 
 /** Where the agent says it is in its work; nothing until it says something. */
@@ -21,6 +23,9 @@ export function Work({ run }: { run: Run }) {
 
 /** What models cost so far; nothing for a run that asks none. */
 export function Cost({ run }: { run: Run }) {
+  const { me } = useAuth();
   const { usage } = run.status ?? {};
-  return <CostPanel cost={usage?.estimatedCostUSD} budget={run.spec.agent?.budgetUSD} tokens={usage === undefined ? [] : tokens(usage)} />;
+  // Who has cost nothing may be a script, which no budget bounds.
+  const budget = effectiveBudget(run.spec.agent?.budgetUSD, usage === undefined ? undefined : me.defaultBudgetUSD);
+  return <CostPanel cost={usage?.estimatedCostUSD} budget={budget} tokens={usage === undefined ? [] : tokens(usage)} />;
 }

@@ -14,6 +14,8 @@ import { TERMINAL_THEMES } from "./themes";
 
 const SCROLLBACK = 10_000;
 const SCROLLBAR = 10;
+/** A shell that has not shown its prompt by then does something else, in milliseconds. */
+const PROMPT = 1_000;
 
 export interface ScreenOptions {
   place: HTMLElement;
@@ -95,6 +97,16 @@ export class TerminalScreen implements Screen {
     this.#terminal.paste(text);
   }
 
+  /** Puts a command into the shell's line without entering it; false where it would not stay there. */
+  async typeCommand(command: string): Promise<boolean> {
+    // A program that fills the screen takes it for something else.
+    if (this.#terminal.buffer.active.type === "alternate") return false;
+    if (/[\n\t]/.test(command) && !(await this.#takesWhole())) return false;
+    this.#terminal.paste(command);
+    this.focus();
+    return true;
+  }
+
   setTheme(theme: Theme): void {
     this.#terminal.options.theme = TERMINAL_THEMES[theme];
   }
@@ -102,6 +114,21 @@ export class TerminalScreen implements Screen {
   dispose(): void {
     this.#observer.disconnect();
     this.#terminal.dispose();
+  }
+
+  /** Whether the shell tells what is pasted from what is typed: else each line would run as it comes. It says so with its prompt. */
+  #takesWhole(): Promise<boolean> {
+    const takes = (): boolean => this.#terminal.modes.bracketedPasteMode;
+    if (takes()) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer);
+        parsed.dispose();
+        resolve(takes());
+      };
+      const timer = setTimeout(end, PROMPT);
+      const parsed = this.#terminal.onWriteParsed(() => takes() && end());
+    });
   }
 
   #fitNow(): void {

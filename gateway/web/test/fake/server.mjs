@@ -36,10 +36,11 @@ async function handle(request, response) {
   if (path === "/login") return login(await body(request), response);
   if (path === "/logout") return void response.writeHead(204, { "set-cookie": "fake=; Path=/; Max-Age=0" }).end();
   if (!knows(request)) return problem(response, 401, "Log in first.");
-  if (path === "/me") return answer(response, 200, { username: "system:serviceaccount:demo:ada", groups: [], expiresAt: "2030-01-01T00:00:00Z", defaultNamespace: "demo", namespaces: ["demo", "team-b"].map((name) => ({ name, createSessions: true, createRuns: true })) });
+  if (path === "/me") return answer(response, 200, { username: "system:serviceaccount:demo:ada", groups: [], expiresAt: "2030-01-01T00:00:00Z", defaultNamespace: "demo", chatEnabled: true, defaultBudgetUSD: "5.00", namespaces: ["demo", "team-b"].map((name) => ({ name, createSessions: true, createRuns: true })) });
   if (path === "/sessions") return answer(response, 200, { items: visible() });
   if (path === "/runs") return answer(response, 200, { items: listedRuns(url.searchParams) });
   if (path === "/events") return events(response);
+  if (path.startsWith("/forges")) return searchForge(path, url.searchParams.get("q") ?? "", response);
   const run = /^\/namespaces\/([^/]+)\/runs(?:\/([^/]+))?(\/.*)?$/.exec(path);
   if (run !== null) return actOnRun(request, run, url.searchParams, response);
   const [, namespace, name, rest = ""] = /^\/namespaces\/([^/]+)\/sessions(?:\/([^/]+))?(\/.*)?$/.exec(path) ?? [];
@@ -112,6 +113,17 @@ function createRun(namespace, { name, generateName = "run-", spec }) {
   const run = runs.add(namespace, name ?? `${generateName}${Math.random().toString(36).slice(2, 7)}`, { ...spec, desiredState: "Running" }, undefined);
   setTimeout(() => runs.start(run), 400);
   return run;
+}
+
+const FORGE = { id: 0, kind: "Gitea", url: "https://git.example.com", authenticated: true };
+const REPOSITORIES = ["platform/checkout", "platform/search", "team/notes"].map((name) => ({ name, url: `${FORGE.url}/${name}.git`, private: name.startsWith("team") }));
+const ITEMS = ["The door squeaks", "Round to cents", "Index the catalogue"].map((title, at) => ({ number: 12 + at, title, open: at < 2 }));
+
+function searchForge(path, words, response) {
+  if (path === "/forges") return answer(response, 200, { items: [FORGE] });
+  const fits = (text) => text.toLowerCase().includes(words.toLowerCase());
+  const items = path.endsWith("/work-items") ? ITEMS.filter(({ number, title }) => fits(title) || fits(`#${number}`)) : REPOSITORIES.filter(({ name }) => fits(name));
+  return answer(response, 200, { items });
 }
 
 function login({ token }, response) {

@@ -1,0 +1,17 @@
+import { expect, it } from "vitest";
+import { commandOf } from "./command";
+
+it.each([
+  ["Bash", "npm test -- rounding", "npm test -- rounding"],
+  ["Bash", " cat <<END\r\nä\tb\nEND\n", "cat <<END\nä\tb\nEND"],
+  ["Read", "npm test", undefined],
+  ["Bash", "  \n", undefined],
+  ["Bash", "x".repeat(4_097), undefined],
+  ["Bash", "echo long… (cut)", undefined],
+  ["Bash", "echo \x1b[201~; rm x", undefined],
+  ["Bash", "echo one\rrm x", undefined],
+  ["Bash", "echo \u202egnp.exe", undefined],
+  ["Bash", "echo \u200bhidden", undefined],
+])("of %s %j is %j", (name, input, expected) => {
+  expect(commandOf({ name, input })).toBe(expected);
+});

@@ -1,0 +1,32 @@
+import { useEffect } from "react";
+import { copyText } from "../components/copy";
+import { useTell } from "../components/toast";
+import type { TerminalHandle } from "./use-terminal";
+
+/** Who asked has looked away after this time, in milliseconds. */
+const PATIENCE = 10_000;
+
+/** Puts a command into the terminal's line as soon as there is one; where there is none to be had, into the clipboard. */
+export function useCommand({ status, screen }: TerminalHandle, command: string | undefined, onDone: () => void): void {
+  const tell = useTell();
+  const { link, viewOnly, exit } = status;
+  useEffect(() => {
+    if (command === undefined) return;
+    const instead = async (why: string): Promise<void> => {
+      const copied = await copyText(command);
+      tell(copied ? `${why} The command is in your clipboard.` : why, "bad");
+    };
+    const giveUp = (why: string): void => {
+      onDone();
+      void instead(why);
+    };
+    if (screen === undefined || link !== "live") {
+      const timer = setTimeout(() => giveUp("The terminal is not connected."), PATIENCE);
+      return () => clearTimeout(timer);
+    }
+    if (viewOnly) return giveUp("You may only watch this terminal.");
+    if (exit !== undefined) return giveUp("The shell has ended.");
+    onDone();
+    void screen.typeCommand(command).then((typed) => (typed ? undefined : instead("The terminal does not wait at a prompt that would take it whole.")));
+  }, [command, screen, link, viewOnly, exit, onDone, tell]);
+}
