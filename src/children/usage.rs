@@ -25,6 +25,15 @@ pub(crate) fn cost(usage: &Usage) -> Money {
     Money::parse(&usage.estimated_cost_usd).unwrap_or_default()
 }
 
+/// The one that cost more.
+pub(crate) fn dearer(one: Option<Usage>, other: Option<Usage>) -> Option<Usage> {
+    match (&one, &other) {
+        (Some(first), Some(second)) if cost(second) >= cost(first) => other,
+        (None, _) => other,
+        _ => one,
+    }
+}
+
 /// All of these together.
 pub(crate) fn sum(used: &[&Usage]) -> Usage {
     let sum =

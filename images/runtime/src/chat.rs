@@ -3,6 +3,7 @@
 
 mod agent;
 mod approval;
+mod clients;
 mod conversation;
 pub(crate) mod desk;
 pub(crate) mod engine;
@@ -10,6 +11,7 @@ mod ground;
 mod handle;
 mod known;
 mod life;
+mod purse;
 mod release;
 pub mod socket;
 mod tools;

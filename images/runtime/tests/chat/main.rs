@@ -10,10 +10,13 @@
 )]
 
 mod faber;
+mod forged;
 #[path = "../run/gitea.rs"]
 mod gitea;
 #[path = "../run/github.rs"]
 mod github;
+mod models;
+mod npm;
 mod pod;
 mod real_forge;
 #[path = "../run/server.rs"]
