@@ -10,6 +10,7 @@ mod chat_input;
 mod escalations;
 mod gateway;
 mod lifecycle;
+mod models;
 mod runs_over_rest;
 mod script_runs;
 mod terminal;
