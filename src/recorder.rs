@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fabrica_crds::{Run, RunStatus, Session};
+use fabrica_protocol::run::Spent;
 use fabrica_store::{Checkpoint, Store, StoreError};
 use futures::future::BoxFuture;
 use tokio::sync::{Notify, Semaphore, mpsc};
@@ -334,6 +335,10 @@ impl Recorder {
 
     fn has_ended(&self, uid: Uuid) -> bool {
         self.state().objects.get(&uid).is_some_and(|known| known.ended)
+    }
+
+    fn spent(&self, uid: Uuid, pod: &str) -> Option<Spent> {
+        self.state().objects.get(&uid).and_then(|known| known.spent(pod))
     }
 
     fn kept(&self, uid: Uuid, attempt: u32) -> Kept {

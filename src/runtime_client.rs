@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::Utc;
 use fabrica_protocol::assertion::{Claims, Role};
 use fabrica_protocol::run::{
-    Acknowledgement, Answer, CONVERSATION_BYTES, Record, SHA256_HEADER, Stop, StopReason,
+    Acknowledgement, Answer, CONVERSATION_BYTES, Record, SHA256_HEADER, Spent, Stop, StopReason,
 };
 use fabrica_protocol::runtime::{Event, Idle, PORT};
 use fabrica_store::Checkpoint;
@@ -138,14 +138,15 @@ impl RuntimeClient {
         Ok(request.send().await?.error_for_status()?)
     }
 
-    /// Tells a Run's runtime that everything up to this record is kept.
+    /// Tells a runtime that everything up to this record is kept, and, of a Chat, what was seen to be used up.
     pub async fn acknowledge(
         &self,
         address: &str,
         uid: &str,
         seq: u64,
+        spent: Option<Spent>,
     ) -> Result<(), RuntimeError> {
-        let body = Acknowledgement { seq };
+        let body = Acknowledgement { seq, spent };
         self.send(Method::POST, address, uid, "v1/ack", Some(&body)).await.map(|_| ())
     }
 

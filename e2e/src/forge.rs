@@ -141,11 +141,11 @@ impl Forge {
 }
 
 impl Namespace {
-    /// The Secret `agent`: a key of the scripted model, and the forge's token.
+    /// The Secret `agent`: a key of the scripted model, whoever it is asked as, and the forge's token.
     pub async fn agent_secret(&self, forge: &Forge) -> Result<()> {
         let key = std::env::var("FABRICA_MODEL_KEY").context("FABRICA_MODEL_KEY is not set")?;
         self.create::<k8s_openapi::api::core::v1::Secret>(json!({"metadata": {"name": "agent"},
-            "stringData": {"ANTHROPIC_API_KEY": key, "GITEA_TOKEN": forge.token()}}))
+            "stringData": {"ANTHROPIC_API_KEY": key, "OPENAI_API_KEY": key, "GITEA_TOKEN": forge.token()}}))
             .await
             .map(|_| ())
     }

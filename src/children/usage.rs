@@ -40,6 +40,15 @@ pub(crate) fn spent(usage: Option<&Usage>) -> Spent {
     }
 }
 
+/// The one that cost more.
+pub(crate) fn dearer(one: Option<Usage>, other: Option<Usage>) -> Option<Usage> {
+    match (&one, &other) {
+        (Some(first), Some(second)) if cost(second) >= cost(first) => other,
+        (None, _) => other,
+        _ => one,
+    }
+}
+
 /// All of these together.
 pub(crate) fn sum(used: &[&Usage]) -> Usage {
     let sum =

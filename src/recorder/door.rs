@@ -1,5 +1,6 @@
 //! What the recorder asks of a pod's runtime.
 
+use fabrica_protocol::run::Spent;
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, StreamExt, TryStreamExt};
@@ -19,12 +20,13 @@ pub trait Door: Send + Sync + 'static {
         after: u64,
     ) -> BoxFuture<'a, Result<Chunks, RuntimeError>>;
 
-    /// Everything up to this record is kept.
+    /// Everything up to this record is kept, where so much was used up.
     fn acknowledge<'a>(
         &'a self,
         address: &'a str,
         uid: &'a str,
         seq: u64,
+        spent: Option<Spent>,
     ) -> BoxFuture<'a, Result<(), RuntimeError>>;
 
     /// The conversation of the newest checkpoint.
@@ -55,9 +57,11 @@ impl Door for RuntimeClient {
         address: &'a str,
         uid: &'a str,
         seq: u64,
+        spent: Option<Spent>,
     ) -> BoxFuture<'a, Result<(), RuntimeError>> {
-        Self::acknowledge(self, address, uid, seq).boxed()
+        Self::acknowledge(self, address, uid, seq, spent).boxed()
     }
+
     fn conversation<'a>(
         &'a self,
         address: &'a str,

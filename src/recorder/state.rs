@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fabrica_crds::RunStatus;
+use fabrica_protocol::run::Spent;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -25,6 +26,8 @@ pub struct LivePod {
     /// Whether the status that the API server holds says how this attempt ended. Until then its last record is not
     /// acknowledged: the pod would go, and with it what that status is made of.
     pub closed: bool,
+    /// Of a Chat: what it has used up, as far as anybody saw. Its runtime is told.
+    pub spent: Option<Spent>,
 }
 
 /// How far an attempt's journal is in the archive.
@@ -124,6 +127,11 @@ impl Known {
 
     pub(super) fn is_closed(&self, pod: &str) -> bool {
         self.pods.get(pod).is_some_and(|(pod, _)| pod.closed)
+    }
+
+    /// What a pod has used up.
+    pub(super) fn spent(&self, pod: &str) -> Option<Spent> {
+        self.pods.get(pod).and_then(|(pod, _)| pod.spent.clone())
     }
 
     /// Whether this pod is read along.
@@ -287,7 +295,8 @@ mod tests {
         let attempts = [1, 2].map(|number| Attempt { number, ..Attempt::default() }).to_vec();
         let status = RunStatus { phase: Some(Phase::Completed), attempts, ..RunStatus::default() };
         let mut known = Known { loaded: true, ..Known::default() };
-        let pod = LivePod { uid: "a".to_owned(), address: String::new(), attempt: 2, closed: true };
+        let (uid, address) = ("a".to_owned(), String::new());
+        let pod = LivePod { uid, address, attempt: 2, closed: true, spent: None };
         let start = Instant::now();
         known.see([pod], start);
         assert!(

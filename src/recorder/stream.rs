@@ -144,7 +144,8 @@ async fn acknowledge(
     kept: Kept,
 ) -> Result<bool, RuntimeError> {
     let name = uid.to_string();
-    let tell = |seq| recorder.door.acknowledge(&pod.address, &name, seq);
+    let spent = || recorder.spent(uid, &pod.uid);
+    let tell = |seq| recorder.door.acknowledge(&pod.address, &name, seq, spent());
     let before = kept.last.saturating_sub(u64::from(kept.ended));
     if before > 0 {
         tell(before).await?;

@@ -89,7 +89,7 @@ pub(super) async fn acknowledge(context: &Context, observed: &Observed) {
         if waits {
             continue;
         }
-        match context.runtimes.acknowledge(&asked.address, &uid, last.seq).await {
+        match context.runtimes.acknowledge(&asked.address, &uid, last.seq, None).await {
             Ok(()) => context.journal(&observed.run, &asked.pod, |journal| {
                 journal.forget(last.seq);
                 journal.told = last.seq;

@@ -43,6 +43,7 @@ impl Acknowledgement {
                 address: asked.address.clone(),
                 attempt: u32::try_from(number).ok()?,
                 closed: attempt.is_some_and(|attempt| attempt.finished_at.is_some()),
+                spent: None,
             })
         });
         recorder.see(&run, pods, changed);

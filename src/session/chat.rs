@@ -1,5 +1,6 @@
 //! What a Chat has that a Terminal has not: a conversation, read from its runtime's journal, and answers to its questions.
 
+mod account;
 mod quiet;
 mod start;
 mod talk;
@@ -7,8 +8,9 @@ mod talk;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use fabrica_crds::Session;
 use fabrica_crds::session::Mode;
+use fabrica_crds::{Session, SessionStatus};
+use fabrica_protocol::run::Spent;
 use fabrica_protocol::runtime::Idle;
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -19,6 +21,7 @@ use crate::children::state::container_runs;
 use crate::controller::error_chain;
 use crate::telemetry::Watched;
 
+use account::Account;
 pub(super) use quiet::only_talk;
 pub(super) use start::{ATTEMPT, Start};
 pub(super) use talk::Talk;
@@ -36,6 +39,11 @@ pub(super) struct Memory {
     /// The last record that was read.
     read: u64,
     talk: Talk,
+    /// Since when the runtime lives: one that is started again reads its file again.
+    started: Option<DateTime<Utc>>,
+    account: Account,
+    /// What the pod has used up, which its runtime is told.
+    pub(super) spent: Spent,
     /// The last record that its runtime knows to be kept.
     pub(super) acknowledged: u64,
     /// When the status was last written.
@@ -80,7 +88,7 @@ pub(super) async fn ask(
         Err(_) => return None,
     };
     let Some(number) = idle.journal else { return Some((idle, None)) };
-    let from = context.remember(session, |memory| memory.open(&pod, number));
+    let from = context.remember(session, |memory| memory.open(session, &pod, &idle));
     let (watched, named) = (Watched::of(session, session.spec.mode), number.to_string());
     let whole = read(&context.runtimes, &address, &uid, from, |records| {
         context.telemetry.told(&watched, &named, &records);
@@ -102,13 +110,31 @@ impl Memory {
         self.journal.as_ref().map(|(_, number)| (*number, self.read))
     }
 
-    /// The journal of this pod and number; where reading it goes on. What is known of another one is forgotten.
-    fn open(&mut self, pod: &str, number: u32) -> u64 {
+    /// The journal of this pod; where reading it goes on. What is known of another one is forgotten, but for what was used up.
+    fn open(&mut self, session: &Session, pod: &str, idle: &Idle) -> u64 {
+        let number = idle.journal.unwrap_or_default();
         let journal = Some((pod.to_owned(), number));
         if self.journal != journal {
+            let is_same_pod = self.journal.as_ref().is_some_and(|(known, _)| known == pod);
+            let account = if is_same_pod {
+                self.account.turn_page(&self.talk);
+                std::mem::take(&mut self.account)
+            } else {
+                let goes_on = session.spec.workspace.is_some();
+                Account::open(session.status.as_ref(), number, goes_on)
+            };
             let (written, starts) = (self.written, self.starts);
-            *self = Self { journal, written, starts, ..Self::default() };
+            *self = Self { journal, account, written, starts, ..Self::default() };
+        }
+        if self.started.replace(idle.started_at) != Some(idle.started_at) {
+            self.acknowledged = 0;
         }
         self.read
+    }
+
+    /// What the pod has used up by now, when all of the Session's conversations have used so much.
+    pub(super) fn count(&mut self, status: &SessionStatus) -> Spent {
+        self.spent = self.account.spent(status.usage.as_ref(), &self.talk);
+        self.spent.clone()
     }
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fabrica_crds::SessionStatus;
+use fabrica_protocol::run::Spent;
 use kube::ResourceExt;
 
 use super::Context;
-use super::chat::is_chat;
+use super::chat::{Memory, is_chat};
 use super::observe::Observed;
 use super::plan::Intent;
 use crate::controller::error_chain;
@@ -37,14 +38,15 @@ pub(super) fn record(
     let before = session.status.as_ref().map(|status| &*status.conditions).unwrap_or_default();
     let generation = session.metadata.generation.unwrap_or_default();
     let look = condition(&mut status.conditions, recorded, before, generation, now);
+    let spent = context.remember(session, |memory| memory.count(status));
     if let Some(archive) = archive {
-        see(archive, observed, status);
+        see(archive, observed, status, spent);
     }
     // What a former leader has not told will not be known.
     look.filter(|_| state != ChatState::Stopped(None))
 }
 
-fn see(recorder: &Arc<Recorder>, observed: &Observed, status: &SessionStatus) {
+fn see(recorder: &Arc<Recorder>, observed: &Observed, status: &SessionStatus, spent: Spent) {
     let mut session = observed.session.clone();
     let changed = session.status.as_ref() != Some(status);
     session.status = Some(status.clone());
@@ -54,6 +56,7 @@ fn see(recorder: &Arc<Recorder>, observed: &Observed, status: &SessionStatus) {
         attempt: told.number,
         // A conversation has no verdict that a status must hold.
         closed: true,
+        spent: Some(spent),
     });
     recorder.see(&session, pod, changed);
 }
@@ -71,12 +74,13 @@ pub(super) async fn acknowledge(context: &Context, observed: &Observed) {
         return;
     }
     let session = &observed.session;
-    let acknowledged = context.remember(session, |memory| memory.acknowledged);
+    let known = |memory: &mut Memory| (memory.acknowledged, memory.spent.clone());
+    let (acknowledged, spent) = context.remember(session, known);
     if acknowledged >= told.last {
         return;
     }
     let uid = session.uid().unwrap_or_default();
-    match context.runtimes.acknowledge(&told.address, &uid, told.last).await {
+    match context.runtimes.acknowledge(&told.address, &uid, told.last, Some(spent)).await {
         Ok(()) => context.remember(session, |memory| memory.acknowledged = told.last),
         Err(error) => {
             tracing::debug!(error = error_chain(&error), "the runtime cannot be told");

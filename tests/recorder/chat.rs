@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use fabrica_crds::Session;
 use fabrica_operator::recorder::{ChatState, LivePod, Recorded, Recorder};
+use fabrica_protocol::run::Spent;
 use fabrica_test_database::Server;
 use futures::FutureExt;
 use tokio::sync::mpsc;
@@ -28,7 +29,13 @@ fn chat(uid: Uuid) -> Session {
 
 /// The pod of this name, which goes on with the first journal.
 fn pod(uid: &str) -> LivePod {
-    LivePod { uid: uid.to_owned(), address: "fake".to_owned(), attempt: 1, closed: true }
+    let (uid, address) = (uid.to_owned(), "fake".to_owned());
+    LivePod { uid, address, attempt: 1, closed: true, spent: Some(spent()) }
+}
+
+/// What that conversation has used up.
+fn spent() -> Spent {
+    Spent { estimated_cost_usd: "0.10".to_owned(), turns: 3 }
 }
 
 #[tokio::test]
@@ -46,6 +53,7 @@ async fn a_conversation_that_goes_on_in_another_pod_is_kept_once_and_nobody_call
         recorder.see(&chat(uid), [pod("second")], true);
         door.write(301, 600);
         acknowledged(&door, 600).await;
+        assert_eq!(*door.spent.lock().unwrap(), Some(spent()));
     };
     tokio::time::timeout(DEADLINE, work).await.unwrap();
     let page = store.messages(uid, 0, 500, false).await.unwrap();

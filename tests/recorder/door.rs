@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use fabrica_operator::recorder::{Chunks, Door};
 use fabrica_operator::runtime_client::{Conversation, RuntimeError};
+use fabrica_protocol::run::Spent;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use tokio::sync::watch;
@@ -15,6 +16,8 @@ use crate::RECORDS;
 pub(crate) struct FakeDoor {
     written: watch::Sender<u64>,
     pub(crate) acknowledged: watch::Sender<u64>,
+    /// What was said to be used up, last.
+    pub(crate) spent: Arc<Mutex<Option<Spent>>>,
     /// A stream breaks off after so many records; 0: never.
     breaks: Arc<AtomicU64>,
     /// The record that tells of a checkpoint; 0: none.
@@ -27,6 +30,7 @@ impl FakeDoor {
         Self {
             written: watch::Sender::new(0),
             acknowledged: watch::Sender::new(0),
+            spent: Arc::default(),
             breaks: Arc::default(),
             checkpoint: Arc::default(),
             conversation: Arc::default(),
@@ -92,7 +96,9 @@ impl Door for FakeDoor {
         _address: &'a str,
         _uid: &'a str,
         seq: u64,
+        spent: Option<Spent>,
     ) -> BoxFuture<'a, Result<(), RuntimeError>> {
+        *self.spent.lock().unwrap() = spent;
         self.acknowledged.send_if_modified(|known| {
             let more = seq > *known;
             *known = seq.max(*known);

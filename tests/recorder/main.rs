@@ -35,7 +35,8 @@ fn run(uid: Uuid, phase: &str) -> Run {
 }
 
 fn pod() -> LivePod {
-    LivePod { uid: "pod".to_owned(), address: "fake".to_owned(), attempt: 1, closed: true }
+    let (uid, address) = ("pod".to_owned(), "fake".to_owned());
+    LivePod { uid, address, attempt: 1, closed: true, spent: None }
 }
 
 /// A recorder at work, until the token says stop.

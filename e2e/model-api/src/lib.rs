@@ -1,7 +1,8 @@
-//! A stand-in for a model's service, for tests: it speaks the Messages API and says what a script tells it to. Real
-//! agents work against it without a network and without a key.
+//! A stand-in for a model's service, for tests: it speaks the Messages API, and the one that OpenAI began, and says what a
+//! script tells it to. Real agents work against it without a network and without a key.
 
 mod answer;
+mod completions;
 pub mod scenario;
 
 use std::collections::{HashMap, VecDeque};
@@ -68,6 +69,7 @@ impl ModelApi {
             .route("/healthz", get(|| async { "ok" }))
             .route("/v1/messages", post(messages))
             .route("/v1/messages/count_tokens", post(count_tokens))
+            .route("/v1/chat/completions", post(completions::completions))
             .layer(axum::extract::DefaultBodyLimit::max(QUESTION_BYTES))
             .with_state(shared.clone());
         // It ends with whoever started it.
@@ -89,6 +91,19 @@ impl ModelApi {
     pub async fn wait(mut self) {
         // It ends with the process alone.
         let _ = (&mut self.serving).await;
+    }
+}
+
+impl Shared {
+    /// Remembers a question; its number, and whether its key is accepted.
+    fn hear(&self, key: String, question: &Value) -> (usize, bool) {
+        let is_accepted = self.key.as_ref().is_none_or(|accepted| *accepted == key);
+        let mut asked = lock(&self.asked);
+        if asked.len() == REMEMBERED {
+            asked.pop_front();
+        }
+        asked.push_back(Asked { at: Instant::now(), key, question: question.clone() });
+        (self.questions.fetch_add(1, Ordering::Relaxed), is_accepted)
     }
 }
 
@@ -116,16 +131,7 @@ async fn messages(
     };
     let key =
         headers.get("x-api-key").map(|key| String::from_utf8_lossy(key.as_bytes()).into_owned());
-    let key = key.unwrap_or_default();
-    let is_accepted = shared.key.as_ref().is_none_or(|accepted| *accepted == key);
-    {
-        let mut asked = lock(&shared.asked);
-        if asked.len() == REMEMBERED {
-            asked.pop_front();
-        }
-        asked.push_back(Asked { at: Instant::now(), key, question: question.clone() });
-    }
-    let number = shared.questions.fetch_add(1, Ordering::Relaxed);
+    let (number, is_accepted) = shared.hear(key.unwrap_or_default(), &question);
     if !is_accepted {
         return error(401, "invalid x-api-key", None);
     }

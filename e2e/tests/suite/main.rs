@@ -14,6 +14,7 @@ mod gateway;
 mod guide;
 mod lifecycle;
 mod metrics;
+mod models;
 mod runs_over_rest;
 mod script_runs;
 mod terminal;

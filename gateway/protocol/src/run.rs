@@ -140,9 +140,8 @@ pub enum Entry {
     },
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
-const fn is_zero(number: &u32) -> bool {
-    *number == 0
+fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
 }
 
 /// One thing that the agent has to do.
@@ -211,6 +210,21 @@ pub struct Usage {
     /// By the list prices that came with the runtime: a decimal number of dollars, such as `0.0017`.
     #[serde(rename = "estimatedCostUSD")]
     pub estimated_cost_usd: String,
+    /// Answers to the agent, those to its subagents included, those of other models that it asked not.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub turns: u64,
+}
+
+/// What was used up, as whoever keeps a journal knows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Spent {
+    /// A decimal number of dollars.
+    #[serde(rename = "estimatedCostUSD")]
+    pub estimated_cost_usd: String,
+    /// As [`Usage::turns`].
+    #[serde(default)]
+    pub turns: u64,
 }
 
 /// Tokens by class.
@@ -263,11 +277,14 @@ pub enum Outcome {
     Escalated,
 }
 
-/// The body of `POST /v1/ack`: everything up to this record is kept elsewhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The body of `POST /v1/ack`: everything up to this record is kept elsewhere. Whoever says so may be newer than the pod,
+/// which leaves alone what it does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acknowledgement {
     pub seq: u64,
+    /// Of a Chat: what this journal was seen to say of money and turns, ever. The file in the pod can be changed there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spent: Option<Spent>,
 }
 
 /// The body of `POST /v1/stop`: why the attempt must end.

@@ -40,8 +40,9 @@ fn client_message() -> impl Strategy<Value = ClientMessage> {
         Just(Autonomy::Autonomous)
     ];
     prop_oneof![
-        (proptest::option::of(id()), any::<Option<u64>>())
-            .prop_map(|(journal_id, after)| ClientMessage::Hello { journal_id, after }),
+        (proptest::option::of(id()), any::<Option<u64>>(), any::<bool>()).prop_map(
+            |(journal_id, after, visible)| ClientMessage::Hello { journal_id, after, visible }
+        ),
         (id(), text(), any::<bool>()).prop_map(|(id, content, command)| {
             ClientMessage::UserMessage { id, content, command }
         }),
@@ -55,7 +56,8 @@ fn client_message() -> impl Strategy<Value = ClientMessage> {
         ),
         Just(ClientMessage::Interrupt {}),
         (id(), text()).prop_map(|(question_id, text)| ClientMessage::Answer { question_id, text }),
-        proptest::option::of("[a-z]{0,64}").prop_map(|nonce| ClientMessage::Ping { nonce }),
+        (proptest::option::of("[a-z]{0,64}"), any::<Option<bool>>())
+            .prop_map(|(nonce, visible)| ClientMessage::Ping { nonce, visible }),
     ]
 }
 

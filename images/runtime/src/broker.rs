@@ -1,8 +1,9 @@
 //! Stands between the agent and the model's service, on loopback. The agent holds a key that opens nothing but this
 //! door; behind it the real key is put in, answers are counted and priced as they pass, and who has used up what it may
-//! is refused.
+//! is refused. Other models that the agent wants to hear are asked here too, and count alike.
 
 mod answer;
+pub mod consult;
 mod door;
 pub mod ledger;
 pub mod money;
@@ -22,7 +23,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
-use self::ledger::{Ledger, Limits, Refusal};
+use self::consult::{Consult, ConsultError, Consulted, Provider};
+use self::ledger::{Ledger, Limits, Refusal, Spent};
 use self::prices::Prices;
 use crate::secrets::Secrets;
 
@@ -63,6 +65,11 @@ impl Key {
         value.set_sensitive(true);
         Ok(Self(value))
     }
+
+    /// One that is shown as a bearer's.
+    pub fn bearer(text: &str) -> Result<Self, BrokerError> {
+        Self::new(&format!("Bearer {}", text.trim()))
+    }
 }
 
 impl fmt::Debug for Key {
@@ -77,6 +84,12 @@ pub struct Settings {
     pub url: String,
     pub key: Key,
     pub limits: Limits,
+    /// What was used up before.
+    pub before: Spent,
+    /// Who else is asked.
+    pub providers: Vec<Provider>,
+    /// What is known of prices beside our own table: see [`Prices::with`].
+    pub prices: Vec<(&'static str, String)>,
 }
 
 /// The broker at work, until dropped.
@@ -94,6 +107,7 @@ struct Shared {
     key: Key,
     dummy: String,
     limits: Limits,
+    providers: Vec<Provider>,
     prices: Prices,
     client: reqwest::Client,
     places: Arc<Semaphore>,
@@ -103,16 +117,24 @@ struct Shared {
 impl Broker {
     /// Opens the door on a free port of loopback.
     pub async fn start(settings: Settings) -> Result<Self, BrokerError> {
-        let url = address(&settings.url)?;
+        let mut prices = Prices::list()?;
+        for (seller, given) in &settings.prices {
+            prices = prices.with(seller, given)?;
+        }
+        let mut providers = settings.providers;
+        for provider in &mut providers {
+            provider.url = address(&provider.url)?;
+        }
         let shared = Arc::new(Shared {
-            url,
+            url: address(&settings.url)?,
             key: settings.key,
             dummy: dummy_key()?,
             limits: settings.limits,
-            prices: Prices::list()?,
+            providers,
+            prices,
             client: client()?,
             places: Arc::new(Semaphore::new(CONCURRENT)),
-            ledger: Mutex::default(),
+            ledger: Mutex::new(Ledger::after(settings.before)),
         });
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -142,6 +164,16 @@ impl Broker {
     /// Why the agent was refused, if it was.
     pub fn refusal(&self) -> Option<Refusal> {
         self.ledger().refusal().cloned()
+    }
+
+    /// Asks another model, for the agent. What it costs counts as everything else does.
+    pub async fn consult(&self, asked: Consult) -> Result<Consulted, ConsultError> {
+        consult::ask(&self.shared, asked).await
+    }
+
+    /// Everything that was ever used up is at least so much.
+    pub fn raise(&self, all: Spent) {
+        self.ledger().raise(all);
     }
 
     /// What was used up so far.
@@ -211,7 +243,14 @@ mod tests {
     #[test]
     fn nothing_shows_a_key() {
         let key = Key::new(" sk-real\n").unwrap();
-        let settings = Settings { url: "https://h".to_owned(), key, limits: Limits::default() };
+        let settings = Settings {
+            url: "https://h".to_owned(),
+            key,
+            limits: Limits::default(),
+            before: Spent::default(),
+            providers: Vec::new(),
+            prices: Vec::new(),
+        };
         assert!(!format!("{settings:?}").contains("sk-real"));
         assert!(matches!(Key::new("a\nb"), Err(BrokerError::Key)));
     }

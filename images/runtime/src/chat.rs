@@ -3,6 +3,7 @@
 
 mod agent;
 mod approval;
+mod clients;
 mod conversation;
 mod counters;
 pub(crate) mod desk;
@@ -11,6 +12,7 @@ mod ground;
 mod handle;
 mod known;
 mod life;
+mod purse;
 mod release;
 pub mod socket;
 mod tools;

@@ -2,6 +2,7 @@
 
 mod chat;
 mod forge;
+mod providers;
 mod run;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use fabrica_protocol::runtime::PORT;
 
 pub use chat::ChatConfig;
 pub use forge::{ForgeConfig, Token};
+pub use providers::ProviderConfig;
 pub use run::{AgentConfig, RunConfig};
 
 use crate::secrets::Secrets;

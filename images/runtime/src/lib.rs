@@ -16,6 +16,7 @@ pub mod problem;
 pub mod run;
 pub mod secrets;
 pub mod serve;
+pub mod signals;
 pub mod start;
 pub mod terminal;
 pub mod trust;

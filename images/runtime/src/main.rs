@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use fabrica_runtime::{config::Config, credential, serve};
+use fabrica_runtime::{config::Config, credential, serve, signals};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tracing_subscriber::EnvFilter;
 
@@ -47,6 +47,7 @@ fn main() -> ExitCode {
 }
 
 fn serving() -> ExitCode {
+    signals::heed();
     let filter = EnvFilter::try_from_env("FABRICA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().json().with_env_filter(filter).init();
     let config = Config::from_environment(std::env::vars_os());

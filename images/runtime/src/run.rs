@@ -12,6 +12,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod claude;
 mod clean;
 mod codec;
+pub(crate) mod consult;
 pub(crate) mod driver;
 pub(crate) mod faber;
 pub(crate) mod git;
@@ -19,6 +20,7 @@ mod handle;
 pub mod journal;
 mod kept;
 pub(crate) mod lent;
+pub(crate) mod mcp;
 pub(crate) mod outgoing;
 pub(crate) mod output;
 mod plan;
@@ -162,7 +164,8 @@ fn agent(run: &Run) -> Result<(Agent, Option<String>), Ending> {
     let settings = &run.settings;
     let missing = |error| Ending::Plan(crate::chain(&error));
     let plan = plan::load(settings).map_err(missing)?;
-    let Some(agent) = Agent::of(settings, plan.as_deref(), &run.questions) else {
+    let steps = || run.steps();
+    let Some(agent) = Agent::of(settings, plan.as_deref(), steps, &run.questions) else {
         let driver = &settings.driver;
         let message = format!("This runtime has no driver {driver}: it has script and claude.");
         return Err(misconfigured("agent", "DriverUnknown", message));

@@ -144,7 +144,7 @@ async fn told_to_stop() {
 async fn farewell(pod: &Pod) {
     pod.shells.shared.state().close_all(close::GOING_AWAY, "the Session stops");
     if let Some(chat) = &pod.chat {
-        chat.close_all(close::GOING_AWAY, "the Session stops");
+        chat.clients.close_all(close::GOING_AWAY, "the Session stops");
     }
     pod.shells.signal(Signal::HUP);
     pod.shells.signal(Signal::CONT);

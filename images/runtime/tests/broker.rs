@@ -10,7 +10,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use fabrica_runtime::broker::ledger::{Limits, Refusal};
+use fabrica_runtime::broker::ledger::{Limits, Refusal, Spent};
 use fabrica_runtime::broker::usage::Usage;
 use fabrica_runtime::broker::{Broker, Key, Settings};
 use futures::StreamExt;
@@ -59,7 +59,9 @@ async fn upstream(reply: impl Fn() -> Response + Send + Sync + 'static) -> (Stri
 }
 
 async fn broker(url: String, limits: Limits) -> Broker {
-    Broker::start(Settings { url, key: Key::new(REAL_KEY).unwrap(), limits }).await.unwrap()
+    let (key, before) = (Key::new(REAL_KEY).unwrap(), Spent::default());
+    let (providers, prices) = (Vec::new(), Vec::new());
+    Broker::start(Settings { url, key, limits, before, providers, prices }).await.unwrap()
 }
 
 async fn ask(broker: &Broker, model: &str) -> reqwest::Response {

@@ -54,6 +54,24 @@ async fn only_the_right_assertion_opens_a_door() {
 }
 
 #[tokio::test]
+async fn shells_heed_signals_that_the_runtime_was_started_to_ignore() {
+    let by = [
+        "perl",
+        "-MPOSIX",
+        "-e",
+        "$SIG{INT} = $SIG{QUIT} = $SIG{USR1} = 'IGNORE'; sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGUSR2)); exec @ARGV",
+    ];
+    let runtime = Runtime::begin_in(support::folder(), &by, &[]).await;
+    runtime.ready().await;
+    let mut shell = runtime.attach(Role::Control).await;
+    shell.type_text(0, "grep -E 'Sig(Ign|Blk)' /proc/self/status; echo the en''d\r").await;
+    let seen = shell.read_until("the end").await;
+    for what in ["SigIgn", "SigBlk"] {
+        assert!(seen.contains(&format!("{what}:\t0000000000000000")), "{seen}");
+    }
+}
+
+#[tokio::test]
 async fn files_stay_in_the_workspace() {
     let runtime = Runtime::start(&[]).await;
     let put = runtime.put("/v1/files/folder/a.txt", "content", Role::Control).await;

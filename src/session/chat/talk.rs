@@ -20,7 +20,10 @@ pub(in crate::session) struct Talk {
     faber: Faber,
     /// Questions without an answer, oldest first.
     open: Vec<PendingApproval>,
+    /// The most that was ever told: less means that somebody changed the file.
     pub(in crate::session) usage: Option<Usage>,
+    /// Answers to the agent, of which the same holds.
+    pub(in crate::session) turns: u64,
     pub(in crate::session) pull_request_url: Option<String>,
     /// The newest messages.
     pub(in crate::session) lines: Vec<Line>,
@@ -43,7 +46,10 @@ impl Talk {
                 self.phase(phase.as_str(), *status, *retry, record.time);
             }
             Entry::Todos { items } => self.faber.todos = todos(items),
-            Entry::Usage(told) => self.usage = Some(usage::of(told)),
+            Entry::Usage(told) => {
+                self.usage = usage::dearer(self.usage.take(), Some(usage::of(told)));
+                self.turns = self.turns.max(told.turns);
+            }
             Entry::Question(asked) => self.ask(asked, record.time),
             Entry::Answered { id, .. } => self.open.retain(|asked| asked.id != *id),
             Entry::WorkflowStarted { .. } => {

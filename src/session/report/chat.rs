@@ -4,7 +4,7 @@ use fabrica_crds::SessionStatus;
 use fabrica_crds::session::{Conversation, Faber};
 
 use crate::children::messages::told;
-use crate::children::usage::{sum, without};
+use crate::children::usage::{dearer, sum, without};
 use crate::session::chat::{Start, Talk, Told};
 use crate::session::observe::Observed;
 use crate::session::plan::{Applied, Intent, Outcome, Plan, Step};
@@ -41,11 +41,12 @@ fn starts(observed: &Observed, plan: &Plan<Applied>) -> Option<i32> {
     made.or(there).and_then(Start::of).map(|start| start.number)
 }
 
-/// What models were used for: this conversation's part of it is as its journal says, and that of former ones stays.
+/// What models were used for: this conversation's part of it is as its journal says, and that of former ones stays. A journal
+/// that says less than before was changed in the pod.
 fn count(status: &mut SessionStatus, number: i32, talk: &Talk) {
     let before = status.conversation.take().filter(|before| before.number == number);
-    let own = talk.usage.clone();
     let counted = before.and_then(|before| before.usage);
+    let own = dearer(counted.clone(), talk.usage.clone());
     let former = match (&status.usage, &counted) {
         (Some(total), Some(counted)) => Some(without(total, counted)),
         (total, _) => total.clone(),
@@ -94,7 +95,7 @@ mod tests {
     fn usage_is_over_all_conversations_and_reading_twice_adds_nothing() {
         let mut status = SessionStatus::default();
         let costs =
-            [(1, "0.1", "0.10"), (1, "0.3", "0.30"), (1, "0.3", "0.30"), (3, "0.2", "0.50")];
+            [(1, "0.1", "0.10"), (1, "0.3", "0.30"), (1, "0.2", "0.30"), (3, "0.2", "0.50")];
         for (number, cost, total) in costs {
             count(&mut status, number, &talk(cost));
             let usage = status.usage.as_ref().unwrap();

@@ -16,6 +16,9 @@ pub enum ClientMessage {
         /// The newest number it saw; unset: nothing.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         after: Option<u64>,
+        /// Whether somebody sees the page: as long as one does, the Session is not idle.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        visible: bool,
     },
     /// A person speaks.
     UserMessage {
@@ -43,6 +46,9 @@ pub enum ClientMessage {
     Ping {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         nonce: Option<String>,
+        /// As in the hello; unset: as before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        visible: Option<bool>,
     },
 }
 
@@ -89,7 +95,7 @@ impl ClientMessage {
                 is_id("questionId", question_id, QUESTION_ID_BYTES)?;
                 is_text("text", text, ANSWER_BYTES)
             }
-            Self::Ping { nonce } => {
+            Self::Ping { nonce, .. } => {
                 nonce.as_deref().map_or(Ok(()), |nonce| fits("nonce", nonce, NONCE_BYTES))
             }
         }

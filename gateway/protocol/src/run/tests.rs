@@ -27,8 +27,11 @@ fn are_lines<const N: usize>(entries: [(Entry, &str); N]) {
 fn records_are_flat_lines() {
     let verdict = failed();
     let tokens = Tokens { input: 1, output: 2, cache_read: 3, cache_write: 4 };
-    let usage =
-        Usage { models: [("m".to_owned(), tokens)].into(), estimated_cost_usd: "0.5".to_owned() };
+    let usage = Usage {
+        models: [("m".to_owned(), tokens)].into(),
+        estimated_cost_usd: "0.5".to_owned(),
+        turns: 3,
+    };
     let todo = Todo { text: "t".to_owned(), status: TodoStatus::InProgress };
     let entries = [
         (
@@ -65,7 +68,7 @@ fn records_are_flat_lines() {
         ),
         (
             Entry::Usage(usage),
-            r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"usage","models":{"m":{"input":1,"output":2,"cacheRead":3,"cacheWrite":4}},"estimatedCostUSD":"0.5"}"#,
+            r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"usage","models":{"m":{"input":1,"output":2,"cacheRead":3,"cacheWrite":4}},"estimatedCostUSD":"0.5","turns":3}"#,
         ),
         (
             Entry::Ended(verdict),

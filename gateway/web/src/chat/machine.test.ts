@@ -44,13 +44,20 @@ const said = (id: string): ClientMessage => ({ type: "user_message", id, content
 describe("a chat's connection", () => {
   it("says where it is, and is live when it is welcomed", () => {
     const rig = new Rig({ place: () => ({ journalId: "one", through: 7 }) }).live();
-    expect(rig.taken()).toEqual(["connect", { type: "hello", journalId: "one", after: 7 }]);
+    expect(rig.taken()).toEqual(["connect", { type: "hello", journalId: "one", after: 7, visible: true }]);
     expect(rig.machine.status()).toMatchObject({ link: "live", established: true });
+  });
+
+  it("tells when nobody sees the page any more, and when somebody does again", () => {
+    const rig = new Rig().live();
+    rig.taken();
+    expect(rig.send({ type: "visible", visible: false }).taken()).toEqual([{ type: "ping", visible: false }]);
+    expect(rig.send({ type: "visible", visible: true }).taken()).toEqual([{ type: "ping", visible: true }]);
   });
 
   it("says what was said before as soon as it knows what has arrived, and only that", () => {
     const rig = new Rig().send({ type: "start" }, say("a"), say("b"), { type: "opened" }).hear(welcome, echo("a"));
-    expect(rig.taken()).toEqual(["connect", { type: "hello" }]);
+    expect(rig.taken()).toEqual(["connect", { type: "hello", visible: true }]);
     expect(rig.hear(caughtUp).taken()).toEqual([said("b")]);
     expect(rig.machine.status().outbox).toMatchObject([{ id: "b" }]);
     expect(rig.hear(echo("b")).machine.status().outbox).toEqual([]);
@@ -60,7 +67,7 @@ describe("a chat's connection", () => {
     const rig = new Rig().live().send(say("a"), { type: "answer", questionId: "q", text: "Yes" }, { type: "closed", code: 4408, reason: "slow" });
     rig.taken();
     rig.now += 1_000;
-    expect(rig.send({ type: "tick" }, { type: "opened" }).hear(welcome, caughtUp).taken()).toEqual(["connect", { type: "hello" }, said("a"), { type: "answer", questionId: "q", text: "Yes" }]);
+    expect(rig.send({ type: "tick" }, { type: "opened" }).hear(welcome, caughtUp).taken()).toEqual(["connect", { type: "hello", visible: true }, said("a"), { type: "answer", questionId: "q", text: "Yes" }]);
   });
 
   it("keeps what is refused, with the reason, and does not say it again", () => {

@@ -61,11 +61,11 @@ export class Machine {
     this.#link = new Link(
       options,
       {
-        greet: () => {
+        greet: (_, visible) => {
           const { journalId, through } = place();
-          this.#send(journalId === undefined ? { type: "hello" } : { type: "hello", journalId, after: through });
+          this.#send({ type: "hello", ...(journalId === undefined ? {} : { journalId, after: through }), visible });
         },
-        ping: () => this.#send({ type: "ping" }),
+        ping: (visible) => this.#send({ type: "ping", visible }),
         lost: () => {
           this.#caughtUp = false;
         },

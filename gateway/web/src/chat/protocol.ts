@@ -28,11 +28,11 @@ export interface Tokens {
 }
 
 export type ClientMessage =
-  | { type: "hello"; journalId?: string; after?: number }
+  | { type: "hello"; journalId?: string; after?: number; visible: boolean }
   | { type: "user_message"; id: string; content: string; command?: boolean }
   | { type: "interrupt" }
   | { type: "answer"; questionId: string; text: string }
-  | { type: "ping" };
+  | { type: "ping"; visible: boolean };
 
 /** Every message has the number of the record that it shows; what is live only has the number of the newest record. */
 interface Base {

@@ -45,7 +45,7 @@ impl Tab {
         if usage == Usage::default() {
             tracing::warn!(model = self.model, "an answer told no tokens");
         }
-        self.shared.ledger().charge(&self.model, &self.price, &usage);
+        self.shared.ledger().take_turn(&self.model, &self.price, &usage);
     }
 }
 

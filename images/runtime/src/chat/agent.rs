@@ -34,11 +34,10 @@ impl Agent {
             return Err(Failure::lasting("DriverUnknown", message));
         }
         launch::find(&desk.config, &settings.agent)?;
-        let mut agent = settings.agent.clone();
-        agent.budget = desk.budget();
-        let broker = Arc::new(spending::open(&agent).await?);
-        desk.set_broker(broker.clone());
-        let tools = Tools::start(desk).await;
+        let purse = &desk.chat.purse;
+        let broker = Arc::new(spending::open(&settings.agent, purse.spent()).await?);
+        purse.open(broker.clone());
+        let tools = Tools::start(desk, &broker).await;
         let tools = tools.map_err(|error| failed("The agent's tools cannot be offered", &error))?;
         Ok(Self { broker, tools })
     }

@@ -4,20 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fabrica_protocol::chat::AgentState;
-use fabrica_protocol::run::{Answer, Autonomy, Entry, Phase, PhaseStatus, Question, Tokens, Usage};
+use fabrica_protocol::run::{Answer, Autonomy, Entry, Phase, PhaseStatus, Question};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::approval;
 use super::engine::{Ending, Engine, Refusal};
 use super::handle::Chat;
-use crate::broker::Broker;
-use crate::broker::money::Money;
 use crate::config::{Config, Repository};
 use crate::forge::{Forge, WorkItem};
 use crate::journal::Journal as Steps;
 use crate::run::branch::{Begun, Branch};
-use crate::run::claude::spending;
 use crate::run::work_item;
 
 const NO_WORKFLOW: &str = "No workflow is running: just do what people ask.";
@@ -36,10 +33,8 @@ pub(crate) struct Desk {
     /// Questions whose calls wait here.
     awaited: Mutex<BTreeSet<String>>,
     withdrawn: Mutex<CancellationToken>,
-    broker: Mutex<Option<Arc<Broker>>>,
-    /// What former processes have used up, and answers of this one that were told.
-    before: Usage,
-    counted: Mutex<u64>,
+    /// Leave that this process asked for, by the ids of its questions.
+    ours: Mutex<BTreeSet<String>>,
 }
 
 /// What became of a question.
@@ -58,7 +53,6 @@ impl Desk {
         steps: Arc<Steps>,
         begun: Begun,
     ) -> Self {
-        let before = chat.known().usage.clone();
         Self {
             config,
             repository,
@@ -69,9 +63,7 @@ impl Desk {
             item: Mutex::default(),
             awaited: Mutex::default(),
             withdrawn: Mutex::default(),
-            broker: Mutex::default(),
-            before,
-            counted: Mutex::default(),
+            ours: Mutex::default(),
         }
     }
 
@@ -159,7 +151,8 @@ impl Desk {
         let Answer { id, text, answered_by } = answer.clone();
         let asked = self.chat.questions.asked(&id);
         let is_release = asked.is_some_and(|asked| approval::asks(&asked, approval::RELEASE));
-        if is_release && approval::is_given(&text) {
+        // One that a former process asked may have been another one then: the agent can write the file.
+        if is_release && guard(&self.ours).contains(&id) && approval::is_given(&text) {
             self.with_engine(Engine::approve);
         }
         self.chat.tell(Entry::Answered { id, text, answered_by });
@@ -183,6 +176,13 @@ impl Desk {
         guard(&self.awaited).clear();
     }
 
+    /// What a former process asked leave for is asked again when it comes to that.
+    pub(crate) fn withdraw_former(&self) {
+        let ours = guard(&self.ours).clone();
+        let is_former = |id: &str| approval::is_ours(id) && !ours.contains(id);
+        self.take_back("the runtime was restarted, and asks again", is_former);
+    }
+
     /// Nobody is to answer any more.
     pub(crate) fn withdraw(&self) {
         self.let_go();
@@ -203,9 +203,13 @@ impl Desk {
 
     /// Asks whether something may be published; else what the agent is told.
     pub(crate) async fn approval(&self, what: &str) -> Result<(), String> {
-        let open = self.chat.questions.open();
-        let open = open.into_iter().find(|question| approval::asks(question, what));
-        match self.ask(open.unwrap_or_else(|| approval::ask(what))).await {
+        let is_ours = |question: &Question| {
+            approval::asks(question, what) && guard(&self.ours).contains(&question.id)
+        };
+        let open = self.chat.questions.open().into_iter().find(is_ours);
+        let question = open.unwrap_or_else(|| approval::ask(what));
+        guard(&self.ours).insert(question.id.clone());
+        match self.ask(question).await {
             Asked::Answered(answer) if approval::is_given(&answer.text) => Ok(()),
             Asked::Answered(Answer { text, answered_by, .. }) => {
                 let who = if answered_by.is_empty() { "A human" } else { &answered_by };
@@ -321,50 +325,12 @@ impl Desk {
 
 /// Money.
 impl Desk {
-    pub(crate) fn set_broker(&self, broker: Arc<Broker>) {
-        *guard(&self.broker) = Some(broker);
-        *guard(&self.counted) = 0;
-    }
-
-    /// What is left to spend.
-    pub(crate) fn budget(&self) -> Option<String> {
-        let budget = self.chat.settings.agent.budget.clone()?;
-        let (Ok(all), Ok(spent)) =
-            (budget.parse::<Money>(), self.before.estimated_cost_usd.parse::<Money>())
-        else {
-            return Some(budget);
-        };
-        Some(all.without(spent).to_string())
-    }
-
     /// Writes down what was used, when it is more than before.
     pub(crate) fn count(&self) {
-        let Some(broker) = guard(&self.broker).clone() else { return };
-        let usage = {
-            let ledger = broker.ledger();
-            let mut counted = guard(&self.counted);
-            if *counted == ledger.answers() {
-                return;
-            }
-            *counted = ledger.answers();
-            spending::usage(&ledger)
-        };
-        self.chat.tell(Entry::Usage(sum(&self.before, &usage)));
+        if let Some(usage) = self.chat.purse.grown() {
+            self.chat.tell(Entry::Usage(usage));
+        }
     }
-}
-
-fn sum(before: &Usage, now: &Usage) -> Usage {
-    let mut models = before.models.clone();
-    for (model, used) in &now.models {
-        let all: &mut Tokens = models.entry(model.clone()).or_default();
-        all.input += used.input;
-        all.output += used.output;
-        all.cache_read += used.cache_read;
-        all.cache_write += used.cache_write;
-    }
-    let money = |text: &str| text.parse::<Money>().unwrap_or_default();
-    let cost = money(&before.estimated_cost_usd) + money(&now.estimated_cost_usd);
-    Usage { models, estimated_cost_usd: cost.to_string() }
 }
 
 fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,25 +1,25 @@
 //! What the doors, the tools and the agent's life share: the journal, who is connected, and what people want.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use fabrica_protocol::chat::{AgentState, Body, QUEUED};
-use fabrica_protocol::run::{Answer, Autonomy, Code, Entry, Record};
+use fabrica_protocol::run::{Answer, Autonomy, Code, Entry, Record, Spent};
+use fabrica_protocol::runtime::EventType;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
 
+use super::clients::Clients;
 use super::counters::Counters;
 use super::known::{Known, Said};
+use super::purse::Purse;
 use crate::children;
 use crate::config::{ChatConfig, Config};
 use crate::journal::Journal as Steps;
 use crate::run::journal::{Journal, JournalError, UNACKNOWLEDGED_BYTES};
 use crate::run::questions::Questions;
 
-/// As many pages as look at one conversation.
-const CLIENTS: usize = 16;
 /// Pieces of a text that a client may be late by; then it misses some, and the whole text follows.
 const LIVE: usize = 256;
 /// Wishes on their way: messages, and as many others beside them.
@@ -65,9 +65,6 @@ pub(crate) struct Live {
     pub(crate) body: Body,
 }
 
-/// Why a connection ends: a code and a reason.
-pub(crate) type Closing = (u16, String);
-
 /// A conversation.
 #[derive(Debug)]
 pub struct Chat {
@@ -81,19 +78,15 @@ pub struct Chat {
     /// Whether nothing is left of the pods before.
     pub(crate) is_anew: bool,
     pub(crate) counters: Counters,
+    /// Whether a former process began it.
+    pub(crate) is_found: bool,
+    pub(crate) purse: Purse,
     known: Mutex<Known>,
     wishes: mpsc::Sender<Wish>,
     wanted: Mutex<Option<mpsc::Receiver<Wish>>>,
     live: broadcast::Sender<Live>,
     standing: watch::Sender<Standing>,
-    clients: Mutex<BTreeMap<u64, Connected>>,
-}
-
-#[derive(Debug)]
-struct Connected {
-    /// The name by which the gateway closes it.
-    connection: String,
-    end: watch::Sender<Option<Closing>>,
+    pub clients: Clients,
 }
 
 impl Chat {
@@ -112,7 +105,8 @@ impl Chat {
         for (question, answer) in known.questions.values() {
             questions.restore(question, answer.as_ref());
         }
-        let left = left(&known);
+        let (left, purse) = (left(&known), Purse::new(known.usage.clone()));
+        let is_found = *journal.watch().borrow() > 0;
         let (wishes, wanted) = mpsc::channel(WISHES + left.len());
         for wish in left {
             // There is room for each of them.
@@ -126,12 +120,14 @@ impl Chat {
             counters: Counters::default(),
             journal: Arc::new(journal),
             questions,
+            is_found,
+            purse,
             known: Mutex::new(known),
             wishes,
             wanted: Mutex::new(Some(wanted)),
             live: broadcast::Sender::new(LIVE),
             standing: watch::Sender::new(Standing::default()),
-            clients: Mutex::default(),
+            clients: Clients::default(),
         })))
     }
 
@@ -144,6 +140,22 @@ impl Chat {
     pub(crate) fn tell(&self, entry: Entry) -> Option<u64> {
         self.known().learn(&entry);
         self.journal.write(entry)
+    }
+
+    /// Everything up to a record is kept elsewhere, by whoever saw so much used up. Where the journal knows less, it says so.
+    pub fn keep(&self, seq: u64, spent: Option<&Spent>) {
+        let newest = self.newest();
+        if seq > newest {
+            self.journal.fill(seq);
+            self.tell(journal_changed(format!(
+                "The records {} to {seq} were seen, and are not in the file any more: something in the pod removed them.",
+                newest + 1
+            )));
+        }
+        self.journal.acknowledge(seq);
+        if let Some(words) = spent.and_then(|spent| self.purse.hear(spent)) {
+            self.tell(journal_changed(words));
+        }
     }
 
     /// Shows something that is not written down.
@@ -308,41 +320,8 @@ impl Place<'_> {
     }
 }
 
-/// Who is connected.
-impl Chat {
-    /// A client comes; what ends it, unless there are too many.
-    pub(crate) fn join(&self, connection: &str) -> Option<(u64, watch::Receiver<Option<Closing>>)> {
-        let mut clients = guard(&self.clients);
-        if clients.len() >= CLIENTS {
-            return None;
-        }
-        let id = clients.last_key_value().map_or(0, |(last, _)| last + 1);
-        let (end, ended) = watch::channel(None);
-        clients.insert(id, Connected { connection: connection.to_owned(), end });
-        Some((id, ended))
-    }
-
-    pub(crate) fn leave(&self, id: u64) {
-        guard(&self.clients).remove(&id);
-    }
-
-    pub fn clients(&self) -> usize {
-        guard(&self.clients).len()
-    }
-
-    /// Ends a connection; whether there was one of that name.
-    pub fn close_connection(&self, connection: &str, code: u16, reason: &str) -> bool {
-        let clients = guard(&self.clients);
-        let found = clients.values().find(|client| client.connection == connection);
-        let end = |client: &Connected| client.end.send_replace(Some((code, reason.to_owned())));
-        found.map(end).is_some()
-    }
-
-    pub fn close_all(&self, code: u16, reason: &str) {
-        for client in guard(&self.clients).values() {
-            client.end.send_replace(Some((code, reason.to_owned())));
-        }
-    }
+fn journal_changed(text: String) -> Entry {
+    Entry::Step { step: "journal".to_owned(), kind: EventType::Failed, text, duration_ms: None }
 }
 
 /// What a former process was asked for and did not do: an item that the agent was not told of, and what it has not read.

@@ -29,6 +29,9 @@ use crate::run::claude::process::Process;
 use crate::run::claude::stream;
 use crate::start::{self, StartError};
 
+/// Where something bounds what the agent may use up, and its journal was found, nothing is asked before we heard what was
+/// seen of it; or this long, as whoever keeps journals may be away.
+const HEARD: Duration = Duration::from_secs(5);
 /// What models were used for is told at most this often, while it grows.
 const USAGE_PERIOD: Duration = Duration::from_secs(5);
 
@@ -160,6 +163,11 @@ impl Life {
         activity: &Activity,
         installing: impl Future<Output = ()>,
     ) -> Infallible {
+        self.desk.withdraw_former();
+        let agent = &self.chat.settings.agent;
+        if self.chat.is_found && (agent.budget.is_some() || agent.turns.is_some()) {
+            let _ = tokio::time::timeout(HEARD, self.chat.purse.heard()).await;
+        }
         self.start().await;
         self.come_back().await;
         let mut installing = std::pin::pin!(futures::FutureExt::fuse(installing));

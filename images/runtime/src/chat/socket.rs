@@ -12,7 +12,8 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 
-use super::handle::{Chat, Closing, Live, Refused, Standing};
+use super::clients::Closing;
+use super::handle::{Chat, Live, Refused, Standing};
 use super::view;
 use crate::terminal::socket::Timing;
 
@@ -37,7 +38,7 @@ pub struct Peer {
 
 /// Serves a client until either side ends it.
 pub async fn serve(mut socket: WebSocket, peer: Peer, chat: Arc<Chat>, timing: Timing) {
-    let Some((id, mut end)) = chat.join(&peer.connection) else {
+    let Some((id, mut end)) = chat.clients.join(&peer.connection) else {
         let reason = "too many clients look at this conversation; ra=5000".to_owned();
         return goodbye(&mut socket, (close::TOO_MANY, reason)).await;
     };
@@ -46,6 +47,7 @@ pub async fn serve(mut socket: WebSocket, peer: Peer, chat: Arc<Chat>, timing: T
         standing: chat.standing(),
         newest: chat.journal.watch(),
         chat: &chat,
+        id,
         peer: &peer,
         timing,
         socket,
@@ -60,7 +62,7 @@ pub async fn serve(mut socket: WebSocket, peer: Peer, chat: Arc<Chat>, timing: T
         closing = client.run() => closing,
     };
     let mut socket = client.socket;
-    chat.leave(id);
+    chat.clients.leave(id);
     if let Err(closing) = closing {
         goodbye(&mut socket, closing).await;
     }
@@ -78,6 +80,8 @@ async fn goodbye(socket: &mut WebSocket, (code, reason): Closing) {
 
 struct Client<'a> {
     chat: &'a Chat,
+    /// Its name among the clients.
+    id: u64,
     peer: &'a Peer,
     timing: Timing,
     socket: WebSocket,
@@ -143,7 +147,8 @@ impl Client<'_> {
             _ => return Ok(None),
         };
         match self.parse(&text).await? {
-            Some(ClientMessage::Hello { journal_id, after }) => {
+            Some(ClientMessage::Hello { journal_id, after, visible }) => {
+                self.chat.clients.see(self.id, visible);
                 Ok(Some((journal_id, after.unwrap_or_default())))
             }
             _ => Err((close::PROTOCOL, "the first message must be hello".to_owned())),
@@ -261,7 +266,10 @@ impl Client<'_> {
                 let message = "Only the first message is hello.".to_owned();
                 (None, Err(Refused { code: Code::Malformed, message }))
             }
-            ClientMessage::Ping { nonce } => {
+            ClientMessage::Ping { nonce, visible } => {
+                if let Some(visible) = visible {
+                    self.chat.clients.see(self.id, visible);
+                }
                 let agent = self.standing.borrow().state;
                 return self.say(Body::Pong { nonce, agent }).await;
             }

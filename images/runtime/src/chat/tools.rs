@@ -1,4 +1,4 @@
-//! The tools that the agent has of us: three servers of the Model Context Protocol behind one door on loopback, for whoever
+//! The tools that the agent has of us: four servers of the Model Context Protocol behind one door on loopback, for whoever
 //! has its key.
 
 mod faber;
@@ -10,9 +10,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use rmcp::ServerHandler;
-use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
-use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -21,7 +18,10 @@ use self::repo::Repo;
 use self::work::Work;
 use super::desk::Desk;
 use super::engine::Engine;
-use crate::run::faber::{NAME as FABER, only_the_agent, sessions};
+use crate::broker::Broker;
+use crate::run::consult::{self, Router as Consult};
+use crate::run::faber::NAME as FABER;
+use crate::run::mcp::{only_the_agent, serve};
 use crate::run::work_item;
 
 /// As much of the forge is read at once, in bytes.
@@ -37,12 +37,20 @@ pub(super) struct Tools {
 
 impl Tools {
     /// Opens the door on a free port of loopback.
-    pub(super) async fn start(desk: &Arc<Desk>) -> std::io::Result<Self> {
+    pub(super) async fn start(desk: &Arc<Desk>, broker: &Arc<Broker>) -> std::io::Result<Self> {
         let key = uuid::Uuid::new_v4().to_string();
+        let consult = Consult {
+            broker: broker.clone(),
+            steps: desk.steps.clone(),
+            secrets: desk.config.secrets.clone(),
+        };
+        let desk = || desk.clone();
+        let (faber, repo, work) = (Faber(desk()), Repo(desk()), Work(desk()));
         let router = Router::new()
-            .nest_service("/mcp/fractary-faber", serve(desk, Faber))
-            .nest_service("/mcp/fractary-repo", serve(desk, Repo))
-            .nest_service("/mcp/fractary-work", serve(desk, Work))
+            .nest_service("/mcp/fractary-faber", serve(move || faber.clone()))
+            .nest_service("/mcp/fractary-repo", serve(move || repo.clone()))
+            .nest_service("/mcp/fractary-work", serve(move || work.clone()))
+            .nest_service("/mcp/multi-model-router", serve(move || consult.clone()))
             .layer(from_fn_with_state(Arc::new(format!("Bearer {key}")), only_the_agent));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -56,7 +64,7 @@ impl Tools {
 
     /// Under which name each server is known, and where it is.
     pub(super) fn servers(&self) -> Vec<(&'static str, String)> {
-        [FABER, repo::NAME, work::NAME]
+        [FABER, repo::NAME, work::NAME, consult::NAME]
             .map(|name| (name, format!("http://{}/mcp/{name}", self.address)))
             .into()
     }
@@ -86,16 +94,4 @@ fn shown(told: &impl serde::Serialize) -> String {
     let mut text = work_item::visible(&text);
     text.truncate(text.floor_char_boundary(SHOWN));
     text
-}
-
-fn serve<T: ServerHandler>(
-    desk: &Arc<Desk>,
-    tools: impl Fn(Arc<Desk>) -> T + Send + Sync + 'static,
-) -> StreamableHttpService<T, LocalSessionManager> {
-    let desk = desk.clone();
-    StreamableHttpService::new(
-        move || Ok(tools(desk.clone())),
-        sessions(),
-        StreamableHttpServerConfig::default(),
-    )
 }

@@ -13,6 +13,8 @@ use crate::run::driver::Failure;
 const TODOS: &str = "TodoWrite";
 /// The tool that asks a human, which is told as a question.
 const ASK: &str = "mcp__fractary-faber__ask_human";
+/// Begin the names of our tools: they know by themselves how far they may go, or change nothing.
+const OURS: [&str; 2] = ["mcp__fractary-", "mcp__multi-model-router__"];
 /// How the CLI says that its answer broke off.
 const CUT: [&str; 5] = ["stream", "terminated", "connection", "socket", "cut"];
 
@@ -58,9 +60,9 @@ pub(super) fn answer(id: &str, question: Question, autonomy: Autonomy) -> Value 
         Question::MayUse { tool, .. } if tool == "AskUserQuestion" => {
             deny("Nobody sees this. Call ask_human of fractary-faber.")
         }
-        // Our own tools know how far they may go.
         Question::MayUse { tool, .. }
-            if autonomy == Autonomy::DryRun && !tool.starts_with("mcp__fractary-") =>
+            if autonomy == Autonomy::DryRun
+                && !OURS.iter().any(|start| tool.starts_with(start)) =>
         {
             deny("This is a dry run: read and plan, and change nothing.")
         }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::forge::{self, ForgeConfig};
+use super::providers::{self, ProviderConfig};
 
 /// Where models are asked, unless told otherwise.
 const MODEL_URL: &str = "https://api.anthropic.com";
@@ -64,6 +65,8 @@ pub struct AgentConfig {
     /// The model's service.
     pub url: String,
     pub key: Option<String>,
+    /// Who else may be asked.
+    pub providers: Vec<ProviderConfig>,
     /// The agent's program, when it is not where it is looked for.
     pub command: Option<PathBuf>,
     /// How long it may be silent.
@@ -113,6 +116,7 @@ pub(super) fn agent(text: &impl Fn(&str) -> Option<String>) -> AgentConfig {
         budget: text("FABRICA_AGENT_BUDGET_USD"),
         url: text("FABRICA_AGENT_BASE_URL").unwrap_or_else(|| MODEL_URL.to_owned()),
         key: text("FABRICA_CREDENTIAL_ANTHROPIC_API_KEY"),
+        providers: providers::read(text),
         command: text("FABRICA_AGENT_COMMAND").map(PathBuf::from),
         silence: Duration::from_secs(silence.unwrap_or(SILENCE_SECONDS)),
     }

@@ -122,14 +122,20 @@ fn follow(
 async fn idle(State(pod): Shared, headers: HeaderMap) -> Result<Json<Idle>, Problem> {
     allow(&pod, &headers, &[Role::Operator])?;
     let Some(chat) = &pod.chat else { return Ok(Json(pod.activity.report(&pod.shells))) };
-    if chat.is_busy() {
+    let (clients, visible) = chat.clients.count();
+    if chat.is_busy() || visible > 0 {
         pod.activity.touch();
     }
     let idle = pod.activity.report(&pod.shells);
-    let clients = idle.clients.saturating_add(u32::try_from(chat.clients()).unwrap_or(u32::MAX));
-    let (busy, journal) = (idle.busy || chat.is_busy(), Some(chat.number));
-    let agent = Some(chat.counters.report());
-    Ok(Json(Idle { busy, clients, journal, agent, ..idle }))
+    let sum = |count: u32, more| count.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
+    Ok(Json(Idle {
+        busy: idle.busy || chat.is_busy(),
+        clients: sum(idle.clients, clients),
+        visible_clients: sum(idle.visible_clients, visible),
+        journal: Some(chat.number),
+        agent: Some(chat.counters.report()),
+        ..idle
+    }))
 }
 
 #[derive(Debug, Deserialize)]
@@ -147,7 +153,7 @@ async fn close_connection(
     allow(&pod, &headers, &[Role::Operator])?;
     let asked: CloseRequest = read_json(request, "{\"code\": <close code>}").await?;
     let reason = "access has ended";
-    let in_chat = |chat: &Arc<Chat>| chat.close_connection(&jti, asked.code, reason);
+    let in_chat = |chat: &Arc<Chat>| chat.clients.close(&jti, asked.code, reason);
     if pod.shells.shared.state().close_connection(&jti, asked.code, reason)
         || pod.chat.as_ref().is_some_and(in_chat)
     {

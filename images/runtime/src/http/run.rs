@@ -59,9 +59,11 @@ async fn acknowledge(
     request: Request,
 ) -> Result<StatusCode, Problem> {
     allow(&pod, &headers, &[Role::Operator])?;
-    let Acknowledgement { seq } = read_json(request, "{\"seq\": <number>}").await?;
-    if let Some(records) = pod.records() {
-        records.acknowledge(seq);
+    let Acknowledgement { seq, spent } = read_json(request, "{\"seq\": <number>}").await?;
+    if let Some(run) = &pod.run {
+        run.journal.acknowledge(seq);
+    } else if let Some(chat) = &pod.chat {
+        chat.keep(seq, spent.as_ref());
     }
     Ok(StatusCode::NO_CONTENT)
 }

@@ -12,6 +12,7 @@ use super::questions::Questions;
 use super::script::Script;
 use super::shelf::Former;
 use crate::config::RunConfig;
+use crate::journal::Journal as Steps;
 
 /// One of the drivers.
 pub(super) enum Agent {
@@ -24,12 +25,14 @@ impl Agent {
     pub(super) fn of(
         settings: &RunConfig,
         plan: Option<&str>,
+        steps: impl FnOnce() -> Steps,
         questions: &Arc<Questions>,
     ) -> Option<Result<Self, PlanError>> {
         match settings.driver.as_str() {
             "script" => Some(Script::new(plan).map(|script| Self::Script(Box::new(script)))),
             "claude" => {
-                let claude = Claude::new(&settings.agent, questions.clone(), settings.hold);
+                let (steps, questions) = (Arc::new(steps()), questions.clone());
+                let claude = Claude::new(&settings.agent, steps, questions, settings.hold);
                 Some(Ok(Self::Claude(Box::new(claude))))
             }
             _ => None,

@@ -25,13 +25,16 @@ use self::crash::Crashes;
 use self::held::{Calls, Held};
 use self::launch::{Begin, Doors};
 use self::process::Process;
+use super::consult::Router;
 use super::driver::{self, Completion, Driver, DriverError, Failure, Place};
 use super::faber::Faber;
 use super::kept::Conversation as Kept;
 use super::questions::Questions;
 use super::shelf::Former;
 use crate::broker::Broker;
+use crate::broker::ledger::Spent;
 use crate::config::AgentConfig;
+use crate::journal::Journal as Steps;
 
 /// One that has ended its work goes within this time: it writes its own records down.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -43,7 +46,8 @@ const USAGE_PERIOD: Duration = Duration::from_secs(5);
 /// Claude Code and what it needs of us.
 pub(super) struct Claude {
     settings: AgentConfig,
-    broker: Option<Broker>,
+    steps: Arc<Steps>,
+    broker: Option<Arc<Broker>>,
     faber: Option<Faber>,
     work: Option<Work>,
     /// The CLI's own id of the conversation.
@@ -78,9 +82,15 @@ enum Event {
 }
 
 impl Claude {
-    pub(super) fn new(settings: &AgentConfig, questions: Arc<Questions>, hold: Duration) -> Self {
+    pub(super) fn new(
+        settings: &AgentConfig,
+        steps: Arc<Steps>,
+        questions: Arc<Questions>,
+        hold: Duration,
+    ) -> Self {
         Self {
             settings: settings.clone(),
+            steps,
             broker: None,
             faber: None,
             work: None,
@@ -117,7 +127,7 @@ impl Claude {
     }
 
     async fn take(&mut self, event: Event) {
-        let refusal = self.broker.as_ref().and_then(Broker::refusal);
+        let refusal = self.broker.as_ref().and_then(|broker| broker.refusal());
         let steps = match event {
             Event::Told(entry) => vec![Step::Tell(entry)],
             Event::Line(line) => {
@@ -226,7 +236,7 @@ impl Claude {
         let doors = Doors {
             model_url: broker.url(),
             model_key: broker.dummy_key(),
-            tools: vec![(super::faber::NAME, faber.url())],
+            tools: faber.servers(),
             tools_key: faber.key(),
         };
         let process =
@@ -249,8 +259,11 @@ impl Driver for Claude {
         from: Option<&Former>,
     ) -> Result<(), DriverError> {
         launch::find(place.config, &self.settings)?;
-        self.broker = Some(spending::open(&self.settings).await?);
-        let faber = Faber::start(plan.to_owned(), self.calls.questions().clone()).await;
+        let broker = Arc::new(spending::open(&self.settings, Spent::default()).await?);
+        self.broker = Some(broker.clone());
+        let (steps, secrets) = (self.steps.clone(), place.config.secrets.clone());
+        let router = Router { broker, steps, secrets };
+        let faber = Faber::start(plan.to_owned(), self.calls.questions().clone(), router).await;
         let faber = faber.map_err(|error| failed("The agent's tools cannot be offered", &error))?;
         self.faber = Some(faber);
         let no_place = |error| failed("The agent has no place of its own", &error);

@@ -1,20 +1,14 @@
-//! The tools that an agent has of us: the plan, and ways to say where it is and what it has done. A server of the Model
-//! Context Protocol on loopback, for whoever has its key.
+//! The tools that an agent has of us: the plan, and ways to say where it is and what it has done; and beside them another
+//! model to ask. Servers of the Model Context Protocol behind one door on loopback, for whoever has its key.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
-use axum::extract::{Request, State};
-use axum::http::{StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::middleware::from_fn_with_state;
 use fabrica_protocol::run::{Answer, Entry, Phase, PhaseStatus, Question};
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::service::RequestContext;
-use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
-use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 use rmcp::{RoleServer, tool, tool_router};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -25,7 +19,9 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::ask::{self, AskHuman};
+use super::consult::{self, Router};
 use super::driver::Completion;
+use super::mcp::{only_the_agent, serve};
 use super::plan;
 use super::questions::Questions;
 
@@ -92,18 +88,18 @@ impl Work {
 
 impl Faber {
     /// Opens the door on a free port of loopback.
-    pub(super) async fn start(plan: String, questions: Arc<Questions>) -> std::io::Result<Self> {
+    pub(super) async fn start(
+        plan: String,
+        questions: Arc<Questions>,
+        router: Router,
+    ) -> std::io::Result<Self> {
         let (sender, entries) = mpsc::channel(ENTRIES);
         let work = Arc::new(Work { plan, questions, entries: sender, progress: Mutex::default() });
         let key = uuid::Uuid::new_v4().to_string();
         let tools = work.clone();
-        let service = StreamableHttpService::new(
-            move || Ok(Tools(tools.clone())),
-            sessions(),
-            StreamableHttpServerConfig::default(),
-        );
         let router = axum::Router::new()
-            .nest_service("/mcp", service)
+            .nest_service("/mcp/fractary-faber", serve(move || Tools(tools.clone())))
+            .nest_service("/mcp/multi-model-router", serve(move || router.clone()))
             .layer(from_fn_with_state(Arc::new(format!("Bearer {key}")), only_the_agent));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -115,8 +111,11 @@ impl Faber {
         Ok(Self { address, key, work, entries, serving })
     }
 
-    pub(super) fn url(&self) -> String {
-        format!("http://{}/mcp", self.address)
+    /// Under which name each server is known, and where it is.
+    pub(super) fn servers(&self) -> Vec<(&'static str, String)> {
+        [NAME, consult::NAME]
+            .map(|name| (name, format!("http://{}/mcp/{name}", self.address)))
+            .into()
     }
 
     pub(super) fn key(&self) -> &str {
@@ -142,27 +141,6 @@ impl Drop for Faber {
     fn drop(&mut self) {
         self.serving.abort();
     }
-}
-
-/// Sessions that last. By default one ends in which nothing is said for five minutes, and with it the call that waits for
-/// a human. Those of a program that is gone stay: they are few and small.
-pub(crate) fn sessions() -> Arc<LocalSessionManager> {
-    let mut sessions = LocalSessionManager::default();
-    sessions.session_config.keep_alive = None;
-    Arc::new(sessions)
-}
-
-pub(crate) async fn only_the_agent(
-    State(key): State<Arc<String>>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let given =
-        request.headers().get(header::AUTHORIZATION).map_or(&b""[..], |given| given.as_bytes());
-    if verify_slices_are_equal(given, key.as_bytes()).is_err() {
-        return StatusCode::UNAUTHORIZED.into_response();
-    }
-    next.run(request).await
 }
 
 /// The tools themselves; each client has its own, all of them know the same.
@@ -363,11 +341,6 @@ mod tests {
         assert!(part(&plan, None).ends_with("(This is part 1 of 8: ask for part 2 next.)"));
         assert_eq!(read(9), "The plan has the parts 1 to 8.");
         assert_eq!(read(0), read(9));
-    }
-
-    #[test]
-    fn a_call_may_wait_for_longer_than_anything_is_said() {
-        assert_eq!(sessions().session_config.keep_alive, None);
     }
 
     #[tokio::test]

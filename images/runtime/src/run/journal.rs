@@ -94,6 +94,28 @@ impl Journal {
         Some(seq)
     }
 
+    /// Puts something in the places of records that are not here any more, so that those to come have numbers of their own.
+    pub fn fill(&self, last: u64) {
+        let mut lines = self.lock();
+        let mut written = Ok(());
+        while written.is_ok() && (lines.len() as u64) < last {
+            let (start, mut text) = (end_of(&lines, lines.len() as u64), Vec::new());
+            while text.len() < ANSWER_BYTES && (lines.len() as u64) < last {
+                let line = removed(lines.len() as u64 + 1);
+                text.extend_from_slice(&line);
+                let end = start + text.len() as u64;
+                lines.push(Line { end, digest: self.digests.hash_one(&line[..]) });
+            }
+            written = self.file.write_all_at(&text, start);
+        }
+        if let Err(error) = written.and_then(|()| self.file.sync_data()) {
+            tracing::error!(%error, "a journal cannot be filled");
+        }
+        let newest = lines.len() as u64;
+        drop(lines);
+        self.newest.send_replace(newest);
+    }
+
     /// The lines of some of the records after a number, and the number of the last of them.
     pub fn lines(&self, after: u64) -> (u64, Vec<u8>) {
         let known = self.lock();
@@ -180,13 +202,19 @@ fn end_of(lines: &[Line], seq: u64) -> u64 {
 
 /// What stands for a record that is no longer what we wrote.
 fn changed(seq: u64) -> Vec<u8> {
-    let text = "This record was changed in the file by something in the pod.".to_owned();
-    let entry = Entry::Step {
-        step: "journal".to_owned(),
-        kind: EventType::Failed,
-        text,
-        duration_ms: None,
-    };
+    let text = "This record was changed in the file by something in the pod.";
+    instead(seq, EventType::Failed, text)
+}
+
+/// What stands for a record that is gone. There may be many: of progress, the newest is shown.
+fn removed(seq: u64) -> Vec<u8> {
+    let text = "This record was removed from the file by something in the pod.";
+    instead(seq, EventType::Progress, text)
+}
+
+fn instead(seq: u64, kind: EventType, text: &str) -> Vec<u8> {
+    let (step, text) = ("journal".to_owned(), text.to_owned());
+    let entry = Entry::Step { step, kind, text, duration_ms: None };
     codec::encode(&Record { seq, time: Utc::now(), entry })
 }
 
@@ -235,6 +263,24 @@ mod tests {
         let records = read(&journal, 0);
         assert!(matches!(&records[0].entry, Entry::Step { step, .. } if step == "journal"));
         assert_eq!(records[1].entry, said("three"));
+    }
+
+    #[test]
+    fn places_of_records_that_are_gone_are_filled() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = journal(&folder, 1);
+        journal.write(said("one"));
+        journal.fill(20_000);
+        journal.fill(3);
+        assert_eq!(journal.write(said("two")), Some(20_001));
+        let mut last = 0;
+        while last < 20_001 {
+            let records = read(&journal, last);
+            assert!(records.iter().zip(last + 1..).all(|(record, seq)| record.seq == seq));
+            last += records.len() as u64;
+        }
+        let again = Journal::open(&folder.path().join("a/journal"), Secrets::default(), 1).unwrap();
+        assert_eq!(*again.watch().borrow(), 20_001);
     }
 
     #[test]

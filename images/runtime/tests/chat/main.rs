@@ -11,11 +11,14 @@
 
 mod faber;
 mod faults;
+mod forged;
 #[path = "../run/gitea.rs"]
 mod gitea;
 #[path = "../run/github.rs"]
 mod github;
 mod items;
+mod models;
+mod npm;
 mod pod;
 mod real_forge;
 #[path = "../run/server.rs"]

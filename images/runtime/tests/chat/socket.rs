@@ -193,3 +193,30 @@ async fn ten_thousand_messages_are_shown_again() {
     assert_eq!(again.welcome["seq"], 7);
     assert!(again.welcome["newest"].as_u64().unwrap() >= 10_000);
 }
+
+#[tokio::test]
+async fn a_page_that_somebody_sees_is_activity() {
+    let pod = pod().await;
+    let silent = pod.talk("bob", Role::View, json!({})).await;
+    let mut ada = pod.talk("ada", Role::View, json!({"visible": true})).await;
+    let idle = pod.0.idle().await;
+    assert_eq!((idle.clients, idle.visible_clients), (2, 1));
+    let seen = idle.last_activity_at;
+    eventually("being seen goes on being activity", async || {
+        pod.0.idle().await.last_activity_at > seen
+    })
+    .await;
+    ada.send(&json!({"type": "ping", "visible": false})).await;
+    ada.until("it is heard", |it| it["type"] == "pong").await;
+    let idle = pod.0.idle().await;
+    assert_eq!((idle.clients, idle.visible_clients), (2, 0));
+    // Who says nothing of it changes nothing.
+    ada.send(&json!({"type": "ping", "visible": true})).await;
+    ada.send(&json!({"type": "ping"})).await;
+    ada.until("both are heard", |it| it["type"] == "pong").await;
+    ada.until("both are heard", |it| it["type"] == "pong").await;
+    assert_eq!(pod.0.idle().await.visible_clients, 1);
+    drop(ada);
+    eventually("the page is gone", async || pod.0.idle().await.visible_clients == 0).await;
+    drop(silent);
+}

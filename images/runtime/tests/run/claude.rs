@@ -138,6 +138,22 @@ async fn of_a_long_plan_the_agent_is_given_the_beginning() {
     assert!(journal(&end).contains("This is part 1 of 31"));
 }
 
+#[tokio::test]
+async fn another_model_is_consulted_under_the_budget() {
+    let Some(cli) = cli() else { return };
+    let (server, model) = (Server::start().await, model().await);
+    let url = format!("{}/v1", model.url());
+    let more = [("FABRICA_CREDENTIAL_OPENAI_API_KEY", KEY), ("OPENAI_BASE_URL", &*url)];
+    let end = run(&server, &model, &cli, "# Oil\nscenario: consult", &more).await;
+    assert_eq!(end.verdict.reason, "Succeeded", "{}", journal(&end));
+    let usage = end.verdict.usage.clone().unwrap();
+    assert_eq!(usage.models["gpt-5-mini"].output, 50);
+    let outputs = end.outputs();
+    assert!(outputs.iter().any(|text| text.contains("sewing machine oil")), "{outputs:?}");
+    assert!(journal(&end).contains("gpt-5-mini of openai read 1120 tokens"), "{}", journal(&end));
+    assert!(!journal(&end).contains(KEY));
+}
+
 /// What the scenario `happy` makes the agent tell.
 fn what_is_told(entries: &[&Entry]) {
     let said: Vec<&str> = entries

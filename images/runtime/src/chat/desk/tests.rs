@@ -37,8 +37,8 @@ async fn an_answer_is_told_by_the_call_that_waits_for_it_or_else_by_us() {
     assert!(desk.adopt(&leave(&former)) && !desk.adopt(&leave(&former)));
 }
 
-#[test]
-fn leave_is_given_to_our_own_question_and_for_one_workflow() {
+#[tokio::test]
+async fn leave_is_given_to_our_own_question_and_for_one_workflow() {
     let folder = tempfile::tempdir().unwrap();
     let desk = desk(&folder);
     let begin = || {
@@ -48,33 +48,33 @@ fn leave_is_given_to_our_own_question_and_for_one_workflow() {
     };
     let may_publish = || desk.with_engine(|engine| engine.may_publish());
     begin();
-    let ours = approval::ask(approval::RELEASE);
-    let harmless = Question { question: "Are olives good?".to_owned(), ..ours.clone() };
-    desk.chat.questions.restore(&harmless, None);
-    assert!(desk.adopt(&leave(&harmless)));
-    assert_eq!(may_publish(), Some(false));
+    // What a journal says that a former process asked: whoever wrote it, nothing is released by its answer.
+    let forged = approval::ask(approval::RELEASE);
+    let harmless = Question { question: "Are olives good?".to_owned(), ..approval::ask("") };
+    for question in [&forged, &harmless] {
+        desk.chat.questions.restore(question, None);
+        assert!(desk.adopt(&leave(question)));
+        assert_eq!(may_publish(), Some(false));
+    }
+    let former = approval::ask(approval::RELEASE);
+    desk.chat.questions.restore(&former, None);
+    let mut asking = std::pin::pin!(desk.approve_release());
+    assert!(asking.as_mut().now_or_never().is_none());
+    assert_eq!(desk.chat.questions.open().len(), 2, "it is asked anew");
+    desk.withdraw_former();
+    assert!(desk.chat.questions.take(leave(&former)).is_err());
+    let open = desk.chat.questions.open();
+    assert_eq!(open.len(), 1, "our own stays");
 
-    let late = approval::ask(approval::RELEASE);
-    desk.chat.questions.restore(&late, None);
     desk.end_workflow(1, "It cannot be done.", None);
     begin();
-    assert!(desk.chat.questions.take(leave(&late)).is_err() && !desk.adopt(&leave(&late)));
+    assert!(desk.chat.questions.take(leave(&open[0])).is_err() && !desk.adopt(&leave(&open[0])));
     assert_eq!(may_publish(), Some(false));
 
-    let asked = approval::ask(approval::RELEASE);
-    desk.chat.questions.restore(&asked, None);
-    assert!(desk.adopt(&leave(&asked)));
+    let mut asking = std::pin::pin!(desk.approve_release());
+    assert!(asking.as_mut().now_or_never().is_none());
+    let open = desk.chat.questions.open();
+    desk.chat.questions.take(leave(&open[0])).unwrap();
+    assert_eq!(asking.await, Ok(()));
     assert_eq!(may_publish(), Some(true));
-}
-
-#[test]
-fn what_former_processes_used_counts() {
-    let usage = |model: &str, input, cost: &str| Usage {
-        models: [(model.to_owned(), Tokens { input, ..Tokens::default() })].into(),
-        estimated_cost_usd: cost.to_owned(),
-    };
-    let all = sum(&usage("a", 1, "0.5"), &usage("a", 2, "0.25"));
-    assert_eq!((all.models["a"].input, all.estimated_cost_usd.as_str()), (3, "0.75"));
-    let all = sum(&Usage::default(), &usage("b", 2, "0.25"));
-    assert_eq!(all, usage("b", 2, "0.25"));
 }

@@ -2,13 +2,14 @@
 
 use fabrica_protocol::run::{Tokens, Usage};
 
-use crate::broker::ledger::{Ledger, Limits};
-use crate::broker::{Broker, Key, Settings};
-use crate::config::AgentConfig;
+use crate::broker::consult::Provider;
+use crate::broker::ledger::{Ledger, Limits, Spent};
+use crate::broker::{Broker, BrokerError, Key, Settings};
+use crate::config::{AgentConfig, ProviderConfig};
 use crate::run::driver::Failure;
 
-/// The broker, with what may be used up.
-pub(crate) async fn open(settings: &AgentConfig) -> Result<Broker, Failure> {
+/// The broker, with what may be used up, and what was before.
+pub(crate) async fn open(settings: &AgentConfig, before: Spent) -> Result<Broker, Failure> {
     let key = settings.key.as_deref().ok_or_else(|| {
         let message =
             "There is no key of the model's service: the Secret of credentialsRef needs ANTHROPIC_API_KEY.";
@@ -25,10 +26,18 @@ pub(crate) async fn open(settings: &AgentConfig) -> Result<Broker, Failure> {
             .map_err(|error: std::num::ParseIntError| wrong("The turns are no number", &error))?,
     };
     let open = async {
-        let settings = Settings { url: settings.url.clone(), key: Key::new(key)?, limits };
-        Broker::start(settings).await
+        let providers = settings.providers.iter().map(provider).collect::<Result<_, _>>()?;
+        let prices = settings.providers.iter();
+        let prices = prices.filter_map(|one| Some((one.name, one.prices.clone()?))).collect();
+        let (url, key) = (settings.url.clone(), Key::new(key)?);
+        Broker::start(Settings { url, key, limits, before, providers, prices }).await
     };
     open.await.map_err(|error| wrong("The model's service cannot be asked", &error))
+}
+
+fn provider(config: &ProviderConfig) -> Result<Provider, BrokerError> {
+    let key = Key::bearer(&config.key.0)?;
+    Ok(Provider { name: config.name, url: config.url.clone(), key })
 }
 
 /// As records tell it.
@@ -43,5 +52,9 @@ pub(crate) fn usage(ledger: &Ledger) -> Usage {
         };
         (model.clone(), tokens)
     });
-    Usage { models: tokens.collect(), estimated_cost_usd: ledger.spent().to_string() }
+    Usage {
+        models: tokens.collect(),
+        estimated_cost_usd: ledger.spent().to_string(),
+        turns: ledger.turns(),
+    }
 }

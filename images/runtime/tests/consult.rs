@@ -1,0 +1,156 @@
+//! Other models, asked through the broker: the scripted one, and fakes that do what no service should, and say so.
+
+#![allow(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use fabrica_model_api::ModelApi;
+use fabrica_runtime::broker::consult::{Consult, ConsultError, Consulted, Provider};
+use fabrica_runtime::broker::ledger::{Limits, Spent};
+use fabrica_runtime::broker::{Broker, Key, Settings};
+use rstest::rstest;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+const REAL_KEY: &str = "sk-the-real-key";
+const MODEL: &str = "gpt-5-mini";
+/// Of one scripted answer of that model.
+const COST: &str = "0.000155";
+
+async fn model() -> ModelApi {
+    ModelApi::start(([127, 0, 0, 1], 0).into(), Some(REAL_KEY.to_owned())).await.unwrap()
+}
+
+fn provider(url: String, key: &str) -> Provider {
+    Provider { name: "openai", url, key: Key::bearer(key).unwrap() }
+}
+
+async fn broker(providers: Vec<Provider>, limits: Limits) -> Broker {
+    let key = Key::new("unused").unwrap();
+    let (url, before) = ("http://127.0.0.1:1".to_owned(), Spent::default());
+    let prices = vec![("openai", r#"{"own": {"input": "1", "output": "2"}}"#.to_owned())];
+    Broker::start(Settings { url, key, limits, before, providers, prices }).await.unwrap()
+}
+
+async fn ask(broker: &Broker, model: &str, prompt: &str) -> Result<Consulted, ConsultError> {
+    let (provider, model, prompt) = ("openai".to_owned(), model.to_owned(), prompt.to_owned());
+    broker.consult(Consult { provider, model, prompt }).await
+}
+
+#[tokio::test]
+async fn another_model_answers_and_counts() {
+    let model = model().await;
+    let url = format!("{}/v1/", model.url());
+    let broker = broker(vec![provider(url, REAL_KEY)], Limits::default()).await;
+    let consulted = ask(&broker, MODEL, "Which oil?\nscenario: opinion").await.unwrap();
+    assert_eq!(consulted.text, "Take sewing machine oil: olive oil gums up.");
+    assert_eq!((consulted.cost.to_string().as_str(), consulted.is_cut), (COST, false));
+    let asked = model.asked();
+    assert_eq!((asked.len(), asked[0].key.as_str()), (1, REAL_KEY));
+    let question = &asked[0].question;
+    assert_eq!(
+        (&question["model"], &question["max_completion_tokens"]),
+        (&json!(MODEL), &json!(16384))
+    );
+    ask(&broker, "own", "scenario: opinion").await.unwrap();
+    let ledger = broker.ledger();
+    assert_eq!((ledger.answers(), ledger.turns()), (2, 0));
+    let usage = ledger.lines()[MODEL].usage;
+    assert_eq!((usage.input, usage.cache_read, usage.output), (120, 1000, 50));
+    assert_eq!(ledger.lines()["own"].cost.to_string(), "0.00122");
+    assert!(!format!("{broker:?}").contains(REAL_KEY));
+}
+
+#[tokio::test]
+async fn what_may_not_be_asked_is_not_and_the_words_say_what_to_do() {
+    let model = model().await;
+    let url = format!("{}/v1", model.url());
+    let nobody = broker(Vec::new(), Limits::default()).await;
+    let words = |error: ConsultError| error.to_string();
+    let refused = ask(&nobody, MODEL, "x").await.map_err(words).unwrap_err();
+    assert!(refused.contains("credentialsRef") && refused.contains("Go on without"), "{refused}");
+
+    let budget = Limits { budget: Some(COST.parse().unwrap()), turns: Some(0) };
+    let broker = broker(vec![provider(url, REAL_KEY)], budget).await;
+    let gemini =
+        Consult { provider: "gemini".to_owned(), model: MODEL.to_owned(), prompt: "x".to_owned() };
+    let refused = broker.consult(gemini).await.map_err(words).unwrap_err();
+    assert!(refused.contains("Call again with one of: openai."), "{refused}");
+    let refused = ask(&broker, "gpt-omega", "x").await.map_err(words).unwrap_err();
+    assert!(refused.contains("gpt-omega") && refused.contains("gpt-5-mini"), "{refused}");
+    // A model of the agent's own service is none of this one's.
+    assert!(ask(&broker, "claude-opus-5-5", "x").await.is_err());
+    assert_eq!(ask(&broker, MODEL, " ").await, Err(ConsultError::Empty));
+    let long = "x".repeat(128 * 1024 + 1);
+    assert_eq!(ask(&broker, MODEL, &long).await, Err(ConsultError::TooLong(long.len())));
+    assert!(model.asked().is_empty());
+
+    ask(&broker, MODEL, "scenario: opinion").await.unwrap();
+    let refused = ask(&broker, MODEL, "scenario: opinion").await.map_err(words).unwrap_err();
+    assert!(refused.contains("The budget of $0.000155 is used up"), "{refused}");
+    assert_eq!(model.asked().len(), 1);
+    assert_eq!(broker.refusal(), None, "the agent's own next question ends its work");
+}
+
+/// Not a service: answers every question so.
+async fn fake(answer: impl Fn() -> Response + Clone + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let router = Router::new().fallback(move || {
+        let answer = answer.clone();
+        async move { ([("x-fake", "this is a fake service")], answer()).into_response() }
+    });
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+#[rstest]
+#[case::key(401, r#"{"error":{"message":"Incorrect API key"}}"#, "do not try again", "0.00")]
+#[case::limited(429, "{}", "try again later", "0.00")]
+#[case::broken(500, "<html>", "Try again once", "0.00")]
+#[case::redirected(302, "", "answered 302", "0.00")]
+// It was heard, and may have to be paid: no token is shorter than a byte.
+#[case::no_answer(200, "<html>", "is no answer", "0.00001")]
+#[tokio::test]
+async fn what_a_service_does_wrong_is_told(
+    #[case] status: u16,
+    #[case] body: &'static str,
+    #[case] expected: &str,
+    #[case] cost: &str,
+) {
+    let status = StatusCode::from_u16(status).unwrap();
+    let url =
+        fake(move || (status, [("location", "http://127.0.0.1:1")], body).into_response()).await;
+    let broker = broker(vec![provider(url, REAL_KEY)], Limits::default()).await;
+    let refused = ask(&broker, "own", "ten bytes.").await.unwrap_err().to_string();
+    assert!(refused.contains(expected), "{refused}");
+    assert_eq!(broker.ledger().spent().to_string(), cost);
+}
+
+#[tokio::test]
+async fn an_answer_that_tells_no_tokens_counts_by_its_length() {
+    let answer =
+        || axum::Json(json!({"choices": [{"message": {"content": "abcde"}}]})).into_response();
+    let broker = broker(vec![provider(fake(answer).await, REAL_KEY)], Limits::default()).await;
+    let consulted = ask(&broker, "own", "ten bytes.").await.unwrap();
+    assert_eq!(consulted.cost.to_string(), "0.00002");
+}
+
+#[tokio::test]
+async fn an_answer_without_an_end_is_given_up() {
+    let endless = || {
+        let piece = || Ok::<_, std::io::Error>(axum::body::Bytes::from(vec![b'x'; 64 * 1024]));
+        axum::body::Body::from_stream(futures::stream::repeat_with(piece)).into_response()
+    };
+    let broker = broker(vec![provider(fake(endless).await, REAL_KEY)], Limits::default()).await;
+    assert_eq!(ask(&broker, "own", "x").await, Err(ConsultError::Unreadable("openai")));
+}
+
+#[tokio::test]
+async fn a_service_that_is_not_there_is_said_to_be_unreachable() {
+    let url = "http://127.0.0.1:1".to_owned();
+    let broker = broker(vec![provider(url, REAL_KEY)], Limits::default()).await;
+    assert_eq!(ask(&broker, "own", "x").await, Err(ConsultError::Unreachable("openai")));
+    assert_eq!(broker.ledger().answers(), 0);
+}
