@@ -29,6 +29,7 @@ fn idle(last: i64, busy: bool, visible: u32) -> Idle {
         bytes_out: 0,
         workspace: Workspace::default(),
         journal: None,
+        agent: None,
     }
 }
 

@@ -12,9 +12,11 @@ mod known;
 mod life;
 mod release;
 pub mod socket;
+mod switched;
 mod tools;
 mod view;
 mod words;
 
 pub use self::handle::{Chat, Refused};
 pub use self::life::live;
+pub use self::switched::{had_agent, lacking};

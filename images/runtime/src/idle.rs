@@ -50,6 +50,11 @@ impl Activity {
         *self.workspace.lock().unwrap_or_else(PoisonError::into_inner) = workspace;
     }
 
+    /// What became of it, as far as is known.
+    pub fn workspace(&self) -> Workspace {
+        self.workspace.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The answer of `/v1/idle`. A job in the foreground and a visible page are activity.
     pub fn report(&self, shells: &Shells) -> Idle {
         let busy = shells.is_busy();
@@ -73,8 +78,9 @@ impl Activity {
             reconnects,
             bytes_in,
             bytes_out,
-            workspace: self.workspace.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            workspace: self.workspace(),
             journal: None,
+            agent: None,
         }
     }
 }

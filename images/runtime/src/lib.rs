@@ -17,6 +17,7 @@ pub mod run;
 pub mod secrets;
 pub mod serve;
 pub mod start;
+pub mod switch;
 pub mod terminal;
 pub mod trust;
 
