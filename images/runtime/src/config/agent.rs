@@ -13,6 +13,7 @@ const OWN_CREDENTIAL: &str = "FABRICA_AGENT_CREDENTIAL_";
 impl Config {
     /// What an agent that was told these settings works by. The dependencies are there, and the home's git keeps the name
     /// that people gave it.
+    #[must_use]
     pub fn with_agent(&self, settings: &BTreeMap<String, String>) -> Self {
         let mut all = (*self.environment).clone();
         let own = self.environment.iter().filter_map(|(name, value)| {
