@@ -83,8 +83,8 @@ fn who_lacks_what_the_next_pod_has_is_told_so() {
     assert_eq!(message(&plan), "None here.");
     plan.restart_required = true;
     assert!(message(&plan).contains("suspend and resume"));
-    let plain = observed(&Value::Null, "Off");
-    assert!(finding(&plain, &plan, &defaults().chat).is_none());
+    let bare = observed(&Value::Null, "Off");
+    assert!(finding(&bare, &plan, &defaults().chat).is_none());
 }
 
 #[test]
