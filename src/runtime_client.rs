@@ -7,7 +7,7 @@ use fabrica_protocol::assertion::{Claims, Role};
 use fabrica_protocol::run::{
     Acknowledgement, Answer, CONVERSATION_BYTES, Record, SHA256_HEADER, Spent, Stop, StopReason,
 };
-use fabrica_protocol::runtime::{Event, Idle, PORT};
+use fabrica_protocol::runtime::{AgentSwitch, Event, Idle, PORT};
 use fabrica_store::Checkpoint;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
@@ -171,6 +171,16 @@ impl RuntimeClient {
     ) -> Result<(), RuntimeError> {
         let sent = self.send(Method::POST, address, uid, "v1/answers", Some(answer)).await;
         settled(sent.map(|_| ()))
+    }
+
+    /// Has the runtime of a Terminal start or end its agent. One that has it so already changes nothing.
+    pub async fn switch(
+        &self,
+        address: &str,
+        uid: &str,
+        order: &AgentSwitch,
+    ) -> Result<(), RuntimeError> {
+        self.send(Method::POST, address, uid, "v1/agent", Some(order)).await.map(|_| ())
     }
 
     /// The conversation of a Run's newest checkpoint; `None` when it has none.

@@ -14,6 +14,7 @@ mod observe;
 mod plan;
 mod recorded;
 mod report;
+mod switch;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -142,8 +143,9 @@ async fn reconcile(session: Arc<Session>, context: Arc<Context>) -> Result<Actio
     let now = Utc::now();
     let planned = plan::plan(&observed, &context.defaults, &context.keys.current(), now);
     deliver::answer(&context, &observed).await;
+    deliver::switch(&context, &observed, planned.intent).await;
     let applied = apply::apply(&context, &observed, planned).await?;
-    let mut status = report::report(&observed, &applied, &context.defaults.terminal, now);
+    let mut status = report::report(&observed, &applied, &context.defaults, now);
     let unsettled = recorded::record(&context, &observed, applied.intent, &mut status, now);
     if apply::write_status(&context, &session, &status, now).await? {
         let watched = Watched::of(&*session, session.spec.mode);

@@ -169,6 +169,10 @@ reasons! {
     CheckpointMissing,
     /// Sessions in mode Chat are switched off here.
     ChatDisabled,
+    /// The agent of a Terminal is switched off.
+    AgentOff,
+    /// The agent of a Terminal can be spoken to.
+    AgentOn,
 }
 
 impl Reason {

@@ -17,6 +17,14 @@ pub(crate) fn immutable(field: &str, kind: &str) -> Rule {
     .message(&*format!("spec.{field} never changes: make a new {kind}"))
 }
 
+/// A field about a Session's agent: it changes only while there is none, which a Chat never is.
+pub(crate) fn settled(field: &str) -> Rule {
+    Rule::new(format!(
+        "(self.mode == 'Terminal' && !(has(oldSelf.agentState) && oldSelf.agentState == 'On')) || (has(self.{field}) == has(oldSelf.{field}) && (!has(self.{field}) || self.{field} == oldSelf.{field}))"
+    ))
+    .message(&*format!("spec.{field} never changes while there is an agent: make a new Session, or in mode Terminal set spec.agentState to Off first"))
+}
+
 /// A work item, as people write it.
 pub(crate) fn work_id() -> Rule {
     Rule::new("self.matches('^([A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+)?#?[1-9][0-9]{0,8}$') && (!self.contains('/') || self.contains('#'))")

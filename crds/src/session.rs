@@ -8,8 +8,8 @@ pub use crate::parts::{
     Message, MessageType, PodTemplate, QuestionKind, Repository, SecretKey, SecretReference, Todo,
     TodoStatus, Usage, VariableSource, Workspace, messages,
 };
-pub use spec::{Autonomy, Mode, OperatingMode, Session, SessionSpec, Workflow};
+pub use spec::{AgentState, Autonomy, Mode, OperatingMode, Session, SessionSpec, Workflow};
 pub use status::{
-    CONDITIONS, Conversation, Faber, PendingApproval, Phase, PhaseStatus, RECORDED, SessionStatus,
-    WorkflowPhase, faber,
+    AGENT_READY, CONDITIONS, Conversation, Faber, PendingApproval, Phase, PhaseStatus, RECORDED,
+    SessionStatus, WorkflowPhase, faber,
 };

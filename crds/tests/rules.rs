@@ -7,6 +7,9 @@
     reason = "tests: calls read like manifests"
 )]
 
+#[path = "rules/agent.rs"]
+mod agent;
+
 use fabrica_crds::{Run, Session};
 use kube::CustomResourceExt;
 use rstest::rstest;
@@ -337,7 +340,7 @@ fn examples_are_valid() {
         assert_subset(&object["spec"], &written, &path.display().to_string());
         seen += 1;
     }
-    assert_eq!(seen, 8);
+    assert_eq!(seen, 9);
 }
 
 /// Everything an example says was understood: no field of it is lost on the way through the types.

@@ -50,7 +50,7 @@ pub trait Served:
     fn messages(status: &Self::Status) -> &[Message];
 
     /// Whether the archive keeps what it tells.
-    fn is_recorded(spec: &Self::Spec) -> bool;
+    fn is_recorded(spec: &Self::Spec, status: Option<&Self::Status>) -> bool;
 }
 
 impl Served for Session {
@@ -71,8 +71,9 @@ impl Served for Session {
         &status.messages
     }
 
-    fn is_recorded(spec: &SessionSpec) -> bool {
-        spec.mode == session::Mode::Chat
+    fn is_recorded(spec: &SessionSpec, status: Option<&SessionStatus>) -> bool {
+        let had_agent = status.is_some_and(|status| status.starts.is_some());
+        spec.mode == session::Mode::Chat || had_agent
     }
 }
 
@@ -94,7 +95,7 @@ impl Served for Run {
         &status.messages
     }
 
-    fn is_recorded(_: &RunSpec) -> bool {
+    fn is_recorded(_: &RunSpec, _: Option<&RunStatus>) -> bool {
         true
     }
 }

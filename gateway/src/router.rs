@@ -13,7 +13,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::sessions::{answers, list, messages, short, write};
+use crate::api::sessions::{agent, answers, list, messages, short, write};
 use crate::api::{events, files, forges, login, runs, socket};
 use crate::app::App;
 use crate::{openapi, ui};
@@ -45,6 +45,7 @@ pub fn api() -> (Router<App>, OpenApi) {
         .routes(routes!(write::get_session, write::delete_session))
         .routes(routes!(write::suspend_session))
         .routes(routes!(write::resume_session))
+        .routes(routes!(agent::switch_agent))
         .routes(routes!(answers::answer_session))
         .routes(routes!(messages::get_session_messages))
         .routes(routes!(short::create_short_session, short::list_short_sessions))

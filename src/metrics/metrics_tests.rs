@@ -27,7 +27,8 @@ fn idle(started: i64, reconnects: u64, heard: u64) -> Idle {
     idle.returns = Returns { closed: reconnects, ..Returns::default() };
     let mut latencies = Latencies::default();
     (0..heard).for_each(|_| latencies.add(Duration::from_millis(2)));
-    idle.agent = Some(AgentCounters { heard: latencies, crashes: 1, ..AgentCounters::default() });
+    idle.conversation =
+        Some(AgentCounters { heard: latencies, crashes: 1, ..AgentCounters::default() });
     idle
 }
 

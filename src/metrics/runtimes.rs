@@ -130,9 +130,9 @@ impl Runtimes {
         resumed("snapshot", added(|idle| idle.resumes.snapshot));
         resumed("lost", added(|idle| idle.resumes.lost));
         self.oom_kills.inc_by(added(|idle| idle.oom_kills));
-        let Some(agent) = &idle.agent else { return };
+        let Some(agent) = &idle.conversation else { return };
         let nothing = AgentCounters::default();
-        let former = before.and_then(|idle| idle.agent.as_ref()).unwrap_or(&nothing);
+        let former = before.and_then(|idle| idle.conversation.as_ref()).unwrap_or(&nothing);
         self.crashes.inc_by(agent.crashes.saturating_sub(former.crashes));
         reconnects(mode, "other", agent.reconnects.saturating_sub(former.reconnects));
         let measured = |direction| self.messages.get_or_create(&[("direction", direction)]).clone();
@@ -155,7 +155,7 @@ impl Runtimes {
 
 /// Whether clients come back again and again. `before`: the last word of the same process.
 fn judge(before: Option<&Report>, mode: Mode, idle: &Idle, now: DateTime<Utc>) -> Report {
-    let chat = idle.agent.as_ref().map_or(0, |agent| agent.reconnects);
+    let chat = idle.conversation.as_ref().map_or(0, |agent| agent.reconnects);
     let all = idle.reconnects.saturating_add(chat);
     let report =
         |since, then, loops| Report { mode, idle: idle.clone(), present: true, since, then, loops };

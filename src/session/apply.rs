@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
 
-use super::chat::{is_chat, only_talk};
+use super::chat::{has_agent, only_talk};
 use super::observe::Observed;
 use super::plan::{Applied, Outcome, Plan, Prepared, Step};
 use super::{Context, ReconcileError};
@@ -57,7 +57,7 @@ pub(super) async fn write_status(
     if session.status.as_ref() == Some(status) {
         return Ok(true);
     }
-    if is_chat(session) {
+    if has_agent(session) {
         let before = session.status.clone().unwrap_or_default();
         let starts = status.starts.unwrap_or_default();
         let written = context.remember(session, |memory| {

@@ -12,7 +12,7 @@ use kube::api::ObjectMeta;
 use crate::children;
 
 pub(super) use network_policy::network_policy;
-pub(super) use pod::{CONTAINER, pod};
+pub(super) use pod::{CONTAINER, agent_settings, pod};
 pub(super) use volume_claim::volume_claim;
 
 /// Metadata of a child that goes with its Session.

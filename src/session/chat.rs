@@ -23,12 +23,18 @@ use crate::telemetry::Watched;
 
 use account::Account;
 pub(super) use quiet::only_talk;
-pub(super) use start::{ATTEMPT, Start};
+pub(super) use start::{AGENT_STATE, ATTEMPT, Start};
 pub(super) use talk::Talk;
 
 /// Whether somebody talks to an agent here.
 pub(super) fn is_chat(session: &Session) -> bool {
     session.spec.mode == Mode::Chat
+}
+
+/// Whether an agent works here, may, or did.
+pub(super) fn has_agent(session: &Session) -> bool {
+    let did = session.status.as_ref().is_some_and(|status| status.starts.is_some());
+    is_chat(session) || session.spec.agent_state.is_some() || did
 }
 
 /// What is known of a Chat beside its status. Whoever forgets it reads the journal again.
@@ -48,7 +54,7 @@ pub(super) struct Memory {
     pub(super) acknowledged: u64,
     /// When the status was last written.
     pub(super) written: Option<DateTime<Utc>>,
-    /// How many pods there were: the store may show the status of a moment ago.
+    /// How many starts there were: the store may show the status of a moment ago.
     pub(super) starts: i32,
 }
 

@@ -9,9 +9,10 @@ use fabrica_crds::session::Phase;
 use fabrica_crds::time::from_kubernetes;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::chat::is_chat;
+use super::chat::{Told, is_chat};
 use super::observe::Observed;
 use super::plan::{Applied, Intent, Outcome, Plan, replaced_at};
+use super::switch;
 use crate::config::SessionDefaults;
 use crate::controller::{FOLLOWED, MARGIN, QUIET, SHORTEST, patient_look};
 
@@ -51,7 +52,7 @@ pub(super) fn is_overdue(
         .is_some_and(|age| age > defaults.pending_deadline)
 }
 
-/// When to look again, if nothing happens before. `followed`: what a Chat's runtime tells wakes us.
+/// When to look again, if nothing happens before. `followed`: what the runtime tells of a conversation wakes us.
 pub(super) fn next_look(
     observed: &Observed,
     plan: &Plan<Applied>,
@@ -63,7 +64,8 @@ pub(super) fn next_look(
     let spec = &observed.session.spec;
     let regular = match (plan.intent, status.phase) {
         (Intent::Stop(_) | Intent::Off, _) => QUIET,
-        (Intent::Run, Some(Phase::Running)) if is_chat(&observed.session) => {
+        (Intent::Run, Some(Phase::Running)) if switch::is_under_way(observed, status) => STARTING,
+        (Intent::Run, Some(Phase::Running)) if talks(observed) => {
             // What one pass could not read to its end is read on, and only then are answers given.
             let is_read = observed.told.as_ref().is_some_and(|told| told.whole);
             let regular = if followed && is_read { FOLLOWED } else { SHORTEST };
@@ -82,6 +84,12 @@ pub(super) fn next_look(
     let next = clock.chain(replaced).filter(|time| *time > now).min();
     let until = next.and_then(|time| (time - now).to_std().ok()).map(|wait| wait + MARGIN);
     until.map_or(regular, |until| until.min(regular))
+}
+
+/// Whether there is a conversation to be read: of a Terminal while it has its agent, and to its end.
+fn talks(observed: &Observed) -> bool {
+    let goes_on = |told: &Told| !told.whole || switch::is_wanted(&observed.session);
+    is_chat(&observed.session) || observed.told.as_ref().is_some_and(goes_on)
 }
 
 /// How often a ready Session is asked for its activity: four times within its timeout, at most once a minute.

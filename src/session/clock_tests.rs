@@ -12,7 +12,7 @@ use serde_json::json;
 /// When a pass at this second looks again at a pod that was born at second 0 and is in this state.
 fn look(observed: &mut Observed, second: i64) -> Duration {
     let plan = applied(Intent::Run);
-    let status = report(observed, &plan, &defaults().terminal, at(second));
+    let status = report(observed, &plan, &defaults(), at(second));
     let wait = next_look(observed, &plan, &status, false, &defaults().terminal, at(second));
     observed.session.status = Some(status);
     wait
@@ -83,7 +83,7 @@ fn the_next_look_is_never_later_than_the_clock_asks() {
     let wake = json!({"wakeTime": at(70).to_rfc3339()});
     let observed = Observed { session: session(wake), ..Observed::default() };
     let plan = applied(Intent::Stop(StopReason::IdleTimeout));
-    let status = report(&observed, &plan, &defaults().terminal, at(0));
+    let status = report(&observed, &plan, &defaults(), at(0));
     let wait = next_look(&observed, &plan, &status, false, &defaults().terminal, at(0));
     assert_eq!(wait, Duration::from_millis(70_100));
 }
@@ -108,9 +108,9 @@ fn a_chat_is_read_on_at_once(#[case] followed: bool, #[case] whole: bool, #[case
         told: Some(told),
         ..Observed::default()
     };
-    let (plan, defaults) = (applied(Intent::Run), defaults().terminal);
+    let (plan, defaults) = (applied(Intent::Run), defaults());
     let status = report(&observed, &plan, &defaults, at(5));
-    assert_eq!(next_look(&observed, &plan, &status, followed, &defaults, at(5)), wait);
+    assert_eq!(next_look(&observed, &plan, &status, followed, &defaults.terminal, at(5)), wait);
 }
 
 proptest! {

@@ -1,9 +1,11 @@
-//! Tells a Chat's runtime what people have decided.
+//! Tells a runtime with an agent what people have decided.
 
 use kube::ResourceExt;
 
 use super::Context;
 use super::observe::Observed;
+use super::plan::Intent;
+use super::switch::order;
 use crate::children::agent::given;
 use crate::controller::error_chain;
 
@@ -17,5 +19,15 @@ pub(super) async fn answer(context: &Context, observed: &Observed) {
         if let Err(error) = context.runtimes.answer(&told.address, &uid, &answer).await {
             tracing::debug!(error = error_chain(&error), "the runtime cannot be answered yet");
         }
+    }
+}
+
+/// Has the runtime of a Terminal start or end its agent, where it has it otherwise. The next pass sees what became of it.
+pub(super) async fn switch(context: &Context, observed: &Observed, intent: Intent) {
+    let Some(order) = order(observed, intent, &context.defaults.chat) else { return };
+    let address = observed.pod.as_ref().and_then(|pod| pod.status.as_ref()?.pod_ip.as_deref());
+    let (Some(address), Some(uid)) = (address, observed.session.uid()) else { return };
+    if let Err(error) = context.runtimes.switch(address, &uid, &order).await {
+        tracing::debug!(error = error_chain(&error), "the runtime cannot be told of its agent yet");
     }
 }

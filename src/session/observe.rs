@@ -9,7 +9,7 @@ use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::{Api, ResourceExt};
 
 use super::build::CONTAINER;
-use super::chat::{self, Told, is_chat};
+use super::chat::{self, Told, has_agent, is_chat};
 use super::{Context, ReconcileError, is_ours};
 use crate::children::cause::Subject;
 use crate::children::state::{container_runs, events_of_pod, is_ready};
@@ -28,9 +28,9 @@ pub(super) struct Observed {
     pub(super) events: Vec<CoreEvent>,
     /// What the runtime said, when it could be reached.
     pub(super) runtime: Option<RuntimeView>,
-    /// What a Chat's runtime told, when it could be reached.
+    /// What the runtime told of a conversation, when it could be reached.
     pub(super) told: Option<Told>,
-    /// How many pods a Chat had, as far as this process knows.
+    /// How many pods a Chat had, or the number of a Terminal's newest conversation, as far as this process knows.
     pub(super) starts: i32,
 }
 
@@ -91,11 +91,14 @@ pub(super) async fn observe(
     .map_err(ReconcileError::Observe)?;
     let ours = pod.as_ref().filter(|pod| is_ours(session, &pod.metadata));
     let (runtime, told) = match ours {
-        Some(pod) if is_chat(session) => {
-            let asked = chat::ask(context, session, pod).await;
-            let view = |idle| RuntimeView { events: Vec::new(), idle: Some(idle) };
-            asked.map_or((None, None), |(idle, told)| (Some(view(idle)), told))
-        }
+        Some(pod) if has_agent(session) => match chat::ask(context, session, pod).await {
+            // A Terminal whose agent was never started tells its start steps.
+            Some((_, None)) if !is_chat(session) => (ask(context, session, pod).await, None),
+            Some((idle, told)) => {
+                (Some(RuntimeView { events: Vec::new(), idle: Some(idle) }), told)
+            }
+            None => (None, None),
+        },
         Some(pod) => (ask(context, session, pod).await, None),
         None => (None, None),
     };
@@ -114,8 +117,9 @@ pub(super) async fn observe(
         _ => Vec::new(),
     };
     let known = session.status.as_ref().and_then(|status| status.starts).unwrap_or_default();
-    let starts = if is_chat(session) {
-        context.remember(session, |memory| memory.starts.max(known))
+    let here = told.as_ref().and_then(|told| i32::try_from(told.number).ok());
+    let starts = if has_agent(session) {
+        context.remember(session, |memory| memory.starts.max(known)).max(here.unwrap_or_default())
     } else {
         0
     };

@@ -81,10 +81,9 @@ pub(super) fn plan(
         Intent::Run if off => Intent::Off,
         intent => intent,
     };
-    // A live pod keeps its number and its budget: neither is a change of the template.
-    let start = own.and_then(Start::of);
-    let start =
-        start.unwrap_or_else(|| Start::next(session, observed.starts, &defaults.chat.agent));
+    // A live pod keeps what it was told of its start: none of it is a change of the template.
+    let next = || Start::next(session, observed.starts, &defaults.chat.agent);
+    let start = own.map_or_else(next, Start::of);
     let wanted = build::pod(session, &start, defaults, keys);
     let restart_required = own.is_some_and(|pod| {
         pod.annotations().get(names::TEMPLATE_HASH)

@@ -1,4 +1,4 @@
-//! Who keeps what a Chat tells: the archive, or, without one, its status.
+//! Who keeps what is said to an agent: the archive, or, without one, the status.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::plan::Intent;
 use crate::controller::error_chain;
 use crate::recorder::{ChatState, LivePod, Recorder, condition};
 
-/// Sets `Recorded` of a Chat, and shows the recorder what stands; how soon another look is needed to know more, if one is.
+/// Sets `Recorded` where there was a conversation, and shows the recorder what stands; how soon another look is needed to know more, if one is.
 pub(super) fn record(
     context: &Context,
     observed: &Observed,
@@ -24,7 +24,7 @@ pub(super) fn record(
     now: DateTime<Utc>,
 ) -> Option<Duration> {
     let session = &observed.session;
-    if !is_chat(session) {
+    if !is_chat(session) && status.starts.is_none() {
         return None;
     }
     let stopped = matches!(intent, Intent::Stop(_)) && observed.pod.is_none();

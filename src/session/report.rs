@@ -11,13 +11,14 @@ use fabrica_protocol::runtime::{Event, WorkspaceState};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use super::chat::is_chat;
+use super::chat::has_agent;
 use super::clock::is_overdue;
 use super::observe::Observed;
 use super::plan::{Applied, Intent, Plan, StopReason};
+use super::switch;
 use crate::children::cause::{Cause, Stage, explain};
 use crate::children::messages::{self, Line};
-use crate::config::SessionDefaults;
+use crate::config::{Defaults, SessionDefaults};
 
 /// Activity is told to the minute, so that somebody who types costs one write a minute.
 const ACTIVITY_GRAIN: chrono::Duration = chrono::Duration::minutes(1);
@@ -26,7 +27,7 @@ const ACTIVITY_GRAIN: chrono::Duration = chrono::Duration::minutes(1);
 pub(super) fn report(
     observed: &Observed,
     plan: &Plan<Applied>,
-    defaults: &SessionDefaults,
+    defaults: &Defaults,
     now: DateTime<Utc>,
 ) -> SessionStatus {
     let session = &observed.session;
@@ -34,7 +35,7 @@ pub(super) fn report(
     let generation = session.metadata.generation.unwrap_or_default();
     let (phase, ready, suspended) = match plan.intent {
         Intent::Stop(reason) => stopped(reason),
-        Intent::Run => running(observed, plan, defaults, now),
+        Intent::Run => running(observed, plan, &defaults.terminal, now),
         Intent::Off => off(),
     };
     let is_ready = ready.truth == Truth::True;
@@ -51,7 +52,8 @@ pub(super) fn report(
     let stops = matches!(plan.intent, Intent::Stop(_));
     let pod = observed.pod.as_ref().filter(|pod| super::is_ours(session, &pod.metadata));
     let workspace = workspace_ready(observed, &ready, &before);
-    let findings = vec![ready, workspace, suspended, restart_required(plan)];
+    let mut findings = vec![ready, workspace, suspended, restart_required(plan)];
+    findings.extend(switch::finding(observed, plan, &defaults.chat));
     let mut status = SessionStatus {
         phase: Some(phase),
         conditions: merge(&before.conditions, findings, generation, now),
@@ -72,7 +74,7 @@ pub(super) fn report(
         messages: all,
         ..before
     };
-    if is_chat(session) {
+    if has_agent(session) {
         chat::add(observed, plan, &mut status);
     }
     status

@@ -48,7 +48,7 @@ fn event(second: i64, kind: EventType, text: &str) -> Event {
 fn every_condition_is_set_on_every_pass() {
     for intent in [Intent::Run, Intent::Stop(StopReason::Suspended)] {
         let observed = Observed { session: session(json!({})), ..Observed::default() };
-        let status = report(&observed, &applied(intent), &defaults().terminal, at(0));
+        let status = report(&observed, &applied(intent), &defaults(), at(0));
         for kind in CONDITIONS {
             let found = find(&status.conditions, kind).unwrap();
             assert_eq!(found.observed_generation, Some(1), "{kind}");
@@ -67,9 +67,9 @@ fn a_second_pass_over_the_same_says_the_same() {
         }),
         ..Observed::default()
     };
-    let first = report(&observed, &applied(Intent::Run), &defaults().terminal, at(5));
+    let first = report(&observed, &applied(Intent::Run), &defaults(), at(5));
     observed.session.status = Some(first.clone());
-    assert_eq!(report(&observed, &applied(Intent::Run), &defaults().terminal, at(500)), first);
+    assert_eq!(report(&observed, &applied(Intent::Run), &defaults(), at(500)), first);
 }
 
 #[test]
@@ -79,18 +79,17 @@ fn pending_past_the_deadline_is_failed_and_names_the_cause() {
         pod: Some(ready_pod(0, "False")),
         ..Observed::default()
     };
-    observed.session.status =
-        Some(report(&observed, &applied(Intent::Run), &defaults().terminal, at(0)));
-    let early = report(&observed, &applied(Intent::Run), &defaults().terminal, at(600));
+    observed.session.status = Some(report(&observed, &applied(Intent::Run), &defaults(), at(0)));
+    let early = report(&observed, &applied(Intent::Run), &defaults(), at(600));
     assert_eq!(early.phase, Some(Phase::Pending));
-    let late = report(&observed, &applied(Intent::Run), &defaults().terminal, at(601));
+    let late = report(&observed, &applied(Intent::Run), &defaults(), at(601));
     assert_eq!(late.phase, Some(Phase::Failed));
     let ready = find(&late.conditions, "Ready").unwrap();
     assert_eq!(ready.reason, Reason::PendingDeadlineExceeded.as_str());
     assert_eq!(late.messages.last().unwrap().text, ready.message);
     observed.session.status = Some(late.clone());
     assert_eq!(
-        report(&observed, &applied(Intent::Run), &defaults().terminal, at(700)),
+        report(&observed, &applied(Intent::Run), &defaults(), at(700)),
         late,
         "the cause is told once"
     );
@@ -101,14 +100,12 @@ fn the_deadline_counts_from_the_end_of_a_stop() {
     let mut observed = Observed { session: session(json!({})), ..Observed::default() };
     let refused =
         || Plan { outcome: Outcome::Refused("exceeded quota".to_owned()), ..applied(Intent::Run) };
-    let phase_at = |observed: &Observed, when| {
-        report(observed, &refused(), &defaults().terminal, at(when)).phase
-    };
+    let phase_at =
+        |observed: &Observed, when| report(observed, &refused(), &defaults(), at(when)).phase;
     let stop = applied(Intent::Stop(StopReason::Suspended));
-    observed.session.status = Some(report(&observed, &stop, &defaults().terminal, at(0)));
+    observed.session.status = Some(report(&observed, &stop, &defaults(), at(0)));
     assert_eq!(phase_at(&observed, 5000), Some(Phase::Pending));
-    observed.session.status =
-        Some(report(&observed, &applied(Intent::Run), &defaults().terminal, at(5000)));
+    observed.session.status = Some(report(&observed, &applied(Intent::Run), &defaults(), at(5000)));
     assert_eq!(phase_at(&observed, 5600), Some(Phase::Pending));
     assert_eq!(phase_at(&observed, 5601), Some(Phase::Failed));
 }
@@ -147,10 +144,9 @@ fn events_of_one_millisecond_keep_their_order() {
 #[test]
 fn a_pod_that_was_deleted_by_hand_long_after_its_start_is_not_overdue() {
     let mut observed = Observed { session: session(json!({})), ..Observed::default() };
-    observed.session.status =
-        Some(report(&observed, &applied(Intent::Run), &defaults().terminal, at(0)));
+    observed.session.status = Some(report(&observed, &applied(Intent::Run), &defaults(), at(0)));
     let phase_at = |observed: &Observed, when| {
-        report(observed, &applied(Intent::Run), &defaults().terminal, at(when)).phase
+        report(observed, &applied(Intent::Run), &defaults(), at(when)).phase
     };
     assert_eq!(phase_at(&observed, 5000), Some(Phase::Pending), "no pod: this pass makes one");
     let mut pod = ready_pod(0, "False");

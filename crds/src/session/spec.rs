@@ -39,6 +39,8 @@ use crate::{rules, schema};
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason"),
     printcolumn(name = "Mode", type_ = "string", json_path = ".spec.mode"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Agent", type_ = "string", json_path = ".spec.agentState", priority = 1),
+    printcolumn(name = "Agent ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"AgentReady\")].status", priority = 1),
     printcolumn(name = "Work item", type_ = "string", json_path = ".spec.workId", priority = 1),
     printcolumn(name = "Workflow phase", type_ = "string", json_path = ".status.faber.phase", priority = 1),
     printcolumn(name = "Image", type_ = "string", json_path = ".spec.image", priority = 1),
@@ -57,21 +59,27 @@ use crate::{rules, schema};
         .message("spec.owner is set when the Session is created and never changes"),
     validation = Rule::new("has(self.workspace) == has(oldSelf.workspace) && (!has(self.workspace) || (self.workspace.size == oldSelf.workspace.size && has(self.workspace.storageClassName) == has(oldSelf.workspace.storageClassName) && (!has(self.workspace.storageClassName) || self.workspace.storageClassName == oldSelf.workspace.storageClassName)))")
         .message("spec.workspace cannot change but for retain: make a new Session for another volume"),
-    validation = Rule::new("self.mode == 'Chat' || !(has(self.workflow) || has(self.autonomy) || has(self.workId) || has(self.agent) || has(self.answers) || (has(self.repository) && has(self.repository.forge)))")
-        .message("spec.workflow, spec.autonomy, spec.workId, spec.agent, spec.answers and spec.repository.forge are for an agent: set spec.mode to Chat, or leave them out"),
+    validation = Rule::new("self.mode == 'Chat' || has(self.agentState) || !(has(self.workflow) || has(self.autonomy) || has(self.workId) || has(self.agent) || has(self.answers) || (has(self.repository) && has(self.repository.forge)))")
+        .message("spec.workflow, spec.autonomy, spec.workId, spec.agent, spec.answers and spec.repository.forge are for an agent: set spec.mode to Chat, or in mode Terminal spec.agentState to On or Off, or leave them out"),
+    validation = Rule::new("self.mode != 'Chat' || !has(self.agentState)")
+        .message("spec.agentState is for mode Terminal: a Chat always has its agent; leave it out, or set spec.operatingMode to Suspended to stop the Chat"),
+    validation = Rule::new("!has(self.agentState) || self.agentState != 'On' || has(self.repository)")
+        .message("spec.agentState On needs spec.repository: name the repository that the agent works in"),
+    validation = Rule::new("self.mode == 'Chat' || !has(self.workflow) || self.workflow != 'Faber' || has(self.workId)")
+        .message("spec.workId is required with spec.workflow Faber: name the work item, or leave spec.workflow out"),
     validation = Rule::new("self.mode != 'Chat' || has(self.repository)")
         .message("spec.repository is required in mode Chat: name the repository that the agent works in"),
     validation = Rule::new("self.mode != 'Chat' || (has(self.workflow) && self.workflow == 'None') || has(self.workId)")
         .message("spec.workId is required in mode Chat with workflow Faber: name the work item, or set workflow: None"),
     validation = Rule::new("!has(self.agent) || !has(self.agent.driver) || self.agent.driver != 'Script'")
         .message("spec.agent.driver Script is for Runs: nobody can talk to it; leave it out or set it to Claude"),
-    validation = Rule::new("self.mode != 'Chat' || !has(self.repository) || !has(oldSelf.repository) || (self.repository.url == oldSelf.repository.url && has(self.repository.branch) == has(oldSelf.repository.branch) && (!has(self.repository.branch) || self.repository.branch == oldSelf.repository.branch) && has(self.repository.forge) == has(oldSelf.repository.forge) && (!has(self.repository.forge) || self.repository.forge == oldSelf.repository.forge))")
-        .message("spec.repository never changes in mode Chat but for secretRef: make a new Session"),
+    validation = Rule::new("(self.mode != 'Chat' && !(has(oldSelf.agentState) && oldSelf.agentState == 'On')) || !has(self.repository) || !has(oldSelf.repository) || (self.repository.url == oldSelf.repository.url && has(self.repository.branch) == has(oldSelf.repository.branch) && (!has(self.repository.branch) || self.repository.branch == oldSelf.repository.branch) && has(self.repository.forge) == has(oldSelf.repository.forge) && (!has(self.repository.forge) || self.repository.forge == oldSelf.repository.forge))")
+        .message("spec.repository never changes in mode Chat, nor while spec.agentState is On, but for secretRef: make a new Session, or set spec.agentState to Off first"),
     validation = rules::immutable("mode", "Session"),
-    validation = rules::immutable("workflow", "Session"),
-    validation = rules::immutable("autonomy", "Session"),
-    validation = rules::immutable("workId", "Session"),
-    validation = rules::immutable("agent", "Session"),
+    validation = rules::settled("workflow"),
+    validation = rules::settled("autonomy"),
+    validation = rules::settled("workId"),
+    validation = rules::settled("agent"),
     validation = rules::answers_stay()
 )]
 pub struct SessionSpec {
@@ -79,17 +87,21 @@ pub struct SessionSpec {
     /// shells are there too. Never changes.
     #[serde(default)]
     pub mode: Mode,
-    /// What the agent of a Chat works by. Faber (default): through the phases frame, architect, build, evaluate and release, on
-    /// `workId`. None: a plain conversation. Never changes.
+    /// Whether an agent works in a Terminal, too. On: it is started in the running pod, and people talk to it as in a Chat.
+    /// Off, or unset: it is ended; shells stay. Mode Terminal alone. In YAML both need quotes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_state: Option<AgentState>,
+    /// What the agent works by. Faber: through the phases frame, architect, build, evaluate and release, on `workId`. None: a
+    /// plain conversation. Unset: Faber in a Chat, None in a Terminal. Never changes while there is an agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workflow: Option<Workflow>,
-    /// How far the agent of a Chat goes by itself (default Guarded). DryRun: it plans and changes nothing. Assist: it stops
-    /// before the pull request. Guarded: it asks before the pull request. Autonomous: it asks only what it must know. Never
-    /// changes.
+    /// How far the agent goes by itself (default Guarded). DryRun: it plans and changes nothing. Assist: it stops before the
+    /// pull request. Guarded: it asks before the pull request. Autonomous: it asks only what it must know. Never changes while
+    /// there is an agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub autonomy: Option<Autonomy>,
-    /// The issue of the repository's forge that a Chat is about, 1 to 50 characters: `12`, `#12` or `owner/name#12`. Its text is
-    /// given to the agent as what a stranger wrote. Never changes.
+    /// The issue of the repository's forge that the agent is to work on, 1 to 50 characters: `12`, `#12` or `owner/name#12`. Its
+    /// text is given to the agent as what a stranger wrote. Never changes while there is an agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 50))]
     #[x_kube(validation = rules::work_id())]
@@ -97,8 +109,8 @@ pub struct SessionSpec {
     /// The repository that is cloned into /workspace/repo. Unset: an empty workspace, which a Chat cannot have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repository: Option<ForgeRepository>,
-    /// The container image. Unset: the chart's. Any image with a shell will do; it needs git when a repository is set, and in
-    /// mode Chat what the agent needs. The runtime is copied in.
+    /// The container image. Unset: the chart's; with `agentState`, the one of Chats. Any image with a shell will do; it needs
+    /// git when a repository is set, and for an agent what that needs. The runtime is copied in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512))]
     pub image: Option<String>,
@@ -111,15 +123,15 @@ pub struct SessionSpec {
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub env: Option<Vec<EnvironmentVariable>>,
     /// A Secret of this namespace. In mode Terminal with any of GITHUB_TOKEN, ANTHROPIC_API_KEY, OPENAI_API_KEY and
-    /// GEMINI_API_KEY, which shells get as variables. In mode Chat with any of ANTHROPIC_API_KEY, for the agent's model, and
-    /// GITHUB_TOKEN or GITEA_TOKEN, for pull requests and work items (unset: the repository's own login); neither agent nor
-    /// shells see them. Unset in mode Chat: the chart's.
+    /// GEMINI_API_KEY, which shells get as variables that are opened while there is no agent. For an agent with any of
+    /// ANTHROPIC_API_KEY, for its model, and GITHUB_TOKEN or GITEA_TOKEN, for pull requests and work items (unset: the
+    /// repository's own login); neither the agent nor shells beside it see them. Unset, an agent has the chart's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials_ref: Option<SecretReference>,
-    /// Who is talked to in a Chat. Never changes.
+    /// Who is talked to. Never changes while there is an agent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<Agent>,
-    /// Answers to the questions of a Chat's agent, each by the `id` that `status.faber.pendingApprovals` shows, at most 64. One
+    /// Answers to the questions of the agent, each by the `id` that `status.faber.pendingApprovals` shows, at most 64. One
     /// that was given never changes and never goes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["id"]))]
@@ -169,7 +181,15 @@ pub enum Mode {
     Chat,
 }
 
-/// What the agent of a Chat works by.
+/// Whether an agent works in a Terminal.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum AgentState {
+    On,
+    #[default]
+    Off,
+}
+
+/// What the agent works by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Workflow {
     /// Through the phases frame, architect, build, evaluate and release, on a work item.

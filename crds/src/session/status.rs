@@ -8,8 +8,10 @@ use crate::parts::{Message, QuestionKind, Todo, Usage};
 
 /// Every condition of a Session. All are set on every pass.
 pub const CONDITIONS: [&str; 4] = ["Ready", "WorkspaceReady", "Suspended", "RestartRequired"];
-/// The condition that Sessions in mode Chat have besides.
+/// The condition that Sessions have besides in which an agent works, or has worked.
 pub const RECORDED: &str = "Recorded";
+/// The condition that Terminals have besides whose spec speaks of an agent.
+pub const AGENT_READY: &str = "AgentReady";
 
 /// Bounds of `status.faber`.
 pub mod faber {
@@ -29,8 +31,9 @@ pub struct SessionStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phase: Option<Phase>,
     /// `Ready` (a terminal or the agent can be used), `WorkspaceReady` (the repository is there), `Suspended` (the pod was
-    /// stopped on purpose), `RestartRequired` (the spec changed in a way that applies at the next start). In mode Chat also
-    /// `Recorded` (whether what was told is in the archive).
+    /// stopped on purpose), `RestartRequired` (the spec changed in a way that applies at the next start). With an agent also
+    /// `Recorded` (whether what was told is in the archive), and in a Terminal with `spec.agentState` also `AgentReady`
+    /// (whether the agent can be spoken to).
     #[serde(default)]
     #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
     pub conditions: Vec<Condition>,
@@ -55,10 +58,10 @@ pub struct SessionStatus {
     /// The newest start steps and causes, at most 20, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub messages: Vec<Message>,
-    /// How many pods a Chat has had.
+    /// How many pods a Chat has had; of a Terminal, the number of its newest conversation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts: Option<i32>,
-    /// What the agent of a Chat said of its work. Unset: nothing yet.
+    /// What the agent said of its work. Unset: nothing yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub faber: Option<Faber>,
     /// What models were used for, over all conversations. Unset: no model was asked.
@@ -67,7 +70,7 @@ pub struct SessionStatus {
     /// The conversation that goes on. A pod that finds none in its volume begins another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<Conversation>,
-    /// Where people find the pull request that a Chat ended in.
+    /// Where people find the pull request that the agent's work ended in.
     #[serde(default, rename = "pullRequestURL", skip_serializing_if = "Option::is_none")]
     pub pull_request_url: Option<String>,
 }

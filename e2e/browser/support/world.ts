@@ -21,7 +21,7 @@ export interface Sent {
 
 declare global {
   interface Window {
-    world: { sent: Sent[]; tell: (run: object) => void; say: (message: object) => void };
+    world: { sent: Sent[]; tell: (run: object) => void; tellSession: (session: object) => void; say: (message: object) => void };
   }
 }
 
@@ -34,7 +34,7 @@ export async function inhabit(page: Page, world: World): Promise<void> {
     const event = (name: string, data: object): void => stream?.enqueue(encoder.encode(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`));
     const json = (body: object, status = 200): Response => new Response(JSON.stringify(body), { status, headers: { "content-type": "application/json" } });
     const said = messages as { seq: number; readAt?: string }[];
-    window.world = { sent: [], tell: (run) => event("run", run), say: (message) => said.push(message as { seq: number }) };
+    window.world = { sent: [], tell: (run) => event("run", run), tellSession: (session) => event("session", session), say: (message) => said.push(message as { seq: number }) };
 
     const page = (query: URLSearchParams): object[] => {
       const after = Number(query.get("after"));
@@ -53,6 +53,16 @@ export async function inhabit(page: Page, world: World): Promise<void> {
       said.forEach((message) => (message.readAt ??= message.seq <= Number(body.through) ? "2026-01-01T00:00:00Z" : (undefined as unknown as string)));
       return json({ marked: 1 });
     };
+    /** As the gateway does: the spec at once, and what comes of it later. */
+    const switchAgent = (path: string, body: Record<string, unknown>): Response => {
+      window.world.sent.push({ path, body });
+      const all = sessions as { name: string; resourceVersion: string; spec: object }[];
+      const at = all.findIndex(({ name }) => path.endsWith(`/sessions/${name}/agent`));
+      const found = all[at];
+      if (found === undefined) return json({ title: "Not Found", status: 404 }, 404);
+      all[at] = { ...found, resourceVersion: String(Number(found.resourceVersion) + 1), spec: { ...found.spec, agentState: body.state } };
+      return json(all[at]);
+    };
     window.fetch = async (input, init) => {
       const url = new URL(String(input), location.href);
       const path = url.pathname.replace("/api/v1", "");
@@ -64,6 +74,7 @@ export async function inhabit(page: Page, world: World): Promise<void> {
       if (path === "/sessions") return json({ items: sessions });
       if (path.endsWith("/runs")) return json({ items: url.searchParams.has("archived") ? [...runs, ...archived] : runs });
       if (path.endsWith("/messages")) return wait(url.searchParams, init?.signal);
+      if (init?.method === "POST" && path.endsWith("/agent")) return switchAgent(path, JSON.parse(String(init.body)) as Record<string, unknown>);
       if (init?.method === "POST" && path.includes("/runs/")) return change(path, JSON.parse(String(init.body)) as Record<string, unknown>);
       const kept = archived.find((run) => path.endsWith(`/runs/${(run as { name: string }).name}`));
       if (path.includes("/runs/")) return kept === undefined ? json({ title: "Not Found", status: 404, detail: "This run does not exist, or you may not see it." }, 404) : json(kept);
@@ -102,6 +113,26 @@ export function chatSession(name: string, spec: object = {}): object {
     spec: { mode: "Chat", workId: "12", repository: { url: "https://git.example.com/shop", forge: "Gitea" }, workspace: { size: "2Gi" }, agent: { budgetUSD: "2.50" }, ...spec },
     status: { phase: "Running", conditions: [{ type: "Ready", status: "True", reason: "Ready", message: "The agent can be spoken to.", lastTransitionTime: AT }] },
   };
+}
+
+/** A session in Terminal mode, with these conditions beside Ready. */
+export function terminalSession(name: string, part: { spec?: object; conditions?: object[]; resourceVersion?: string } = {}): object {
+  const { spec = {}, conditions = [], resourceVersion = "1" } = part;
+  return {
+    namespace: "demo",
+    name,
+    uid: `uid-${name}`,
+    createdAt: AT,
+    generation: 1,
+    resourceVersion,
+    spec: { mode: "Terminal", repository: { url: "https://git.example.com/shop", forge: "Gitea" }, workspace: { size: "2Gi" }, ...spec },
+    status: { phase: "Running", conditions: [{ type: "Ready", status: "True", reason: "Ready", message: "A terminal can be used.", lastTransitionTime: AT }, ...conditions] },
+  };
+}
+
+/** How the agent of a terminal stands. */
+export function agentReady(status: "True" | "False", reason: string, message: string): object {
+  return { type: "AgentReady", status, reason, message, lastTransitionTime: AT };
 }
 
 /** A message of a journal. */

@@ -1,6 +1,7 @@
 //! Everything that can run beside everything else: each test has a namespace of its own.
 
 mod agent_runs;
+mod agent_state;
 mod archive;
 mod bad_input;
 mod canaries;

@@ -2,6 +2,8 @@
 
 mod counters;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -97,7 +99,45 @@ pub struct Idle {
     pub journal: Option<u32>,
     /// Of the conversation; unset where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agent: Option<AgentCounters>,
+    pub conversation: Option<AgentCounters>,
+    /// How the agent of a Terminal stands; unset in any other pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<AgentReport>,
+}
+
+/// The body of `POST /v1/agent`: what becomes of a Terminal's agent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentSwitch {
+    pub on: bool,
+    /// What a Chat's pod has as variables. They hold no credential.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub settings: BTreeMap<String, String>,
+}
+
+/// How far the agent of a Terminal is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AgentPower {
+    #[default]
+    Off,
+    /// Nobody said yet, and until then shells get no credentials: an agent has worked here, or is about to.
+    Unasked,
+    Starting,
+    /// It can be spoken to.
+    On,
+    /// It cannot, and `reason` says why.
+    Failed,
+}
+
+/// How the agent of a Terminal stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentReport {
+    pub power: AgentPower,
+    /// A condition reason, when it failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// Why the runtime gave up, in the container's termination message.

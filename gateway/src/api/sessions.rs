@@ -1,5 +1,6 @@
 //! Sessions over REST: list, get, create, suspend, resume, delete, answer, their messages, and the short forms.
 
+pub mod agent;
 pub mod answers;
 pub mod list;
 pub mod messages;

@@ -48,8 +48,9 @@ pub async fn terminal(
     open(app, named.ok().map(|named| named.key), Door::Terminal, request).await
 }
 
-/// Opens a chat socket of a session in mode Chat, subprotocol `fabrica.chat.v1`: JSON text frames, first of all `hello`. Refusals
-/// come as close codes, as a terminal's do; a session in another mode has no chat (4404).
+/// Opens a chat socket of a session with an agent, subprotocol `fabrica.chat.v1`: JSON text frames, first of all `hello`. Refusals
+/// come as close codes, as a terminal's do; a session without `spec.agentState` in another mode than Chat has no chat (4404), and
+/// one whose agent is off or not ready has none now (4503).
 #[utoipa::path(
     get, path = "/api/v1/namespaces/{namespace}/sessions/{name}/chat", tag = "sessions",
     params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The session's name")),

@@ -44,7 +44,9 @@ impl Refusal {
 
     /// The Session is one without an agent.
     pub fn no_chat() -> Self {
-        Self::new(close::NOT_FOUND, "the session has no chat: its spec.mode is not Chat")
+        let text =
+            "the session has no chat: its spec.mode is not Chat, and it has no spec.agentState";
+        Self::new(close::NOT_FOUND, text)
     }
 
     /// The Session is being deleted.

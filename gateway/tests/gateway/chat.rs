@@ -91,6 +91,57 @@ async fn a_terminal_has_no_chat_and_a_chat_has_terminals() {
 }
 
 #[tokio::test]
+async fn a_terminal_has_a_chat_while_its_agent_works() {
+    let world = World::start(&[]).await;
+    world.grant_all();
+    let (_pod, ip) = Pod::start("uid-a").await;
+    let spec = |state| json!({"agentState": state, "repository": {"url": "https://h/x"}});
+    let standing = |status, reason| {
+        let mut all = running(ip);
+        all["conditions"] = json!([{"type": "AgentReady", "status": status, "reason": reason,
+            "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}]);
+        all
+    };
+    for (state, status, reason) in
+        [("Off", "False", "AgentOff"), ("On", "False", "AgentMissing"), ("On", "False", "Starting")]
+    {
+        world.put("a", spec(state), standing(status, reason)).await;
+        let mut socket = open(&world, "dana", CHAT, "fabrica.chat.v1").await.unwrap();
+        assert_eq!(close_code(&mut socket).await, 4503, "{reason}");
+    }
+    world.put("a", spec("On"), standing("True", "AgentOn")).await;
+    let mut socket = open(&world, "dana", CHAT, "fabrica.chat.v1").await.unwrap();
+    assert_eq!(next(&mut socket).await.into_data(), "welcome");
+}
+
+#[tokio::test]
+async fn an_agent_is_switched_by_who_may_change_the_session() {
+    let world = World::start(&[]).await;
+    world.grant_all();
+    world.kubernetes.grant(("guest", "get", "sessions", "demo", "a"));
+    world.put("a", json!({"repository": {"url": "https://h/x"}}), running("10.0.0.9")).await;
+    let path = "/api/v1/namespaces/demo/sessions/a/agent";
+    let send = async |user: &str, body: Value| {
+        world.answer(world.request(user, Method::POST, path).json(&body)).await
+    };
+    assert_eq!(send("guest", json!({"state": "On"})).await.0, 403);
+    assert_eq!(send("stranger", json!({"state": "On"})).await.0, 404);
+    assert_eq!(send("dana", json!({"state": "Maybe"})).await.0, 422);
+    for state in ["On", "Off"] {
+        let (status, session) = send("dana", json!({"state": state})).await;
+        assert_eq!((status, &session["spec"]["agentState"]), (200, &json!(state)), "{session}");
+    }
+    let world = World::start(&["--chat-enabled", "false"]).await;
+    world.grant_all();
+    world.put("a", json!({"repository": {"url": "https://h/x"}}), running("10.0.0.9")).await;
+    let send = async |state: &str| {
+        let request = world.request("dana", Method::POST, path).json(&json!({"state": state}));
+        world.answer(request).await.0
+    };
+    assert_eq!((send("On").await, send("Off").await), (403, 200));
+}
+
+#[tokio::test]
 async fn an_open_question_is_answered_once() {
     let world = World::start(&[]).await;
     world.grant_all();

@@ -15,9 +15,11 @@ mod life;
 mod purse;
 mod release;
 pub mod socket;
+mod switched;
 mod tools;
 mod view;
 mod words;
 
 pub use self::handle::{Chat, Refused};
 pub use self::life::live;
+pub use self::switched::{had_agent, lacking};

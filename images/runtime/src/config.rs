@@ -1,5 +1,6 @@
 //! The environment, read once and never again. What shells get is decided here.
 
+mod agent;
 mod chat;
 mod forge;
 mod providers;
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use fabrica_protocol::runtime::PORT;
@@ -63,6 +65,8 @@ pub struct Config {
     pub secrets: Secrets,
     /// What shells and start steps see.
     pub shell: BTreeMap<OsString, OsString>,
+    /// All that was read, for an agent that is started later.
+    environment: Arc<BTreeMap<OsString, OsString>>,
 }
 
 /// The repository to clone.
@@ -162,6 +166,7 @@ impl Config {
             run,
             chat,
             workspace,
+            environment: Arc::new(all),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The doors of the runtime, and who may use which.
 
+mod agent;
 mod caller;
 mod chat;
 mod routes;

@@ -50,6 +50,11 @@ impl Activity {
         *self.workspace.lock().unwrap_or_else(PoisonError::into_inner) = workspace;
     }
 
+    /// What became of it, as far as is known.
+    pub fn workspace(&self) -> Workspace {
+        self.workspace.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The answer of `/v1/idle`. A job in the foreground and a visible page are activity.
     pub fn report(&self, shells: &Shells) -> Idle {
         let busy = shells.is_busy();
@@ -75,9 +80,10 @@ impl Activity {
             resumes,
             bytes_in,
             bytes_out,
-            workspace: self.workspace.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            workspace: self.workspace(),
             journal: None,
             agent: None,
+            conversation: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What happened at the start, numbered, for whoever asks.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use chrono::Utc;
 use fabrica_protocol::runtime::{Event, EventType};
@@ -23,13 +23,19 @@ pub trait Sink: std::fmt::Debug + Send + Sync {
 pub struct Journal {
     events: Mutex<VecDeque<Event>>,
     newest: watch::Sender<u64>,
-    sink: Option<Arc<dyn Sink>>,
+    sink: OnceLock<Arc<dyn Sink>>,
 }
 
 impl Journal {
     /// One that passes everything on.
     pub fn passing_to(sink: Arc<dyn Sink>) -> Self {
-        Self { sink: Some(sink), ..Self::default() }
+        Self { sink: sink.into(), ..Self::default() }
+    }
+
+    /// From now on everything is passed on, unless it is already.
+    pub fn pass_to(&self, sink: Arc<dyn Sink>) {
+        // The first one stays.
+        let _ = self.sink.set(sink);
     }
 
     /// Writes one event.
@@ -63,7 +69,7 @@ impl Journal {
         }
         let time = Utc::now();
         let event = Event { seq, time, step: step.to_owned(), kind, text, duration_ms };
-        if let Some(sink) = &self.sink {
+        if let Some(sink) = self.sink.get() {
             sink.take(&event);
         }
         events.push_back(event);

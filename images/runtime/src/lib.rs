@@ -18,6 +18,7 @@ pub mod secrets;
 pub mod serve;
 pub mod signals;
 pub mod start;
+pub mod switch;
 pub mod terminal;
 pub mod trust;
 

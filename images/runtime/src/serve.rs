@@ -1,5 +1,7 @@
 //! The life of the runtime: doors first, then the start steps, then the first terminal, until somebody says stop.
 
+mod agent;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +12,7 @@ use fabrica_protocol::runtime::{EventType, TERMINATION_BYTES};
 use rustix::process::Signal;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 
 use crate::chat::{self, Chat};
 use crate::config::Config;
@@ -85,22 +88,30 @@ async fn live(pod: &Pod) -> ExitCode {
             Box::pin(chat::live(chat, config, steps, activity, ready, told_to_stop())).await;
         return lived.map_or_else(|error| given_up(pod, &error), |()| ExitCode::SUCCESS);
     }
-    tokio::select! {
-        code = live_session(pod) => code,
-        () = told_to_stop() => ExitCode::SUCCESS,
-    }
+    let stopping = CancellationToken::new();
+    let told = stopping.clone();
+    tokio::spawn(async move {
+        told_to_stop().await;
+        told.cancel();
+    });
+    live_session(pod, &stopping).await
 }
 
 /// The start steps and then, as long as nothing ends it, the Session.
-async fn live_session(pod: &Pod) -> ExitCode {
-    let _serving = match start::run(&pod.config, &pod.journal, &pod.activity).await {
-        Ok(serving) => serving,
+async fn live_session(pod: &Pod, stopping: &CancellationToken) -> ExitCode {
+    let started = tokio::select! {
+        started = start::run(&pod.config, &pod.journal, &pod.activity) => started,
+        () = stopping.cancelled() => return ExitCode::SUCCESS,
+    };
+    let login = match started {
+        Ok(login) => login,
         Err(error) => {
             return given_up(pod, &error);
         }
     };
     open_first(pod);
-    std::future::pending().await
+    agent::obey(pod, login, stopping).await;
+    ExitCode::SUCCESS
 }
 
 /// Leaves the last words of a start step that failed.
@@ -143,7 +154,7 @@ async fn told_to_stop() {
 /// Ends the shells: politely, then not. Clients are told first, so that they come back to the next life.
 async fn farewell(pod: &Pod) {
     pod.shells.shared.state().close_all(close::GOING_AWAY, "the Session stops");
-    if let Some(chat) = &pod.chat {
+    if let Some(chat) = pod.chat() {
         chat.clients.close_all(close::GOING_AWAY, "the Session stops");
     }
     pod.shells.signal(Signal::HUP);

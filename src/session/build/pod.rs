@@ -1,5 +1,7 @@
 //! The pod of a Session.
 
+use std::collections::BTreeMap;
+
 use fabrica_crds::session::{Autonomy, Mode, Workflow};
 use fabrica_crds::{Session, names};
 use fabrica_protocol::trust::KeyDocument;
@@ -9,14 +11,16 @@ use kube::ResourceExt;
 use crate::children::agent_pod::{self, Told};
 use crate::children::pod::{self as common, Workload};
 use crate::children::volume_claim::volume;
-use crate::config::{ChatDefaults, Defaults};
-use crate::session::chat::{ATTEMPT, Start};
+use crate::config::{ChatDefaults, Defaults, SessionDefaults};
+use crate::session::chat::{AGENT_STATE, ATTEMPT, Start};
 use crate::trace;
 
-/// The runtime of a Terminal ends within 5 s; this leaves it twice that.
+/// The runtime of a Terminal ends within 5 s, and 2 s later when it has an agent to end.
 const GRACE_SECONDS: i64 = 10;
 /// That of a Chat ends its agent within 10 s; this leaves it three times that.
 const CHAT_GRACE_SECONDS: i64 = 30;
+/// What a key of the chart's Secret begins with, as a variable, in a pod whose shells must not have it.
+const AGENT_CREDENTIAL: &str = "FABRICA_AGENT_CREDENTIAL_";
 /// The one container, by its name.
 pub(in crate::session) const CONTAINER: &str = "session";
 
@@ -28,14 +32,19 @@ pub(in crate::session) fn pod(
     keys: &KeyDocument,
 ) -> Pod {
     let spec = &session.spec;
+    // Where the spec speaks of an agent, the image is one that has it.
+    let image = &defaults.chat.pods.image;
+    let with_agent = SessionDefaults { image: image.clone(), ..defaults.terminal.clone() };
+    let may_have_agent = spec.agent_state.is_some() && defaults.chat.enabled;
     let (mode, pods, grace_seconds) = match spec.mode {
+        Mode::Terminal if may_have_agent => ("terminal", &with_agent, GRACE_SECONDS),
         Mode::Terminal => ("terminal", &defaults.terminal, GRACE_SECONDS),
         Mode::Chat => ("chat", &defaults.chat.pods, CHAT_GRACE_SECONDS),
     };
     let repository = spec.repository.clone().unwrap_or_default().repository;
     let mut told = common::told(session, mode, &repository, spec.git.as_ref(), pods);
     let (own, secrets) = match spec.mode {
-        Mode::Terminal => terminal(session),
+        Mode::Terminal => terminal(session, start, &defaults.chat),
         Mode::Chat => chat(session, start, &defaults.chat),
     };
     told.extend(own);
@@ -57,15 +66,33 @@ pub(in crate::session) fn pod(
     common::pod(workload, pods, keys)
 }
 
-/// What a Terminal's runtime is told.
-fn terminal(session: &Session) -> (Vec<Told>, Vec<EnvFromSource>) {
+/// What a Terminal's runtime is told. The chart's credentials are there for an agent that is started later.
+fn terminal(
+    session: &Session,
+    start: &Start,
+    defaults: &ChatDefaults,
+) -> (Vec<Told>, Vec<EnvFromSource>) {
     let spec = &session.spec;
     let login = spec.repository.as_ref().and_then(|it| it.repository.secret_ref.as_ref());
     let credentials = spec.credentials_ref.as_ref();
-    let told = vec![("FABRICA_CREDENTIALS_SECRET", common::name_of(credentials))];
-    let secrets =
+    let mut told = vec![("FABRICA_CREDENTIALS_SECRET", common::name_of(credentials))];
+    told.extend(start.with_agent.then(|| (AGENT_STATE, "On".to_owned())));
+    let mut secrets =
         common::secrets(&[(login, "FABRICA_REPOSITORY_"), (credentials, "FABRICA_CREDENTIAL_")]);
+    let is_default = credentials.is_none() && spec.agent_state.is_some() && defaults.enabled;
+    let default = defaults.credentials_secret.as_ref().filter(|_| is_default);
+    secrets.extend(default.map(|name| common::optional_secret(name, AGENT_CREDENTIAL)));
     (told, secrets)
+}
+
+/// What the runtime of a Terminal is told of an agent that it is to start: what a Chat's pod is told as variables.
+pub(in crate::session) fn agent_settings(
+    session: &Session,
+    start: &Start,
+    defaults: &ChatDefaults,
+) -> BTreeMap<String, String> {
+    let told = agent(session, start, defaults);
+    told.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// What a Chat's runtime is told.
@@ -75,10 +102,24 @@ fn chat(
     defaults: &ChatDefaults,
 ) -> (Vec<Told>, Vec<EnvFromSource>) {
     let spec = &session.spec;
-    let repository = spec.repository.clone().unwrap_or_default();
-    let workflow = match spec.workflow.unwrap_or_default() {
-        Workflow::Faber => "faber",
-        Workflow::None => "none",
+    let repository = spec.repository.clone().unwrap_or_default().repository;
+    let mut told = agent(session, start, defaults);
+    let (named, secrets) = agent_pod::credentials(
+        spec.credentials_ref.as_ref(),
+        defaults.credentials_secret.as_ref(),
+        &repository,
+    );
+    told.extend(named);
+    (told, secrets)
+}
+
+/// What a runtime is told of the agent that people talk to.
+fn agent(session: &Session, start: &Start, defaults: &ChatDefaults) -> Vec<Told> {
+    let spec = &session.spec;
+    let forge = spec.repository.as_ref().and_then(|repository| repository.forge);
+    let workflow = match (spec.workflow, spec.mode) {
+        (Some(Workflow::Faber), _) | (None, Mode::Chat) => "faber",
+        (Some(Workflow::None), _) | (None, Mode::Terminal) => "none",
     };
     let autonomy = match spec.autonomy.unwrap_or_default() {
         Autonomy::DryRun => "dryRun",
@@ -94,28 +135,22 @@ fn chat(
     ];
     let agent = spec.agent.clone().unwrap_or_default();
     told.extend(agent_pod::claude(&agent, &defaults.agent, start.budget.clone()));
-    told.extend(agent_pod::forge(repository.forge, spec.work_id.as_ref()));
-    let (named, secrets) = agent_pod::credentials(
-        spec.credentials_ref.as_ref(),
-        defaults.credentials_secret.as_ref(),
-        &repository.repository,
-    );
-    told.extend(named);
-    (told, secrets)
+    told.extend(agent_pod::forge(forge, spec.work_id.as_ref()));
+    told
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::tests::{defaults, everything, minimal, session};
     use super::*;
-    use std::collections::BTreeMap;
+    use serde_json::json;
 
     fn made(session: &Session, keys: &KeyDocument) -> Pod {
         pod(session, &Start::default(), &defaults(), keys)
     }
 
     fn snapshot(session: &Session) -> Pod {
-        let start = Start { number: 2, budget: Some("4.50".to_owned()) };
+        let start = Start { number: 2, budget: Some("4.50".to_owned()), with_agent: false };
         let mut pod = pod(session, &start, &defaults(), &KeyDocument::default());
         // The digest changes with every field; what it digests stands in the snapshot.
         pod.annotations_mut().insert(names::TEMPLATE_HASH.to_owned(), "digest".to_owned());
@@ -137,10 +172,32 @@ mod tests {
         let text = include_str!("../../../crds/examples/chat.yaml");
         let example: serde_json::Value = serde_saphyr::from_str(text).unwrap();
         let pod = snapshot(&session(example["spec"].clone()));
-        let start = Start { number: 2, budget: Some("4.50".to_owned()) };
-        assert_eq!(Start::of(&pod), Some(start));
-        assert_eq!(Start::of(&snapshot(&minimal())), None);
+        let start = Start { number: 2, budget: Some("4.50".to_owned()), with_agent: false };
+        assert_eq!(Start::of(&pod), start);
         insta::assert_yaml_snapshot!(pod);
+    }
+
+    #[test]
+    fn the_pod_of_a_terminal_with_an_agent_has_what_that_needs() {
+        let repository = json!({"url": "https://h/x", "forge": "Gitea"});
+        let on = session(json!({"agentState": "On", "repository": repository, "workId": "7"}));
+        let start = Start { number: 3, budget: Some("4.50".to_owned()), with_agent: true };
+        let pod = pod(&on, &start, &defaults(), &KeyDocument::default());
+        let container = &pod.spec.as_ref().unwrap().containers[0];
+        assert_eq!(container.image.as_deref(), Some("registry.example/faber:1"));
+        let secrets: Vec<_> =
+            container.env_from.iter().flatten().filter_map(|from| from.prefix.as_deref()).collect();
+        assert_eq!(secrets, [AGENT_CREDENTIAL], "shells do not get the chart's");
+        assert!(Start::of(&pod).with_agent);
+        assert!(!Start::of(&made(&minimal(), &KeyDocument::default())).with_agent);
+        let settings = agent_settings(&on, &start, &defaults().chat);
+        let setting = |name: &str| settings.get(name).map(String::as_str);
+        assert_eq!(setting("FABRICA_CHAT_WORKFLOW"), Some("none"));
+        assert_eq!(setting("FABRICA_CHAT_ATTEMPT"), Some("3"));
+        assert_eq!(setting("FABRICA_FORGE"), Some("gitea"));
+        assert_eq!(setting("FABRICA_WORK_ID"), Some("7"));
+        assert_eq!(setting("FABRICA_AGENT_BUDGET_USD"), Some("4.50"));
+        assert!(settings.keys().all(|name| !name.contains("CREDENTIAL")));
     }
 
     #[test]

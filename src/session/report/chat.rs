@@ -12,7 +12,8 @@ use crate::session::plan::{Applied, Intent, Outcome, Plan, Step};
 /// Adds what the conversation told. In a part of a journal a question may stand without its answer, so nothing is made of
 /// that.
 pub(super) fn add(observed: &Observed, plan: &Plan<Applied>, status: &mut SessionStatus) {
-    status.starts = starts(observed, plan).max(status.starts);
+    let here = observed.told.as_ref().and_then(|told| i32::try_from(told.number).ok());
+    status.starts = starts(observed, plan).max(here).max(status.starts);
     if let Some(Told { number, talk, whole: true, .. }) = &observed.told {
         status.messages = told(&status.messages, talk.lines.iter().cloned());
         status.faber = talk.faber();
@@ -38,7 +39,7 @@ fn starts(observed: &Observed, plan: &Plan<Applied>) -> Option<i32> {
         _ => None,
     };
     let there = observed.pod.as_ref().filter(|pod| observed.is_ours(pod));
-    made.or(there).and_then(Start::of).map(|start| start.number)
+    made.or(there).map(|pod| Start::of(pod).number).filter(|number| *number > 0)
 }
 
 /// What models were used for: this conversation's part of it is as its journal says, and that of former ones stays. A journal

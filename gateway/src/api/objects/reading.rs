@@ -149,7 +149,11 @@ pub(crate) fn current<R: Watched>(app: &App, view: View<R>) -> View<R> {
 
 /// The object's id in the archive, where that keeps what it tells.
 pub(crate) fn archived_as<R: Watched>(view: &View<R>) -> Option<Uuid> {
-    Uuid::parse_str(&view.metadata.uid).ok().filter(|_| R::is_recorded(&view.spec))
+    Uuid::parse_str(&view.metadata.uid).ok().filter(|_| is_recorded(view))
+}
+
+fn is_recorded<R: Watched>(view: &View<R>) -> bool {
+    R::is_recorded(&view.spec, view.status.as_ref())
 }
 
 /// Says when an object's messages are worth reading again.
@@ -168,7 +172,7 @@ enum Source<R: Watched> {
 impl<R: Watched> News<R> {
     /// From now on.
     pub(crate) fn of(app: &App, view: &View<R>) -> Self {
-        let source = match app.archive.as_ref().filter(|_| R::is_recorded(&view.spec)) {
+        let source = match app.archive.as_ref().filter(|_| is_recorded(view)) {
             Some(archive) => Source::Archive(archive.news()),
             None => Source::Watch(R::store(app).subscribe()),
         };

@@ -5,7 +5,7 @@ use axum::extract::{Path, Request, State};
 use axum::response::Response;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use fabrica_crds::Session;
-use fabrica_crds::session::Mode;
+use fabrica_crds::session::{AgentState, Mode};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -85,12 +85,14 @@ pub async fn create_session(
     Ok(created(create::<Session>(&app, &identity, &namespace, draft).await?))
 }
 
-/// Refuses a Chat where that mode is switched off.
+/// Refuses an agent where such Sessions are switched off.
 pub(super) fn allow_mode(app: &App, spec: &Map<String, Value>) -> Result<(), Problem> {
-    if app.config.chat || spec.get("mode") != Some(&json!(Mode::Chat)) {
+    let has_agent = spec.get("mode") == Some(&json!(Mode::Chat))
+        || spec.get("agentState") == Some(&json!(AgentState::On));
+    if app.config.chat || !has_agent {
         return Ok(());
     }
-    let detail = "Mode Chat is switched off here. Use mode Terminal, or ask whoever runs the cluster for the chart's session.chatEnabled.";
+    let detail = "Mode Chat is switched off here, and with it agents in Terminals. Use mode Terminal without one, or ask whoever runs the cluster for the chart's session.chatEnabled.";
     Err(Problem::forbidden(detail))
 }
 

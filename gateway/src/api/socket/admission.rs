@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use chrono::Utc;
 use fabrica_crds::Session;
-use fabrica_crds::session::{Mode, Phase};
+use fabrica_crds::condition::find;
+use fabrica_crds::session::{AGENT_READY, AgentState, Mode, Phase};
 use futures::FutureExt;
 use futures::future::OptionFuture;
 use http::HeaderValue;
@@ -86,11 +87,11 @@ async fn look_up(app: &App, key: &ObjectKey) -> Result<SessionView, Refusal> {
 
 /// The pod of a Session that can have such a socket now.
 fn ready(view: &SessionView, door: Door) -> Result<Pod, Refusal> {
-    if door == Door::Chat && view.mode() != Mode::Chat {
-        return Err(Refusal::no_chat());
-    }
     if view.metadata.deletion_timestamp.is_some() {
         return Err(Refusal::gone());
+    }
+    if door == Door::Chat && view.mode() != Mode::Chat {
+        agent_works(view)?;
     }
     Pod::of(view).ok_or_else(|| match view.phase() {
         Phase::Stopped => Refusal::not_ready(STOPPED, "the session is stopped"),
@@ -99,6 +100,27 @@ fn ready(view: &SessionView, door: Door) -> Result<Pod, Refusal> {
             Refusal::not_ready(STARTING, "the session is starting")
         }
     })
+}
+
+/// Whether the agent of a Terminal can be spoken to.
+fn agent_works(view: &SessionView) -> Result<(), Refusal> {
+    match view.spec.agent_state {
+        None => return Err(Refusal::no_chat()),
+        Some(AgentState::Off) => {
+            let text = "the agent is switched off: set spec.agentState to On";
+            return Err(Refusal::not_ready(STOPPED, text));
+        }
+        Some(AgentState::On) => {}
+    }
+    let conditions = view.status.as_ref().map(|status| &*status.conditions).unwrap_or_default();
+    match find(conditions, AGENT_READY) {
+        Some(found) if found.status == "True" => Ok(()),
+        Some(found) => {
+            let text = format!("the agent does not work yet: {}", found.reason);
+            Err(Refusal::not_ready(STARTING, &text))
+        }
+        None => Err(Refusal::not_ready(STARTING, "the agent is about to be started")),
+    }
 }
 
 fn authorization(app: &App, socket: &LiveSocket) -> Result<HeaderValue, Refusal> {

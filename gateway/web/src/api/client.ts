@@ -95,6 +95,8 @@ export const api = {
   remove: (session: Session) => request<undefined>("DELETE", sessionPath(session)),
   suspend: (session: Session) => request<Session>("POST", `${sessionPath(session)}/suspend`),
   resume: (session: Session) => request<Session>("POST", `${sessionPath(session)}/resume`),
+  /** Starts the agent of a terminal, or ends it. */
+  agent: (session: Session, state: "On" | "Off") => request<Session>("POST", `${sessionPath(session)}/agent`, { state }),
   runs: () => all<Run>("/runs"),
   /** The newest that the cluster has no more, at most so many. */
   archivedRuns: async (namespace: string | undefined, most: number): Promise<Run[]> => {

@@ -356,6 +356,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/namespaces/{namespace}/sessions/{name}/agent": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Starts or ends the agent of a session in mode Terminal, in its running pod: terminals stay. The condition AgentReady says what
+         *     became of it.
+         */
+        post: operations["switch_agent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/namespaces/{namespace}/sessions/{name}/answers": {
         parameters: {
             query?: never;
@@ -381,8 +401,9 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Opens a chat socket of a session in mode Chat, subprotocol `fabrica.chat.v1`: JSON text frames, first of all `hello`. Refusals
-         *     come as close codes, as a terminal's do; a session in another mode has no chat (4404).
+         * Opens a chat socket of a session with an agent, subprotocol `fabrica.chat.v1`: JSON text frames, first of all `hello`. Refusals
+         *     come as close codes, as a terminal's do; a session without `spec.agentState` in another mode than Chat has no chat (4404), and
+         *     one whose agent is off or not ready has none now (4503).
          */
         get: operations["chat"];
         put?: never;
@@ -625,6 +646,16 @@ export interface components {
             /** @description The page that shows it. */
             url: string;
         };
+        /**
+         * @description Whether an agent works in a Terminal.
+         * @enum {string}
+         */
+        AgentPower: "On" | "Off";
+        /**
+         * @description Whether an agent works in a Terminal.
+         * @enum {string}
+         */
+        AgentState: "On" | "Off";
         /** @description One pod's try at the plan. */
         Attempt: {
             /** @description Why it ended, in one word: a reason of `Succeeded`. */
@@ -1299,7 +1330,7 @@ export interface components {
         };
         /** @description A workspace pod with a terminal that survives disconnects, and, in mode Chat, an agent to talk to. */
         SessionSpec: {
-            /** @description Who is talked to in a Chat. Never changes. */
+            /** @description Who is talked to. Never changes while there is an agent. */
             agent?: {
                 /** @description Where the model is, http or https. Unset: the chart's. */
                 baseURL?: string;
@@ -1319,7 +1350,12 @@ export interface components {
                 model?: string;
             };
             /**
-             * @description Answers to the questions of a Chat's agent, each by the `id` that `status.faber.pendingApprovals` shows, at most 64. One
+             * @description Whether an agent works in a Terminal, too. On: it is started in the running pod, and people talk to it as in a Chat.
+             *     Off, or unset: it is ended; shells stay. Mode Terminal alone. In YAML both need quotes.
+             */
+            agentState?: components["schemas"]["AgentState"];
+            /**
+             * @description Answers to the questions of the agent, each by the `id` that `status.faber.pendingApprovals` shows, at most 64. One
              *     that was given never changes and never goes.
              */
             answers?: {
@@ -1334,16 +1370,16 @@ export interface components {
                 text: string;
             }[];
             /**
-             * @description How far the agent of a Chat goes by itself (default Guarded). DryRun: it plans and changes nothing. Assist: it stops
-             *     before the pull request. Guarded: it asks before the pull request. Autonomous: it asks only what it must know. Never
-             *     changes.
+             * @description How far the agent goes by itself (default Guarded). DryRun: it plans and changes nothing. Assist: it stops before the
+             *     pull request. Guarded: it asks before the pull request. Autonomous: it asks only what it must know. Never changes while
+             *     there is an agent.
              */
             autonomy?: components["schemas"]["Autonomy"];
             /**
              * @description A Secret of this namespace. In mode Terminal with any of GITHUB_TOKEN, ANTHROPIC_API_KEY, OPENAI_API_KEY and
-             *     GEMINI_API_KEY, which shells get as variables. In mode Chat with any of ANTHROPIC_API_KEY, for the agent's model, and
-             *     GITHUB_TOKEN or GITEA_TOKEN, for pull requests and work items (unset: the repository's own login); neither agent nor
-             *     shells see them. Unset in mode Chat: the chart's.
+             *     GEMINI_API_KEY, which shells get as variables that are opened while there is no agent. For an agent with any of
+             *     ANTHROPIC_API_KEY, for its model, and GITHUB_TOKEN or GITEA_TOKEN, for pull requests and work items (unset: the
+             *     repository's own login); neither the agent nor shells beside it see them. Unset, an agent has the chart's.
              */
             credentialsRef?: components["schemas"]["SecretReference"];
             /** @description Environment variables of the shells and of the agent. */
@@ -1366,8 +1402,8 @@ export interface components {
              */
             idleTimeoutSeconds?: number;
             /**
-             * @description The container image. Unset: the chart's. Any image with a shell will do; it needs git when a repository is set, and in
-             *     mode Chat what the agent needs. The runtime is copied in.
+             * @description The container image. Unset: the chart's; with `agentState`, the one of Chats. Any image with a shell will do; it needs
+             *     git when a repository is set, and for an agent what that needs. The runtime is copied in.
              */
             image?: string;
             /** @description Secrets of type kubernetes.io/dockerconfigjson to pull `image` with. */
@@ -1424,13 +1460,13 @@ export interface components {
              */
             wakeTime?: string | null;
             /**
-             * @description The issue of the repository's forge that a Chat is about, 1 to 50 characters: `12`, `#12` or `owner/name#12`. Its text is
-             *     given to the agent as what a stranger wrote. Never changes.
+             * @description The issue of the repository's forge that the agent is to work on, 1 to 50 characters: `12`, `#12` or `owner/name#12`. Its
+             *     text is given to the agent as what a stranger wrote. Never changes while there is an agent.
              */
             workId?: string;
             /**
-             * @description What the agent of a Chat works by. Faber (default): through the phases frame, architect, build, evaluate and release, on
-             *     `workId`. None: a plain conversation. Never changes.
+             * @description What the agent works by. Faber: through the phases frame, architect, build, evaluate and release, on `workId`. None: a
+             *     plain conversation. Unset: Faber in a Chat, None in a Terminal. Never changes while there is an agent.
              */
             workflow?: components["schemas"]["Workflow"];
             /** @description A volume for /workspace. Unset: the files live as long as the pod. */
@@ -1451,14 +1487,15 @@ export interface components {
         SessionStatus: {
             /**
              * @description `Ready` (a terminal or the agent can be used), `WorkspaceReady` (the repository is there), `Suspended` (the pod was
-             *     stopped on purpose), `RestartRequired` (the spec changed in a way that applies at the next start). In mode Chat also
-             *     `Recorded` (whether what was told is in the archive).
+             *     stopped on purpose), `RestartRequired` (the spec changed in a way that applies at the next start). With an agent also
+             *     `Recorded` (whether what was told is in the archive), and in a Terminal with `spec.agentState` also `AgentReady`
+             *     (whether the agent can be spoken to).
              * @default []
              */
             conditions?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Condition"][];
             /** @description The conversation that goes on. A pod that finds none in its volume begins another. */
             conversation?: components["schemas"]["Conversation"];
-            /** @description What the agent of a Chat said of its work. Unset: nothing yet. */
+            /** @description What the agent said of its work. Unset: nothing yet. */
             faber?: components["schemas"]["Faber"];
             /** @description The last activity of a person or a job, to the minute. */
             lastActivityAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
@@ -1475,13 +1512,13 @@ export interface components {
             podIP?: string;
             /** @description The pod, while there is one. */
             podName?: string;
-            /** @description Where people find the pull request that a Chat ended in. */
+            /** @description Where people find the pull request that the agent's work ended in. */
             pullRequestURL?: string;
             /** @description When the Session last became ready. */
             startedAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
             /**
              * Format: int32
-             * @description How many pods a Chat has had.
+             * @description How many pods a Chat has had; of a Terminal, the number of its newest conversation.
              */
             starts?: number;
             /** @description When it was last stopped. A later `spec.wakeTime` starts it again. */
@@ -1548,6 +1585,11 @@ export interface components {
          * @enum {string}
          */
         ShortStatus: "pending" | "queued" | "running" | "escalated" | "completed" | "failed" | "cancelled";
+        /** @description What becomes of the agent. */
+        SwitchAgent: {
+            /** @description Whether it works. */
+            state: components["schemas"]["AgentPower"];
+        };
         /** @description One thing that an agent has to do. */
         Todo: {
             status: components["schemas"]["TodoStatus"];
@@ -1584,7 +1626,7 @@ export interface components {
         WorkItemList: {
             items: components["schemas"]["FoundWorkItem"][];
         };
-        /** @description What the agent of a Chat works by. */
+        /** @description What the agent works by. */
         Workflow: "Faber" | "None";
         /** @description How one phase of a workflow stands. */
         WorkflowPhase: {
@@ -3324,6 +3366,89 @@ export interface operations {
             };
             /** @description It was replaced meanwhile */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    switch_agent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The namespace */
+                namespace: string;
+                /** @description The session's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SwitchAgent"];
+            };
+        };
+        responses: {
+            /** @description The session as asked for */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed, or agents in sessions are switched off */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such session, or not for you */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Fields are wrong, it has no repository, or its mode is Chat */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

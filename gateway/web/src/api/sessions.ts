@@ -1,6 +1,6 @@
 // The sessions as the page knows them, and what one can do to them.
 
-import { useMutation, useQuery, useQueryClient, type UseMutationResult, type UseQueryResult } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient, type QueryClient, type UseMutationResult, type UseQueryResult } from "@tanstack/react-query";
 import { useAuth } from "../layout/auth";
 import { api } from "./client";
 import { POLL, SESSIONS, upsert, useStreamState } from "./live";
@@ -25,13 +25,18 @@ export function useSession(namespace: string, name: string): { session: Session 
 
 export type Act = UseMutationResult<unknown, Error, Session>;
 
-/** The answer of an action goes into the list at once: it is the server's state, not a guess. */
 export function useAct(act: "suspend" | "resume"): Act {
   const queries = useQueryClient();
-  return useMutation({
-    mutationFn: (session: Session) => api[act](session),
-    onSuccess: (changed) => {
-      queries.setQueryData<Session[]>(SESSIONS, (all) => (all === undefined ? all : upsert(all, changed)));
-    },
-  });
+  return useMutation({ mutationFn: (session: Session) => api[act](session), onSuccess: (changed) => show(queries, changed) });
+}
+
+/** Starts the agent of a terminal, or ends it. */
+export function useAgent(state: "On" | "Off"): Act {
+  const queries = useQueryClient();
+  return useMutation({ mutationFn: (session: Session) => api.agent(session, state), onSuccess: (changed) => show(queries, changed) });
+}
+
+/** The answer of an action goes into the list at once: it is the server's state, not a guess. */
+function show(queries: QueryClient, changed: Session): void {
+  queries.setQueryData<Session[]>(SESSIONS, (all) => (all === undefined ? all : upsert(all, changed)));
 }

@@ -2,8 +2,7 @@ import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from "
 import type { Session } from "../api/types";
 import { useAuth } from "../layout/auth";
 import { BEFORE as UNLINKED } from "../link/link";
-import { linkStateOf } from "../link/session";
-import { stateOf } from "../session/state";
+import { chatStateOf } from "../link/session";
 import { Connection } from "./connection";
 import type { Status } from "./machine";
 import { EMPTY, type Chat } from "./state";
@@ -19,7 +18,7 @@ export interface ChatHandle {
 /** A session's chat and its connection, for as long as its page is open. */
 export function useChat(session: Session): ChatHandle {
   const { askForLogin, logins } = useAuth();
-  const state = linkStateOf(stateOf(session));
+  const state = chatStateOf(session);
   const [connection, setConnection] = useState<Connection>();
   // What the connection is made with; later changes reach it through the effects below.
   const first = useRef({ session, state, onLogin: askForLogin });

@@ -5,14 +5,15 @@ import { headline, isStuck, stateOf, steps, stopReason, type Step } from "../ses
 
 interface Props {
   session: Session;
-  /** What happens last, such as "Opening the terminal". */
+  /** What happens last, such as "Opening the terminal", and whether that has failed. */
   last: string;
+  failed?: boolean | undefined;
   starting: boolean;
   onStart: () => void;
 }
 
 /** What stands where one will work: the steps of the start, or why there is none. */
-export function StartProgress({ session, last, starting, onStart }: Props) {
+export function StartProgress({ session, last, failed = false, starting, onStart }: Props) {
   const state = stateOf(session);
   const why = headline(session);
   const lines = steps(session);
@@ -23,7 +24,7 @@ export function StartProgress({ session, last, starting, onStart }: Props) {
       <div className="grid max-w-3xl gap-1">
         {state === "stopped" ? <Stopped session={session} starting={starting} onStart={onStart} /> : lines.map((step) => <Line key={`${step.time}-${step.text}`} step={step} />)}
         {state === "starting" && !lastSaysIt && why !== undefined && <Line step={{ text: why, type: "Progress", time: "", current: true }} />}
-        {state === "ready" && <Line step={{ text: last, type: "Progress", time: "", current: true }} />}
+        {state === "ready" && <Line step={{ text: last, type: failed ? "Failed" : "Progress", time: "", current: !failed }} />}
         {state === "deleting" && <p className="text-soft">{why}</p>}
         {(state === "failed" || stuck) && <Cause why={why} final={!stuck} />}
         {(state === "failed" || state === "starting") && <Details session={session} />}
@@ -49,7 +50,7 @@ function Mark({ step }: { step: Step }) {
   return <Check className={`${place} text-good`} aria-label="Done" />;
 }
 
-function Stopped({ session, starting, onStart }: Omit<Props, "last">) {
+function Stopped({ session, starting, onStart }: Omit<Props, "last" | "failed">) {
   return (
     <div className="grid gap-3 py-1 font-sans text-sm">
       <div>

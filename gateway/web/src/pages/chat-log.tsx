@@ -14,6 +14,7 @@ import { LongList } from "../components/long-list";
 import { SearchField } from "../components/search-field";
 import { usePinned } from "../components/sight";
 import { anchorOf } from "../components/stamp";
+import { workflowOf } from "../session/state";
 import { ChatEntry } from "./chat-entry";
 
 /** Between a line and a paragraph. */
@@ -74,7 +75,7 @@ export function ChatLog({ session, handle: { chat, status, connection }, searchi
 function emptyWords(session: Session, caughtUp: boolean, needle: string): string {
   if (needle !== "") return "Nothing of that is here.";
   if (!caughtUp) return "Reading…";
-  return session.spec.workflow === "None" ? "Nothing was said yet. Tell the agent what you want." : "Nothing has happened yet. The agent begins with the work item by itself.";
+  return workflowOf(session) === "None" ? "Nothing was said yet. Tell the agent what you want." : "Nothing has happened yet. The agent begins with the work item by itself.";
 }
 
 /** What nobody has read: where it begins, and how much it is. */

@@ -6,7 +6,7 @@ import { Button } from "../components/button";
 import { NoticeBar } from "../components/notice-bar";
 import { useAuth } from "../layout/auth";
 import { StartProgress } from "../link/start-progress";
-import { headline, stateOf, stopReason } from "../session/state";
+import { agentTrouble, headline, stateOf, stopReason } from "../session/state";
 import { ChatComposer } from "./chat-composer";
 import { ChatLog } from "./chat-log";
 import { ChatQuestion } from "./chat-question";
@@ -51,7 +51,7 @@ export function ChatPane({ session, handle, questions, searching, starting, onSt
         <ChatLog session={session} handle={handle} searching={searching} />
       ) : (
         <div className="min-h-0 flex-1 bg-canvas">
-          <StartProgress session={session} last="Opening the chat" starting={starting} onStart={onStart} />
+          <StartProgress session={session} last={agentTrouble(session)?.why ?? "Opening the chat"} failed={agentTrouble(session)?.failed} starting={starting} onStart={onStart} />
         </div>
       )}
       {chat.agent.state === "failed" && status.link === "live" && (
@@ -88,7 +88,7 @@ function ConnectionNotice({ session, handle: { status, connection }, starting, o
     );
   }
   if (status.link !== "held" || !status.established) return null;
-  if (stateOf(session) !== "stopped") return <NoticeBar text={headline(session) ?? "The session is not ready."} />;
+  if (stateOf(session) !== "stopped") return <NoticeBar text={headline(session) ?? agentTrouble(session)?.why ?? "The session is not ready."} />;
   return (
     <NoticeBar text={stopReason(session)}>
       <Button look="primary" disabled={starting} onClick={onStart}>

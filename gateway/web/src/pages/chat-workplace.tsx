@@ -12,8 +12,9 @@ import { dollars } from "../components/money";
 import { useTitle } from "../layout/waiting";
 import { ConnectionMark } from "../link/connection-mark";
 import { backlogOf } from "../link/words";
-import { stateOf } from "../session/state";
+import { stateOf, workflowOf } from "../session/state";
 import { useStart } from "../session/use-start";
+import { AgentSwitch } from "./agent-switch";
 import { ChatPane } from "./chat-pane";
 import { ChatRail } from "./chat-rail";
 import { ShellContext } from "./chat-shell";
@@ -21,7 +22,7 @@ import { ChatSide } from "./chat-side";
 import { ChatTerminal } from "./chat-terminal";
 import { SessionBar } from "./session-bar";
 
-/** The page of a session that is a conversation: the chat, and beside it the terminal of the same workspace. */
+/** The page of a session with an agent: the chat, and beside it the terminal of the same workspace. */
 export function ChatWorkplace({ session }: { session: Session }) {
   const handle = useChat(session);
   const { chat, status } = handle;
@@ -46,10 +47,10 @@ export function ChatWorkplace({ session }: { session: Session }) {
   const terminal = <ChatTerminal session={session} starting={starting} onStart={start} command={command} onCommandTaken={taken} />;
   return (
     <div className="flex h-full flex-col">
-      <SessionBar session={session} back={back} tools={<Tools chat={chat} searching={searching} onSearch={() => setSearching(!searching)} />}>
+      <SessionBar session={session} back={back} tools={<Tools session={session} chat={chat} searching={searching} onSearch={() => setSearching(!searching)} />}>
         <ConnectionMark status={{ ...status, viewOnly: status.established && !chat.maySpeak }} state={stateOf(session)} backlog={backlogOf(status.outbox.length, "message")} />
       </SessionBar>
-      <ChatRail chat={chat} workflow={session.spec.workflow} />
+      <ChatRail chat={chat} workflow={workflowOf(session)} />
       <ShellContext value={toShell}>
         {wide ? <Beside chat={pane} side={<ChatSide session={session} chat={chat} />} terminal={terminal} /> : <InTabs session={session} handle={handle} chat={pane} terminal={terminal} />}
       </ShellContext>
@@ -58,13 +59,14 @@ export function ChatWorkplace({ session }: { session: Session }) {
 }
 
 interface ToolsProps {
+  session: Session;
   chat: Chat;
   searching: boolean;
   onSearch: () => void;
 }
 
 /** What a small screen has no room for elsewhere, and the leave to notify. */
-function Tools({ chat, searching, onSearch }: ToolsProps) {
+function Tools({ session, chat, searching, onSearch }: ToolsProps) {
   const { mayAsk, ask } = useLeave();
   return (
     <>
@@ -76,6 +78,7 @@ function Tools({ chat, searching, onSearch }: ToolsProps) {
       <IconButton label="Search" aria-expanded={searching} onClick={onSearch} className="lg:hidden">
         <Search className="size-4" aria-hidden />
       </IconButton>
+      <AgentSwitch session={session} />
       {mayAsk && (
         <IconButton label="Notify me when I am needed" onClick={ask}>
           <Bell className="size-4" aria-hidden />

@@ -2,6 +2,7 @@ import { Link, useParams } from "react-router";
 import { useSession } from "../api/sessions";
 import { buttonLook } from "../components/button";
 import { useTitle } from "../layout/waiting";
+import { hasAgent } from "../session/state";
 import { ChatWorkplace } from "./chat-workplace";
 import { TerminalWorkplace } from "./terminal-workplace";
 
@@ -9,7 +10,7 @@ export default function SessionPage() {
   const { namespace = "", name = "" } = useParams();
   const { session, known, error } = useSession(namespace, name);
   if (session !== undefined) {
-    const Workplace = session.spec.mode === "Chat" ? ChatWorkplace : TerminalWorkplace;
+    const Workplace = hasAgent(session) ? ChatWorkplace : TerminalWorkplace;
     return <Workplace key={session.uid} session={session} />;
   }
   return <Missing namespace={namespace} name={name} known={known} error={error} />;

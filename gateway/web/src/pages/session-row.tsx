@@ -10,7 +10,7 @@ import { StateBadge } from "../components/state-badge";
 import { Time } from "../components/time";
 import { useTell } from "../components/toast";
 import { kubectlCommand } from "../session/manifest";
-import { asked, headline, isStuck, remark, stateOf } from "../session/state";
+import { asked, hasAgent, headline, isStuck, remark, stateOf } from "../session/state";
 
 export type RowAction = "delete" | "yaml";
 
@@ -63,10 +63,10 @@ function Facts({ session }: { session: Session }) {
   const used = session.status?.lastActivityAt;
   return (
     <p className="mt-0.5 flex min-w-0 flex-wrap items-center gap-x-3 gap-y-0.5 text-xs text-faint">
-      {mode === "Chat" && (
+      {hasAgent(session) && (
         <span className="flex items-center gap-1">
           <MessagesSquare className="size-3 shrink-0" aria-hidden />
-          Chat{workId !== undefined && ` · item ${workId}`}
+          {mode === "Chat" ? "Chat" : "Terminal with agent"}{workId !== undefined && ` · item ${workId}`}
           {phase !== undefined && ` · ${phase}`}
         </span>
       )}

@@ -11,6 +11,7 @@ import { FilesDrawer } from "../terminal/files-drawer";
 import { TerminalPane } from "../terminal/terminal-pane";
 import { useTerminal } from "../terminal/use-terminal";
 import { useUploads } from "../terminal/use-uploads";
+import { AgentSwitch } from "./agent-switch";
 import { SessionBar } from "./session-bar";
 
 /** The page of a session that is a terminal: it gets every pixel. */
@@ -25,15 +26,18 @@ export function TerminalWorkplace({ session }: { session: Session }) {
   const [starting, start] = useStart(session);
   const { status, screen } = terminal;
   const mayUpload = !status.viewOnly;
-  const files = (
-    <IconButton label="Files" aria-expanded={filesOpen} onClick={() => setFilesOpen(!filesOpen)}>
-      <FolderOpen className="size-4" aria-hidden />
-    </IconButton>
+  const tools = (
+    <>
+      <AgentSwitch session={session} />
+      <IconButton label="Files" aria-expanded={filesOpen} onClick={() => setFilesOpen(!filesOpen)}>
+        <FolderOpen className="size-4" aria-hidden />
+      </IconButton>
+    </>
   );
 
   return (
     <Drop onFiles={upload} enabled={mayUpload && stateOf(session) === "ready"} folder={folder}>
-      <SessionBar session={session} back={bar} tools={files}>
+      <SessionBar session={session} back={bar} tools={tools}>
         <ConnectionMark status={status} state={stateOf(session)} backlog={backlogOf(status.keysWaiting, "key")} />
       </SessionBar>
       <div className="relative flex min-h-0 flex-1">

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Session } from "../api/types";
 import { keeps, losses, manifest } from "./manifest";
-import { headline, isStuck, stateOf, steps, wakesOnOpen, type StateName } from "./state";
+import { agentTrouble, hasAgent, headline, isStuck, stateOf, steps, wakesOnOpen, workflowOf, type StateName } from "./state";
 import { relative } from "./time";
 
 const condition = (type: string, status: string, reason: string, message: string) => ({ type, status, reason, message, lastTransitionTime: "2026-01-01T00:00:00Z" });
@@ -55,6 +55,28 @@ describe("a session in one word and one sentence", () => {
 
   it("wakes what stopped by itself, not what somebody stopped", () => {
     expect([wakesOnOpen(idle), wakesOnOpen(suspended), wakesOnOpen(ready)]).toEqual([true, false, false]);
+  });
+});
+
+describe("the agent of a terminal", () => {
+  const on = (...conditions: ReturnType<typeof condition>[]) => session({ spec: { agentState: "On" }, status: { conditions } });
+
+  it.each([
+    ["told of nothing", on(), false],
+    ["on its way", on(condition("AgentReady", "False", "Starting", "…")), false],
+    ["asked for a moment ago", on(condition("AgentReady", "False", "AgentOff", "…")), false],
+    ["missing", on(condition("AgentReady", "False", "AgentMissing", "…")), true],
+  ])("cannot be spoken to while it is %s", (_, waiting, failed) => {
+    expect(agentTrouble(waiting)?.failed).toBe(failed);
+  });
+
+  it("is there, or nobody speaks of it", () => {
+    const there = on(condition("AgentReady", "True", "AgentOn", "…"));
+    const chat = session({ spec: { mode: "Chat" } });
+    const off = session({ spec: { agentState: "Off" } });
+    expect([there, chat, off].map(agentTrouble)).toEqual([undefined, undefined, undefined]);
+    expect([there, chat, off].map(hasAgent)).toEqual([true, true, false]);
+    expect([there, chat].map(workflowOf)).toEqual(["None", "Faber"]);
   });
 });
 

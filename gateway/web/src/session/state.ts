@@ -26,6 +26,28 @@ export function stateOf(session: Session): StateName {
   return condition(session, "Ready")?.status === "True" ? "ready" : "starting";
 }
 
+/** Whether people talk to an agent here. */
+export function hasAgent({ spec }: Session): boolean {
+  return spec.mode === "Chat" || spec.agentState === "On";
+}
+
+/** What the agent works by. */
+export function workflowOf({ spec }: Session): "Faber" | "None" {
+  return spec.workflow ?? (spec.mode === "Chat" ? "Faber" : "None");
+}
+
+/** Why the agent of a terminal cannot be spoken to, and whether that is a failure; nothing when it can, or where the session is
+ * itself a chat. */
+export function agentTrouble(session: Session): { why: string; failed: boolean } | undefined {
+  if (session.spec.mode === "Chat" || session.spec.agentState !== "On") return undefined;
+  const ready = condition(session, "AgentReady");
+  if (ready?.status === "True") return undefined;
+  return { why: ready?.message ?? "The agent is about to be started.", failed: ready !== undefined && !COMING.has(ready.reason) };
+}
+
+/** Reasons of an agent that is on its way. */
+const COMING: ReadonlySet<string> = new Set(["Starting", "Pending", "AgentOff"]);
+
 /** What the agent of a conversation asks a human, the oldest first. */
 export function asked(session: Session): string | undefined {
   return stateOf(session) === "deleting" ? undefined : session.status?.faber?.pendingApprovals?.[0]?.question;

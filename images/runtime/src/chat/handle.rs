@@ -98,6 +98,16 @@ impl Chat {
         let number = former(&folder, settings.attempt).unwrap_or(settings.attempt);
         let path = folder.join(format!("journal-{number}.ndjson"));
         let journal = Journal::open(&path, config.secrets.clone(), UNACKNOWLEDGED_BYTES)?;
+        Ok(Some(Self::over(&config.session_id, settings, number, Arc::new(journal))))
+    }
+
+    /// The same conversation, when its agent begins anew with these settings.
+    pub fn again(&self, config: &Config) -> Option<Arc<Self>> {
+        let (settings, journal) = (config.chat.clone()?, self.journal.clone());
+        Some(Self::over(&config.session_id, settings, self.number, journal))
+    }
+
+    fn over(session: &str, settings: ChatConfig, number: u32, journal: Arc<Journal>) -> Arc<Self> {
         let mut known = Known::new(settings.autonomy);
         for_each(&journal, |record| known.learn(&record.entry));
         let is_anew = settings.attempt > 1 && *journal.watch().borrow() == 0;
@@ -112,13 +122,13 @@ impl Chat {
             // There is room for each of them.
             let _ = wishes.try_send(wish);
         }
-        Ok(Some(Arc::new(Self {
-            id: name(&config.session_id, number, "journal").to_string(),
+        Arc::new(Self {
+            id: name(session, number, "journal").to_string(),
             number,
             is_anew,
             settings,
             counters: Counters::default(),
-            journal: Arc::new(journal),
+            journal,
             questions,
             is_found,
             purse,
@@ -128,7 +138,7 @@ impl Chat {
             live: broadcast::Sender::new(LIVE),
             standing: watch::Sender::new(Standing::default()),
             clients: Clients::default(),
-        })))
+        })
     }
 
     /// Start steps that become records.
@@ -350,7 +360,7 @@ fn for_each(journal: &Journal, mut each: impl FnMut(Record)) {
 }
 
 /// The number of the journal that lies in a volume from before.
-fn former(folder: &Path, newest: u32) -> Option<u32> {
+pub(super) fn former(folder: &Path, newest: u32) -> Option<u32> {
     let files = std::fs::read_dir(folder).ok()?.flatten();
     let number =
         |name: String| name.strip_prefix("journal-")?.strip_suffix(".ndjson")?.parse::<u32>().ok();

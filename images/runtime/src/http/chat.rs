@@ -38,8 +38,9 @@ async fn chat(State(pod): Shared, request: Request) -> Result<Response, Problem>
         let detail = format!("Sec-WebSocket-Protocol must name {SUBPROTOCOL}");
         return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
     }
-    let Some(chat) = pod.chat.clone() else {
-        return Err(Problem::new(StatusCode::NOT_FOUND, "this Session is no Chat"));
+    let Some(chat) = pod.live_chat() else {
+        let detail = "no agent works in this Session now; spec.agentState switches it on";
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
     };
     let peer = Peer {
         connection: claims.jti,

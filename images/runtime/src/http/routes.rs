@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use super::caller::{Shared, allow, read_json};
 use super::upgrade::terminal;
-use super::{chat, run};
+use super::{agent, chat, run};
 use crate::chat::Chat;
 use crate::files;
 use crate::pod::Pod;
@@ -27,7 +27,9 @@ pub fn router(pod: Arc<Pod>) -> Router {
     let own = match (&pod.run, &pod.chat) {
         (Some(_), _) => run::doors(),
         (None, Some(_)) => session_doors().merge(run::kept()).merge(chat::doors()),
-        (None, None) => session_doors(),
+        (None, None) => {
+            session_doors().merge(run::kept()).merge(chat::doors()).merge(agent::doors())
+        }
     };
     Router::new()
         .route("/healthz", get(health))
@@ -121,7 +123,12 @@ fn follow(
 
 async fn idle(State(pod): Shared, headers: HeaderMap) -> Result<Json<Idle>, Problem> {
     allow(&pod, &headers, &[Role::Operator])?;
-    let Some(chat) = &pod.chat else { return Ok(Json(pod.activity.report(&pod.shells))) };
+    // Of a Terminal alone: elsewhere an agent is there, or never.
+    let is_terminal = pod.run.is_none() && pod.chat.is_none();
+    let agent = is_terminal.then(|| pod.switch.report());
+    let Some(chat) = pod.chat() else {
+        return Ok(Json(Idle { agent, ..pod.activity.report(&pod.shells) }));
+    };
     let (clients, visible) = chat.clients.count();
     if chat.is_busy() || visible > 0 {
         pod.activity.touch();
@@ -133,7 +140,8 @@ async fn idle(State(pod): Shared, headers: HeaderMap) -> Result<Json<Idle>, Prob
         clients: sum(idle.clients, clients),
         visible_clients: sum(idle.visible_clients, visible),
         journal: Some(chat.number),
-        agent: Some(chat.counters.report()),
+        conversation: Some(chat.counters.report()),
+        agent,
         ..idle
     }))
 }
@@ -153,9 +161,9 @@ async fn close_connection(
     allow(&pod, &headers, &[Role::Operator])?;
     let asked: CloseRequest = read_json(request, "{\"code\": <close code>}").await?;
     let reason = "access has ended";
-    let in_chat = |chat: &Arc<Chat>| chat.clients.close(&jti, asked.code, reason);
+    let in_chat = |chat: Arc<Chat>| chat.clients.close(&jti, asked.code, reason);
     if pod.shells.shared.state().close_connection(&jti, asked.code, reason)
-        || pod.chat.as_ref().is_some_and(in_chat)
+        || pod.chat().is_some_and(in_chat)
     {
         return Ok(StatusCode::NO_CONTENT);
     }

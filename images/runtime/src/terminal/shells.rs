@@ -32,7 +32,7 @@ struct Running {
 #[derive(Debug, Clone)]
 pub struct Shells {
     pub shared: Shared,
-    shell: Arc<Shell>,
+    shell: Arc<Mutex<Arc<Shell>>>,
     home: Arc<Path>,
     running: Arc<Mutex<BTreeMap<u16, Running>>>,
     pumps: TaskTracker,
@@ -43,17 +43,26 @@ impl Shells {
     pub fn new(epoch: u64, shell: Shell, home: PathBuf, now: DateTime<Utc>) -> Self {
         Self {
             shared: Shared::new(State::new(epoch, now)),
-            shell: Arc::new(shell),
+            shell: Arc::new(Mutex::new(Arc::new(shell))),
             home: home.into(),
             running: Arc::default(),
             pumps: TaskTracker::new(),
         }
     }
 
+    /// What is opened from now on is this; what is open stays as it is.
+    pub fn change(&self, shell: Shell) {
+        *self.shell.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(shell);
+    }
+
+    fn shell(&self) -> Arc<Shell> {
+        self.shell.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// Opens the terminal that is there before anybody asks.
     pub fn open_first(&self) -> Result<u16, PtyError> {
         let Opening::New(id) = self.shared.state().opening(None) else { return Ok(1) };
-        self.start(id, None, self.shell.title(), &self.directory(), Size::default())?;
+        self.start(id, None, self.shell().title(), &self.directory(), Size::default())?;
         Ok(id)
     }
 
@@ -73,7 +82,7 @@ impl Shells {
             }
         };
         let cwd = request.cwd.as_ref().map_or_else(|| self.directory(), PathBuf::from);
-        let title = request.title.clone().unwrap_or_else(|| self.shell.title());
+        let title = request.title.clone().unwrap_or_else(|| self.shell().title());
         let title = title
             .chars()
             .filter(|character| !character.is_control())
@@ -128,7 +137,7 @@ impl Shells {
         cwd: &Path,
         size: Size,
     ) -> Result<(), PtyError> {
-        let Pty { master, pid, mut child, owned } = pty::open(&self.shell, cwd, size)?;
+        let Pty { master, pid, mut child, owned } = pty::open(&self.shell(), cwd, size)?;
         let watched = register(Arc::clone(&master)).map_err(PtyError::Open)?;
         let cwd = cwd.display().to_string();
         let wake = self.shared.state().opened(id, key, title, cwd, size);

@@ -26,6 +26,7 @@ mod server;
 mod socket;
 #[path = "../support/mod.rs"]
 mod support;
+mod switch;
 mod talk;
 mod tools;
 

@@ -109,10 +109,11 @@ impl Runtime {
     }
 
     pub async fn ready(&self) {
-        eventually("the first terminal is open", async || {
-            reqwest::get(self.url("/healthz")).await.is_ok_and(|answer| answer.status() == 200)
-        })
-        .await;
+        eventually("the first terminal is open", async || self.ready_now().await).await;
+    }
+
+    pub async fn ready_now(&self) -> bool {
+        reqwest::get(self.url("/healthz")).await.is_ok_and(|answer| answer.status() == 200)
     }
 
     /// Asks with an assertion of this role.

@@ -8,13 +8,18 @@ use crate::broker::{Broker, BrokerError, Key, Settings};
 use crate::config::{AgentConfig, ProviderConfig};
 use crate::run::driver::Failure;
 
-/// The broker, with what may be used up, and what was before.
-pub(crate) async fn open(settings: &AgentConfig, before: Spent) -> Result<Broker, Failure> {
-    let key = settings.key.as_deref().ok_or_else(|| {
+/// The key of the model's service.
+pub(crate) fn key(settings: &AgentConfig) -> Result<&str, Failure> {
+    settings.key.as_deref().ok_or_else(|| {
         let message =
             "There is no key of the model's service: the Secret of credentialsRef needs ANTHROPIC_API_KEY.";
         Failure::lasting("CredentialsMissing", message)
-    })?;
+    })
+}
+
+/// The broker, with what may be used up, and what was before.
+pub(crate) async fn open(settings: &AgentConfig, before: Spent) -> Result<Broker, Failure> {
+    let key = key(settings)?;
     let wrong = |what: &str, error: &dyn std::error::Error| {
         Failure::lasting("AgentMisconfigured", format!("{what}: {}.", crate::chain(error)))
     };
