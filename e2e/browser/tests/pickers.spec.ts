@@ -24,7 +24,7 @@ test("a repository is found and picked by keys alone, and says which forge it is
   const forge = await openChat(page);
   await repository(page).focus();
   await page.keyboard.type("shop");
-  await expect(options(page, "Repositories")).toHaveText([/platform\/shop\s*What customers see/, /platform\/shopping-list.*private/]);
+  await expect(options(page, "Repositories")).toHaveText([/platform\/shop\s*git\.example\.com · What customers see/, /platform\/shopping-list.*private/]);
   await expect(told(repository(page))).toHaveText("2 found. Arrow down chooses.");
   expect(forge.asked.filter((each) => each.startsWith("0/repositories"))).toEqual(["0/repositories shop"]);
 

@@ -143,7 +143,7 @@ function Option({ id, suggestion: { text, note, aside }, active, onPoint, onPick
     <li id={id} role="option" aria-selected={active} onPointerMove={onPoint} onClick={onPick} className={`flex min-h-8 items-center gap-2 rounded-md px-2 py-1 text-sm pointer-coarse:min-h-11 ${active ? "bg-hover" : ""}`}>
       <span className="min-w-0 flex-1">
         <span className="block truncate">{text}</span>
-        {note !== undefined && <span className="block truncate text-xs text-faint">{note}</span>}
+        {note !== undefined && note !== "" && <span className="block truncate text-xs text-faint">{note}</span>}
       </span>
       {aside !== undefined && <span className="shrink-0 text-xs text-faint">{aside}</span>}
     </li>

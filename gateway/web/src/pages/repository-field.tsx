@@ -33,8 +33,8 @@ export function RepositoryField({ value, error, hint, onChange, onPick, onLeave 
       suggestions={items.map(({ url, name, description, private: isClosed, forge }) => ({
         id: url,
         text: name,
-        note: description,
-        aside: [isClosed ? "private" : "", forges.length > 1 ? hostOf(forge) : ""].filter(Boolean).join(" · "),
+        note: [forges.length > 1 ? hostOf(forge) : "", description ?? ""].filter(Boolean).join(" · "),
+        aside: isClosed ? "private" : undefined,
       }))}
       listLabel="Repositories"
       told={told}
