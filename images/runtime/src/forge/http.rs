@@ -204,3 +204,28 @@ fn pause_asked(headers: &HeaderMap) -> Option<Duration> {
     let pause = number(RETRY_AFTER.as_str()).map(Duration::from_secs);
     pause.or_else(|| is_used_up().then_some(Duration::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[tokio::test]
+    async fn a_question_says_which_trace_it_belongs_to() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let forge = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = vec![0; 4096];
+            let length = stream.read(&mut asked).await.unwrap();
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}";
+            stream.write_all(answer).await.unwrap();
+            String::from_utf8_lossy(&asked[..length]).into_owned()
+        });
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let secrets = Secrets::default();
+        let http = Http::new(&Asker::Nobody, "application/json", Some(trace), &secrets).unwrap();
+        let _: Value = http.ask(Method::GET, &url, None).await.unwrap();
+        assert!(forge.await.unwrap().contains(&format!("traceparent: {trace}\r\n")));
+    }
+}
