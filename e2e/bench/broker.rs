@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use fabrica_model_api::ModelApi;
-use fabrica_runtime::broker::ledger::Limits;
+use fabrica_runtime::broker::ledger::{Limits, Spent};
 use fabrica_runtime::broker::{Broker, Key, Settings};
 use serde_json::{Value, json};
 
@@ -22,6 +22,9 @@ pub(crate) async fn measure(table: &Table) -> Result<()> {
         url: model.url(),
         key: Key::new("key-of-the-bench")?,
         limits: Limits::default(),
+        before: Spent::default(),
+        providers: Vec::new(),
+        prices: Vec::new(),
     };
     let broker = Broker::start(settings).await?;
     let http = reqwest::Client::new();

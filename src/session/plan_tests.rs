@@ -32,6 +32,7 @@ fn idle(last: i64, busy: bool, visible: u32) -> Idle {
         workspace: Workspace::default(),
         journal: None,
         agent: None,
+        conversation: None,
     }
 }
 
