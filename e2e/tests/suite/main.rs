@@ -7,6 +7,7 @@ mod canaries;
 mod causes;
 mod chat;
 mod chat_input;
+mod cli;
 mod escalations;
 mod gateway;
 mod lifecycle;
