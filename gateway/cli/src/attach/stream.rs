@@ -20,6 +20,9 @@ const ACK_DELAY: Duration = Duration::from_millis(50);
 const OFFLINE_CAP: usize = 64 * 1024;
 /// Pasted while connected.
 const PASTE_CAP: usize = 16 * 1024 * 1024;
+/// What snapshots may begin with, for emulators that are ours alone.
+const FULL_RESET: &[u8] = b"\x1bc";
+
 /// Cells of the screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Size {
@@ -200,6 +203,9 @@ impl Stream {
                 (self.written, self.acked) = (begin, begin);
                 self.replay_until = self.replay_until.max(offset);
                 self.effects.push(Effect::Clear);
+                // The emulator is the user's own: a full reset would take its scrollback too.
+                let skipped = if bytes.starts_with(FULL_RESET) { FULL_RESET.len() } else { 0 };
+                let bytes = bytes.slice(skipped..);
                 self.resized(Size { cols, rows }, None);
                 self.write(bytes, offset, true);
             }

@@ -17,7 +17,7 @@ use tokio::sync::{Notify, watch};
 const UID: &str = "uid-1";
 
 /// The longest any condition is waited for.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An Ed25519 key made for tests (RFC 8032, test 1); it guards nothing.
 const PKCS8: &[u8] = &[
@@ -31,8 +31,8 @@ const KEYS: &str = r#"{"keys":[{"kid":"one","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiM
 static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
 
 /// A runtime and the door before it.
-pub struct Door {
-    pub url: String,
+pub(crate) struct Door {
+    pub(crate) url: String,
     folder: TempDir,
     _runtime: Child,
     cut: Arc<Notify>,
@@ -41,7 +41,7 @@ pub struct Door {
 
 impl Door {
     /// A runtime that is ready; none where it was not built: `cargo test --workspace` does, `-p fabrica-cli` alone does not.
-    pub async fn open() -> Option<Self> {
+    pub(crate) async fn open() -> Option<Self> {
         let program =
             PathBuf::from(env!("CARGO_BIN_EXE_kubectl-fabrica")).with_file_name("fabrica-runtime");
         if !program.exists() {
@@ -81,17 +81,17 @@ impl Door {
         Some(Self { url, folder, _runtime: runtime, cut, online })
     }
 
-    pub fn workspace(&self) -> PathBuf {
+    pub(crate) fn workspace(&self) -> PathBuf {
         self.folder.path().join("workspace")
     }
 
     /// Ends every connection without a word.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.cut.notify_waiters();
     }
 
     /// Takes the network away, or gives it back.
-    pub fn set_online(&self, online: bool) {
+    pub(crate) fn set_online(&self, online: bool) {
         self.online.send_replace(online);
         if !online {
             self.cut();

@@ -17,11 +17,14 @@ use tokio::process::Command;
 /// How many times the connection is cut while keys and output are on their way.
 const CUTS: usize = 30;
 
+/// What bash says before each prompt, whoever it runs as: pastes may be marked.
+const PROMPT: &str = "\x1b[?2004h";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_key_and_no_byte_is_lost_or_doubled() {
     let Some(door) = Door::open().await else { return };
     let mut person = Person::at(&door, &["attach", "box"]);
-    person.sees("$ ");
+    person.sees(PROMPT);
     person.types("stty -echo; PS1=; echo cat-'reads'; cat > typed\r");
     person.sees("cat-reads");
     for round in 0..CUTS {
@@ -51,7 +54,7 @@ async fn no_key_and_no_byte_is_lost_or_doubled() {
 async fn what_is_typed_without_a_network_is_sent_when_it_is_back() {
     let Some(door) = Door::open().await else { return };
     let mut person = Person::at(&door, &["attach", "box"]);
-    person.sees("$ ");
+    person.sees(PROMPT);
     door.set_online(false);
     person.sees("\x1b]2;box: ");
     person.types("echo while-'away'\r");
@@ -80,7 +83,7 @@ async fn what_is_typed_without_a_network_is_sent_when_it_is_back() {
 async fn who_watches_sees_and_types_nothing() {
     let Some(door) = Door::open().await else { return };
     let mut owner = Person::at(&door, &["attach", "box"]);
-    owner.sees("$ ");
+    owner.sees(PROMPT);
     let mut watcher = Person::at(&door, &["attach", "box", "--view"]);
     watcher.types("touch watched\r");
     owner.types("echo for-'both'\r");

@@ -17,7 +17,7 @@ use super::door::{Door, PATIENCE};
 /// What the screen was sent, and whom to wake when there is more.
 type Shown = Arc<(Mutex<Vec<u8>>, Condvar)>;
 
-pub struct Person {
+pub(crate) struct Person {
     keyboard: File,
     /// Kept open, so that the settings can be read after the command.
     slave: OwnedFd,
@@ -27,7 +27,7 @@ pub struct Person {
 
 impl Person {
     /// Runs the command; the screen has 24 lines of 80 columns.
-    pub fn at(door: &Door, arguments: &[&str]) -> Self {
+    pub(crate) fn at(door: &Door, arguments: &[&str]) -> Self {
         let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
         grantpt(&master).unwrap();
         unlockpt(&master).unwrap();
@@ -59,16 +59,16 @@ impl Person {
         Self { keyboard, slave, shown, command }
     }
 
-    pub fn types(&mut self, text: &str) {
+    pub(crate) fn types(&mut self, text: &str) {
         self.keyboard.write_all(text.as_bytes()).unwrap();
     }
 
-    pub fn resizes(&self, cols: u16, rows: u16) {
+    pub(crate) fn resizes(&self, cols: u16, rows: u16) {
         set_size(&self.keyboard, cols, rows);
     }
 
     /// Waits until this is shown, and answers all that was.
-    pub fn sees(&self, text: &str) -> String {
+    pub(crate) fn sees(&self, text: &str) -> String {
         self.sees_within(text, PATIENCE).unwrap_or_else(|shown| {
             let from = shown.len().saturating_sub(2_000);
             panic!("waited in vain for {text:?}: {:?}", &shown[shown.floor_char_boundary(from)..])
@@ -76,7 +76,7 @@ impl Person {
     }
 
     /// The same, with less patience; what was shown in both cases.
-    pub fn sees_within(&self, text: &str, patience: Duration) -> Result<String, String> {
+    pub(crate) fn sees_within(&self, text: &str, patience: Duration) -> Result<String, String> {
         let deadline = Instant::now() + patience;
         let mut shown = self.shown.0.lock().unwrap();
         loop {
@@ -93,14 +93,14 @@ impl Person {
     }
 
     /// Waits until more than this was shown, and answers how much it is.
-    pub fn sees_more(&self, than: usize) -> usize {
+    pub(crate) fn sees_more(&self, than: usize) -> usize {
         let shown = self.shown.0.lock().unwrap();
         let more = self.shown.1.wait_timeout_while(shown, PATIENCE, |shown| shown.len() <= than);
         more.unwrap().0.len()
     }
 
     /// Waits for the command's end, and answers its code and whether lines and echo are as before.
-    pub async fn leaves(&mut self) -> (Option<i32>, bool) {
+    pub(crate) async fn leaves(&mut self) -> (Option<i32>, bool) {
         let ended = tokio::time::timeout(PATIENCE, self.command.wait()).await;
         let code = ended.expect("the command ends").unwrap().code();
         let cooked = LocalModes::ICANON | LocalModes::ECHO | LocalModes::ISIG;
@@ -114,7 +114,7 @@ fn set_size(keyboard: &File, ws_col: u16, ws_row: u16) {
 }
 
 /// What was shown, without what a title says.
-pub fn without_titles(shown: &str) -> String {
+pub(crate) fn without_titles(shown: &str) -> String {
     let mut text = String::new();
     for (index, part) in shown.split("\x1b]").enumerate() {
         let part =

@@ -77,7 +77,7 @@ fn a_resume_is_exact_in_both_directions() {
     let begun = stream.effects();
     assert!(matches!(&begun[0], Effect::Send(ClientFrame::Attach { terminal: 1, .. })));
     assert_eq!(typed(&begun), [(0, "early ".to_owned())]);
-    stream.frame(snapshot(3, b"old"));
+    stream.frame(snapshot(3, b"\x1bcold"));
     stream.frame(output(3, b"new"));
     assert_eq!(shown(&stream.effects()), "~oldnew");
     stream.frame(ServerFrame::InputAck { terminal: 1, offset: 4 });
