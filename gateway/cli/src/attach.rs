@@ -122,6 +122,8 @@ struct Attachment {
     news: mpsc::Receiver<(u64, News)>,
     reporter: mpsc::Sender<(u64, News)>,
     lost_at: Option<Duration>,
+    /// A connection has stood.
+    met: bool,
     /// What the title says of the connection, while it says anything.
     titled: Option<String>,
     end: Option<End>,
@@ -145,6 +147,7 @@ impl Attachment {
             news,
             reporter,
             lost_at: None,
+            met: false,
             titled: None,
             end: None,
         }
@@ -203,6 +206,7 @@ impl Attachment {
             News::Frame(ServerFrame::Welcome(welcome)) => {
                 self.link(Event::Welcomed).await;
                 self.lost_at = None;
+                self.met = true;
                 self.stream.welcome(welcome);
             }
             News::Frame(frame) => {
@@ -324,6 +328,10 @@ impl Attachment {
             Some(words) => {
                 let keep = if self.titled.is_none() { KEEP_TITLE } else { "" };
                 self.show(&format!("{keep}\x1b]2;{words}\x07"));
+                // Before the first output there is an empty screen, which has room for it too.
+                if !self.met && *self.link.state() == State::Waiting {
+                    self.show(&format!("\r[fabrica: {words}]\x1b[K"));
+                }
             }
             None => self.show(TITLE_OF_BEFORE),
         }
