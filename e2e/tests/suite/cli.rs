@@ -33,12 +33,19 @@ impl Person {
     fn at(command: &Command) -> Result<Self> {
         let command = command.as_std();
         let words = std::iter::once(command.get_program()).chain(command.get_args());
-        let line: Vec<String> =
-            words.map(|word| format!("'{}'", word.to_string_lossy())).collect();
+        let line: Vec<String> = words.map(|word| format!("'{}'", word.to_string_lossy())).collect();
         let (reader, writer) = std::io::pipe()?;
         let (mut screen, shown) = std::io::pipe()?;
         let child = Command::new("script")
-            .args(["--quiet", "--return", "--echo", "never", "--command", &line.join(" "), "/dev/null"])
+            .args([
+                "--quiet",
+                "--return",
+                "--echo",
+                "never",
+                "--command",
+                &line.join(" "),
+                "/dev/null",
+            ])
             .stdin(Stdio::from(reader))
             .stdout(Stdio::from(shown))
             .kill_on_drop(true)

@@ -15,6 +15,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use fabrica_crds::session::Phase;
 use fabrica_protocol::kterm::{ClientFrame, ServerFrame};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -26,6 +27,7 @@ use self::scanner::Scanner;
 use self::socket::{NEWS, News, Socket};
 use self::stream::{Effect as StreamEffect, Stream};
 use self::tty::{Piece, RawTerminal, Screen};
+use crate::gateway::GatewayError;
 use crate::place::Door;
 
 pub use self::stream::Wish;
@@ -52,6 +54,8 @@ pub enum AttachError {
     Tty(#[from] TtyError),
     #[error("signals cannot be heard")]
     Signals(#[source] std::io::Error),
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
     #[error("{0}")]
     Halted(String),
 }
@@ -66,6 +70,7 @@ enum End {
 /// Attaches until the shell ends, the user detaches, or nothing is left to attach to.
 pub async fn attach(door: Door, name: &str, wish: Wish) -> Result<ExitCode, AttachError> {
     tty::check()?;
+    wake(&door, name, wish.view).await?;
     let mut signals = Signals::new().map_err(AttachError::Signals)?;
     let mut attachment = Attachment::new(door, name, wish);
     let raw = RawTerminal::enter()?;
@@ -87,6 +92,16 @@ pub async fn attach(door: Door, name: &str, wish: Wish) -> Result<ExitCode, Atta
         }
         End::Halted(why) => Err(AttachError::Halted(why)),
     }
+}
+
+/// A Session that rests begins to wake up: attaching waits for it.
+async fn wake(door: &Door, name: &str, view: bool) -> Result<(), GatewayError> {
+    let session = door.gateway.session(&door.namespace, name).await?;
+    if session.status.phase == Some(Phase::Stopped) && !view {
+        crate::output::say(&format!("{name} rests; it is being woken."));
+        door.gateway.wake(&door.namespace, name).await?;
+    }
+    Ok(())
 }
 
 /// What the system says.

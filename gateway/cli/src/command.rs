@@ -5,13 +5,12 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
-use fabrica_crds::session::Phase;
 
 use crate::attach::{AttachError, Wish, attach};
 use crate::cluster::ClusterError;
 use crate::copy::{CopyError, copy};
 use crate::gateway::GatewayError;
-use crate::place::{Door, Place};
+use crate::place::Place;
 use crate::runs::{self, RunError};
 use crate::target::Target;
 use crate::{browser, list, output};
@@ -103,84 +102,50 @@ pub enum CommandError {
     Copy(#[from] CopyError),
 }
 
-/// Carries a command out; the code tells how a Run that was waited for ended.
+/// Carries a command out; the code tells how a Run or a shell that was waited for ended.
 pub async fn run(Arguments { place, command }: Arguments) -> Result<ExitCode, CommandError> {
     if let Command::Completion { shell } = command {
         clap_complete::generate(shell, &mut Arguments::command(), PROGRAM, &mut std::io::stdout());
         return Ok(ExitCode::SUCCESS);
     }
-    let mut door = place.open().await?;
-    match command {
-        Command::Completion { .. } => Ok(ExitCode::SUCCESS),
+    let door = place.open().await?;
+    let said = match command {
+        Command::Completion { .. } => return Ok(ExitCode::SUCCESS),
         Command::Attach { name, terminal, view } => {
-            wake(&door, &name, view).await?;
-            Ok(attach(door, &name, Wish { terminal, view }).await?)
+            return Ok(attach(door, &name, Wish { terminal, view }).await?);
+        }
+        Command::Run { plan, watch, idempotency_key } => {
+            return Ok(runs::submit(door, &plan, watch, idempotency_key.as_deref()).await?);
+        }
+        Command::Logs { name, follow: true } => return Ok(runs::follow(&door, &name).await?),
+        Command::Logs { name, follow: false } => {
+            runs::logs(&door, &name).await?;
+            return Ok(ExitCode::SUCCESS);
         }
         Command::Ls => {
             let sessions = door.gateway.sessions(&door.namespace).await?;
             let runs = door.gateway.runs(&door.namespace).await?;
-            list::table(&sessions, &runs).iter().for_each(|line| output::say(line));
-            Ok(ExitCode::SUCCESS)
+            list::table(&sessions, &runs).join("\n")
         }
         Command::Open { object } => {
             let address = browser::address(door.gateway.url(), &door.namespace, &object);
             browser::open(&address).await;
-            output::say(&address);
-            Ok(ExitCode::SUCCESS)
+            address
         }
-        Command::Cp { from, to } => {
-            output::say(&copy(&door, &from, &to).await?);
-            Ok(ExitCode::SUCCESS)
-        }
-        Command::Run { plan, watch, idempotency_key } => {
-            let text = runs::read(&plan).await?;
-            let key = idempotency_key.as_deref();
-            let accepted = door.gateway.submit(&door.namespace, text, key).await?;
-            output::say(&format!("{} {}", accepted.message, accepted.url));
-            door.namespace = accepted.namespace;
-            if watch {
-                Ok(runs::follow(&door, &accepted.name).await?)
-            } else {
-                Ok(ExitCode::SUCCESS)
-            }
-        }
-        Command::Logs { name, follow: true } => Ok(runs::follow(&door, &name).await?),
-        Command::Logs { name, follow: false } => {
-            runs::tell(&door, &name, i64::MIN).await?;
-            let view = door.gateway.run(&door.namespace, &name).await?;
-            if let Some(open) = view.status.escalation.filter(|_| !view.archived) {
-                output::say(&output::question(&name, &open));
-            }
-            Ok(ExitCode::SUCCESS)
-        }
+        Command::Cp { from, to } => copy(&door, &from, &to).await?,
         Command::Answer { name, text, question } => {
             runs::answer(&door, &name, &text, question).await?;
-            output::say(&format!("{name} has the answer and goes on."));
-            Ok(ExitCode::SUCCESS)
+            format!("{name} has the answer and goes on.")
         }
         Command::Cancel { name } => {
             door.gateway.cancel(&door.namespace, &name).await?;
-            output::say(&format!("{name} is being cancelled."));
-            Ok(ExitCode::SUCCESS)
+            format!("{name} is being cancelled.")
         }
         Command::Retry { name, plan } => {
-            let plan = match plan {
-                Some(path) => Some(runs::read(&path).await?),
-                None => None,
-            };
-            let new = door.gateway.retry(&door.namespace, &name, plan).await?;
-            output::say(&format!("{} goes on from the branch of {name}.", new.name));
-            Ok(ExitCode::SUCCESS)
+            let new = runs::retry(&door, &name, plan.as_deref()).await?;
+            format!("{new} goes on from the branch of {name}.")
         }
-    }
-}
-
-/// A Session that rests begins to wake up; attaching waits for it.
-async fn wake(door: &Door, name: &str, view: bool) -> Result<(), GatewayError> {
-    let session = door.gateway.session(&door.namespace, name).await?;
-    if session.status.phase == Some(Phase::Stopped) && !view {
-        output::say(&format!("{name} rests; it is being woken."));
-        door.gateway.wake(&door.namespace, name).await?;
-    }
-    Ok(())
+    };
+    output::say(&said);
+    Ok(ExitCode::SUCCESS)
 }

@@ -158,6 +158,7 @@ impl Gateway {
     }
 
     /// The same gateway with another token.
+    #[must_use]
     pub fn with_token(&self, token: String) -> Self {
         Self { token, ..self.clone() }
     }

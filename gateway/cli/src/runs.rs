@@ -29,8 +29,40 @@ pub enum RunError {
     },
 }
 
+/// Makes a Run of a plan, and follows it if that is wanted.
+pub async fn submit(
+    mut door: Door,
+    plan: &Path,
+    watch: bool,
+    key: Option<&str>,
+) -> Result<ExitCode, RunError> {
+    let accepted = door.gateway.submit(&door.namespace, read(plan).await?, key).await?;
+    output::say(&format!("{} {}", accepted.message, accepted.url));
+    door.namespace = accepted.namespace;
+    if watch { follow(&door, &accepted.name).await } else { Ok(ExitCode::SUCCESS) }
+}
+
+/// Says what happened so far, and what the Run waits for.
+pub async fn logs(door: &Door, name: &str) -> Result<(), RunError> {
+    tell(door, name, i64::MIN).await?;
+    let view = door.gateway.run(&door.namespace, name).await?;
+    if let Some(open) = view.status.escalation.filter(|_| !view.archived) {
+        output::say(&output::question(name, &open));
+    }
+    Ok(())
+}
+
+/// A new Run that goes on from an ended one's branch; its name.
+pub async fn retry(door: &Door, name: &str, plan: Option<&Path>) -> Result<String, RunError> {
+    let plan = match plan {
+        Some(path) => Some(read(path).await?),
+        None => None,
+    };
+    Ok(door.gateway.retry(&door.namespace, name, plan).await?.name)
+}
+
 /// A plan: a file, or - for standard input.
-pub async fn read(path: &Path) -> Result<String, RunError> {
+async fn read(path: &Path) -> Result<String, RunError> {
     let failed = |source| RunError::Plan { path: path.to_owned(), source };
     if path.as_os_str() != "-" {
         return tokio::fs::read_to_string(path).await.map_err(failed);
@@ -59,7 +91,7 @@ pub async fn answer(
 }
 
 /// Says all that came after a message, and answers the last one's number.
-pub async fn tell(door: &Door, name: &str, mut after: i64) -> Result<i64, RunError> {
+async fn tell(door: &Door, name: &str, mut after: i64) -> Result<i64, RunError> {
     loop {
         let page = door.gateway.messages(&door.namespace, name, after).await?;
         if page.is_empty() {

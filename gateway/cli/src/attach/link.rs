@@ -144,8 +144,9 @@ impl Link {
             Event::Welcomed => self.welcomed(now),
             Event::Heard => self.heard(now),
             Event::Typed => {
+                // Somebody is there: neither a breaker's pause nor a silent socket is waited for.
                 let silent = now.saturating_sub(self.last_heard) > SILENCE;
-                if silent { self.nudge(now) } else { Vec::new() }
+                if silent || self.state == State::Waiting { self.nudge(now) } else { Vec::new() }
             }
             Event::Nudge => self.nudge(now),
             Event::Tick => self.tick(now),

@@ -10,7 +10,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 
 /// Failures before WELCOME within the window that open the breaker.
 const BREAKER_FAILURES: usize = 5;
-const BREAKER_WINDOW: Duration = Duration::from_secs(60);
+const BREAKER_WINDOW: Duration = Duration::from_mins(1);
 const PROBE: Duration = Duration::from_secs(20);
 const PROBE_SPREAD: f64 = 0.25;
 

@@ -3,6 +3,7 @@
 //! answers would be typed into the shell; and knows which modes have to be taken back at the end.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 const ESCAPE: u8 = 0x1b;
 const BELL: u8 = 0x07;
@@ -72,10 +73,10 @@ impl Scanner {
     pub(super) fn restore(&mut self) -> String {
         let mut text = String::new();
         for mode in std::mem::take(&mut self.modes) {
-            text.push_str(&format!("\x1b[?{mode}l"));
+            let _ = write!(text, "\x1b[?{mode}l");
         }
         if self.keyboards > 0 {
-            text.push_str(&format!("\x1b[<{}u", std::mem::take(&mut self.keyboards)));
+            let _ = write!(text, "\x1b[<{}u", std::mem::take(&mut self.keyboards));
         }
         // Cursor keys, wrapping, the cursor, numeric keypad, insert mode, charset, colours.
         text.push_str("\x1b[?1l\x1b[?7h\x1b[?25h\x1b>\x1b[4l\x0f\x1b[0m");

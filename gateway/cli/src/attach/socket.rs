@@ -105,9 +105,8 @@ async fn receive(
             Ok(Message::Close(Some(frame))) => {
                 return (frame.code.into(), frame.reason.to_string());
             }
-            Ok(Message::Close(None)) => return (CUT, String::new()),
+            Ok(Message::Close(None)) | Err(_) => break,
             Ok(_) => News::Alive,
-            Err(_) => return (CUT, String::new()),
         };
         if news.send((number, told)).await.is_err() {
             break;

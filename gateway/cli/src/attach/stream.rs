@@ -185,14 +185,14 @@ impl Stream {
         }
         match self.terminal {
             Some(id) => self.resume(id, welcome.terms),
-            None => self.choose(welcome.terms),
+            None => self.choose(&welcome.terms),
         }
     }
 
     pub(super) fn frame(&mut self, frame: ServerFrame) {
         match frame {
             ServerFrame::Output { terminal, offset, bytes } if self.is_ours(terminal) => {
-                self.output(offset, bytes);
+                self.output(offset, &bytes);
             }
             ServerFrame::Snapshot { terminal, offset, cols, rows, bytes, .. }
                 if self.is_ours(terminal) =>
@@ -220,7 +220,7 @@ impl Stream {
                 self.effects.push(Effect::Exit { code, signal });
             }
             ServerFrame::Terms(list) => self.terms(list.terms),
-            ServerFrame::Error { code, text, .. } => self.error(code, text),
+            ServerFrame::Error { code, text, .. } => self.error(code, &text),
             _ => {}
         }
     }
@@ -279,22 +279,22 @@ impl Stream {
         self.terminal == Some(terminal)
     }
 
-    fn error(&mut self, code: ErrorCode, text: String) {
+    fn error(&mut self, code: ErrorCode, text: &str) {
         match code {
             // The EXIT that says more is on its way.
             ErrorCode::Ended => {}
             ErrorCode::NoSuchTerminal | ErrorCode::TooManyTerminals | ErrorCode::CannotOpen => {
-                self.effects.push(Effect::Fail(text));
+                self.effects.push(Effect::Fail(text.to_owned()));
             }
             ErrorCode::ReadOnly => {
                 self.view = true;
-                self.notice(&text);
+                self.notice(text);
             }
-            _ => self.notice(&text),
+            _ => self.notice(text),
         }
     }
 
-    fn output(&mut self, offset: u64, bytes: Bytes) {
+    fn output(&mut self, offset: u64, bytes: &Bytes) {
         // What comes before the snapshot that was asked for belongs to what was there before.
         let (Some(have), Some(terminal)) = (self.have, self.terminal) else { return };
         let end = offset + bytes.len() as u64;

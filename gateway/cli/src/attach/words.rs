@@ -1,5 +1,6 @@
 //! What the terminal's title says about the connection.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::link::State;
@@ -20,13 +21,13 @@ pub(super) fn title(
     };
     let mut words = format!("{name}: {state}");
     if let Some(why) = why {
-        words.push_str(&format!(" ({why})"));
+        let _ = write!(words, " ({why})");
     }
     if since.as_secs() > 0 {
-        words.push_str(&format!(", for {} s", since.as_secs()));
+        let _ = write!(words, ", for {} s", since.as_secs());
     }
     if waiting > 0 {
-        words.push_str(&format!(", {waiting} bytes typed wait"));
+        let _ = write!(words, ", {waiting} bytes typed wait");
     }
     // A title is between ESC ] and BEL: nothing of the other side's words may end it.
     Some(words.chars().filter(|letter| !letter.is_control()).collect())

@@ -17,7 +17,7 @@ use tokio::sync::{Notify, watch};
 const UID: &str = "uid-1";
 
 /// The longest any condition is waited for.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An Ed25519 key made for tests (RFC 8032, test 1); it guards nothing.
 const PKCS8: &[u8] = &[

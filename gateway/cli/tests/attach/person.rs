@@ -50,7 +50,7 @@ impl Person {
         let shown = Shown::default();
         let (mut screen, seen) = (keyboard.try_clone().unwrap(), Arc::clone(&shown));
         std::thread::spawn(move || {
-            let mut buffer = [0; 65_536];
+            let mut buffer = [0; 16_384];
             while let Ok(count @ 1..) = screen.read(&mut buffer) {
                 seen.0.lock().unwrap().extend_from_slice(&buffer[..count]);
                 seen.1.notify_all();

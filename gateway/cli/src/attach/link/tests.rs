@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// The link's other side: knows whether there is a socket, and when each was asked for.
 struct World {
@@ -171,4 +171,21 @@ fn a_token_is_renewed_once() {
     assert_eq!(world.link.handle(expired(), world.now), [Effect::Connect { renew: true }]);
     assert_eq!(world.link.handle(expired(), world.now), []);
     assert!(matches!(world.link.state(), State::Halted(why) if why.contains("--token")));
+}
+
+/// After many failures only probes are left; a key that is pressed brings the next one forward.
+#[test]
+fn typing_does_not_wait_for_a_breaker() {
+    let mut world = World::new(1);
+    world.handle(Event::Start);
+    for _ in 0..5 {
+        world.happens(&Step::Close(CUT));
+        world.pass(world.link.retry_at.unwrap_or_default().saturating_sub(world.now));
+    }
+    world.happens(&Step::Close(CUT));
+    let before = world.attempts.len();
+    world.pass(NUDGE_PAUSE);
+    assert_eq!(world.attempts.len(), before, "the breaker is open");
+    world.handle(Event::Typed);
+    assert_eq!(world.attempts.len(), before + 1);
 }

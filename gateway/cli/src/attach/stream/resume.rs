@@ -23,7 +23,7 @@ impl Stream {
         self.notice(&words);
     }
 
-    pub(super) fn choose(&mut self, terms: Vec<TerminalInfo>) {
+    pub(super) fn choose(&mut self, terms: &[TerminalInfo]) {
         let found = match self.wish.terminal {
             Some(id) => terms.iter().find(|term| term.id == id),
             None => terms.iter().find(|term| term.alive),
