@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use anyhow::{Context, Result, bail, ensure};
 use fabrica_e2e::Namespace;
-use fabrica_e2e::cluster::{DEADLINE, with_namespace};
+use fabrica_e2e::cluster::{DEADLINE, eventually, with_namespace};
 use serde_json::json;
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
@@ -53,7 +53,7 @@ impl Person {
             .context("script is there in every Debian")?;
         let (sender, output) = mpsc::unbounded_channel();
         std::thread::spawn(move || {
-            let mut buffer = [0; 65_536];
+            let mut buffer = [0; 16_384];
             while let Ok(count @ 1..) = screen.read(&mut buffer) {
                 if sender.send(buffer[..count].to_vec()).is_err() {
                     break;
@@ -113,17 +113,12 @@ async fn attaching_wakes_what_rests() {
     with_namespace(|namespace| async move {
         let spec = json!({"operatingMode": "Suspended", "workspace": {"size": "64Mi"}});
         namespace.session("asleep", spec).await?;
-        let listed = async || -> Result<String> {
+        eventually("ls shows that it rests", || async {
             let output = plugin(&namespace, &["ls"]).await?.output().await?;
-            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-        };
-        let stopped = async {
-            while !listed().await?.contains("session/asleep  Stopped") {
-                tokio::task::yield_now().await;
-            }
-            anyhow::Ok(())
-        };
-        tokio::time::timeout(DEADLINE, stopped).await??;
+            let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+            Ok(listed.contains("session/asleep  Stopped").then_some(()))
+        })
+        .await?;
         let mut person = Person::at(&plugin(&namespace, &["attach", "asleep"]).await?)?;
         person.sees("asleep rests; it is being woken.").await?;
         person.types("echo wide-'awake'\r")?;

@@ -57,6 +57,13 @@ enum Command {
     },
     /// End a Run for good.
     Cancel { name: String },
+    /// Make a new Run that goes on from an ended one's branch.
+    Retry {
+        name: String,
+        /// Another plan, as markdown without front matter.
+        #[arg(long)]
+        plan: Option<PathBuf>,
+    },
     /// Be at a Session's shell. Enter ~ . detaches, and the shell goes on.
     Attach {
         name: String,
@@ -78,13 +85,6 @@ enum Command {
     Cp { from: String, to: String },
     /// Print what makes a shell complete `kubectl-fabrica`.
     Completion { shell: Shell },
-    /// Make a new Run that goes on from an ended one's branch.
-    Retry {
-        name: String,
-        /// Another plan, as markdown without front matter.
-        #[arg(long)]
-        plan: Option<PathBuf>,
-    },
 }
 
 /// A command could not be carried out.
