@@ -9,6 +9,7 @@ mod causes;
 mod chat;
 mod chat_faults;
 mod chat_input;
+mod cli;
 mod escalations;
 mod forges;
 mod gateway;

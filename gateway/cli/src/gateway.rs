@@ -1,18 +1,25 @@
-//! The gateway's REST, as far as Runs go.
+//! The gateway's REST, and its sockets.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use fabrica_crds::RunStatus;
-use reqwest::{Method, RequestBuilder, Response};
+use fabrica_crds::{RunStatus, SessionStatus};
+use http::header;
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// Longer than the gateway takes for anything.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long a connection for a stream may take to stand, and how soon a peer that is gone is looked for.
+const CONNECT: Duration = Duration::from_secs(10);
+const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// How many messages are asked for at once: the most that the gateway gives.
 const PAGE: i64 = 500;
@@ -34,12 +41,18 @@ pub enum GatewayError {
     },
     #[error("{0}")]
     Refused(String),
+    #[error(
+        "{url} does not speak WebSocket: is it Fabrica's gateway, and does what stands before it let sockets through?"
+    )]
+    Upgrade { url: String },
 }
 
 /// The gateway, as somebody.
 #[derive(Clone)]
 pub struct Gateway {
     http: reqwest::Client,
+    /// For what takes as long as it takes: files and sockets.
+    streams: reqwest::Client,
     url: String,
     token: String,
 }
@@ -70,6 +83,26 @@ pub struct RunView {
     /// The cluster has it no more.
     #[serde(default)]
     pub archived: bool,
+}
+
+/// A Session as the gateway shows it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionView {
+    pub name: String,
+    #[serde(default)]
+    pub status: SessionStatus,
+    /// Set while it is being deleted.
+    #[serde(default)]
+    pub deletion_timestamp: Option<DateTime<Utc>>,
+}
+
+/// A page of a list.
+#[derive(Debug, Deserialize)]
+struct Page<T> {
+    items: Vec<T>,
+    #[serde(rename = "continue")]
+    next: Option<String>,
 }
 
 /// A message, as the archive keeps it or the Run's status.
@@ -115,7 +148,125 @@ struct FieldError {
 impl Gateway {
     pub fn new(url: &str, token: String) -> Self {
         let http = reqwest::Client::builder().timeout(TIMEOUT).build().unwrap_or_default();
-        Self { http, url: url.trim_end_matches('/').to_owned(), token }
+        let streams = reqwest::Client::builder()
+            .http1_only()
+            .connect_timeout(CONNECT)
+            .tcp_keepalive(KEEPALIVE)
+            .build()
+            .unwrap_or_default();
+        Self { http, streams, url: url.trim_end_matches('/').to_owned(), token }
+    }
+
+    /// The same gateway with another token.
+    #[must_use]
+    pub fn with_token(&self, token: String) -> Self {
+        Self { token, ..self.clone() }
+    }
+
+    /// Its address, which the pages begin with.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A Session as it is now.
+    pub async fn session(&self, namespace: &str, name: &str) -> Result<SessionView, GatewayError> {
+        self.answer(self.request(Method::GET, &session(namespace, name, ""))).await
+    }
+
+    /// Wakes a Session that rests.
+    pub async fn wake(&self, namespace: &str, name: &str) -> Result<SessionView, GatewayError> {
+        self.answer(self.request(Method::POST, &session(namespace, name, "/resume"))).await
+    }
+
+    /// All Sessions of a namespace.
+    pub async fn sessions(&self, namespace: &str) -> Result<Vec<SessionView>, GatewayError> {
+        self.list(&format!("/api/v1/namespaces/{namespace}/sessions")).await
+    }
+
+    /// All Runs of a namespace.
+    pub async fn runs(&self, namespace: &str) -> Result<Vec<RunView>, GatewayError> {
+        self.list(&format!("/api/v1/namespaces/{namespace}/runs")).await
+    }
+
+    async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, GatewayError> {
+        let mut all = Vec::new();
+        let mut next: Option<String> = None;
+        loop {
+            let request = self.request(Method::GET, path).query(&[("continue", next.as_deref())]);
+            let page: Page<T> = self.answer(request).await?;
+            all.extend(page.items);
+            next = page.next;
+            if next.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Opens a WebSocket at a path; what goes over it is the caller's.
+    pub async fn upgrade(
+        &self,
+        path: &str,
+        protocol: &str,
+    ) -> Result<reqwest::Upgraded, GatewayError> {
+        let key = generate_key();
+        let failed = |source| GatewayError::Send { url: self.url.clone(), source };
+        let response = self
+            .streams
+            .get(format!("{}{path}", self.url))
+            .bearer_auth(&self.token)
+            .header(header::CONNECTION, "upgrade")
+            .header(header::UPGRADE, "websocket")
+            .header(header::SEC_WEBSOCKET_VERSION, "13")
+            .header(header::SEC_WEBSOCKET_PROTOCOL, protocol)
+            .header(header::SEC_WEBSOCKET_KEY, &key)
+            .send()
+            .await
+            .map_err(failed)?;
+        if response.status().is_client_error() || response.status().is_server_error() {
+            return Err(GatewayError::Refused(explain(response).await));
+        }
+        let accepted = response.headers().get(header::SEC_WEBSOCKET_ACCEPT);
+        let accepted = accepted.is_some_and(|accept| *accept == derive_accept_key(key.as_bytes()));
+        if response.status() != StatusCode::SWITCHING_PROTOCOLS || !accepted {
+            return Err(GatewayError::Upgrade { url: self.url.clone() });
+        }
+        response.upgrade().await.map_err(failed)
+    }
+
+    /// Sends a file of this many bytes below a path of the gateway.
+    pub async fn upload(
+        &self,
+        below: &str,
+        path: &str,
+        length: u64,
+        body: reqwest::Body,
+    ) -> Result<(), GatewayError> {
+        let request = self.streams.put(self.file(below, path));
+        let request = request.header(header::CONTENT_LENGTH, length).body(body);
+        self.good(request.bearer_auth(&self.token)).await.map(drop)
+    }
+
+    /// A file below a path of the gateway; none: it is a folder.
+    pub async fn download(
+        &self,
+        below: &str,
+        path: &str,
+    ) -> Result<Option<Response>, GatewayError> {
+        let request = self.streams.get(self.file(below, path));
+        let response = self.good(request.bearer_auth(&self.token)).await?;
+        let kind = response.headers().get(header::CONTENT_TYPE);
+        let listed = kind.is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+        Ok((!listed).then_some(response))
+    }
+
+    /// Each part of a path is encoded on its own.
+    fn file(&self, below: &str, path: &str) -> String {
+        let base = format!("{}{below}", self.url);
+        let Ok(mut url) = reqwest::Url::parse(&base) else { return base };
+        if let Ok(mut parts) = url.path_segments_mut() {
+            parts.pop_if_empty().extend(path.split('/'));
+        }
+        url.into()
     }
 
     /// Makes a Run of a markdown file.
@@ -191,17 +342,25 @@ impl Gateway {
         &self,
         request: RequestBuilder,
     ) -> Result<T, GatewayError> {
-        let url = || self.url.clone();
-        let response =
-            request.send().await.map_err(|source| GatewayError::Send { url: url(), source })?;
+        let response = self.good(request).await?;
+        let read = |source| GatewayError::Read { url: self.url.clone(), source };
+        response.json().await.map_err(read)
+    }
+
+    /// An answer that is no refusal.
+    async fn good(&self, request: RequestBuilder) -> Result<Response, GatewayError> {
+        let failed = |source| GatewayError::Send { url: self.url.clone(), source };
+        let response = request.send().await.map_err(failed)?;
         if response.status().is_success() {
-            return response
-                .json()
-                .await
-                .map_err(|source| GatewayError::Read { url: url(), source });
+            return Ok(response);
         }
         Err(GatewayError::Refused(explain(response).await))
     }
+}
+
+/// The path of a Session, or of something below it.
+pub fn session(namespace: &str, name: &str, rest: &str) -> String {
+    format!("/api/v1/namespaces/{namespace}/sessions/{name}{rest}")
 }
 
 fn path(namespace: &str, name: &str, rest: &str) -> String {

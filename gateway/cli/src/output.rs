@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::fmt::Write as _;
+use std::io::IsTerminal;
 
 use fabrica_crds::RunStatus;
 use fabrica_crds::run::{OpenQuestion, Phase};
@@ -15,16 +16,34 @@ pub fn say(line: &str) {
     println!("{line}");
 }
 
-/// An error with its causes, on standard error.
-#[expect(clippy::print_stderr, reason = "errors go to standard error")]
-pub fn complain(error: &dyn Error) {
-    let mut line = format!("error: {error}");
+/// An error with its causes.
+pub fn chain(error: &dyn Error) -> String {
+    let mut line = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         let _ = write!(line, ": {cause}");
         source = cause.source();
     }
-    eprintln!("{line}");
+    line
+}
+
+/// An error with its causes, on standard error.
+#[expect(clippy::print_stderr, reason = "errors go to standard error")]
+pub fn complain(error: &dyn Error) {
+    eprintln!("error: {}", chain(error));
+}
+
+/// How far something is, in a line that the next one takes the place of; where somebody looks.
+#[expect(clippy::print_stderr, reason = "standard output is for what was asked for")]
+pub fn progress(words: &str) {
+    if std::io::stderr().is_terminal() {
+        eprint!("\r{words}\x1b[K");
+    }
+}
+
+/// Takes the line away.
+pub fn clear_progress() {
+    progress("");
 }
 
 /// A message with its time of day.

@@ -46,6 +46,22 @@ async fn answer(method: Method, uri: Uri, headers: HeaderMap, body: String) -> R
                 _ => problem(StatusCode::CONFLICT, json!({"detail": "The open question is q1."})),
             }
         }
+        ("GET", "/api/v1/namespaces/demo/sessions/new") => {
+            Json(json!({"name": "new"})).into_response()
+        }
+        ("GET", "/api/v1/namespaces/demo/sessions" | "/api/v1/namespaces/demo/sessions?") => {
+            let ready = json!([{"type": "Ready", "status": "True", "reason": "Ready", "message": "",
+                "lastTransitionTime": "2026-01-01T00:00:00Z"}]);
+            let box_one =
+                json!({"name": "box", "status": {"phase": "Running", "conditions": ready}});
+            Json(json!({"items": [box_one], "continue": "more"})).into_response()
+        }
+        ("GET", "/api/v1/namespaces/demo/sessions?continue=more") => {
+            Json(json!({"items": [{"name": "new"}]})).into_response()
+        }
+        ("GET", "/api/v1/namespaces/demo/runs" | "/api/v1/namespaces/demo/runs?") => {
+            Json(json!({"items": [run("Completed")]})).into_response()
+        }
         ("POST", "/api/v1/namespaces/demo/runs/plan-1/cancel") => {
             Json(run("Cancelled")).into_response()
         }
@@ -80,6 +96,7 @@ async fn fabrica(token: &str, arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_kubectl-fabrica"))
         .args(["--url", &url, "--token", token, "--namespace", "demo"])
         .args(arguments)
+        .env("BROWSER", "true")
         .stdin(std::process::Stdio::piped())
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
@@ -146,4 +163,51 @@ async fn refusals_are_told_in_the_gateways_words() {
     assert_eq!(said(&output).1, "error: Log in first.\n");
     let output = fabrica("secret", &["logs", "nothing", "-f"], "").await;
     assert_eq!(said(&output).1, "error: This run does not exist.\n");
+}
+
+#[tokio::test]
+async fn all_pages_of_sessions_and_runs_are_listed() {
+    let output = fabrica("secret", &["ls"], "").await;
+    let (out, error) = said(&output);
+    let lines = [
+        "NAME         STATE      WHY",
+        "session/box  Ready",
+        "session/new  Starting",
+        "run/plan-1   Completed  So it is.",
+    ];
+    assert_eq!(out.lines().collect::<Vec<_>>(), lines, "{error}");
+}
+
+#[tokio::test]
+async fn a_page_has_an_address() {
+    let (out, _) = said(&fabrica("secret", &["open", "run/plan-1"], "").await);
+    assert!(
+        out.starts_with("http://127.0.0.1:") && out.ends_with("/ns/demo/runs/plan-1\n"),
+        "{out}"
+    );
+}
+
+#[tokio::test]
+async fn attaching_needs_a_terminal_and_says_what_else_there_is() {
+    let (_, error) = said(&fabrica("secret", &["attach", "new"], "").await);
+    assert!(
+        error.contains("attach needs a terminal") && error.contains("kubectl fabrica cp"),
+        "{error}"
+    );
+}
+
+/// Shells take what is printed: bash reads it without a complaint, and it names every command.
+#[tokio::test]
+async fn shells_can_complete() {
+    for shell in ["bash", "zsh", "fish"] {
+        let (script, _) = said(&fabrica("secret", &["completion", shell], "").await);
+        assert!(
+            script.contains("attach") && script.contains("kubectl-fabrica"),
+            "{shell}: {script}"
+        );
+        if shell == "bash" {
+            let read = Command::new("bash").args(["-n", "-c", &script]).output().await.unwrap();
+            assert!(read.status.success(), "{}", said(&read).1);
+        }
+    }
 }

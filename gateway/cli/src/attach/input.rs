@@ -1,0 +1,171 @@
+//! Input that the shell has not confirmed yet, kept so that every byte reaches it exactly once.
+//!
+//! Bytes are numbered from the beginning of this client's stream. `acked` is what the runtime has written to the shell,
+//! `sent` is how far this socket has got; a new socket starts again at what the runtime confirms.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+
+/// A paste is cut into frames of this size, so that other frames find room between them.
+pub(super) const CHUNK: usize = 16 * 1024;
+
+/// Bytes on their way without a confirmation. More waits here, where it can be counted and discarded.
+const IN_FLIGHT: u64 = 64 * 1024;
+
+/// Typed and not confirmed.
+#[derive(Debug, Default)]
+pub(super) struct InputQueue {
+    /// From `acked` on.
+    bytes: VecDeque<u8>,
+    acked: u64,
+    sent: u64,
+}
+
+impl InputQueue {
+    /// How many bytes are not confirmed.
+    pub(super) fn pending(&self) -> usize {
+        self.bytes.len()
+    }
+
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        self.bytes.extend(bytes);
+    }
+
+    /// The next frame's offset and bytes, or nothing when all is sent or enough is on its way.
+    pub(super) fn next(&mut self) -> Option<(u64, Bytes)> {
+        let flying = self.sent - self.acked;
+        let room = usize::try_from(IN_FLIGHT.saturating_sub(flying)).unwrap_or(0).min(CHUNK);
+        let from = usize::try_from(flying).unwrap_or(usize::MAX);
+        let bytes: Bytes = self.bytes.iter().skip(from).take(room).copied().collect();
+        if bytes.is_empty() {
+            return None;
+        }
+        let offset = self.sent;
+        self.sent += bytes.len() as u64;
+        Some((offset, bytes))
+    }
+
+    /// The shell has everything below `offset`.
+    pub(super) fn ack(&mut self, offset: u64) {
+        let done = offset.saturating_sub(self.acked).min(self.bytes.len() as u64);
+        self.bytes.drain(..usize::try_from(done).unwrap_or(0));
+        self.acked += done;
+        self.sent = self.sent.max(self.acked);
+    }
+
+    /// A new socket whose runtime has everything below `offset`: the rest is sent again. Answers how many bytes had to be
+    /// discarded, because the runtime's count does not belong to this stream.
+    pub(super) fn resume(&mut self, offset: u64) -> usize {
+        if offset < self.acked || offset > self.acked + self.bytes.len() as u64 {
+            return self.restart(offset);
+        }
+        self.ack(offset);
+        self.sent = self.acked;
+        0
+    }
+
+    /// Forgets everything and counts on from `offset`. Answers how many bytes that discards.
+    pub(super) fn restart(&mut self, offset: u64) -> usize {
+        let lost = self.bytes.len();
+        self.bytes.clear();
+        (self.acked, self.sent) = (offset, offset);
+        lost
+    }
+
+    /// Drops what no socket has carried yet. What was sent may have arrived, so it stays. Answers how many bytes went.
+    pub(super) fn discard_unsent(&mut self) -> usize {
+        let kept = usize::try_from(self.sent - self.acked).unwrap_or(usize::MAX);
+        let gone = self.bytes.len().saturating_sub(kept);
+        self.bytes.truncate(kept);
+        gone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Type(Vec<u8>),
+        Deliver(usize),
+        Confirm,
+        Cut,
+    }
+
+    fn steps() -> impl Strategy<Value = Vec<Step>> {
+        let step = prop_oneof![
+            prop::collection::vec(any::<u8>(), 1..40_000).prop_map(Step::Type),
+            (0_usize..8).prop_map(Step::Deliver),
+            Just(Step::Confirm),
+            Just(Step::Cut),
+        ];
+        prop::collection::vec(step, 0..40)
+    }
+
+    /// A shell that takes a byte once, as the runtime does.
+    #[derive(Default)]
+    struct Shell {
+        typed: Vec<u8>,
+    }
+
+    impl Shell {
+        fn takes(&mut self, offset: u64, bytes: &[u8]) {
+            let known = self.typed.len() as u64;
+            assert!(offset <= known, "a gap");
+            assert!(bytes.len() <= CHUNK);
+            let seen = usize::try_from(known - offset).unwrap_or(usize::MAX);
+            self.typed.extend(bytes.iter().skip(seen));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_byte_arrives_once(steps in steps()) {
+            let (mut queue, mut shell, mut all) = (InputQueue::default(), Shell::default(), Vec::new());
+            for step in steps {
+                match step {
+                    Step::Type(bytes) => {
+                        queue.push(&bytes);
+                        all.extend(bytes);
+                    }
+                    Step::Deliver(count) => {
+                        for _ in 0..count {
+                            if let Some((offset, bytes)) = queue.next() {
+                                shell.takes(offset, &bytes);
+                            }
+                        }
+                    }
+                    Step::Confirm => queue.ack(shell.typed.len() as u64),
+                    // What was sent and did not arrive is lost; the runtime says what it has.
+                    Step::Cut => {
+                        while queue.next().is_some() {}
+                        prop_assert_eq!(queue.resume(shell.typed.len() as u64), 0);
+                    }
+                }
+                prop_assert!(queue.sent - queue.acked <= IN_FLIGHT);
+            }
+            prop_assert_eq!(queue.resume(shell.typed.len() as u64), 0);
+            while queue.pending() > 0 {
+                while let Some((offset, bytes)) = queue.next() {
+                    shell.takes(offset, &bytes);
+                }
+                queue.ack(shell.typed.len() as u64);
+            }
+            prop_assert_eq!(shell.typed, all);
+        }
+    }
+
+    #[test]
+    fn only_what_was_not_sent_is_discarded() {
+        let mut queue = InputQueue::default();
+        queue.push(b"sent");
+        queue.next();
+        queue.push(b"kept back");
+        assert_eq!((queue.discard_unsent(), queue.pending()), (9, 4));
+        assert_eq!(queue.resume(99), 4);
+    }
+}

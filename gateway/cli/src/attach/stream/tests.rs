@@ -1,0 +1,198 @@
+use fabrica_protocol::kterm::{Limits, SnapshotReason, TerminalInfo};
+use rstest::rstest;
+
+use super::*;
+
+const SIZE: Size = Size { cols: 80, rows: 24 };
+
+fn stream(terminal: Option<u16>, view: bool) -> Stream {
+    Stream::new("me".to_owned(), Wish { terminal, view }, SIZE)
+}
+
+fn info(id: u16, alive: bool, head: u64, in_off: u64) -> TerminalInfo {
+    TerminalInfo {
+        id,
+        key: None,
+        title: "bash".to_owned(),
+        cwd: "/".to_owned(),
+        alive,
+        cols: 80,
+        rows: 24,
+        head,
+        tail: 0,
+        in_off: Some(in_off),
+    }
+}
+
+fn welcome(epoch: &str, terms: Vec<TerminalInfo>) -> Welcome {
+    let limits = Limits { max_frame: 65_536, window: 262_144, terminals: 16, clients: 16 };
+    Welcome { epoch: epoch.to_owned(), conn_id: 7, role: "control".to_owned(), limits, terms }
+}
+
+fn snapshot(offset: u64, bytes: &'static [u8]) -> ServerFrame {
+    let bytes = Bytes::from_static(bytes);
+    let reason = SnapshotReason::Attach;
+    ServerFrame::Snapshot { terminal: 1, offset, cols: 80, rows: 24, reason, bytes }
+}
+
+fn output(offset: u64, bytes: &'static [u8]) -> ServerFrame {
+    ServerFrame::Output { terminal: 1, offset, bytes: Bytes::from_static(bytes) }
+}
+
+/// What the screen got, with `~` before what somebody else had an answer to.
+fn shown(effects: &[Effect]) -> String {
+    let text = effects.iter().filter_map(|effect| match effect {
+        Effect::Write { bytes, silent, .. } => {
+            Some(format!("{}{}", if *silent { "~" } else { "" }, String::from_utf8_lossy(bytes)))
+        }
+        _ => None,
+    });
+    text.collect()
+}
+
+/// What was sent as input: offset and bytes.
+fn typed(effects: &[Effect]) -> Vec<(u64, String)> {
+    let frames = effects.iter().filter_map(|effect| match effect {
+        Effect::Send(ClientFrame::Input { offset, bytes, .. }) => {
+            Some((*offset, String::from_utf8_lossy(bytes).into_owned()))
+        }
+        _ => None,
+    });
+    frames.collect()
+}
+
+fn notices(effects: &[Effect]) -> Vec<&str> {
+    let words = effects.iter().filter_map(|effect| match effect {
+        Effect::Notice(words) => Some(words.as_str()),
+        _ => None,
+    });
+    words.collect()
+}
+
+#[test]
+fn a_resume_is_exact_in_both_directions() {
+    let mut stream = stream(None, false);
+    stream.typed(b"early ");
+    stream.welcome(welcome("a", vec![info(1, true, 3, 0)]));
+    let begun = stream.effects();
+    assert!(matches!(&begun[0], Effect::Send(ClientFrame::Attach { terminal: 1, .. })));
+    assert_eq!(typed(&begun), [(0, "early ".to_owned())]);
+    stream.frame(snapshot(3, b"\x1bcold"));
+    stream.frame(output(3, b"new"));
+    assert_eq!(shown(&stream.effects()), "~oldnew");
+    stream.frame(ServerFrame::InputAck { terminal: 1, offset: 4 });
+    stream.lost();
+    stream.typed(b"late");
+    assert_eq!((stream.waiting(), stream.effects().len()), (6, 0));
+    let hello = stream.hello(None);
+    assert_eq!((hello.epoch.as_deref(), hello.terms[0].have_off), (Some("a"), Some(6)));
+    // The runtime has five of the bytes, and printed four while nobody listened.
+    stream.welcome(welcome("a", vec![info(1, true, 10, 5)]));
+    assert_eq!(typed(&stream.effects()), [(5, " late".to_owned())]);
+    stream.frame(output(4, b"ewmissed!"));
+    assert_eq!(shown(&stream.effects()), "~missed!");
+}
+
+#[test]
+fn another_epoch_is_told_and_begins_anew() {
+    let mut stream = stream(None, false);
+    stream.welcome(welcome("a", vec![info(1, true, 0, 0)]));
+    stream.frame(snapshot(0, b""));
+    stream.lost();
+    stream.typed(b"rm x");
+    stream.effects();
+    stream.welcome(welcome("b", vec![info(1, true, 0, 0)]));
+    let effects = stream.effects();
+    assert_eq!(
+        notices(&effects),
+        ["the session was restarted: 4 bytes typed meanwhile could not be delivered"]
+    );
+    assert_eq!(typed(&effects), []);
+    let attached = effects.iter().any(|effect| {
+        matches!(effect, Effect::Send(ClientFrame::Attach { attach, .. }) if attach.have.is_none())
+    });
+    assert!(attached, "{effects:?}");
+}
+
+#[rstest]
+#[case::first_alive(None, vec![info(1, false, 0, 0), info(4, true, 0, 0)], Some(4))]
+#[case::wanted(Some(1), vec![info(1, false, 0, 0), info(4, true, 0, 0)], Some(1))]
+#[case::missing(Some(9), vec![info(1, true, 0, 0)], None)]
+#[case::new(None, vec![info(1, false, 0, 0)], None)]
+fn a_terminal_is_chosen(
+    #[case] wanted: Option<u16>,
+    #[case] terms: Vec<TerminalInfo>,
+    #[case] expected: Option<u16>,
+) {
+    let mut stream = stream(wanted, false);
+    stream.welcome(welcome("a", terms));
+    match (&stream.effects()[0], expected) {
+        (Effect::Send(ClientFrame::Attach { terminal, .. }), Some(id)) => assert_eq!(*terminal, id),
+        (Effect::Fail(why), None) => {
+            assert_eq!(why, "there is no terminal 9; there are: 1 (bash)");
+        }
+        (Effect::Send(ClientFrame::Open { key, .. }), None) => {
+            let opened = TerminalInfo { key: Some(format!("{key:032x}")), ..info(5, true, 0, 0) };
+            stream.frame(ServerFrame::Terms(fabrica_protocol::kterm::Terminals {
+                terms: vec![opened],
+            }));
+            let effects = stream.effects();
+            assert!(matches!(effects[0], Effect::Send(ClientFrame::Attach { terminal: 5, .. })));
+        }
+        (effect, _) => panic!("{effect:?}"),
+    }
+}
+
+#[test]
+fn who_watches_types_nothing_and_attaches_as_a_viewer() {
+    let mut stream = stream(None, true);
+    stream.welcome(welcome("a", vec![info(1, true, 0, 0)]));
+    stream.typed(b"x");
+    let effects = stream.effects();
+    let [Effect::Send(ClientFrame::Attach { attach, .. })] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    assert!(attach.view);
+    stream.frame(snapshot(1, b"a"));
+    stream.frame(output(1, b"b"));
+    assert_eq!(shown(&stream.effects()), "~a~b");
+    assert!(stream.hello(None).terms.is_empty());
+}
+
+#[test]
+fn only_what_the_screen_has_is_acknowledged() {
+    let mut stream = stream(None, false);
+    stream.welcome(welcome("a", vec![info(1, true, 0, 0)]));
+    stream.frame(snapshot(0, b""));
+    stream.frame(output(0, b"abc"));
+    stream.effects();
+    let second = Duration::from_secs(1);
+    stream.written(2, 0, second);
+    assert_eq!(stream.deadline(), None, "an older stream's news");
+    stream.written(2, stream.generation, second);
+    assert_eq!(stream.deadline(), Some(second + ACK_DELAY));
+    stream.tick(second + ACK_DELAY);
+    assert_eq!(stream.effects(), [Effect::Send(ClientFrame::Ack { terminal: 1, offset: 2 })]);
+}
+
+#[test]
+fn what_is_typed_without_a_connection_is_bounded_and_can_be_discarded() {
+    let mut stream = stream(None, false);
+    stream.typed(&vec![b'x'; OFFLINE_CAP]);
+    stream.typed(b"y");
+    assert_eq!(notices(&stream.effects()), ["64 KiB wait already: what you type now is not kept"]);
+    stream.discard();
+    assert_eq!(notices(&stream.effects()), ["65536 bytes discarded"]);
+    assert_eq!(stream.waiting(), 0);
+}
+
+#[test]
+fn a_size_of_another_window_is_taken_back_by_typing() {
+    let mut stream = stream(None, false);
+    stream.welcome(welcome("a", vec![info(1, true, 0, 0)]));
+    stream.frame(ServerFrame::Resized { terminal: 1, offset: 0, cols: 40, rows: 10, owner: 3 });
+    stream.effects();
+    stream.typed(b"x");
+    let effects = stream.effects();
+    assert!(matches!(effects[0], Effect::Send(ClientFrame::Resize { cols: 80, rows: 24, .. })));
+}
