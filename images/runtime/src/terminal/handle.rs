@@ -10,7 +10,8 @@ use fabrica_protocol::kterm::{
 
 use super::client::{Attachment, LEAST_WINDOW_BYTES, WINDOW_BYTES};
 use super::ring::RING_BYTES;
-use super::state::{MAX_TERMINALS, Size, State};
+use super::size::Size;
+use super::state::{MAX_TERMINALS, State};
 
 /// Type bytes that ERROR names as the frame that failed.
 const INPUT: u32 = 0x01;
@@ -156,6 +157,7 @@ impl State {
         let exact = have.filter(|have| (tail..=head).contains(have));
         let wanted = tail.max(head.saturating_sub(attach.history.into()));
         let reason = if have.is_some() { SnapshotReason::Overrun } else { SnapshotReason::Attach };
+        let wanted = wanted.max(terminal.history.oldest());
         let cursor = exact.unwrap_or_else(|| terminal.ring.line_start(wanted));
         let view = attach.view || !client.control;
         let attachment = Attachment {
@@ -242,6 +244,7 @@ impl State {
             return;
         }
         terminal.size = size;
+        terminal.history.resized(terminal.ring.head(), size);
         terminal.resize_due = Some(size);
         terminal.wake.notify_one();
         for client in self.clients.values_mut() {

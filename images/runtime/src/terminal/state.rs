@@ -2,14 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fabrica_protocol::kterm::{Limits, MAX_FRAME, TerminalInfo, Terminals, close};
 use tokio::sync::Notify;
 
 use super::client::{Client, WINDOW_BYTES};
+use super::history::History;
 use super::input::Input;
 use super::ring::Ring;
+use super::screen::RESET;
+use super::size::Size;
 
 /// Terminals a Session may have: a node has 4,096 PTYs for all of its pods.
 pub const MAX_TERMINALS: usize = 16;
@@ -19,26 +23,6 @@ pub const MAX_CLIENTS: usize = 16;
 
 /// When a client that found no place should ask again.
 const RETRY_HINT: &str = "too many connections; ra=5000";
-
-/// A size in cells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size {
-    pub cols: u16,
-    pub rows: u16,
-}
-
-impl Default for Size {
-    fn default() -> Self {
-        Self { cols: 80, rows: 24 }
-    }
-}
-
-impl Size {
-    /// A client's size; 0 says that it has none.
-    pub const fn new(cols: u16, rows: u16) -> Option<Self> {
-        if cols == 0 || rows == 0 { None } else { Some(Self { cols, rows }) }
-    }
-}
 
 /// How a program ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -51,6 +35,7 @@ pub struct Exit {
 #[derive(Debug)]
 pub struct Terminal {
     pub ring: Ring,
+    pub history: History,
     pub input: Input,
     pub size: Size,
     /// The connection whose size it has.
@@ -188,6 +173,7 @@ impl State {
         let wake = Arc::new(Notify::new());
         let terminal = Terminal {
             ring: Ring::default(),
+            history: History::new(size),
             input: Input::default(),
             size,
             owner: 0,
@@ -307,6 +293,22 @@ impl State {
 }
 
 impl Terminal {
+    /// Where the next output goes. What it overwrites is remembered first, as far as screens show it.
+    pub fn room(&mut self, limit: usize, uptime: Duration) -> &mut [u8] {
+        self.history.make_room(&self.ring, limit, uptime);
+        self.ring.room(limit)
+    }
+
+    /// What leads a fresh emulator of the terminal's size to the state at an offset that its history knows.
+    pub(super) fn snapshot(&mut self, offset: u64, limit: usize) -> Vec<u8> {
+        if offset == 0 {
+            return RESET.to_vec();
+        }
+        let mut screen = self.history.screen_at(&self.ring, offset);
+        screen.resize(self.size);
+        screen.snapshot(limit)
+    }
+
     fn info(&self, id: u16, client: Option<&str>) -> TerminalInfo {
         TerminalInfo {
             id,
