@@ -199,6 +199,7 @@ impl State {
         bytes: Bytes,
         now: DateTime<Utc>,
     ) {
+        let answers = self.responder(id) == Some(connection);
         let Some(terminal) = self.terminals.get_mut(&id) else {
             return self.missing(connection, id, INPUT);
         };
@@ -216,7 +217,9 @@ impl State {
         // An emulator's reply to old output, or from one who only watches, would be typed into the shell.
         let stale = auto
             && attachment.is_none_or(|attachment| {
-                attachment.view || attachment.acked < attachment.replay_until
+                attachment.view
+                    || attachment.acked < attachment.replay_until
+                    || !answers && is_answer(&bytes)
             });
         let taken = if stale {
             terminal.input.drop_bytes(&client.client_id, offset, bytes.len())
@@ -287,5 +290,15 @@ impl State {
 
     fn attachment(&mut self, connection: u32, id: u16) -> Option<&mut Attachment> {
         self.clients.get_mut(&connection)?.attachments.get_mut(&id)
+    }
+}
+
+/// Whether an emulator answers a question with this: to each there is one answer, whoever else watches. Reports of the
+/// mouse and of the focus are a person's doing.
+fn is_answer(bytes: &[u8]) -> bool {
+    match bytes {
+        [0x1B, b']' | b'P', ..] => true,
+        [0x1B, b'[', .., last] => matches!(last, b'c' | b'n' | b'R' | b'y' | b't'),
+        _ => false,
     }
 }

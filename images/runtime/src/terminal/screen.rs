@@ -8,9 +8,11 @@ mod attributes;
 mod buffer;
 mod cell;
 mod control;
+mod editing;
 mod emulator;
 mod modes;
 mod parser;
+pub mod query;
 mod snapshot;
 mod widths;
 

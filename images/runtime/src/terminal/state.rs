@@ -13,6 +13,7 @@ use super::history::History;
 use super::input::Input;
 use super::ring::Ring;
 use super::screen::RESET;
+use super::screen::query::Watch;
 use super::size::Size;
 
 /// Terminals a Session may have: a node has 4,096 PTYs for all of its pods.
@@ -36,6 +37,8 @@ pub struct Exit {
 pub struct Terminal {
     pub ring: Ring,
     pub history: History,
+    /// Reads what programs ask while nobody is there to answer.
+    watch: Watch,
     pub input: Input,
     pub size: Size,
     /// The connection whose size it has.
@@ -174,6 +177,7 @@ impl State {
         let terminal = Terminal {
             ring: Ring::default(),
             history: History::new(size),
+            watch: Watch::default(),
             input: Input::default(),
             size,
             owner: 0,
@@ -217,10 +221,23 @@ impl State {
 
     /// Counts output that was read into the ring, and wakes those who watch.
     pub fn produced(&mut self, id: u16, count: usize) {
+        let alone = self.responder(id).is_none();
         if let Some(terminal) = self.terminals.get_mut(&id) {
             terminal.ring.commit(count);
+            terminal.answer(count, alone);
         }
         self.wake_attached(id);
+    }
+
+    /// The client whose emulator answers what programs ask: the owner of the size, else who came first.
+    pub(super) fn responder(&self, id: u16) -> Option<u32> {
+        let owner = self.terminals.get(&id)?.owner;
+        let answers = |client: &Client| {
+            client.control && client.attachments.get(&id).is_some_and(|attached| !attached.view)
+        };
+        let mut able = self.clients.iter().filter(|(_, client)| answers(client)).map(|(id, _)| *id);
+        let first = able.next()?;
+        Some(if first == owner || able.any(|other| other == owner) { owner } else { first })
     }
 
     /// Counts input that the program has read.
@@ -297,6 +314,23 @@ impl Terminal {
     pub fn room(&mut self, limit: usize, uptime: Duration) -> &mut [u8] {
         self.history.make_room(&self.ring, limit, uptime);
         self.ring.room(limit)
+    }
+
+    /// Answers what the newest output asks, when nobody else does.
+    fn answer(&mut self, count: usize, alone: bool) {
+        if !alone || self.exit.is_some() {
+            self.watch = Watch::default();
+            return;
+        }
+        let head = self.ring.head();
+        let pieces = self.ring.slices(head - count as u64, head);
+        let queries: Vec<_> = pieces.iter().flat_map(|piece| self.watch.read(piece)).collect();
+        for query in queries {
+            let answer = query.answer(|| self.history.screen_at(&self.ring, head));
+            if !self.input.is_full() {
+                self.input.push_own(answer.into());
+            }
+        }
     }
 
     /// What leads a fresh emulator of the terminal's size to the state at an offset that its history knows.

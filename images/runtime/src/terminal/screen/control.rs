@@ -2,7 +2,7 @@
 
 use super::attributes;
 use super::buffer::Saved;
-use super::cell::{Cell, Pen, Row, style};
+use super::cell::{Pen, style};
 use super::emulator::{Charsets, Emulator};
 use super::modes::Modes;
 use super::parser::{Perform, Sequence};
@@ -22,7 +22,7 @@ const TICK: u32 = b'\'' as u32;
 const TITLE_BYTES: usize = 512;
 
 /// Every count is bounded by this before it is bounded by the screen.
-const MANY: usize = 65_535;
+pub(super) const MANY: usize = 65_535;
 
 impl Perform for Emulator {
     fn print(&mut self, character: char) {
@@ -125,21 +125,36 @@ impl Perform for Emulator {
 
 impl Emulator {
     fn plain(&mut self, sequence: &Sequence) {
-        let origin = self.modes.is(6);
-        let pen = self.pen.erased();
-        let count = sequence.count(0, MANY);
         let buffer = self.buffer();
-        let (x, y, most) = (buffer.x.min(buffer.columns - 1), buffer.y, buffer.columns - 1);
+        let x = buffer.x;
         match sequence.last {
-            b'@' | b'P' | b'X' => {
-                buffer.restrict(origin, most);
-                let row = buffer.row();
-                match sequence.last {
-                    b'@' => row.insert(x, count, pen),
-                    b'P' => row.delete(x, count, pen),
-                    _ => row.erase(x, x.saturating_add(count).min(most + 1), pen, false),
+            b'A'..=b'I' | b'Z' | b'`' | b'a' | b'd'..=b'f' => self.travel(sequence),
+            b'@' | b'J'..=b'M' | b'P' | b'S' | b'T' | b'X' => self.edit(sequence),
+            b'g' => match sequence.get(0) {
+                0 if x < buffer.columns => buffer.tabs[x] = false,
+                3 => buffer.tabs.fill(false),
+                _ => {}
+            },
+            b'h' | b'l' => {
+                for index in 0..sequence.len() {
+                    self.modes.set_ansi(sequence.get(index), sequence.last == b'h');
                 }
             }
+            b'm' => attributes::apply(&mut self.pen, sequence),
+            b'r' => self.margins(sequence),
+            b's' => self.save(),
+            b'u' => self.restore(),
+            _ => {}
+        }
+    }
+
+    /// Sequences that move the cursor.
+    fn travel(&mut self, sequence: &Sequence) {
+        let origin = self.modes.is(6);
+        let count = sequence.count(0, MANY);
+        let buffer = self.buffer();
+        let (x, y) = (buffer.x.min(buffer.columns - 1), buffer.y);
+        match sequence.last {
             b'A' | b'F' => {
                 let least = if y >= buffer.top { buffer.top } else { 0 };
                 let column = if sequence.last == b'F' { 0 } else { x };
@@ -169,36 +184,6 @@ impl Emulator {
                     buffer.x = tab;
                 }
             }
-            b'J' => self.erase_display(sequence.get(0), false),
-            b'K' => self.erase_line(sequence.get(0), false),
-            b'L' | b'M' => {
-                buffer.restrict(origin, most);
-                if buffer.within_margins() {
-                    let y = buffer.y;
-                    if sequence.last == b'L' {
-                        buffer.insert_lines(y, count, pen);
-                    } else {
-                        buffer.delete_lines(y, count, pen);
-                    }
-                    buffer.x = 0;
-                }
-            }
-            b'S' => buffer.delete_lines(buffer.top, count, pen),
-            b'T' => buffer.insert_lines(buffer.top, count, Pen::default()),
-            b'g' => match sequence.get(0) {
-                0 if buffer.x < buffer.columns => buffer.tabs[x] = false,
-                3 => buffer.tabs.fill(false),
-                _ => {}
-            },
-            b'h' | b'l' => {
-                for index in 0..sequence.len() {
-                    self.modes.set_ansi(sequence.get(index), sequence.last == b'h');
-                }
-            }
-            b'm' => attributes::apply(&mut self.pen, sequence),
-            b'r' => self.margins(sequence),
-            b's' => self.save(),
-            b'u' => self.restore(),
             _ => {}
         }
     }
@@ -308,33 +293,6 @@ impl Emulator {
         self.charsets.used = charset;
     }
 
-    fn alignment(&mut self) {
-        let (origin, pen) = (self.modes.is(6), self.pen);
-        let buffer = self.buffer();
-        buffer.go(0, 0, origin);
-        let y = buffer.y;
-        for row in &mut buffer.rows[y..] {
-            row.cells.fill(Cell { content: u32::from(b'E'), width: 1, pen });
-            row.wrapped = false;
-        }
-    }
-
-    fn columns(&mut self, at: usize, count: usize, insert: bool) {
-        let pen = self.pen.erased();
-        let buffer = self.buffer();
-        if buffer.within_margins() {
-            let (top, bottom) = (buffer.top, buffer.bottom);
-            for row in &mut buffer.rows[top..=bottom] {
-                if insert {
-                    row.insert(at, count, pen);
-                } else {
-                    row.delete(at, count, pen);
-                }
-                row.wrapped = false;
-            }
-        }
-    }
-
     fn margins(&mut self, sequence: &Sequence) {
         let origin = self.modes.is(6);
         let buffer = self.buffer();
@@ -346,54 +304,6 @@ impl Emulator {
         if bottom > top {
             (buffer.top, buffer.bottom) = (top - 1, bottom - 1);
             buffer.go(0, 0, origin);
-        }
-    }
-
-    fn erase_display(&mut self, how: u32, selective: bool) {
-        let (origin, pen) = (self.modes.is(6), self.pen.erased());
-        let buffer = self.buffer();
-        let columns = buffer.columns;
-        buffer.restrict(origin, columns);
-        let (x, y) = (buffer.x, buffer.y);
-        match how {
-            0 => {
-                erase_row(buffer.row(), x, columns, pen, selective, x == 0);
-                for row in &mut buffer.rows[y + 1..] {
-                    row.clear(pen, selective);
-                }
-            }
-            1 => {
-                erase_row(buffer.row(), 0, (x + 1).min(columns), pen, selective, true);
-                if x + 1 >= columns
-                    && let Some(next) = buffer.rows.get_mut(y + 1)
-                {
-                    next.wrapped = false;
-                }
-                for row in &mut buffer.rows[..y] {
-                    row.clear(pen, selective);
-                }
-            }
-            2 => {
-                for row in &mut buffer.rows {
-                    row.clear(pen, selective);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn erase_line(&mut self, how: u32, selective: bool) {
-        let (origin, pen) = (self.modes.is(6), self.pen.erased());
-        let buffer = self.buffer();
-        let columns = buffer.columns;
-        buffer.restrict(origin, columns);
-        let x = buffer.x;
-        let row = buffer.row();
-        match how {
-            0 => erase_row(row, x, columns, pen, selective, x == 0),
-            1 => erase_row(row, 0, (x + 1).min(columns), pen, selective, false),
-            2 => erase_row(row, 0, columns, pen, selective, true),
-            _ => {}
         }
     }
 
@@ -461,13 +371,6 @@ impl Emulator {
                 self.print(character);
             }
         }
-    }
-}
-
-fn erase_row(row: &mut Row, from: usize, to: usize, pen: Pen, selective: bool, unwrap: bool) {
-    row.erase(from, to, pen, selective);
-    if unwrap {
-        row.wrapped = false;
     }
 }
 

@@ -128,13 +128,13 @@ impl Emulator {
         buffer.row().split_before(x, pen);
         let taken = usize::from(wide - before);
         if buffer.x + taken > columns {
-            if !modes.is(7) {
+            if modes.is(7) {
+                wrap(buffer, pen);
+            } else {
                 buffer.x = columns - 1;
                 if wide == 2 {
                     return;
                 }
-            } else {
-                wrap(buffer, pen);
             }
         }
         if joined.is_some() && self.buffer().x > 0 {

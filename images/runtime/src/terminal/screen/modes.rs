@@ -40,18 +40,18 @@ const NEW_LINE: u16 = 1 << 15;
 
 impl Modes {
     /// Whether a private switch is on.
-    pub(super) fn is(&self, number: u16) -> bool {
+    pub(super) fn is(self, number: u16) -> bool {
         SWITCHES
             .iter()
             .position(|(switch, _)| *switch == number)
             .is_some_and(|bit| (self.flags >> bit & 1 == 1) != SWITCHES[bit].1)
     }
 
-    pub(super) const fn inserts(&self) -> bool {
+    pub(super) const fn inserts(self) -> bool {
         self.flags & INSERT != 0
     }
 
-    pub(super) const fn new_line(&self) -> bool {
+    pub(super) const fn new_line(self) -> bool {
         self.flags & NEW_LINE != 0
     }
 
@@ -86,7 +86,7 @@ impl Modes {
     }
 
     /// What DECRQM answers: 0 unknown, 1 set, 2 reset, 3 and 4 for good.
-    pub(super) fn report(&self, number: u16, private: bool) -> u8 {
+    pub(super) fn report(self, number: u16, private: bool) -> u8 {
         let told = |on: bool| if on { 1 } else { 2 };
         match (private, number) {
             (false, 2) | (true, 67 | 1005 | 1015) => 4,

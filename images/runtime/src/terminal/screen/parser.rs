@@ -147,19 +147,11 @@ impl Parser {
     /// Invalid bytes are left out, as xterm.js does.
     fn byte(&mut self, byte: u8, to: &mut impl Perform) {
         if !self.character.is_empty() {
-            if byte & 0xC0 != 0x80 {
-                self.character.clear();
-            } else {
+            if byte & 0xC0 == 0x80 {
                 self.character.push(byte);
-                if self.character.len() == self.expected {
-                    let bytes = std::mem::take(&mut self.character);
-                    let decoded = str::from_utf8(&bytes).ok().and_then(|text| text.chars().next());
-                    if let Some(character) = decoded.filter(|character| *character != '\u{FEFF}') {
-                        self.step(character, &bytes, to);
-                    }
-                }
-                return;
+                return self.complete(to);
             }
+            self.character.clear();
         }
         match byte {
             0..0x80 => self.step(byte.into(), &[byte], to),
@@ -170,15 +162,25 @@ impl Parser {
         }
     }
 
+    /// Takes a character whose last byte has come.
+    fn complete(&mut self, to: &mut impl Perform) {
+        if self.character.len() == self.expected {
+            let bytes = std::mem::take(&mut self.character);
+            let decoded = str::from_utf8(&bytes).ok().and_then(|text| text.chars().next());
+            if let Some(character) = decoded.filter(|character| *character != '\u{FEFF}') {
+                self.step(character, &bytes, to);
+            }
+        }
+    }
+
     fn begin(&mut self, byte: u8, expected: usize) {
         self.character.push(byte);
         self.expected = expected;
     }
 
     fn step(&mut self, character: char, bytes: &[u8], to: &mut impl Perform) {
-        if self.state == State::Ground && (' '..='\u{7E}').contains(&character)
-            || self.state == State::Ground && character > '\u{9F}'
-        {
+        let printable = (' '..='\u{7E}').contains(&character) || character > '\u{9F}';
+        if self.state == State::Ground && printable {
             return to.print(character);
         }
         let code = u8::try_from(u32::from(character)).unwrap_or(0xFF);
@@ -199,13 +201,12 @@ impl Parser {
             return false;
         }
         let next = match code {
-            0x18 | 0x1A => State::Ground,
             0x1B => State::Escape,
             0x90 => State::DeviceHead,
             0x9B => State::CsiEntry,
             0x9D => State::Command,
             0x98 | 0x9E | 0x9F => State::Ignored,
-            0x80..=0x9C => State::Ground,
+            0x18 | 0x1A | 0x80..=0x9C => State::Ground,
             _ => return false,
         };
         let cancelled = matches!(code, 0x18 | 0x1A);
@@ -293,14 +294,12 @@ impl Parser {
     }
 
     fn escape_intermediate(&mut self, code: u8, to: &mut impl Perform) {
-        match code {
-            0x20..0x30 => self.collect(code),
-            _ => {
-                self.state = State::Ground;
-                if code < 0x7F {
-                    to.escape(u8::try_from(self.sequence.collected).unwrap_or(0xFF), code);
-                }
-            }
+        if (0x20..0x30).contains(&code) {
+            return self.collect(code);
+        }
+        self.state = State::Ground;
+        if code < 0x7F {
+            to.escape(u8::try_from(self.sequence.collected).unwrap_or(0xFF), code);
         }
     }
 
@@ -336,9 +335,8 @@ impl Parser {
                 self.sequence.last = code;
                 self.state = State::DeviceText;
             }
-            0x20..0x30 => self.collect(code),
+            0x20..0x30 | 0x3C..0x40 => self.collect(code),
             0x30..0x3C => self.parameter(code),
-            0x3C..0x40 => self.collect(code),
             0..0x20 | 0x7F => {}
             _ => self.state = State::Ground,
         }
