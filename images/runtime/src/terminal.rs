@@ -6,13 +6,16 @@
 
 pub mod client;
 mod handle;
+pub mod history;
 pub mod input;
 mod outgoing;
 pub mod pty;
 mod pump;
 pub mod ring;
+pub mod screen;
 pub mod shared;
 pub mod shells;
+pub mod size;
 pub mod socket;
 pub mod state;
 pub mod websocket;

@@ -69,8 +69,11 @@ async fn a_client_that_the_ring_has_left_behind_begins_afresh_with_a_line() {
             _ => {}
         }
     };
-    assert_eq!(&bytes[..], b"\x1bc");
     let at = usize::try_from(offset - start).unwrap();
+    let shown = String::from_utf8_lossy(&bytes);
+    let lines = String::from_utf8_lossy(&all[at - 256..at]);
+    let above = lines.trim_end().rsplit("\r\n").next().unwrap();
+    assert!(shown.starts_with("\x1bc") && shown.contains(above), "{above} in {shown:?}");
     assert_eq!(all[at - 1], b'\n');
     let window = usize::try_from(WINDOW).unwrap();
     // The slack is a line, and a prompt that the reader did not wait for.
@@ -146,4 +149,57 @@ async fn an_emulators_answer_to_old_output_is_not_typed_and_is_no_activity() {
     late.until(|frame| matches!(frame, ServerFrame::InputAck { offset: 21, .. }).then_some(()))
         .await;
     assert!(runtime.idle().await.last_activity_at > active, "a person's key is");
+}
+
+/// A program that asks while nobody is attached waits for no page.
+#[tokio::test]
+async fn a_question_is_answered_while_nobody_is_there() {
+    let runtime = Runtime::start(&[]).await;
+    let (go, said) = (runtime.folder.path().join("go"), runtime.folder.path().join("said"));
+    let mut person = runtime.attach(Role::Control).await;
+    let command = format!(
+        "stty -icanon -echo; until [ -e {} ]; do sleep 0.05; done; printf '\\033[2J\\033[3;7H\\033[6n'; \
+         IFS= read -r -d R answer; echo \"${{answer}}R\" > {}\n",
+        go.display(),
+        said.display(),
+    );
+    person.type_text(0, &command).await;
+    person.read_until("said").await;
+    drop(person);
+    eventually("the page is gone", async || runtime.idle().await.clients == 0).await;
+    std::fs::write(&go, "").unwrap();
+    eventually("the answer has come", async || {
+        std::fs::read_to_string(&said).is_ok_and(|text| text == "\x1b[3;7R\n")
+    })
+    .await;
+}
+
+/// Two pages have two emulators, and each answers: the program gets one answer.
+#[tokio::test]
+async fn only_the_owner_of_the_size_answers() {
+    let runtime = Runtime::start(&[]).await;
+    let mut first = runtime.attach(Role::Control).await;
+    let command = "stty -icanon -echo; echo REA''DY; cat -v\n";
+    first.type_text(0, command).await;
+    first.read_until("READY\r\n").await;
+    let (mut second, _) = runtime.greet(Role::Control, hello("second", None, None)).await;
+    second.read_until("READY\r\n").await;
+    let auto = |offset, text: &'static str| ClientFrame::Input {
+        terminal: 1,
+        auto: true,
+        offset,
+        bytes: Bytes::from_static(text.as_bytes()),
+    };
+    let typed = command.len() as u64;
+    first.send(&auto(typed, "\x1b[2;2R")).await;
+    first.send(&auto(typed + 6, "\x1b[<0;1;1M")).await;
+    first
+        .until(|frame| {
+            matches!(frame, ServerFrame::InputAck { offset, .. } if offset == typed + 15)
+                .then_some(())
+        })
+        .await;
+    second.send(&auto(0, "\x1b[3;3R\n")).await;
+    let shown = second.read_until("^[[3;3R").await;
+    assert!(shown.contains("^[[<0;1;1M") && !shown.contains("^[[2;2R"), "{shown}");
 }

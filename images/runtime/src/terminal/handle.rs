@@ -10,7 +10,8 @@ use fabrica_protocol::kterm::{
 
 use super::client::{Attachment, LEAST_WINDOW_BYTES, WINDOW_BYTES};
 use super::ring::RING_BYTES;
-use super::state::{MAX_TERMINALS, Size, State};
+use super::size::Size;
+use super::state::{MAX_TERMINALS, State};
 
 /// Type bytes that ERROR names as the frame that failed.
 const INPUT: u32 = 0x01;
@@ -177,6 +178,7 @@ impl State {
         let exact = have.filter(|have| (tail..=head).contains(have));
         let wanted = tail.max(head.saturating_sub(attach.history.into()));
         let reason = if have.is_some() { SnapshotReason::Overrun } else { SnapshotReason::Attach };
+        let wanted = wanted.max(terminal.history.oldest());
         let cursor = exact.unwrap_or_else(|| terminal.ring.line_start(wanted));
         let view = attach.view || !client.control;
         let attachment = Attachment {
@@ -218,6 +220,7 @@ impl State {
         bytes: Bytes,
         now: DateTime<Utc>,
     ) {
+        let answers = self.responder(id) == Some(connection);
         let Some(terminal) = self.terminals.get_mut(&id) else {
             return self.missing(connection, id, INPUT);
         };
@@ -235,7 +238,9 @@ impl State {
         // An emulator's reply to old output, or from one who only watches, would be typed into the shell.
         let stale = auto
             && attachment.is_none_or(|attachment| {
-                attachment.view || attachment.acked < attachment.replay_until
+                attachment.view
+                    || attachment.acked < attachment.replay_until
+                    || !answers && is_answer(&bytes)
             });
         let taken = if stale {
             terminal.input.drop_bytes(&client.client_id, offset, bytes.len())
@@ -263,6 +268,7 @@ impl State {
             return;
         }
         terminal.size = size;
+        terminal.history.resized(terminal.ring.head(), size);
         terminal.resize_due = Some(size);
         terminal.wake.notify_one();
         for client in self.clients.values_mut() {
@@ -305,5 +311,15 @@ impl State {
 
     fn attachment(&mut self, connection: u32, id: u16) -> Option<&mut Attachment> {
         self.clients.get_mut(&connection)?.attachments.get_mut(&id)
+    }
+}
+
+/// Whether an emulator answers a question with this: to each there is one answer, whoever else watches. Reports of the
+/// mouse and of the focus are a person's doing.
+fn is_answer(bytes: &[u8]) -> bool {
+    match bytes {
+        [0x1B, b']' | b'P', ..] => true,
+        [0x1B, b'[', .., last] => matches!(last, b'c' | b'n' | b'R' | b'y' | b't'),
+        _ => false,
     }
 }

@@ -10,6 +10,9 @@ pub const PENDING_BYTES: usize = 64 * 1024;
 /// Streams remembered per terminal: page loads that may still come back.
 const STREAMS: usize = 64;
 
+/// The stream of what the runtime types: no client has an empty name.
+const OWN: &str = "";
+
 /// Where one client's stream of input stands.
 #[derive(Debug, Default, Clone, Copy)]
 struct Stream {
@@ -63,6 +66,13 @@ impl Input {
         let count = bytes.len();
         self.pending.push_back(Piece { client: client.to_owned(), end, bytes });
         Ok(count)
+    }
+
+    /// Takes bytes of the runtime itself, which no client numbers.
+    pub fn push_own(&mut self, bytes: Bytes) {
+        let taken = self.stream(OWN).taken;
+        // It goes on where it stopped, so there is no gap.
+        let _ = self.push(OWN, taken, bytes);
     }
 
     /// Counts bytes as taken and written without giving them to the program: a reply that came too late.

@@ -10,8 +10,8 @@ use super::state::{State, Terminal};
 const OUTPUT_BYTES: u64 = (MAX_FRAME - 12) as u64;
 const SHARED_OUTPUT_BYTES: u64 = 16 * 1024;
 
-/// What a snapshot says before the ring's bytes: the emulator forgets all it knew.
-const RESET: &[u8] = b"\x1bc";
+/// What a frame leaves for the bytes of a snapshot behind its head.
+const SNAPSHOT_BYTES: usize = MAX_FRAME - 64;
 
 /// A message for a client: bytes of its own, then bytes that lie in a ring.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl State {
         }
         let Client { attachments, client_id, window, .. } = client;
         attachments.iter_mut().find_map(|(id, attachment)| {
-            let terminal = self.terminals.get(id)?;
+            let terminal = self.terminals.get_mut(id)?;
             overrun(terminal, attachment, *window);
             control(*id, terminal, attachment, client_id)
         })
@@ -111,7 +111,7 @@ fn overrun(terminal: &Terminal, attachment: &mut Attachment, window: u64) {
 
 fn control(
     id: u16,
-    terminal: &Terminal,
+    terminal: &mut Terminal,
     attachment: &mut Attachment,
     client: &str,
 ) -> Option<Bytes> {
@@ -122,8 +122,11 @@ fn control(
     }
     if let Some(reason) = attachment.snapshot_due.take() {
         let size = terminal.size;
-        let head = ServerFrame::snapshot_head(id, attachment.cursor, size.cols, size.rows, reason);
-        return Some([&head[..], RESET].concat().into());
+        let offset = attachment.cursor.max(terminal.history.oldest());
+        (attachment.cursor, attachment.acked) = (offset, offset);
+        let head = ServerFrame::snapshot_head(id, offset, size.cols, size.rows, reason);
+        let screen = terminal.snapshot(offset, SNAPSHOT_BYTES);
+        return Some([&head[..], &screen].concat().into());
     }
     if std::mem::take(&mut attachment.resized_due) {
         let (size, owner) = (terminal.size, terminal.owner);

@@ -12,7 +12,7 @@ use rustix::process::Pid;
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{InputModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
-use super::state::Size;
+use super::size::Size;
 use tokio::process::{Child, Command};
 
 use crate::children::{self, Owned};

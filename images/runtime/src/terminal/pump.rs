@@ -13,7 +13,8 @@ use tokio::time::{Instant, sleep_until};
 
 use super::pty;
 use super::shared::Shared;
-use super::state::{Exit, Size};
+use super::size::Size;
+use super::state::Exit;
 
 /// The most that one read asks for.
 const READ_BYTES: usize = 64 * 1024;
@@ -36,6 +37,7 @@ pub(super) struct Pump {
     pub(super) ended: oneshot::Receiver<Exit>,
     pub(super) wake: Arc<Notify>,
     pub(super) shared: Shared,
+    pub(super) started: Instant,
 }
 
 /// What the state wants of the PTY now.
@@ -132,7 +134,10 @@ impl Pump {
                 return false;
             }
             let Some(terminal) = state.terminals.get_mut(&self.id) else { return true };
-            match rustix::io::read(self.master.get_ref(), terminal.ring.room(READ_BYTES)) {
+            match rustix::io::read(
+                self.master.get_ref(),
+                terminal.room(READ_BYTES, self.started.elapsed()),
+            ) {
                 Ok(0) => return true,
                 Ok(count) => state.produced(self.id, count),
                 Err(Errno::AGAIN) => {

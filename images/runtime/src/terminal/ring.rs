@@ -22,6 +22,11 @@ impl Ring {
         Self { bytes: vec![0; capacity.max(1)].into_boxed_slice(), head: 0 }
     }
 
+    /// Bytes that it keeps.
+    pub const fn capacity(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The offset behind the newest byte.
     pub const fn head(&self) -> u64 {
         self.head

@@ -11,12 +11,14 @@ use fabrica_protocol::kterm::{ErrorCode, OpenRequest};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::pty::{self, Pty, PtyError, Shell};
 use super::pump::Pump;
 use super::shared::Shared;
-use super::state::{Exit, Opening, Size, State};
+use super::size::Size;
+use super::state::{Exit, Opening, State};
 
 /// The longest title of a terminal, in characters.
 const TITLE_CHARACTERS: usize = 100;
@@ -150,7 +152,9 @@ impl Shells {
             // The pump listens until it hears this.
             let _ = sender.send(Exit { code: status.code().unwrap_or(0), signal });
         });
-        let pump = Pump { id, master: watched, pid, ended, wake, shared: self.shared.clone() };
+        let shared = self.shared.clone();
+        let started = Instant::now();
+        let pump = Pump { id, master: watched, pid, ended, wake, shared, started };
         let running = Arc::clone(&self.running);
         self.pumps.spawn(async move {
             pump.run().await;

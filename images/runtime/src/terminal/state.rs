@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use fabrica_protocol::kterm::{Limits, MAX_FRAME, TerminalInfo, Terminals, close};
@@ -9,8 +10,12 @@ use fabrica_protocol::runtime::{Resumes, Returns};
 use tokio::sync::Notify;
 
 use super::client::{Client, WINDOW_BYTES};
+use super::history::History;
 use super::input::Input;
 use super::ring::Ring;
+use super::screen::RESET;
+use super::screen::query::Watch;
+use super::size::Size;
 
 /// Terminals a Session may have: a node has 4,096 PTYs for all of its pods.
 pub const MAX_TERMINALS: usize = 16;
@@ -20,26 +25,6 @@ pub const MAX_CLIENTS: usize = 16;
 
 /// When a client that found no place should ask again.
 const RETRY_HINT: &str = "too many connections; ra=5000";
-
-/// A size in cells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size {
-    pub cols: u16,
-    pub rows: u16,
-}
-
-impl Default for Size {
-    fn default() -> Self {
-        Self { cols: 80, rows: 24 }
-    }
-}
-
-impl Size {
-    /// A client's size; 0 says that it has none.
-    pub const fn new(cols: u16, rows: u16) -> Option<Self> {
-        if cols == 0 || rows == 0 { None } else { Some(Self { cols, rows }) }
-    }
-}
 
 /// How a program ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,6 +37,9 @@ pub struct Exit {
 #[derive(Debug)]
 pub struct Terminal {
     pub ring: Ring,
+    pub history: History,
+    /// Reads what programs ask while nobody is there to answer.
+    watch: Watch,
     pub input: Input,
     pub size: Size,
     /// The connection whose size it has.
@@ -191,6 +179,8 @@ impl State {
         let wake = Arc::new(Notify::new());
         let terminal = Terminal {
             ring: Ring::default(),
+            history: History::new(size),
+            watch: Watch::default(),
             input: Input::default(),
             size,
             owner: 0,
@@ -234,10 +224,23 @@ impl State {
 
     /// Counts output that was read into the ring, and wakes those who watch.
     pub fn produced(&mut self, id: u16, count: usize) {
+        let alone = self.responder(id).is_none();
         if let Some(terminal) = self.terminals.get_mut(&id) {
             terminal.ring.commit(count);
+            terminal.answer(count, alone);
         }
         self.wake_attached(id);
+    }
+
+    /// The client whose emulator answers what programs ask: the owner of the size, else who came first.
+    pub(super) fn responder(&self, id: u16) -> Option<u32> {
+        let owner = self.terminals.get(&id)?.owner;
+        let answers = |client: &Client| {
+            client.control && client.attachments.get(&id).is_some_and(|attached| !attached.view)
+        };
+        let mut able = self.clients.iter().filter(|(_, client)| answers(client)).map(|(id, _)| *id);
+        let first = able.next()?;
+        Some(if first == owner || able.any(|other| other == owner) { owner } else { first })
     }
 
     /// Counts input that the program has read.
@@ -310,6 +313,39 @@ impl State {
 }
 
 impl Terminal {
+    /// Where the next output goes. What it overwrites is remembered first, as far as screens show it.
+    pub fn room(&mut self, limit: usize, uptime: Duration) -> &mut [u8] {
+        self.history.make_room(&self.ring, limit, uptime);
+        self.ring.room(limit)
+    }
+
+    /// Answers what the newest output asks, when nobody else does.
+    fn answer(&mut self, count: usize, alone: bool) {
+        if !alone || self.exit.is_some() {
+            self.watch = Watch::default();
+            return;
+        }
+        let head = self.ring.head();
+        let pieces = self.ring.slices(head - count as u64, head);
+        let queries: Vec<_> = pieces.iter().flat_map(|piece| self.watch.read(piece)).collect();
+        for query in queries {
+            let answer = query.answer(|| self.history.screen_at(&self.ring, head));
+            if !self.input.is_full() {
+                self.input.push_own(answer.into());
+            }
+        }
+    }
+
+    /// What leads a fresh emulator of the terminal's size to the state at an offset that its history knows.
+    pub(super) fn snapshot(&mut self, offset: u64, limit: usize) -> Vec<u8> {
+        if offset == 0 {
+            return RESET.to_vec();
+        }
+        let mut screen = self.history.screen_at(&self.ring, offset);
+        screen.resize(self.size);
+        screen.snapshot(limit)
+    }
+
     fn info(&self, id: u16, client: Option<&str>) -> TerminalInfo {
         TerminalInfo {
             id,

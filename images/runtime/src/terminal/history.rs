@@ -1,0 +1,239 @@
+//! What a terminal showed at an offset of its output, of which the ring has the end alone.
+//!
+//! Nothing is emulated while the ring holds everything. Later the state at one offset that the ring still holds is kept as
+//! bytes, a few kilobytes, and moved on before the ring overwrites what follows it.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::ring::Ring;
+use super::screen::Screen;
+use super::size::Size;
+
+/// How far the oldest state is moved on at a time.
+const STEP_BYTES: u64 = 64 * 1024;
+
+/// Output that may be emulated in a second, and at once after a quiet time. Beyond it, what leaves the ring is skimmed: a
+/// program that writes so much has scrolled its screen away many times over.
+const EMULATED_BYTES: u64 = 4 * 1024 * 1024;
+
+/// Bytes of a kept state; larger screens lose colours in it before they lose text.
+const STATE_BYTES: usize = 256 * 1024;
+
+/// Sizes that are remembered with their offsets. More changes than this within a ring are few enough to mistake.
+const SIZES: usize = 64;
+
+/// The state at an offset.
+#[derive(Debug, Clone, Default)]
+struct State {
+    offset: u64,
+    /// Bytes that lead a fresh emulator to it; none for a fresh one.
+    bytes: Vec<u8>,
+}
+
+/// What is known of a terminal's past.
+#[derive(Debug)]
+pub struct History {
+    /// The oldest offset at which the state is known. The ring holds all that follows.
+    base: State,
+    /// The newest one that somebody asked for.
+    recent: Option<State>,
+    /// From which offset on the terminal had which size; the first is at or ahead of the base.
+    sizes: VecDeque<(u64, Size)>,
+    /// Bytes that may be emulated now.
+    credit: u64,
+    credited: Duration,
+}
+
+impl History {
+    /// A terminal that has said nothing.
+    pub fn new(size: Size) -> Self {
+        Self {
+            base: State::default(),
+            recent: None,
+            sizes: VecDeque::from([(0, size)]),
+            credit: EMULATED_BYTES,
+            credited: Duration::ZERO,
+        }
+    }
+
+    /// The oldest offset whose state is known.
+    pub const fn oldest(&self) -> u64 {
+        self.base.offset
+    }
+
+    /// The terminal has another size from this offset on.
+    pub fn resized(&mut self, offset: u64, size: Size) {
+        if self.sizes.back().is_some_and(|(at, _)| *at == offset) {
+            self.sizes.pop_back();
+        }
+        if self.sizes.len() >= SIZES {
+            self.sizes.pop_front();
+        }
+        self.sizes.push_back((offset, size));
+    }
+
+    /// Moves on while the ring still has what follows the base: `room` bytes are about to be overwritten.
+    pub fn make_room(&mut self, ring: &Ring, room: usize, uptime: Duration) {
+        let end = (ring.head() + room as u64).saturating_sub(ring.capacity() as u64);
+        if self.base.offset < end {
+            let next = (self.base.offset + STEP_BYTES).max(end).min(ring.head());
+            if let Some(recent) =
+                self.recent.take_if(|recent| (end..=next).contains(&recent.offset))
+            {
+                self.base = recent;
+            } else {
+                let skims = !self.pay(next - self.base.offset, uptime);
+                self.base = self.state_at(ring, next, skims);
+            }
+        }
+        if self.recent.as_ref().is_some_and(|recent| recent.offset <= self.base.offset) {
+            self.recent = None;
+        }
+        while self.sizes.get(1).is_some_and(|(at, _)| *at <= self.base.offset) {
+            self.sizes.pop_front();
+        }
+    }
+
+    /// The screen at an offset between [`Self::oldest`] and the ring's head.
+    pub fn screen_at(&mut self, ring: &Ring, offset: u64) -> Screen {
+        let screen = self.emulate(ring, offset, false);
+        if offset > self.base.offset {
+            self.recent = Some(State { offset, bytes: screen.snapshot(STATE_BYTES) });
+        }
+        screen
+    }
+
+    fn state_at(&self, ring: &Ring, offset: u64, skims: bool) -> State {
+        State { offset, bytes: self.emulate(ring, offset, skims).snapshot(STATE_BYTES) }
+    }
+
+    /// An emulator that has read everything up to an offset, or what is left of it.
+    fn emulate(&self, ring: &Ring, offset: u64, skims: bool) -> Screen {
+        let recent = self.recent.as_ref().filter(|recent| recent.offset <= offset);
+        let from = recent.unwrap_or(&self.base);
+        let mut sizes = self.sizes.iter().copied().peekable();
+        let mut size = self.sizes.front().map_or_else(Size::default, |(_, size)| *size);
+        while let Some((_, next)) = sizes.next_if(|(at, _)| *at <= from.offset) {
+            size = next;
+        }
+        let mut screen = Screen::new(size);
+        screen.feed(&from.bytes);
+        let mut at = from.offset;
+        loop {
+            let change = sizes.next_if(|(change, _)| *change <= offset);
+            let end = change.map_or(offset, |(change, _)| change);
+            for piece in ring.slices(at, end) {
+                if skims {
+                    screen.skim(piece);
+                } else {
+                    screen.feed(piece);
+                }
+            }
+            at = end;
+            let Some((_, size)) = change else { return screen };
+            screen.resize(size);
+        }
+    }
+
+    /// Whether so many bytes may be emulated now.
+    fn pay(&mut self, bytes: u64, uptime: Duration) -> bool {
+        let passed = uptime.saturating_sub(self.credited);
+        let earned = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
+        let earned = earned.saturating_mul(EMULATED_BYTES / 1000);
+        self.credit = self.credit.saturating_add(earned).min(EMULATED_BYTES);
+        self.credited = uptime;
+        let may = self.credit >= bytes;
+        if may {
+            self.credit -= bytes;
+        }
+        may
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Writes into a small ring as the pump does.
+    fn write(history: &mut History, ring: &mut Ring, mut bytes: &[u8], uptime: Duration) {
+        while !bytes.is_empty() {
+            history.make_room(ring, 16, uptime);
+            let room = ring.room(16.min(bytes.len()));
+            let count = room.len();
+            room.copy_from_slice(&bytes[..count]);
+            ring.commit(count);
+            bytes = &bytes[count..];
+        }
+    }
+
+    fn text(screen: &Screen) -> String {
+        String::from_utf8_lossy(&screen.snapshot(STATE_BYTES)).into_owned()
+    }
+
+    proptest! {
+        /// However much has left the ring, the screen is what it would be had nothing left.
+        #[test]
+        fn the_screen_is_that_of_the_whole_output(
+            pieces in prop::collection::vec("[a-z]{0,12}|\r\n|\u{1b}\\[[0-9]{1,2}m|\u{1b}\\[[0-9];[0-9]H|\u{1b}\\[H\u{1b}\\[[0-2]J|漢", 0..150),
+            asked in prop::collection::vec(any::<bool>(), 150),
+        ) {
+            let size = Size::new(20, 6).unwrap();
+            let mut ring = Ring::with_capacity(256);
+            let mut history = History::new(size);
+            let mut whole = Screen::new(size);
+            for (piece, asked) in pieces.iter().zip(asked) {
+                write(&mut history, &mut ring, piece.as_bytes(), Duration::ZERO);
+                whole.feed(piece.as_bytes());
+                prop_assert!((ring.tail()..=ring.head()).contains(&history.oldest()));
+                if asked {
+                    let shown = history.screen_at(&ring, ring.head());
+                    prop_assert_eq!(text(&again(&shown, size)), text(&again(&whole, size)));
+                }
+            }
+        }
+    }
+
+    /// What a snapshot makes of a screen, as often as a kept state was made of it.
+    fn again(screen: &Screen, size: Size) -> Screen {
+        let mut fresh = Screen::new(size);
+        fresh.feed(&screen.snapshot(STATE_BYTES));
+        fresh
+    }
+
+    #[test]
+    fn nothing_is_emulated_while_the_ring_has_everything() {
+        let mut ring = Ring::with_capacity(256);
+        let mut history = History::new(Size::default());
+        write(&mut history, &mut ring, b"hello\r\n", Duration::ZERO);
+        assert_eq!((history.oldest(), history.base.bytes.len()), (0, 0));
+        assert!(history.recent.is_none());
+    }
+
+    #[test]
+    fn modes_outlast_a_flood() {
+        let mut ring = Ring::with_capacity(1024);
+        let mut history = History::new(Size::default());
+        history.credit = 0;
+        write(&mut history, &mut ring, b"\x1b[?1049h\x1b[?2004h\x1b[31m", Duration::ZERO);
+        write(&mut history, &mut ring, &b"flood\r\n".repeat(1000), Duration::ZERO);
+        let screen = history.screen_at(&ring, ring.head());
+        assert_eq!((screen.mode(1049, true), screen.mode(2004, true)), (1, 1));
+        assert!(text(&screen).contains("\x1b[0;31mflood"));
+    }
+
+    #[test]
+    fn each_byte_is_read_in_the_size_it_was_written_in() {
+        let mut ring = Ring::with_capacity(64);
+        let wide = Size::new(20, 3).unwrap();
+        let mut history = History::new(wide);
+        write(&mut history, &mut ring, b"0123456789abcdef", Duration::ZERO);
+        history.resized(ring.head(), Size::new(10, 3).unwrap());
+        write(&mut history, &mut ring, b"\r\n0123456789abcdef", Duration::ZERO);
+        write(&mut history, &mut ring, &b"\x1b[3;1H-".repeat(12), Duration::ZERO);
+        let screen = text(&history.screen_at(&ring, ring.head()));
+        assert!(screen.contains("0123456789\x1b[2;1H0123456789\x1b[3;1H-"), "{screen:?}");
+    }
+}
