@@ -44,6 +44,8 @@ pub enum ErrorCode {
     CannotOpen = 6,
     /// A frame came before HELLO, or HELLO came twice.
     OutOfOrder = 7,
+    /// The node has no pseudo terminal left.
+    Exhausted = 8,
 }
 
 impl ErrorCode {
@@ -56,6 +58,7 @@ impl ErrorCode {
             5 => Self::InputGap,
             6 => Self::CannotOpen,
             7 => Self::OutOfOrder,
+            8 => Self::Exhausted,
             _ => return Err(FrameError::Value("code")),
         })
     }

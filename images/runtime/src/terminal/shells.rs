@@ -97,7 +97,7 @@ impl Shells {
                 cwd.display(),
                 crate::chain(&error)
             );
-            self.shared.state().open_failed(connection, ErrorCode::CannotOpen, &text);
+            self.shared.state().open_failed(connection, open_code(&error), &text);
         }
     }
 
@@ -172,6 +172,14 @@ impl Shells {
 
     fn running(&self) -> MutexGuard<'_, BTreeMap<u16, Running>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a client is told: to wait for another terminal to end may help, or it does not.
+const fn open_code(error: &PtyError) -> ErrorCode {
+    match error {
+        PtyError::Open(_) => ErrorCode::Exhausted,
+        PtyError::Start { .. } => ErrorCode::CannotOpen,
     }
 }
 
