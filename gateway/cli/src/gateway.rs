@@ -41,10 +41,20 @@ pub enum GatewayError {
     },
     #[error("{0}")]
     Refused(String),
+    /// What it needs itself is away.
+    #[error("{0}")]
+    Away(String),
     #[error(
         "{url} does not speak WebSocket: is it Fabrica's gateway, and does what stands before it let sockets through?"
     )]
     Upgrade { url: String },
+}
+
+impl GatewayError {
+    /// Whether the same may well succeed in a moment.
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Send { .. } | Self::Away(_))
+    }
 }
 
 /// The gateway, as somebody.
@@ -354,7 +364,9 @@ impl Gateway {
         if response.status().is_success() {
             return Ok(response);
         }
-        Err(GatewayError::Refused(explain(response).await))
+        let is_away = response.status().is_server_error();
+        let words = explain(response).await;
+        Err(if is_away { GatewayError::Away(words) } else { GatewayError::Refused(words) })
     }
 }
 

@@ -16,6 +16,12 @@ pub fn say(line: &str) {
     println!("{line}");
 }
 
+/// Says something that is no result.
+#[expect(clippy::print_stderr, reason = "standard output is for what was asked for")]
+pub fn note(line: &str) {
+    eprintln!("{line}");
+}
+
 /// An error with its causes.
 pub fn chain(error: &dyn Error) -> String {
     let mut line = error.to_string();

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fabrica_crds::run::Phase;
 use tokio::io::AsyncReadExt;
@@ -13,6 +13,8 @@ use crate::place::Door;
 
 /// How often a Run is looked at while it is followed.
 const PERIOD: Duration = Duration::from_secs(1);
+/// A gateway that is away for longer is not waited for: a roll takes seconds, a database minutes.
+const PATIENCE: Duration = Duration::from_mins(5);
 
 /// What was asked of a Run could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +46,8 @@ pub async fn submit(
 
 /// Says what happened so far, and what the Run waits for.
 pub async fn logs(door: &Door, name: &str) -> Result<(), RunError> {
-    tell(door, name, i64::MIN).await?;
+    let mut from_the_first = i64::MIN;
+    tell(door, name, &mut from_the_first).await?;
     let view = door.gateway.run(&door.namespace, name).await?;
     if let Some(open) = view.status.escalation.filter(|_| !view.archived) {
         output::say(&output::question(name, &open));
@@ -90,42 +93,70 @@ pub async fn answer(
     Ok(())
 }
 
-/// Says all that came after a message, and answers the last one's number.
-async fn tell(door: &Door, name: &str, mut after: i64) -> Result<i64, RunError> {
+/// How far a Run was followed.
+#[derive(Debug)]
+struct Seen {
+    /// The last message.
+    message: i64,
+    /// The open question.
+    asked: Option<String>,
+}
+
+/// Says all that came after the last message that was seen.
+async fn tell(door: &Door, name: &str, seen: &mut i64) -> Result<(), GatewayError> {
     loop {
-        let page = door.gateway.messages(&door.namespace, name, after).await?;
+        let page = door.gateway.messages(&door.namespace, name, *seen).await?;
         if page.is_empty() {
-            return Ok(after);
+            return Ok(());
         }
         for message in page {
             output::say(&output::message(&message));
-            after = message.seq;
+            *seen = message.seq;
         }
     }
 }
 
-/// Says what happens until the Run has ended.
+/// Says what happens until the Run has ended. A gateway or a database that is away for a while ends nothing, once the Run was
+/// seen: before that, it is the address that is wrong.
 pub async fn follow(door: &Door, name: &str) -> Result<ExitCode, RunError> {
-    let mut after = i64::MIN;
-    let mut asked = None;
+    let mut seen = Seen { message: i64::MIN, asked: None };
     let mut ticks = tokio::time::interval(PERIOD);
+    let (mut met, mut away) = (false, None::<Instant>);
     loop {
         ticks.tick().await;
-        // The verdict first: what was said before it is in the messages by then.
-        let view = door.gateway.run(&door.namespace, name).await?;
-        after = tell(door, name, after).await?;
-        let phase = view.status.phase.unwrap_or(Phase::Pending);
-        // One that was deleted before its end says nothing more either.
-        if phase.is_final() || view.archived {
-            output::say(&output::verdict(name, &view.status));
-            return Ok(code(phase));
+        match look(door, name, &mut seen).await {
+            Ok(Some(code)) => return Ok(code),
+            Ok(None) => (met, away) = (true, None),
+            Err(error) if met && error.passes() => {
+                if away.is_none() {
+                    output::note(&format!("{error} The run goes on; this waits for news."));
+                }
+                if away.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+                    return Err(error.into());
+                }
+            }
+            Err(error) => return Err(error.into()),
         }
-        let open = view.status.escalation;
-        if let Some(open) = open.as_ref().filter(|open| asked.as_ref() != Some(&open.id)) {
-            output::say(&output::question(name, open));
-        }
-        asked = open.map(|open| open.id);
     }
+}
+
+/// Says what is new; how the Run ended, if it has.
+async fn look(door: &Door, name: &str, seen: &mut Seen) -> Result<Option<ExitCode>, GatewayError> {
+    // The verdict first: what was said before it is in the messages by then.
+    let view = door.gateway.run(&door.namespace, name).await?;
+    tell(door, name, &mut seen.message).await?;
+    let phase = view.status.phase.unwrap_or(Phase::Pending);
+    // One that was deleted before its end says nothing more either.
+    if phase.is_final() || view.archived {
+        output::say(&output::verdict(name, &view.status));
+        return Ok(Some(code(phase)));
+    }
+    let open = view.status.escalation;
+    if let Some(open) = open.as_ref().filter(|open| seen.asked.as_ref() != Some(&open.id)) {
+        output::say(&output::question(name, open));
+    }
+    seen.asked = open.map(|open| open.id);
+    Ok(None)
 }
 
 fn code(phase: Phase) -> ExitCode {

@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
 
 use std::process::Output;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -9,6 +11,9 @@ use axum::{Json, Router};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
+
+/// How often a Run was looked at that cannot always be.
+static LOOKS: AtomicUsize = AtomicUsize::new(0);
 
 /// Answers as the gateway does. Every request must carry the token.
 async fn answer(method: Method, uri: Uri, headers: HeaderMap, body: String) -> Response {
@@ -27,17 +32,9 @@ async fn answer(method: Method, uri: Uri, headers: HeaderMap, body: String) -> R
                 .into_response()
         }
         ("GET", "/api/v1/namespaces/demo/runs/plan-1") => Json(run("Completed")).into_response(),
+        ("GET", "/api/v1/namespaces/demo/runs/wobbly") => wobbly(),
         ("GET", "/api/v1/namespaces/demo/runs/bad") => Json(run("Failed")).into_response(),
-        ("GET", path) if path.contains("/messages?after=2&") => {
-            Json(json!({"items": []})).into_response()
-        }
-        ("GET", path) if path.contains("/messages?after=") => {
-            let seq = if path.contains("after=1&") { 2 } else { 1 };
-            let message = json!({"id": "7", "sessionId": "1", "seq": seq, "type": "progress",
-                "content": {"message": "cloned", "metadata": {"kind": "step", "type": "Finished"}},
-                "createdAt": "2026-01-01T10:20:30Z"});
-            Json(json!({"items": [message]})).into_response()
-        }
+        ("GET", path) if path.contains("/messages?after=") => messages(path),
         ("GET", "/api/v1/namespaces/demo/runs/asks") => Json(asking()).into_response(),
         ("POST", "/api/v1/namespaces/demo/runs/asks/answers") => {
             let sent: Value = serde_json::from_str(&body).unwrap();
@@ -70,6 +67,27 @@ async fn answer(method: Method, uri: Uri, headers: HeaderMap, body: String) -> R
             json!({"title": "Not Found", "detail": "This run does not exist."}),
         ),
     }
+}
+
+/// Away at the second look.
+fn wobbly() -> Response {
+    match LOOKS.fetch_add(1, Relaxed) {
+        0 => Json(run("Running")).into_response(),
+        1 => problem(StatusCode::SERVICE_UNAVAILABLE, json!({"detail": "Try again."})),
+        _ => Json(run("Completed")).into_response(),
+    }
+}
+
+/// Two in all.
+fn messages(path: &str) -> Response {
+    if path.contains("after=2&") {
+        return Json(json!({"items": []})).into_response();
+    }
+    let seq = if path.contains("after=1&") { 2 } else { 1 };
+    let message = json!({"id": "7", "sessionId": "1", "seq": seq, "type": "progress",
+        "content": {"message": "cloned", "metadata": {"kind": "step", "type": "Finished"}},
+        "createdAt": "2026-01-01T10:20:30Z"});
+    Json(json!({"items": [message]})).into_response()
 }
 
 fn run(phase: &str) -> Value {
@@ -130,6 +148,15 @@ async fn a_plan_with_errors_is_told_field_by_field() {
     let (_, error) = said(&output);
     assert!(!output.status.success());
     assert_eq!(error, "error: The plan has errors.\n  repo: line 1: repo is required\n");
+}
+
+#[tokio::test]
+async fn following_outlives_a_gateway_that_is_away() {
+    let output = fabrica("secret", &["logs", "--follow", "wobbly"], "").await;
+    let (out, error) = said(&output);
+    assert!(output.status.success(), "{error}");
+    assert!(out.ends_with("wobbly completed (Because): So it is.\n"), "{out}");
+    assert_eq!(error, "Try again. The run goes on; this waits for news.\n");
 }
 
 #[tokio::test]
