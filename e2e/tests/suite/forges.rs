@@ -55,7 +55,7 @@ async fn search(namespace: &Namespace, forge: &Forge, made: &ForgeRepository) ->
     ensure!(numbers(&all) == [door, window], "{status} {all}");
     // The forge's index of words lags behind what it holds.
     eventually("the words to be found", || async {
-        let (_, found) = gateway.get(&format!("{items}&q=squeaks+door")).await?;
+        let (_, found) = gateway.get(&format!("{items}&q=door+squeaks")).await?;
         Ok((numbers(&found) == [door]).then_some(()))
     })
     .await?;

@@ -100,7 +100,7 @@ async fn use_both_modes(namespace: &Namespace, chat: &Value) -> Result<()> {
     let mut ada = Chat::connect(&gateway, &namespace.name, "heard").await?;
     // The first message may wait for the agent's program, which is not the way that is measured.
     for id in ["m-1", "m-2"] {
-        ada.say(id, "Hello.").await?;
+        ada.say(id, "Hello.\nscenario: chat").await?;
         ada.text(HELLO).await?;
         ada.until("it is done", |it| it["id"] == id && it["state"] == "completed").await?;
     }
