@@ -85,7 +85,7 @@ fn pod_spec(workload: Workload<'_>, defaults: &SessionDefaults) -> PodSpec {
     let own_image = workload.image.is_some();
     PodSpec {
         containers: vec![container(&workload, defaults)],
-        init_containers: own_image.then(|| vec![init_container(defaults)]),
+        init_containers: own_image.then(|| vec![init_container(&workload, defaults)]),
         volumes: Some(volumes(&workload)),
         restart_policy: Some(workload.restart_policy.to_owned()),
         automount_service_account_token: Some(false),
@@ -156,14 +156,15 @@ fn container(workload: &Workload<'_>, defaults: &SessionDefaults) -> Container {
     }
 }
 
-fn init_container(defaults: &SessionDefaults) -> Container {
+/// Asks for what the container asks for: a pod reserves what the larger of both does.
+fn init_container(workload: &Workload<'_>, defaults: &SessionDefaults) -> Container {
     Container {
         name: INIT_CONTAINER.to_owned(),
         image: Some(defaults.runtime_image.clone()),
         image_pull_policy: Some(defaults.image_pull_policy.clone()),
         args: Some(vec!["install".to_owned(), BINARIES.to_owned()]),
         command: Some(vec!["/usr/local/bin/fabrica-runtime".to_owned()]),
-        resources: Some(defaults.resources.clone()),
+        resources: Some(workload.resources.unwrap_or(&defaults.resources).clone()),
         security_context: Some(restricted()),
         volume_mounts: Some(vec![mount("fabrica-bin", BINARIES, false)]),
         ..Container::default()
