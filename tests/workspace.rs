@@ -9,21 +9,34 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each of our crates, and which of ours it may use. Nobody may use the end-to-end tests.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("fabrica-crds", &[]),
     ("fabrica-protocol", &[]),
+    ("fabrica-telemetry", &[]),
     // Tests of these three want a database of their own.
     ("fabrica-store", &["fabrica-protocol", "fabrica-test-database"]),
     (
         "fabrica-operator",
-        &["fabrica-crds", "fabrica-protocol", "fabrica-store", "fabrica-test-database"],
+        &[
+            "fabrica-crds",
+            "fabrica-protocol",
+            "fabrica-store",
+            "fabrica-telemetry",
+            "fabrica-test-database",
+        ],
     ),
     (
         "fabrica-gateway",
-        &["fabrica-crds", "fabrica-protocol", "fabrica-store", "fabrica-test-database"],
+        &[
+            "fabrica-crds",
+            "fabrica-protocol",
+            "fabrica-store",
+            "fabrica-telemetry",
+            "fabrica-test-database",
+        ],
     ),
     ("fabrica-test-database", &["fabrica-store"]),
-    ("fabrica-cli", &["fabrica-crds"]),
+    ("fabrica-cli", &["fabrica-crds", "fabrica-protocol"]),
     // Its tests ask the scripted model.
     ("fabrica-runtime", &["fabrica-protocol", "fabrica-model-api"]),
     ("fabrica-model-api", &[]),
