@@ -103,6 +103,7 @@ pub async fn list_forges(
     params(("forge" = usize, Path, description = "The forge's id"), RepositoryQuery),
     responses(
         (status = 200, description = "What was found", body = RepositoryList),
+        (status = 400, description = "The query is wrong", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "The caller may create neither sessions nor runs", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such forge", body = Problem, content_type = "application/problem+json"),

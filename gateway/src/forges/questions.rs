@@ -48,7 +48,9 @@ impl Words {
             if is_word { character } else { ' ' }
         };
         let plain: String = text.chars().take(WORDS_CHARACTERS).map(kept).collect();
-        Self(plain.split_whitespace().collect::<Vec<_>>().join(" "))
+        // GitHub takes these for operators, and an OR would search other repositories.
+        let words = plain.split_whitespace().filter(|word| !matches!(*word, "AND" | "OR" | "NOT"));
+        Self(words.collect::<Vec<_>>().join(" "))
     }
 
     /// The work item that they name: `12` or `#12`.

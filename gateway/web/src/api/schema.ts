@@ -2055,6 +2055,15 @@ export interface operations {
                     "application/json": components["schemas"]["RepositoryList"];
                 };
             };
+            /** @description The query is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not logged in */
             401: {
                 headers: {

@@ -181,9 +181,10 @@ async fn answer(
     let request = shared.client.post(format!("{}/chat/completions", provider.url));
     let request = request.header(header::AUTHORIZATION, provider.key.0.clone()).json(&question);
     let mut answer = request.send().await.map_err(|error| {
+        let was_heard = !(error.is_connect() || error.is_builder());
         let error = crate::chain(&error.without_url());
         tracing::warn!(provider = name, error, "another model's service does not answer");
-        ConsultError::Unreachable(name)
+        if was_heard { ConsultError::Unreadable(name) } else { ConsultError::Unreachable(name) }
     })?;
     let status = answer.status();
     let mut body = Vec::new();

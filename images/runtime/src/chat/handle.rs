@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use fabrica_protocol::chat::{AgentState, Body, QUEUED};
-use fabrica_protocol::run::{Answer, Autonomy, Code, Entry, Record, Spent};
+use fabrica_protocol::run::{Answer, Autonomy, Code, Entry, Record, Spent, Usage};
 use fabrica_protocol::runtime::EventType;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
@@ -98,16 +98,25 @@ impl Chat {
         let number = former(&folder, settings.attempt).unwrap_or(settings.attempt);
         let path = folder.join(format!("journal-{number}.ndjson"));
         let journal = Journal::open(&path, config.secrets.clone(), UNACKNOWLEDGED_BYTES)?;
-        Ok(Some(Self::over(&config.session_id, settings, number, Arc::new(journal))))
+        let journal = Arc::new(journal);
+        Ok(Some(Self::over(&config.session_id, settings, number, journal, None)))
     }
 
     /// The same conversation, when its agent begins anew with these settings.
     pub fn again(&self, config: &Config) -> Option<Arc<Self>> {
         let (settings, journal) = (config.chat.clone()?, self.journal.clone());
-        Some(Self::over(&config.session_id, settings, self.number, journal))
+        let spent = Some(self.purse.all());
+        Some(Self::over(&config.session_id, settings, self.number, journal, spent))
     }
 
-    fn over(session: &str, settings: ChatConfig, number: u32, journal: Arc<Journal>) -> Arc<Self> {
+    /// `spent` is what this process saw used up: of what the file says of that, the agent may have changed anything.
+    fn over(
+        session: &str,
+        settings: ChatConfig,
+        number: u32,
+        journal: Arc<Journal>,
+        spent: Option<Usage>,
+    ) -> Arc<Self> {
         let mut known = Known::new(settings.autonomy);
         for_each(&journal, |record| known.learn(&record.entry));
         let is_anew = settings.attempt > 1 && *journal.watch().borrow() == 0;
@@ -115,7 +124,8 @@ impl Chat {
         for (question, answer) in known.questions.values() {
             questions.restore(question, answer.as_ref());
         }
-        let (left, purse) = (left(&known), Purse::new(known.usage.clone()));
+        let purse = Purse::new(spent.unwrap_or_else(|| known.usage.clone()));
+        let left = left(&known);
         let is_found = *journal.watch().borrow() > 0;
         let (wishes, wanted) = mpsc::channel(WISHES + left.len());
         for wish in left {

@@ -46,6 +46,11 @@ impl Purse {
         Self { state: Mutex::new(state), heard: watch::Sender::default() }
     }
 
+    /// Everything that was used up.
+    pub(crate) fn all(&self) -> Usage {
+        self.lock().all()
+    }
+
     /// What counts for the limits of a broker that is opened now.
     pub(crate) fn spent(&self) -> Spent {
         of(&self.lock().all())

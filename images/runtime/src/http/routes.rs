@@ -17,7 +17,7 @@ use serde::Deserialize;
 use super::caller::{Shared, allow, read_json};
 use super::upgrade::terminal;
 use super::{agent, chat, run};
-use crate::chat::Chat;
+use crate::chat::{Chat, had_agent};
 use crate::files;
 use crate::pod::Pod;
 use crate::problem::Problem;
@@ -75,6 +75,11 @@ async fn events(
     Query(query): Query<EventsQuery>,
 ) -> Result<Response, Problem> {
     allow(&pod, &headers, &[Role::Operator])?;
+    // Records would be told under numbers of start steps otherwise.
+    if query.follow && pod.records().is_none() && had_agent(&pod.config) {
+        let detail = "the conversation is not open yet; ask again in a moment";
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+    }
     let answer = Response::builder().header(header::CONTENT_TYPE, "application/x-ndjson");
     let body = if query.follow {
         Body::from_stream(follow(pod, query.after))

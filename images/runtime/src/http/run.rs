@@ -62,7 +62,7 @@ async fn acknowledge(
     let Acknowledgement { seq, spent } = read_json(request, "{\"seq\": <number>}").await?;
     if let Some(run) = &pod.run {
         run.journal.acknowledge(seq);
-    } else if let Some(chat) = &pod.chat {
+    } else if let Some(chat) = pod.chat() {
         chat.keep(seq, spent.as_ref());
     }
     Ok(StatusCode::NO_CONTENT)

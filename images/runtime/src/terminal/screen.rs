@@ -73,3 +73,37 @@ impl Screen {
         self.emulator.mode(number, private)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_above_the_margins_is_told() {
+        let mut screen = Screen::new(Size::new(20, 12).unwrap());
+        screen.feed(b"\x1b[5;10r\x1b[?47h\x1b[?6h\x1b[?47l");
+        assert!(!screen.snapshot(4096).is_empty());
+    }
+
+    #[test]
+    fn what_is_repeated_fills_a_row_at_most() {
+        let mut screen = Screen::new(Size::new(20, 12).unwrap());
+        screen.feed(b"a\x1b[65535b");
+        assert_eq!(screen.cursor().0, 2);
+    }
+
+    #[test]
+    fn a_screen_of_links_is_told_without_them() {
+        const LIMIT: usize = 64 * 1024;
+        let mut screen = Screen::new(Size::new(200, 50).unwrap());
+        let link = format!("\x1b]8;;https://example.com/{}\x07", "x".repeat(2000));
+        for row in 1..=50 {
+            screen.feed(format!("{link}\x1b[{row};1H{}\x1b]8;;\x07", "a".repeat(200)).as_bytes());
+            for column in (1..200).step_by(2) {
+                screen.feed(format!("\x1b[{row};{column}Hb").as_bytes());
+            }
+        }
+        let told = screen.snapshot(LIMIT);
+        assert!(told.len() <= LIMIT && told.windows(4).any(|four| four == b"baba"));
+    }
+}

@@ -16,7 +16,7 @@ fn journal(folder: &TempDir) -> std::path::PathBuf {
 }
 
 /// What whoever keeps the journal says of it.
-async fn keep(pod: &Pod, seq: u64, spent: Value) {
+pub(crate) async fn keep(pod: &Pod, seq: u64, spent: Value) {
     let request = reqwest::Client::new().post(pod.0.url("/v1/ack"));
     let body = json!({"seq": seq, "spent": spent, "of_a_newer_operator": true});
     let request = request.bearer_auth(assertion(Role::Operator)).body(body.to_string());

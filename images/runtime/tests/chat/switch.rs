@@ -7,6 +7,7 @@ use fabrica_protocol::runtime::{AgentPower, AgentReport};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::forged::keep;
 use crate::pod::{BRANCH, KEY, Pod, cli, model};
 use crate::server::{PASSWORD, Server};
 use crate::support::{Runtime, assertion, eventually, folder};
@@ -169,6 +170,9 @@ async fn an_agent_comes_and_goes_and_the_conversation_is_one() {
     let mut ada = pod.talk_answering("ada").await;
     ada.say("m-1", "scenario: chat").await;
     ada.text("Hello, I am the scripted model.").await;
+    // What the operator keeps is heard here too, and what it saw used up.
+    keep(&pod, 1, json!({"estimatedCostUSD": "0.5", "turns": 1})).await;
+    ada.until("it is told", |it| it["step"] == "journal" && it["kind"] == "failed").await;
     ada.say("m-2", "scenario: long-tool").await;
     ada.until("the tool", |it| it["kind"] == "tool_use").await;
     let welcome = ada.welcome.clone();

@@ -364,9 +364,10 @@ impl Emulator {
         let buffer = self.buffer();
         let x = buffer.x.saturating_sub(wide.into()).min(buffer.columns - 1);
         let content = buffer.row().cells[x].content;
-        let screen = buffer.columns * buffer.rows.len();
+        // Programs fill the rest of a row with it. More would let a few bytes cost as much as a screen of them.
+        let most = buffer.columns;
         let text = self.text(content);
-        for _ in 0..count.min(screen) {
+        for _ in 0..count.min(most) {
             for character in text.chars() {
                 self.print(character);
             }

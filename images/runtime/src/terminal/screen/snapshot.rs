@@ -19,15 +19,17 @@ struct Detail {
     from: usize,
     /// The screen that is not shown, too.
     hidden: bool,
+    /// Bytes at which it is given up: one link in every second cell would come to a hundred times the screen.
+    limit: usize,
 }
 
 /// The state in at most `limit` bytes: what is hidden goes first, then colours, then rows from the top.
 pub(super) fn write(emulator: &Emulator, limit: usize) -> Vec<u8> {
     let rows = emulator.normal.rows.len();
     let steps = [(true, 0, true), (true, 0, false), (false, 0, false), (false, rows / 2, false)];
-    let details = steps.map(|(colors, from, hidden)| Detail { colors, from, hidden });
+    let details = steps.map(|(colors, from, hidden)| Detail { colors, from, hidden, limit });
     let mut found = details.iter().map(|detail| Writer::new(emulator, *detail).all());
-    let none = Detail { colors: false, from: rows, hidden: false };
+    let none = Detail { colors: false, from: rows, hidden: false, limit };
     found.find(|bytes| bytes.len() <= limit).unwrap_or_else(|| Writer::new(emulator, none).all())
 }
 
@@ -94,6 +96,9 @@ impl<'screen> Writer<'screen> {
             }
         }
         for (y, row) in told {
+            if self.bytes.len() > self.detail.limit {
+                return;
+            }
             self.row(y, row);
         }
         self.draw_with(Pen::default());
@@ -237,7 +242,8 @@ impl<'screen> Writer<'screen> {
         let emulator = self.emulator;
         let before = last_printed(buffer).filter(|_| buffer.y >= self.detail.from);
         let pending = buffer.x >= buffer.columns;
-        let y = buffer.y - if emulator.modes.is(6) { buffer.top } else { 0 };
+        // It may stand above: whoever sets the mode on the other screen moves none on this one.
+        let y = buffer.y.saturating_sub(if emulator.modes.is(6) { buffer.top } else { 0 });
         self.say("\x1b(B");
         match before.filter(|_| pending) {
             Some((x, cell)) => {
