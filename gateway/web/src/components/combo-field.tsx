@@ -28,13 +28,14 @@ interface Props extends FieldProps, Omit<InputHTMLAttributes<HTMLInputElement>, 
 export function ComboField({ label, hint, error, value, searches, suggestions, listLabel, told, open, onOpenChange, onChange, onPick, onBlur, ...input }: Props) {
   const list = useId();
   const box = useRef<HTMLDivElement>(null);
-  const [chosen, setChosen] = useState(-1);
-  const active = Math.min(chosen, suggestions.length - 1);
+  // Not its place: others may come before it while somebody chooses.
+  const [chosen, setChosen] = useState<string>();
+  const active = suggestions.findIndex(({ id }) => id === chosen);
   const shown = searches && open && (suggestions.length > 0 || told !== undefined);
   const expanded = shown && suggestions.length > 0;
   const close = (): void => {
     onOpenChange(false);
-    setChosen(-1);
+    setChosen(undefined);
   };
   const look = (): void => {
     if (searches && !open) onOpenChange(true);
@@ -56,7 +57,7 @@ export function ComboField({ label, hint, error, value, searches, suggestions, l
     if (step !== 0 && searches) {
       event.preventDefault();
       look();
-      if (suggestions.length > 0) setChosen(next(active, step, suggestions.length));
+      setChosen(suggestions[next(active, step, suggestions.length)]?.id);
     } else if (event.key === "Enter" && expanded && active >= 0) {
       event.preventDefault();
       pick(suggestions[active]);
@@ -77,7 +78,7 @@ export function ComboField({ label, hint, error, value, searches, suggestions, l
             {...input}
             value={value}
             onChange={(event) => {
-              setChosen(-1);
+              setChosen(undefined);
               look();
               onChange(event.target.value);
             }}
@@ -102,7 +103,7 @@ export function ComboField({ label, hint, error, value, searches, suggestions, l
               {expanded && (
                 <ul id={list} role="listbox" aria-label={listLabel} className="max-h-60 overflow-y-auto p-1">
                   {suggestions.map((suggestion, index) => (
-                    <Option key={suggestion.id} id={`${list}-${index}`} suggestion={suggestion} active={index === active} onPoint={() => setChosen(index)} onPick={() => pick(suggestion)} />
+                    <Option key={suggestion.id} id={`${list}-${index}`} suggestion={suggestion} active={index === active} onPoint={() => setChosen(suggestion.id)} onPick={() => pick(suggestion)} />
                   ))}
                 </ul>
               )}

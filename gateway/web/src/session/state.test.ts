@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Session } from "../api/types";
 import { keeps, losses, manifest } from "./manifest";
-import { agentTrouble, hasAgent, headline, isStuck, stateOf, steps, wakesOnOpen, workflowOf, type StateName } from "./state";
+import { agentTrouble, hasAgent, headline, isStuck, stateOf, steps, switchesAgent, wakesOnOpen, workflowOf, type StateName } from "./state";
 import { relative } from "./time";
 
 const condition = (type: string, status: string, reason: string, message: string) => ({ type, status, reason, message, lastTransitionTime: "2026-01-01T00:00:00Z" });
@@ -59,6 +59,7 @@ describe("a session in one word and one sentence", () => {
 });
 
 describe("the agent of a terminal", () => {
+  const repository = { url: "https://git.example.com/team/project" };
   const on = (...conditions: ReturnType<typeof condition>[]) => session({ spec: { agentState: "On" }, status: { conditions } });
 
   it.each([
@@ -77,6 +78,16 @@ describe("the agent of a terminal", () => {
     expect([there, chat, off].map(agentTrouble)).toEqual([undefined, undefined, undefined]);
     expect([there, chat, off].map(hasAgent)).toEqual([true, true, false]);
     expect([there, chat].map(workflowOf)).toEqual(["None", "Faber"]);
+  });
+
+  it.each<[Session["spec"], boolean, boolean]>([
+    [{ repository }, true, true],
+    [{ repository, agentState: "Off" }, false, false],
+    [{ repository, agentState: "On" }, false, true],
+    [{ agentState: "On" }, true, false],
+    [{ repository, mode: "Chat" }, true, false],
+  ])("of %j, where Chat is on: %j, can be switched: %j", (spec, chatEnabled, expected) => {
+    expect(switchesAgent(session({ spec }), chatEnabled)).toBe(expected);
   });
 });
 

@@ -31,6 +31,12 @@ export function hasAgent({ spec }: Session): boolean {
   return spec.mode === "Chat" || spec.agentState === "On";
 }
 
+/** Whether the page offers to start or end the agent of a terminal. Without a repository there is nothing to work in; where Chat is
+ * switched off, an agent can only be ended. */
+export function switchesAgent({ spec }: Session, chatEnabled: boolean): boolean {
+  return spec.mode !== "Chat" && spec.repository !== undefined && (chatEnabled || spec.agentState === "On");
+}
+
 /** What the agent works by. */
 export function workflowOf({ spec }: Session): "Faber" | "None" {
   return spec.workflow ?? (spec.mode === "Chat" ? "Faber" : "None");

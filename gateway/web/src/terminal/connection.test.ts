@@ -4,7 +4,7 @@ import type { Status } from "./machine";
 import { isReport } from "./reports";
 import { backlogOf, connectionWords } from "../link/words";
 
-const base: Status = { link: "live", established: true, attempt: 0, retryAt: undefined, online: true, keysWaiting: 0, viewOnly: false, why: undefined, exit: undefined, opening: false };
+const base: Status = { link: "live", established: true, attempt: 0, retryAt: undefined, online: true, keysWaiting: 0, viewOnly: false, why: undefined, exit: undefined, opening: false, isShown: true };
 
 describe("the connection in words", () => {
   it.each<[Partial<Status>, Parameters<typeof connectionWords>[1], string]>([

@@ -24,6 +24,7 @@ export interface Status extends LinkStatus {
   viewOnly: boolean;
   exit: Exit | undefined;
   opening: boolean;
+  isShown: boolean;
 }
 
 export interface Options extends LinkOptions {
@@ -70,8 +71,8 @@ export class Machine {
   }
 
   status(): Status {
-    const { keysWaiting, viewOnly, exit, opening } = this.#stream;
-    return { ...this.#link.status(), keysWaiting, viewOnly, exit, opening };
+    const { keysWaiting, viewOnly, exit, opening, isShown } = this.#stream;
+    return { ...this.#link.status(), keysWaiting, viewOnly, exit, opening, isShown };
   }
 
   #dispatch(event: Event): void {

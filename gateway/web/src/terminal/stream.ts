@@ -77,6 +77,11 @@ export class TerminalStream {
     return this.#openKey !== undefined;
   }
 
+  /** Whether the screen has parsed what was there before: only then does it tell which program has it. */
+  get isShown(): boolean {
+    return this.#live && this.#have !== undefined && this.#parsed >= this.#replayUntil;
+  }
+
   deadlines(): (number | undefined)[] {
     return [this.#ackAt, this.#resizeAt];
   }

@@ -9,7 +9,7 @@ const PATIENCE = 10_000;
 /** Puts a command into the terminal's line as soon as there is one; where there is none to be had, into the clipboard. */
 export function useCommand({ status, screen }: TerminalHandle, command: string | undefined, onDone: () => void): void {
   const tell = useTell();
-  const { link, viewOnly, exit } = status;
+  const { link, viewOnly, exit, isShown } = status;
   useEffect(() => {
     if (command === undefined) return;
     const instead = async (why: string): Promise<void> => {
@@ -20,7 +20,8 @@ export function useCommand({ status, screen }: TerminalHandle, command: string |
       onDone();
       void instead(why);
     };
-    if (screen === undefined || link !== "live") {
+    // Before it is shown, nobody knows whether a program fills the screen.
+    if (screen === undefined || link !== "live" || (!isShown && !viewOnly && exit === undefined)) {
       const timer = setTimeout(() => giveUp("The terminal is not connected."), PATIENCE);
       return () => clearTimeout(timer);
     }
@@ -28,5 +29,5 @@ export function useCommand({ status, screen }: TerminalHandle, command: string |
     if (exit !== undefined) return giveUp("The shell has ended.");
     onDone();
     void screen.typeCommand(command).then((typed) => (typed ? undefined : instead("The terminal does not wait at a prompt that would take it whole.")));
-  }, [command, screen, link, viewOnly, exit, onDone, tell]);
+  }, [command, screen, link, viewOnly, exit, isShown, onDone, tell]);
 }

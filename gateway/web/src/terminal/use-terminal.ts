@@ -10,7 +10,7 @@ import { Connection } from "./connection";
 import type { Status } from "./machine";
 import { TerminalScreen } from "./screen";
 
-const BEFORE: Status = { ...UNLINKED, keysWaiting: 0, viewOnly: false, exit: undefined, opening: false };
+const BEFORE: Status = { ...UNLINKED, keysWaiting: 0, viewOnly: false, exit: undefined, opening: false, isShown: false };
 
 export interface TerminalHandle {
   status: Status;
