@@ -139,6 +139,7 @@ async fn files_go_there_and_back() {
             "is a folder: pack it first",
         ),
         (here("back"), "box:../x".to_owned(), "must lie below /workspace"),
+        ("box:/etc/hostname".to_owned(), here("x"), "/etc/hostname must lie below /workspace"),
         (here("back"), here("x"), "as NAME:PATH"),
     ] {
         let refused = copy(from, to).await.unwrap_err();
