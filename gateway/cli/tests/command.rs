@@ -59,6 +59,11 @@ async fn answer(method: Method, uri: Uri, headers: HeaderMap, body: String) -> R
         ("GET", "/api/v1/namespaces/demo/runs" | "/api/v1/namespaces/demo/runs?") => {
             Json(json!({"items": [run("Completed")]})).into_response()
         }
+        ("GET", "/api/v1/namespaces/demo/runs/sly") => {
+            let mut view = asking();
+            view["status"]["escalation"]["question"] = json!("May\n\tI\u{1b}]52;c;cm0=\u{7}?");
+            Json(view).into_response()
+        }
         ("POST", "/api/v1/namespaces/demo/runs/plan-1/cancel") => {
             Json(run("Cancelled")).into_response()
         }
@@ -176,6 +181,12 @@ async fn a_question_is_shown_and_answered() {
     assert_eq!(said(&output).1, "error: The open question is q1.\n");
     let output = fabrica("secret", &["answer", "plan-1", "yes"], "").await;
     assert_eq!(said(&output).1, "error: plan-1 waits for no answer: no question is open\n");
+}
+
+#[tokio::test]
+async fn what_an_agent_writes_is_text_and_nothing_else() {
+    let (out, _) = said(&fabrica("secret", &["logs", "sly"], "").await);
+    assert!(out.contains("sly asks: May\n\tI]52;c;cm0=?\n"), "{out:?}");
 }
 
 #[tokio::test]
