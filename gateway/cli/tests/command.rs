@@ -1,16 +1,22 @@
 //! The command against a gateway of the test's own: what it sends, says and returns.
 #![allow(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
+
+/// The longest anything is waited for.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often a Run was looked at that cannot always be.
 static LOOKS: AtomicUsize = AtomicUsize::new(0);
@@ -223,6 +229,32 @@ async fn a_page_has_an_address() {
         out.starts_with("http://127.0.0.1:") && out.ends_with("/ns/demo/runs/plan-1\n"),
         "{out}"
     );
+}
+
+/// This browser reads from a pipe that the test opens once it has seen the address.
+#[tokio::test]
+async fn an_address_is_said_before_a_browser_that_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let made = Command::new("mkfifo").arg(at("window")).status().await.unwrap();
+    assert!(made.success());
+    std::fs::write(at("browser"), "#!/bin/sh\nread -r line < \"${0%/*}/window\"\n").unwrap();
+    std::fs::set_permissions(at("browser"), Permissions::from_mode(0o755)).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kubectl-fabrica"))
+        .args(["--url", "http://page", "--token", "secret", "--namespace", "demo", "open", "box"])
+        .env("BROWSER", at("browser"))
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    assert_eq!(line, "http://page/ns/demo/sessions/box");
+    let window = at("window");
+    let closed = tokio::task::spawn_blocking(move || std::fs::write(window, "closed\n"));
+    tokio::time::timeout(PATIENCE, closed).await.unwrap().unwrap().unwrap();
+    let ended = tokio::time::timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
+    assert!(ended.success());
 }
 
 #[tokio::test]
