@@ -325,10 +325,8 @@ impl Attachment {
 
     /// An empty screen. What stood on it is scrolled up, not lost.
     fn clear(&mut self) {
-        self.scanner.restart();
-        let restored = self.scanner.restore();
-        let lines = "\r\n".repeat(usize::from(tty::size().rows));
-        self.show(&format!("{restored}\x1b[r{lines}\x1b[H\x1b[2J"));
+        let cleared = self.scanner.clear(tty::size().rows);
+        self.show(&cleared);
     }
 
     /// The title shows the connection's state while it is not well; then the one of before is back.

@@ -129,8 +129,10 @@ pub async fn run(Arguments { place, command }: Arguments) -> Result<ExitCode, Co
         }
         Command::Open { object } => {
             let address = browser::address(door.gateway.url(), &door.namespace, &object);
+            // Some browsers stay until their window is closed, and the address is of use before that.
+            output::say(&address);
             browser::open(&address).await;
-            address
+            return Ok(ExitCode::SUCCESS);
         }
         Command::Cp { from, to } => copy(&door, &from, &to).await?,
         Command::Answer { name, text, question } => {

@@ -14,6 +14,9 @@ use crate::place::Door;
 /// How often progress is told.
 const PERIOD: Duration = Duration::from_millis(200);
 
+/// Where a Session's files are, in the Session.
+const WORKSPACE: &str = "/workspace";
+
 /// What is read of a file at once.
 const CHUNK: usize = 64 * 1024;
 
@@ -60,11 +63,7 @@ impl End {
     fn of(text: &str) -> Self {
         match text.split_once(':') {
             Some((session, path)) if !session.is_empty() && !session.contains('/') => {
-                let path = path.strip_prefix("/workspace").unwrap_or(path);
-                Self::There {
-                    session: session.to_owned(),
-                    path: path.trim_start_matches('/').to_owned(),
-                }
+                Self::There { session: session.to_owned(), path: path.to_owned() }
             }
             _ => Self::Here(text.into()),
         }
@@ -74,22 +73,30 @@ impl End {
 /// Copies one file, and answers what is said of it.
 pub async fn copy(door: &Door, from: &str, to: &str) -> Result<String, CopyError> {
     match (End::of(from), End::of(to)) {
-        (End::There { path, .. }, _) | (_, End::There { path, .. }) if is_outside(&path) => {
-            Err(CopyError::Outside(path))
-        }
         (End::Here(file), End::There { session, path }) => {
-            upload(door, &file, &session, path).await
+            upload(door, &file, &session, inside(&path)?.to_owned()).await
         }
         (End::There { session, path }, End::Here(file)) => {
-            download(door, &session, &path, file).await
+            download(door, &session, inside(&path)?, file).await
         }
         _ => Err(CopyError::Ends),
     }
 }
 
-/// The gateway would refuse it, if it came that far: clients of HTTP resolve such parts by themselves.
-fn is_outside(path: &str) -> bool {
-    path.split('/').any(|part| matches!(part, "." | ".."))
+/// A Session's path as its workspace has it: relative ones begin there.
+fn inside(path: &str) -> Result<&str, CopyError> {
+    let outside = || CopyError::Outside(path.to_owned());
+    // The gateway would refuse these, if they came that far: clients of HTTP resolve them by themselves.
+    if path.split('/').any(|part| matches!(part, "." | "..")) {
+        return Err(outside());
+    }
+    if !path.starts_with('/') {
+        return Ok(path);
+    }
+    match path.strip_prefix(WORKSPACE).ok_or_else(outside)? {
+        below if below.is_empty() || below.starts_with('/') => Ok(below.trim_start_matches('/')),
+        _ => Err(outside()),
+    }
 }
 
 async fn upload(
@@ -218,7 +225,7 @@ mod tests {
 
     #[rstest]
     #[case("first:repo/a b", Some(("first", "repo/a b")))]
-    #[case("first:/workspace/x", Some(("first", "x")))]
+    #[case("first:/workspace/x", Some(("first", "/workspace/x")))]
     #[case("first:", Some(("first", "")))]
     #[case("./a:b", None)]
     #[case("notes.txt", None)]
@@ -228,6 +235,30 @@ mod tests {
             |(session, path)| End::There { session: session.to_owned(), path: path.to_owned() },
         );
         assert_eq!(End::of(text), expected);
+    }
+
+    #[rstest]
+    #[case("", Some(""))]
+    #[case("repo/a b", Some("repo/a b"))]
+    #[case("workspace/x", Some("workspace/x"))]
+    #[case("/workspace", Some(""))]
+    #[case("/workspace/", Some(""))]
+    #[case("/workspace/x", Some("x"))]
+    #[case("/workspace//x/", Some("x/"))]
+    #[case("/etc/x", None)]
+    #[case("/workspace2/x", None)]
+    #[case("/", None)]
+    #[case("//workspace/x", None)]
+    #[case("../x", None)]
+    #[case("/workspace/./x", None)]
+    fn paths_lie_in_the_workspace(#[case] path: &str, #[case] below: Option<&str>) {
+        match (inside(path), below) {
+            (Err(error), None) => assert_eq!(
+                error.to_string(),
+                format!("{path} must lie below /workspace, without . and .. parts")
+            ),
+            (found, below) => assert_eq!(found.ok(), below),
+        }
     }
 
     #[rstest]

@@ -13,13 +13,19 @@ use crate::gateway::Message;
 
 /// One line on standard output.
 pub fn say(line: &str) {
-    println!("{line}");
+    println!("{}", plain(line));
 }
 
 /// Says something that is no result.
 #[expect(clippy::print_stderr, reason = "standard output is for what was asked for")]
 pub fn note(line: &str) {
-    eprintln!("{line}");
+    eprintln!("{}", plain(line));
+}
+
+/// Text without control characters, but for line ends and tabs: agents write much of it, and an emulator obeys what it is
+/// sent, down to the clipboard.
+fn plain(text: &str) -> String {
+    text.chars().filter(|letter| matches!(letter, '\n' | '\t') || !letter.is_control()).collect()
 }
 
 /// An error with its causes.
@@ -36,14 +42,14 @@ pub fn chain(error: &dyn Error) -> String {
 /// An error with its causes, on standard error.
 #[expect(clippy::print_stderr, reason = "errors go to standard error")]
 pub fn complain(error: &dyn Error) {
-    eprintln!("error: {}", chain(error));
+    eprintln!("error: {}", plain(&chain(error)));
 }
 
 /// How far something is, in a line that the next one takes the place of; where somebody looks.
 #[expect(clippy::print_stderr, reason = "standard output is for what was asked for")]
 pub fn progress(words: &str) {
     if std::io::stderr().is_terminal() {
-        eprint!("\r{words}\x1b[K");
+        eprint!("\r{}\x1b[K", plain(words));
     }
 }
 
@@ -127,6 +133,15 @@ mod tests {
             "askedAt": "2026-01-01T00:00:00Z", "dueAt": "2026-01-08T09:30:00Z"});
         let expected = "x asks: Which?\n  - a\n  - b\nanswer until 2026-01-08 09:30 UTC: kubectl fabrica answer x \"…\"";
         assert_eq!(question("x", &serde_json::from_value(open).unwrap()), expected);
+    }
+
+    #[rstest]
+    #[case::clipboard("a\x1b]52;c;cm0=\x07b", "a]52;c;cm0=b")]
+    #[case::title("\u{9d}0;t\u{9c}x", "0;tx")]
+    #[case::over_the_line("safe\r\x08\x7fnot", "safenot")]
+    #[case::text("één\tzwei\r\n日本 \u{1f600}\n", "één\tzwei\n日本 \u{1f600}\n")]
+    fn no_emulator_obeys_what_is_said(#[case] text: &str, #[case] said: &str) {
+        assert_eq!(plain(text), said);
     }
 
     #[rstest]

@@ -1,16 +1,22 @@
 //! The command against a gateway of the test's own: what it sends, says and returns.
 #![allow(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, Router};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::Command;
+
+/// The longest anything is waited for.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often a Run was looked at that cannot always be.
 static LOOKS: AtomicUsize = AtomicUsize::new(0);
@@ -58,6 +64,11 @@ async fn answer(method: Method, uri: Uri, headers: HeaderMap, body: String) -> R
         }
         ("GET", "/api/v1/namespaces/demo/runs" | "/api/v1/namespaces/demo/runs?") => {
             Json(json!({"items": [run("Completed")]})).into_response()
+        }
+        ("GET", "/api/v1/namespaces/demo/runs/sly") => {
+            let mut view = asking();
+            view["status"]["escalation"]["question"] = json!("May\n\tI\u{1b}]52;c;cm0=\u{7}?");
+            Json(view).into_response()
         }
         ("POST", "/api/v1/namespaces/demo/runs/plan-1/cancel") => {
             Json(run("Cancelled")).into_response()
@@ -179,6 +190,12 @@ async fn a_question_is_shown_and_answered() {
 }
 
 #[tokio::test]
+async fn what_an_agent_writes_is_text_and_nothing_else() {
+    let (out, _) = said(&fabrica("secret", &["logs", "sly"], "").await);
+    assert!(out.contains("sly asks: May\n\tI]52;c;cm0=?\n"), "{out:?}");
+}
+
+#[tokio::test]
 async fn cancelling_says_so() {
     let output = fabrica("secret", &["cancel", "plan-1"], "").await;
     assert_eq!(said(&output).0, "plan-1 is being cancelled.\n");
@@ -212,6 +229,32 @@ async fn a_page_has_an_address() {
         out.starts_with("http://127.0.0.1:") && out.ends_with("/ns/demo/runs/plan-1\n"),
         "{out}"
     );
+}
+
+/// This browser reads from a pipe that the test opens once it has seen the address.
+#[tokio::test]
+async fn an_address_is_said_before_a_browser_that_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let made = Command::new("mkfifo").arg(at("window")).status().await.unwrap();
+    assert!(made.success());
+    std::fs::write(at("browser"), "#!/bin/sh\nread -r line < \"${0%/*}/window\"\n").unwrap();
+    std::fs::set_permissions(at("browser"), Permissions::from_mode(0o755)).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kubectl-fabrica"))
+        .args(["--url", "http://page", "--token", "secret", "--namespace", "demo", "open", "box"])
+        .env("BROWSER", at("browser"))
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let line = tokio::time::timeout(PATIENCE, lines.next_line()).await.unwrap().unwrap().unwrap();
+    assert_eq!(line, "http://page/ns/demo/sessions/box");
+    let window = at("window");
+    let closed = tokio::task::spawn_blocking(move || std::fs::write(window, "closed\n"));
+    tokio::time::timeout(PATIENCE, closed).await.unwrap().unwrap().unwrap();
+    let ended = tokio::time::timeout(PATIENCE, child.wait()).await.unwrap().unwrap();
+    assert!(ended.success());
 }
 
 #[tokio::test]

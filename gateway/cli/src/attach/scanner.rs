@@ -78,9 +78,20 @@ impl Scanner {
         if self.keyboards > 0 {
             let _ = write!(text, "\x1b[<{}u", std::mem::take(&mut self.keyboards));
         }
-        // Cursor keys, wrapping, the cursor, numeric keypad, insert mode, charset, colours.
-        text.push_str("\x1b[?1l\x1b[?7h\x1b[?25h\x1b>\x1b[4l\x0f\x1b[0m");
+        // Cursor keys, reverse video, wrapping, the cursor, numeric keypad, insert mode, line ends, charset, link, colours.
+        text.push_str(
+            "\x1b[?1l\x1b[?5l\x1b[?7h\x1b[?25h\x1b>\x1b[4l\x1b[20l\x1b(B\x0f\x1b]8;;\x07\x1b[0m",
+        );
         text
+    }
+
+    /// Begins anew on an empty screen of so many rows, in the state in which a full reset leaves the emulator. What stood on
+    /// it is scrolled up, not lost: line ends do that only on the last row, and whatever unsets margins leaves that row.
+    pub(super) fn clear(&mut self, rows: u16) -> String {
+        self.restart();
+        let restored = self.restore();
+        let lines = "\r\n".repeat(usize::from(rows));
+        format!("{restored}\x1b[?6l\x1b[r\x1b[{rows};1H{lines}\x1b[H\x1b[2J")
     }
 
     fn step(&mut self, byte: u8, silent: bool, out: &mut Vec<u8>) {
@@ -277,6 +288,29 @@ mod tests {
         let text = scanner.restore();
         assert!(text.starts_with("\x1b[?1002l\x1b[?1006l\x1b[?1049l\x1b[<1u\x1b[?1l"), "{text:?}");
         assert!(scanner.restore().starts_with("\x1b[?1l"));
+    }
+
+    /// No full reset comes before a snapshot, so each thing that it counts on is taken back one by one.
+    #[rstest]
+    #[case::reverse_video("\x1b[?5l")]
+    #[case::line_ends("\x1b[20l")]
+    #[case::line_drawing("\x1b(B\x0f")]
+    #[case::link("\x1b]8;;\x07")]
+    #[case::colours("\x1b[0m")]
+    fn what_a_snapshot_counts_on_is_taken_back(#[case] undone: &str) {
+        let text = Scanner::default().restore();
+        assert!(text.contains(undone), "{text:?}");
+    }
+
+    #[test]
+    fn an_old_screen_is_scrolled_up_from_its_last_row() {
+        let mut scanner = Scanner::default();
+        scanner.take(b"\x1b[?1049h\x1b[3;4", false);
+        let text = scanner.clear(3);
+        assert!(text.starts_with("\x1b[?1049l"), "{text:?}");
+        let end = "\x1b[?6l\x1b[r\x1b[3;1H\r\n\r\n\r\n\x1b[H\x1b[2J";
+        assert!(text.ends_with(end), "{text:?}");
+        assert_eq!(scanner.take(b"5", false), b"5");
     }
 
     fn stream() -> impl Strategy<Value = Vec<u8>> {

@@ -55,6 +55,8 @@ async fn what_is_typed_without_a_network_is_sent_when_it_is_back() {
     let Some(door) = Door::open().await else { return };
     let mut person = Person::at(&door, &["attach", "box"]);
     person.sees(PROMPT);
+    // What was on the screen before is in its scrollback now.
+    person.sees(&format!("\x1b[r\x1b[24;1H{}\x1b[H\x1b[2J", "\r\n".repeat(24)));
     door.set_online(false);
     person.sees("\x1b]2;box: ");
     person.types("echo while-'away'\r");
@@ -137,6 +139,7 @@ async fn files_go_there_and_back() {
             "is a folder: pack it first",
         ),
         (here("back"), "box:../x".to_owned(), "must lie below /workspace"),
+        ("box:/etc/hostname".to_owned(), here("x"), "/etc/hostname must lie below /workspace"),
         (here("back"), here("x"), "as NAME:PATH"),
     ] {
         let refused = copy(from, to).await.unwrap_err();
