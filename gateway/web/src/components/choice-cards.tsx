@@ -25,7 +25,7 @@ export function ChoiceCards({ label, name, choices, value, error, columns, onCha
         {choices.map((choice) => (
           <label
             key={choice.value}
-            className="cursor-pointer rounded-md border border-edge px-2.5 py-1.5 transition-colors has-checked:border-accent-text has-checked:bg-accent-soft has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-accent-text"
+            className="relative cursor-pointer rounded-md border border-edge px-2.5 py-1.5 transition-colors has-checked:border-accent-text has-checked:bg-accent-soft has-focus-visible:outline-2 has-focus-visible:outline-offset-2 has-focus-visible:outline-accent-text"
           >
             <input type="radio" name={name} value={choice.value} checked={value === choice.value} onChange={() => onChange(choice.value)} className="sr-only" />
             <span className="block text-sm font-medium">{choice.label}</span>
