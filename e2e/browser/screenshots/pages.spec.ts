@@ -2,6 +2,7 @@ import { expect, test, type Page } from "@playwright/test";
 import { createRun, createSession, namespace, removeRun, removeSession, untilReady, untilRunEnds } from "../support/api";
 import { CHROMIUM_FLAGS } from "../support/environment";
 import { openIssue } from "../support/forge";
+import { choose } from "../support/form";
 import { READABLE, Terminal } from "../support/terminal";
 
 test.use({ launchOptions: { executablePath: "/usr/bin/chromium", args: [...CHROMIUM_FLAGS, ...READABLE] } });
@@ -78,7 +79,7 @@ const PAGES: Record<string, (page: Page) => Promise<void>> = {
   },
   pick: async (page) => {
     await page.goto("/sessions?new");
-    await page.getByRole("radio", { name: /^Chat/ }).check({ force: true });
+    await choose(page, /^Chat/);
     await page.getByLabel("Repository", { exact: true }).fill(process.env.FABRICA_FORGE_REPOSITORY ?? "");
     await page.getByLabel("Work item", { exact: true }).fill("door");
     await expect(page.getByRole("option").filter({ hasText: "The door squeaks" }).first()).toBeVisible();

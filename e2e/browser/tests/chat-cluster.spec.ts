@@ -2,6 +2,7 @@ import { expect, test, type Page } from "@playwright/test";
 import { namespace, removeSession } from "../support/api";
 import { CHROMIUM_FLAGS, uniqueName } from "../support/environment";
 import { openIssue } from "../support/forge";
+import { choose } from "../support/form";
 import { READABLE } from "../support/terminal";
 
 test.use({ launchOptions: { executablePath: "/usr/bin/chromium", args: [...CHROMIUM_FLAGS, ...READABLE] }, viewport: { width: 1440, height: 860 } });
@@ -23,7 +24,7 @@ test("somebody works an item with an agent, from the dialog to the pull request,
   const name = uniqueName("chat");
   const item = await openIssue(repository, "The door squeaks", "scenario: faber\n");
   await page.goto("/sessions?new");
-  await page.getByRole("radio", { name: /^Chat/ }).check({ force: true });
+  await choose(page, /^Chat/);
   await page.getByRole("textbox", { name: "Name", exact: true }).fill(name);
   await page.getByLabel("Namespace", { exact: true }).selectOption(await namespace());
   await page.getByLabel("Repository", { exact: true }).fill(new URL(repository).pathname.replace(/^\/|\.git$/g, ""));
@@ -75,7 +76,7 @@ test("somebody works an item with an agent, from the dialog to the pull request,
 test("a plain conversation: somebody speaks, the agent answers, and both stand there after a reload", async ({ page }) => {
   const name = uniqueName("talk");
   await page.goto("/sessions?new");
-  await page.getByRole("radio", { name: /^Chat/ }).check({ force: true });
+  await choose(page, /^Chat/);
   await page.getByRole("textbox", { name: "Name", exact: true }).fill(name);
   await page.getByLabel("Namespace", { exact: true }).selectOption(await namespace());
   await page.getByLabel("Repository", { exact: true }).fill(process.env.FABRICA_FORGE_REPOSITORY ?? "");

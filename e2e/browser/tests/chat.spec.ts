@@ -1,6 +1,7 @@
 import { expect, test, type Page } from "@playwright/test";
 import { CHROMIUM_FLAGS } from "../support/environment";
 import { APPROVAL, DONE, FakeRuntime, STORY, type Rights } from "../support/fake-chat";
+import { choose } from "../support/form";
 import { expectNoSidewaysScroll, expectNoViolations } from "../support/looks";
 import { READABLE } from "../support/terminal";
 import { chatSession, inhabit } from "../support/world";
@@ -255,7 +256,7 @@ test("a small screen has tabs, which the address keeps", async ({ page }) => {
 
 test("the dialog of a new session asks a conversation for what it needs", async ({ page }) => {
   await page.goto("/sessions?new");
-  await page.getByRole("radio", { name: /^Chat/ }).check({ force: true });
+  await choose(page, /^Chat/);
   await page.getByRole("button", { name: "Create session" }).click();
   await expect(page.getByRole("alert").filter({ hasText: "spec.workId is required in mode Chat with workflow Faber" })).toBeVisible();
   await expect(page.getByRole("alert").filter({ hasText: "spec.repository is required in mode Chat" })).toBeVisible();
@@ -283,7 +284,7 @@ const STATES: [string, (page: Page) => Promise<void>][] = [
   }],
   ["the dialog of a conversation", async (page) => {
     await page.goto("/sessions?new");
-    await page.getByRole("radio", { name: /^Chat/ }).check({ force: true });
+    await choose(page, /^Chat/);
     await page.getByRole("button", { name: "Create session" }).click();
     await expect(page.getByRole("alert").first()).toBeVisible();
   }],

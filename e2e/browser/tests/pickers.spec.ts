@@ -1,5 +1,6 @@
 import { expect, test, type Locator, type Page } from "@playwright/test";
 import { FakeForge } from "../support/fake-forge";
+import { choose } from "../support/form";
 import { expectNoSidewaysScroll, expectNoViolations } from "../support/looks";
 
 const repository = (page: Page) => page.getByLabel("Repository", { exact: true });
@@ -16,7 +17,7 @@ async function open(page: Page, what: "sessions" | "runs" = "sessions"): Promise
 
 async function openChat(page: Page): Promise<FakeForge> {
   const forge = await open(page);
-  await page.getByRole("radio", { name: /^Chat/ }).check({ force: true });
+  await choose(page, /^Chat/);
   return forge;
 }
 
@@ -117,7 +118,7 @@ test("what the gateway does not allow is not offered, and its budget stands wher
   };
   await me(true);
   await page.goto("/sessions?new");
-  await page.getByRole("radio", { name: /^Chat/ }).check({ force: true });
+  await choose(page, /^Chat/);
   await expect(page.getByLabel("Budget in USD")).toHaveAttribute("placeholder", "the cluster's default, 2.50");
   // A draft of before is no way around it.
   await me(false);
