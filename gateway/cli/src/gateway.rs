@@ -364,7 +364,10 @@ impl Gateway {
         if response.status().is_success() {
             return Ok(response);
         }
-        let is_away = response.status().is_server_error();
+        let is_away = matches!(
+            response.status(),
+            StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
+        );
         let words = explain(response).await;
         Err(if is_away { GatewayError::Away(words) } else { GatewayError::Refused(words) })
     }
