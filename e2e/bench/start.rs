@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use fabrica_crds::Session;
-use fabrica_e2e::cluster::{wait_for, wait_gone};
+use fabrica_e2e::cluster::{is_ready, wait_for, wait_gone};
 use fabrica_e2e::{Gateway, Namespace};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{DeleteParams, PostParams};
@@ -127,12 +127,4 @@ pub(crate) async fn remove(namespace: &Namespace, name: &str) -> Result<()> {
     // The garbage collector may have been faster.
     let _ = pods.delete(&pod, &DeleteParams::default().grace_period(0)).await;
     wait_gone(&pods, &pod).await
-}
-
-fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
-    conditions
-        .into_iter()
-        .flatten()
-        .any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }

@@ -75,6 +75,12 @@ impl Cluster {
     }
 }
 
+/// Whether a pod can be used, as its kubelet says.
+pub fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    conditions.into_iter().flatten().any(|found| found.type_ == "Ready" && found.status == "True")
+}
+
 /// A namespace for one test. Deleted by [`with_namespace`], whatever the test did.
 #[derive(Debug, Clone)]
 pub struct Namespace {

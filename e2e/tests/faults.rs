@@ -9,7 +9,9 @@ use std::sync::LazyLock;
 use anyhow::{Result, ensure};
 use fabrica_crds::run::Phase;
 use fabrica_e2e::archive::{await_recorded, check_numbers, messages};
-use fabrica_e2e::cluster::{Cluster, SYSTEM_NAMESPACE, eventually, wait_for, with_namespace};
+use fabrica_e2e::cluster::{
+    Cluster, SYSTEM_NAMESPACE, eventually, is_ready, wait_for, with_namespace,
+};
 use fabrica_e2e::git_server::GitServer;
 use fabrica_e2e::run::{causes, condition, phase_of};
 use fabrica_e2e::terminal::Terminal;
@@ -46,7 +48,10 @@ async fn stands() -> Result<bool> {
         .chain(sets.iter().filter_map(|set| set.spec.as_ref()?.replicas))
         .sum();
     let pods = cluster.api::<Pod>(SYSTEM_NAMESPACE).list(&everything).await?.items;
-    let ready = pods.iter().filter(|pod| is_ready(pod)).count();
+    let ready = pods
+        .iter()
+        .filter(|pod| pod.metadata.deletion_timestamp.is_none() && is_ready(pod))
+        .count();
     if pods.len() != ready || usize::try_from(wanted)? != ready {
         return Ok(false);
     }
@@ -55,12 +60,6 @@ async fn stands() -> Result<bool> {
         ensure!(health.status() == 200, "{}", health.status());
     }
     Ok(true)
-}
-
-fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
-    pod.metadata.deletion_timestamp.is_none()
-        && conditions.into_iter().any(|found| found.type_ == "Ready" && found.status == "True")
 }
 
 /// Ends a pod without a goodbye.

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use fabrica_crds::Run;
 use fabrica_crds::run::Phase;
 use fabrica_e2e::archive::{Row, await_recorded, check_numbers, messages};
-use fabrica_e2e::cluster::{SYSTEM_NAMESPACE, eventually, wait_for, with_namespace};
+use fabrica_e2e::cluster::{SYSTEM_NAMESPACE, eventually, is_ready, wait_for, with_namespace};
 use fabrica_e2e::forge::{Forge, ForgeRepository};
 use fabrica_e2e::run::{causes, condition, phase_of};
 use fabrica_e2e::{Cluster, Namespace};
@@ -129,11 +129,6 @@ async fn replace(cluster: &Cluster, component: &str) -> Result<()> {
         Ok(back.then_some(()))
     })
     .await
-}
-
-fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
-    conditions.into_iter().flatten().any(|found| found.type_ == "Ready" && found.status == "True")
 }
 
 /// Kills the runtime of a Run at work: SIGKILL to PID 1 of its container, as the kernel's out-of-memory killer would.

@@ -5,7 +5,7 @@ use fabrica_crds::Session;
 use fabrica_e2e::archive::{check_numbers, messages};
 use fabrica_e2e::chat::Chat;
 use fabrica_e2e::cluster::{SYSTEM_NAMESPACE, eventually, with_namespace};
-use fabrica_e2e::forge::Forge;
+use fabrica_e2e::forge::{Forge, ForgeRepository};
 use fabrica_e2e::{Gateway, Namespace};
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -20,6 +20,26 @@ async fn kill(namespace: &Namespace, component: &str) -> Result<()> {
         pods.delete(&pod.name_any(), &at_once()).await?;
     }
     Ok(())
+}
+
+/// Somebody who talks to an agent.
+struct Talk {
+    forge: Forge,
+    repository: ForgeRepository,
+    gateway: Gateway,
+    ada: Chat,
+}
+
+async fn talk(namespace: &Namespace, name: &str) -> Result<Talk> {
+    let forge = Forge::new()?;
+    namespace.agent_secret(&forge).await?;
+    let repository = forge.repository().await?;
+    let spec = json!({"mode": "Chat", "workflow": "None",
+        "repository": {"url": repository.url, "forge": "Gitea"}});
+    namespace.ready_session(name, spec).await?;
+    let gateway = Gateway::new(Some(&namespace.user("editor", "edit").await?))?;
+    let ada = Chat::connect(&gateway, &namespace.name, name).await?;
+    Ok(Talk { forge, repository, gateway, ada })
 }
 
 /// Waits for words while connections are lost: a replica that was told to go still takes some.
@@ -43,14 +63,7 @@ async fn hear(chat: &mut Chat, words: &str) -> Result<()> {
 async fn a_conversation_outlives_gateway_and_operator() {
     let _alone = alone().await;
     with_namespace(|namespace| async move {
-        let forge = Forge::new()?;
-        namespace.agent_secret(&forge).await?;
-        let repository = forge.repository().await?;
-        let spec = json!({"mode": "Chat", "workflow": "None",
-            "repository": {"url": repository.url, "forge": "Gitea"}});
-        namespace.ready_session("talk", spec).await?;
-        let gateway = Gateway::new(Some(&namespace.user("editor", "edit").await?))?;
-        let mut ada = Chat::connect(&gateway, &namespace.name, "talk").await?;
+        let Talk { forge, repository, gateway, mut ada } = talk(&namespace, "talk").await?;
         ada.say("m-1", "Ask.\nscenario: chat-ask").await?;
         let asked = ada.question().await?;
         let known = ada.newest();
@@ -60,8 +73,16 @@ async fn a_conversation_outlives_gateway_and_operator() {
         let id = asked["questionId"].as_str().context("an id")?;
         namespace.patch_spec("talk", json!({"answers": [{"id": id, "text": "blue"}]})).await?;
         hear(&mut ada, "So be it.").await?;
-        let numbers: Vec<u64> = ada.records.keys().copied().filter(|seq| *seq > known).collect();
-        ensure!(numbers.is_sorted(), "{numbers:?}");
+        // What was heard on all of these connections is what somebody hears who comes now.
+        let other = Chat::connect(&gateway, &namespace.name, "talk").await?;
+        let end = ada.newest();
+        ensure!(end > known, "something was told since");
+        ensure!(
+            other.records.range(..end).eq(ada.records.range(..end)),
+            "{:?} is not {:?}",
+            ada.records,
+            other.records
+        );
         let session = namespace
             .await_session("talk", "answered", |session| {
                 let faber = session.status.as_ref().and_then(|status| status.faber.as_ref());
@@ -87,14 +108,7 @@ async fn a_conversation_outlives_gateway_and_operator() {
 async fn a_database_that_is_away_holds_no_conversation_up_and_misses_nothing() {
     let _alone = alone().await;
     with_namespace(|namespace| async move {
-        let forge = Forge::new()?;
-        namespace.agent_secret(&forge).await?;
-        let repository = forge.repository().await?;
-        let spec = json!({"mode": "Chat", "workflow": "None",
-            "repository": {"url": repository.url, "forge": "Gitea"}});
-        namespace.ready_session("away", spec).await?;
-        let gateway = Gateway::new(Some(&namespace.user("editor", "edit").await?))?;
-        let mut ada = Chat::connect(&gateway, &namespace.name, "away").await?;
+        let Talk { forge, repository, gateway, mut ada } = talk(&namespace, "away").await?;
         scale_database(&namespace.cluster, 0).await?;
         let talked = talk_meanwhile(&namespace, &gateway, &mut ada).await;
         scale_database(&namespace.cluster, 1).await?;
