@@ -9,8 +9,10 @@ mod hello;
 mod server;
 mod wire;
 
-pub use client::{Attach, ClientFrame, OpenRequest};
-pub use hello::{Capabilities, Hello, HelloTerminal, Limits, TerminalInfo, Terminals, Welcome};
+pub use client::{Attach, AttachRole, ClientFrame, OpenRequest};
+pub use hello::{
+    Capabilities, Hello, HelloTerminal, Limits, TerminalInfo, TerminalType, Terminals, Welcome,
+};
 pub use server::{ErrorCode, ServerFrame, SnapshotReason};
 
 /// The WebSocket subprotocol.
@@ -24,6 +26,9 @@ pub const MAX_JSON: usize = 32 * 1024;
 
 /// An ATTACH that has nothing yet.
 pub const NOTHING: u64 = u64::MAX;
+
+/// The longest title that TITLE gives, in bytes.
+pub const MAX_TITLE: usize = 128;
 
 /// Why a frame cannot be read. The socket closes with [`close::PROTOCOL`], or with [`close::TOO_BIG`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -74,6 +79,8 @@ pub mod close {
     pub const NOT_FOUND: u16 = 4404;
     /// No HELLO in time, or silence. Retry.
     pub const TIMEOUT: u16 = 4408;
+    /// The same client connected again. Stop, and offer to take back.
+    pub const SUPERSEDED: u16 = 4409;
     /// The Session has ended. Stop.
     pub const GONE: u16 = 4410;
     /// Too many connections. Retry after the hint `ra=<ms>` in the reason.

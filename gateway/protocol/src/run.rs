@@ -201,6 +201,14 @@ pub enum PhaseStatus {
     Skipped,
 }
 
+/// Where a Run keeps work in progress at its repository.
+pub fn work_in_progress(uid: &str) -> String {
+    format!("refs/fabrica/{uid}/wip")
+}
+
+/// The step that fails when the program of a Run's agent has ended by itself.
+pub const CRASH: &str = "program";
+
 /// Tokens and what they cost.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-pub use self::counters::{AgentCounters, LATENCY_BOUNDS, Latencies, Resumes, Returns};
+pub use self::counters::{
+    AgentCounters, LATENCY_BOUNDS, Latencies, Resumes, Returns, TerminalCounters,
+};
 
 /// The port the runtime listens on in every pod.
 pub const PORT: u16 = 3000;
@@ -90,6 +92,9 @@ pub struct Idle {
     /// What those who came back found of each terminal.
     #[serde(default)]
     pub resumes: Resumes,
+    /// What else is counted of terminals.
+    #[serde(default)]
+    pub terminal: TerminalCounters,
     /// Bytes typed and bytes shown, since the start.
     pub bytes_in: u64,
     pub bytes_out: u64,
@@ -129,10 +134,16 @@ pub enum AgentPower {
     Failed,
 }
 
+/// The setting that names what the spec said of an agent when it was switched on.
+pub const AGENT_SPEC: &str = "FABRICA_AGENT_SPEC";
+
 /// How the agent of a Terminal stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentReport {
     pub power: AgentPower,
+    /// [`AGENT_SPEC`] of the settings that it was last switched on with; unset while it is off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec: Option<String>,
     /// A condition reason, when it failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use fabrica_protocol::kterm::{
-    Attach, ClientFrame, ErrorCode, FrameError, Hello, HelloTerminal, MAX_FRAME, OpenRequest,
-    ServerFrame, SnapshotReason, close,
+    Attach, AttachRole, ClientFrame, ErrorCode, FrameError, Hello, HelloTerminal, MAX_FRAME,
+    OpenRequest, ServerFrame, SnapshotReason, TerminalType, close,
 };
 use proptest::prelude::*;
 
@@ -20,13 +20,19 @@ fn client_frame() -> impl Strategy<Value = ClientFrame> {
         (any::<u128>(), any::<[u16; 2]>(), proptest::option::of(".{0,20}")).prop_map(
             |(key, [cols, rows], title)| ClientFrame::Open {
                 key,
-                request: OpenRequest { cols, rows, title, cwd: None }
+                request: OpenRequest {
+                    cols,
+                    rows,
+                    title,
+                    cwd: None,
+                    terminal_type: TerminalType::Agent
+                }
             }
         ),
-        (any::<u16>(), proptest::option::of(0..u64::MAX), any::<u64>(), any::<bool>()).prop_map(
-            |(terminal, have, epoch, view)| ClientFrame::Attach {
+        (any::<u16>(), proptest::option::of(0..u64::MAX), any::<u64>(), role()).prop_map(
+            |(terminal, have, epoch, role)| ClientFrame::Attach {
                 terminal,
-                attach: Attach { have, epoch, history: 7, cols: 80, rows: 24, view }
+                attach: Attach { have, epoch, history: 7, cols: 80, rows: 24, role }
             }
         ),
         any::<u16>().prop_map(|terminal| ClientFrame::Detach { terminal }),
@@ -36,6 +42,61 @@ fn client_frame() -> impl Strategy<Value = ClientFrame> {
         ("[a-z]{1,20}", any::<Option<u64>>()).prop_map(|(client_id, have_off)| {
             let terms = vec![HelloTerminal { id: 1, have_off, cols: 80, rows: 24 }];
             ClientFrame::Hello(Hello { client_id, terms, ..Hello::default() })
+        }),
+        any::<u16>().prop_map(|terminal| ClientFrame::Clear { terminal }),
+        any::<(u16, u8)>().prop_map(|(terminal, signal)| ClientFrame::Signal { terminal, signal }),
+        (any::<u16>(), any::<u64>(), ".{0,40}")
+            .prop_map(|(terminal, id, line)| ClientFrame::Command { terminal, id, line }),
+        (any::<u16>(), ".{0,40}")
+            .prop_map(|(terminal, title)| ClientFrame::Title { terminal, title }),
+    ]
+}
+
+fn role() -> impl Strategy<Value = AttachRole> {
+    prop_oneof![Just(AttachRole::Control), Just(AttachRole::View), Just(AttachRole::Alone)]
+}
+
+fn server_frame() -> impl Strategy<Value = ServerFrame> {
+    use SnapshotReason::{Attach, Clear, Overrun, Skip};
+    let reason = prop_oneof![Just(Attach), Just(Overrun), Just(Skip), Just(Clear)];
+    let bytes = || proptest::collection::vec(any::<u8>(), 0..200).prop_map(Bytes::from);
+    prop_oneof![
+        (any::<u16>(), any::<u64>(), bytes()).prop_map(|(terminal, offset, bytes)| {
+            ServerFrame::Output { terminal, offset, bytes }
+        }),
+        (any::<[u16; 3]>(), any::<u64>(), reason, bytes()).prop_map(
+            |([terminal, cols, rows], offset, reason, bytes)| ServerFrame::Snapshot {
+                terminal,
+                offset,
+                cols,
+                rows,
+                reason,
+                bytes
+            }
+        ),
+        any::<(u16, u64)>()
+            .prop_map(|(terminal, offset)| ServerFrame::InputAck { terminal, offset }),
+        any::<([u16; 3], u64, u32)>().prop_map(|([terminal, cols, rows], offset, owner)| {
+            ServerFrame::Resized { terminal, offset, cols, rows, owner }
+        }),
+        any::<(u16, u64, i32, u8)>().prop_map(|(terminal, offset, code, signal)| {
+            ServerFrame::Exit { terminal, offset, code, signal }
+        }),
+        any::<[u64; 3]>().prop_map(|[client_us, server_us, head]| ServerFrame::Pong {
+            client_us,
+            server_us,
+            head
+        }),
+        (any::<u16>(), any::<u32>(), ".{0,40}").prop_map(|(terminal, reference, text)| {
+            ServerFrame::Error { terminal, reference, code: ErrorCode::Busy, text }
+        }),
+        any::<(u16, bool, u64)>().prop_map(|(terminal, bell, head)| ServerFrame::Activity {
+            terminal,
+            bell,
+            head
+        }),
+        any::<(u16, u64, i32, u64, u64)>().prop_map(|(terminal, id, exit, start, end)| {
+            ServerFrame::CommandDone { terminal, id, exit, start, end }
         }),
     ]
 }
@@ -57,53 +118,31 @@ proptest! {
     }
 
     #[test]
-    fn output_survives_the_wire(terminal: u16, offset: u64, bytes: Vec<u8>) {
-        let frame = ServerFrame::Output { terminal, offset, bytes: bytes.into() };
+    fn a_frame_of_the_runtime_survives_the_wire(frame in server_frame()) {
         prop_assert_eq!(ServerFrame::decode(frame.encode()), Ok(frame));
     }
-}
 
-#[test]
-fn server_frames_survive_the_wire() {
-    let frames = [
-        ServerFrame::Snapshot {
-            terminal: 1,
-            offset: 9,
-            cols: 80,
-            rows: 24,
-            reason: SnapshotReason::Overrun,
-            bytes: Bytes::from_static(b"\x1bc$ "),
-        },
-        ServerFrame::InputAck { terminal: 1, offset: 5 },
-        ServerFrame::Resized { terminal: 1, offset: 5, cols: 100, rows: 30, owner: 3 },
-        ServerFrame::Exit { terminal: 1, offset: 77, code: -1, signal: 9 },
-        ServerFrame::Pong { client_us: 1, server_us: 2, head: 3 },
-        ServerFrame::Error {
-            terminal: 4,
-            reference: 1,
-            code: ErrorCode::NoSuchTerminal,
-            text: "there is no terminal 4".to_owned(),
-        },
-    ];
-    for frame in frames {
-        assert_eq!(ServerFrame::decode(frame.encode()), Ok(frame));
+    #[test]
+    fn a_cut_frame_is_not_taken_for_the_whole(frame in server_frame(), less in 1..8_usize) {
+        let whole = frame.encode();
+        let cut = whole.slice(..whole.len().saturating_sub(less));
+        prop_assert_ne!(ServerFrame::decode(cut), Ok(frame));
     }
 }
 
-/// The vectors of docs/developer/protocol-kterm.md: other implementations are held to the same bytes.
 #[test]
-fn the_published_vectors_hold() {
-    let input = ClientFrame::Input {
-        terminal: 1,
-        auto: false,
-        offset: 2,
-        bytes: Bytes::from_static(b"ls\r"),
+fn a_client_of_before_gets_what_it_knows() {
+    assert_eq!(SnapshotReason::Clear.plain(), SnapshotReason::Overrun);
+    assert_eq!(SnapshotReason::Skip.plain(), SnapshotReason::Overrun);
+    assert_eq!(SnapshotReason::Attach.plain(), SnapshotReason::Attach);
+    assert_eq!(ErrorCode::TakenOver.plain(), ErrorCode::ReadOnly);
+    let hello = |caps: &str| {
+        let body = format!("\x0c\0\0\0{{\"client_id\":\"a\",\"caps\":{caps}}}");
+        let Ok(ClientFrame::Hello(hello)) = ClientFrame::decode(body.into()) else { panic!() };
+        hello.caps.is_current()
     };
-    assert_eq!(&input.encode()[..], b"\x01\x00\x01\x00\x02\0\0\0\0\0\0\0ls\r");
-    let ping = ClientFrame::Ping { visible: true, client_us: 258 };
-    assert_eq!(&ping.encode()[..], b"\x08\x01\x00\x00\x02\x01\0\0\0\0\0\0");
-    let exit = ServerFrame::Exit { terminal: 1, offset: 3, code: 2, signal: 0 };
-    assert_eq!(&exit.encode()[..], b"\x85\x00\x01\x00\x03\0\0\0\0\0\0\0\x02\0\0\0\0");
+    assert!(!hello("{}") && !hello("{\"window\":1,\"later\":true}"));
+    assert!(hello("{\"activity\":false}") && hello("{\"commands\":true}"));
 }
 
 #[test]

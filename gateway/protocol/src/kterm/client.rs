@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes};
 use serde::{Deserialize, Serialize};
 
 use super::wire::{self, Reader};
-use super::{FrameError, Hello, NOTHING};
+use super::{FrameError, Hello, NOTHING, TerminalType};
 
 const INPUT: u8 = 0x01;
 const RESIZE: u8 = 0x02;
@@ -14,7 +14,11 @@ const ATTACH: u8 = 0x05;
 const DETACH: u8 = 0x06;
 const CLOSE: u8 = 0x07;
 const PING: u8 = 0x08;
+const CLEAR: u8 = 0x09;
+const SIGNAL: u8 = 0x0A;
+const COMMAND: u8 = 0x0B;
 const HELLO: u8 = 0x0C;
+const TITLE: u8 = 0x0D;
 
 /// INPUT that the emulator made (a reply, a focus or mouse report), not a person.
 const AUTO: u8 = 1;
@@ -33,6 +37,21 @@ pub struct OpenRequest {
     pub rows: u16,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
+    /// Absent for `system`: runtimes of before refuse the field.
+    #[serde(rename = "type", default, skip_serializing_if = "TerminalType::is_system")]
+    pub terminal_type: TerminalType,
+}
+
+/// What a client may do in a terminal that it attaches to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum AttachRole {
+    /// Types, and so do others. Ends the sole control of another.
+    Control = 0,
+    /// Only watches, although it might type.
+    View = 1,
+    /// Types alone: whoever else might becomes a viewer.
+    Alone = 2,
 }
 
 /// How a client takes part in a terminal.
@@ -46,8 +65,7 @@ pub struct Attach {
     pub history: u32,
     pub cols: u16,
     pub rows: u16,
-    /// Only watches, although it might type.
-    pub view: bool,
+    pub role: AttachRole,
 }
 
 /// One frame from a client.
@@ -94,6 +112,26 @@ pub enum ClientFrame {
         client_us: u64,
     },
     Hello(Hello),
+    /// Forgets what was printed before; the screen stays.
+    Clear {
+        terminal: u16,
+    },
+    /// A signal for what runs in the foreground.
+    Signal {
+        terminal: u16,
+        signal: u8,
+    },
+    /// A line for a shell that waits at its prompt. `id` is the client's own, and the same one is not run twice.
+    Command {
+        terminal: u16,
+        id: u64,
+        line: String,
+    },
+    /// A name for the terminal; an empty one gives it back the program's.
+    Title {
+        terminal: u16,
+        title: String,
+    },
 }
 
 impl ClientFrame {
@@ -122,6 +160,10 @@ impl ClientFrame {
             CLOSE => Self::Close { terminal, signal: reader.u8()? },
             PING => Self::Ping { visible: reader.flags & VISIBLE != 0, client_us: reader.u64()? },
             HELLO => Self::Hello(reader.json("HELLO")?),
+            CLEAR => Self::Clear { terminal },
+            SIGNAL => Self::Signal { terminal, signal: reader.u8()? },
+            COMMAND => Self::Command { terminal, id: reader.u64()?, line: reader.text()? },
+            TITLE => Self::Title { terminal, title: reader.text()? },
             unknown => return Err(FrameError::UnknownType(unknown)),
         };
         reader.end()?;
@@ -170,6 +212,23 @@ impl ClientFrame {
                 frame
             }
             Self::Hello(hello) => wire::json(HELLO, 0, hello),
+            Self::Clear { terminal } => wire::head(CLEAR, 0, *terminal, 0),
+            Self::Signal { terminal, signal } => {
+                let mut frame = wire::head(SIGNAL, 0, *terminal, 1);
+                frame.put_u8(*signal);
+                frame
+            }
+            Self::Command { terminal, id, line } => {
+                let mut frame = wire::head(COMMAND, 0, *terminal, 8 + line.len());
+                frame.put_u64_le(*id);
+                frame.put_slice(line.as_bytes());
+                frame
+            }
+            Self::Title { terminal, title } => {
+                let mut frame = wire::head(TITLE, 0, *terminal, title.len());
+                frame.put_slice(title.as_bytes());
+                frame
+            }
         };
         frame.freeze()
     }
@@ -183,9 +242,10 @@ fn decode_attach(reader: &mut Reader) -> Result<Attach, FrameError> {
         history: reader.u32()?,
         cols: reader.u16()?,
         rows: reader.u16()?,
-        view: match reader.u8()? {
-            0 => false,
-            1 => true,
+        role: match reader.u8()? {
+            0 => AttachRole::Control,
+            1 => AttachRole::View,
+            2 => AttachRole::Alone,
             _ => return Err(FrameError::Value("role")),
         },
     })
@@ -198,6 +258,6 @@ fn encode_attach(terminal: u16, attach: &Attach) -> bytes::BytesMut {
     frame.put_u32_le(attach.history);
     frame.put_u16_le(attach.cols);
     frame.put_u16_le(attach.rows);
-    frame.put_u8(u8::from(attach.view));
+    frame.put_u8(attach.role as u8);
     frame
 }

@@ -51,6 +51,20 @@ pub struct Capabilities {
     /// Bytes it lets be on their way unparsed; the runtime clamps it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<u64>,
+    /// Whether it wants ACTIVITY of terminals that it is not attached to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activity: Option<bool>,
+    /// Whether it wants `COMMAND_DONE`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<bool>,
+}
+
+impl Capabilities {
+    /// Whether the client names, true or false, what came after the first frames: then it knows snapshot reasons from 2
+    /// on and error codes from 9 on.
+    pub const fn is_current(&self) -> bool {
+        self.activity.is_some() || self.commands.is_some()
+    }
 }
 
 /// The answer to HELLO.
@@ -63,6 +77,10 @@ pub struct Welcome {
     pub role: String,
     pub limits: Limits,
     pub terms: Vec<TerminalInfo>,
+    /// Whether new shells tell when a command has ended. Absent: a runtime of before CLEAR, SIGNAL, COMMAND, TITLE and
+    /// sole control, which closes on them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commands: Option<bool>,
 }
 
 /// What the runtime allows.
@@ -74,6 +92,24 @@ pub struct Limits {
     pub clients: u16,
 }
 
+/// What a terminal was opened for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TerminalType {
+    /// People's own.
+    #[default]
+    System,
+    /// One in which an agent runs.
+    Agent,
+}
+
+impl TerminalType {
+    /// Whether it is what a terminal is when nothing is said.
+    pub fn is_system(&self) -> bool {
+        *self == Self::System
+    }
+}
+
 /// A terminal as WELCOME and TERMS tell it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TerminalInfo {
@@ -81,6 +117,8 @@ pub struct TerminalInfo {
     /// The idempotency key (hexadecimal) of the OPEN that made it; absent for the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    #[serde(rename = "type", default)]
+    pub terminal_type: TerminalType,
     pub title: String,
     pub cwd: String,
     pub alive: bool,

@@ -4,6 +4,7 @@ use bytes::{BufMut, Bytes};
 
 use super::wire::{self, Reader};
 use super::{FrameError, Terminals, Welcome};
+use crate::recovery::after_error;
 
 /// The type byte of OUTPUT, for those who write its head straight before bytes of a ring.
 const OUTPUT: u8 = 0x81;
@@ -15,6 +16,11 @@ const PONG: u8 = 0x86;
 const TERMS: u8 = 0x87;
 const ERROR: u8 = 0x88;
 const WELCOME: u8 = 0x89;
+const ACTIVITY: u8 = 0x8A;
+const COMMAND_DONE: u8 = 0x8B;
+
+/// ACTIVITY with a bell in it.
+const BELL: u8 = 1;
 
 /// Why a SNAPSHOT came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +30,31 @@ pub enum SnapshotReason {
     Attach = 0,
     /// What the client had has left the ring.
     Overrun = 1,
+    /// The client was too far behind.
+    Skip = 2,
+    /// What was printed before was forgotten.
+    Clear = 3,
+}
+
+impl SnapshotReason {
+    fn from_wire(reason: u8) -> Result<Self, FrameError> {
+        Ok(match reason {
+            0 => Self::Attach,
+            1 => Self::Overrun,
+            2 => Self::Skip,
+            3 => Self::Clear,
+            _ => return Err(FrameError::Value("reason")),
+        })
+    }
+
+    /// The same for a client of before the later reasons: it begins afresh too.
+    #[must_use]
+    pub const fn plain(self) -> Self {
+        match self {
+            Self::Skip | Self::Clear => Self::Overrun,
+            reason => reason,
+        }
+    }
 }
 
 /// What went wrong with a frame that did not end the connection.
@@ -46,6 +77,12 @@ pub enum ErrorCode {
     OutOfOrder = 7,
     /// The node has no pseudo terminal left.
     Exhausted = 8,
+    /// The shell is not at its prompt, or something is typed there.
+    Busy = 9,
+    /// Another client has sole control.
+    TakenOver = 10,
+    /// A value that is not allowed: a signal, a title, a command line.
+    Invalid = 11,
 }
 
 impl ErrorCode {
@@ -59,8 +96,20 @@ impl ErrorCode {
             6 => Self::CannotOpen,
             7 => Self::OutOfOrder,
             8 => Self::Exhausted,
+            9 => Self::Busy,
+            10 => Self::TakenOver,
+            11 => Self::Invalid,
             _ => return Err(FrameError::Value("code")),
         })
+    }
+
+    /// The same for a client of before the later codes. It gets one of them unasked only when somebody takes over.
+    #[must_use]
+    pub const fn plain(self) -> Self {
+        match self {
+            Self::TakenOver => Self::ReadOnly,
+            code => code,
+        }
     }
 }
 
@@ -107,7 +156,7 @@ pub enum ServerFrame {
         head: u64,
     },
     Terms(Terminals),
-    /// `reference` is the type byte of the frame that failed.
+    /// `reference` is the type byte of the frame that failed. The frame's flags say what helps: [`crate::recovery::Way`].
     Error {
         terminal: u16,
         reference: u32,
@@ -115,6 +164,20 @@ pub enum ServerFrame {
         text: String,
     },
     Welcome(Welcome),
+    /// A terminal that the client is not attached to has printed up to here.
+    Activity {
+        terminal: u16,
+        bell: bool,
+        head: u64,
+    },
+    /// A COMMAND of this client has ended. What it printed lies between the offsets.
+    CommandDone {
+        terminal: u16,
+        id: u64,
+        exit: i32,
+        start: u64,
+        end: u64,
+    },
 }
 
 impl ServerFrame {
@@ -154,11 +217,7 @@ impl ServerFrame {
                 offset: reader.u64()?,
                 cols: reader.u16()?,
                 rows: reader.u16()?,
-                reason: match reader.u8()? {
-                    0 => SnapshotReason::Attach,
-                    1 => SnapshotReason::Overrun,
-                    _ => return Err(FrameError::Value("reason")),
-                },
+                reason: SnapshotReason::from_wire(reader.u8()?)?,
                 bytes: reader.rest(),
             },
             INPUT_ACK => Self::InputAck { terminal, offset: reader.u64()? },
@@ -188,6 +247,16 @@ impl ServerFrame {
                 text: reader.text()?,
             },
             WELCOME => Self::Welcome(reader.json("WELCOME")?),
+            ACTIVITY => {
+                Self::Activity { terminal, bell: reader.flags & BELL != 0, head: reader.u64()? }
+            }
+            COMMAND_DONE => Self::CommandDone {
+                terminal,
+                id: reader.u64()?,
+                exit: reader.i32()?,
+                start: reader.u64()?,
+                end: reader.u64()?,
+            },
             unknown => return Err(FrameError::UnknownType(unknown)),
         };
         reader.end()?;
@@ -233,13 +302,27 @@ impl ServerFrame {
             }
             Self::Terms(terminals) => wire::json(TERMS, 0, terminals),
             Self::Error { terminal, reference, code, text } => {
-                let mut frame = wire::head(ERROR, 0, *terminal, 6 + text.len());
+                let flags = after_error(*code as u16).flags();
+                let mut frame = wire::head(ERROR, flags, *terminal, 6 + text.len());
                 frame.put_u32_le(*reference);
                 frame.put_u16_le(*code as u16);
                 frame.put_slice(text.as_bytes());
                 frame
             }
             Self::Welcome(welcome) => wire::json(WELCOME, 0, welcome),
+            Self::Activity { terminal, bell, head } => {
+                let mut frame = wire::head(ACTIVITY, u8::from(*bell) * BELL, *terminal, 8);
+                frame.put_u64_le(*head);
+                frame
+            }
+            Self::CommandDone { terminal, id, exit, start, end } => {
+                let mut frame = wire::head(COMMAND_DONE, 0, *terminal, 28);
+                frame.put_u64_le(*id);
+                frame.put_i32_le(*exit);
+                frame.put_u64_le(*start);
+                frame.put_u64_le(*end);
+                frame
+            }
         };
         frame.freeze()
     }

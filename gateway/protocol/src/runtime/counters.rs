@@ -75,6 +75,42 @@ pub struct Resumes {
     pub lost: u64,
 }
 
+/// More tries than this to come back, and a client's breaker was open: it opens at the fifth that fails within a minute.
+const TRIES_BEFORE_BREAKER: u32 = 5;
+
+/// Whoever says to have been away for longer counts as this long: one nonsense must not drown all others.
+const AWAY_LIMIT: Duration = Duration::from_hours(24);
+
+/// What is counted of terminals, beside [`Returns`] and [`Resumes`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct TerminalCounters {
+    /// Shells that were started.
+    pub opened: u64,
+    /// Shells that could not be started.
+    pub open_failures: u64,
+    /// Clients that came back after so many tries that their breaker must have been open.
+    pub breakers: u64,
+    /// Times that a client had as much unparsed as it may have, and more waited for it.
+    pub client_stalls: u64,
+    /// Times that a program was held back, as all who type were behind.
+    pub program_stalls: u64,
+    /// How long clients that came back had no connection, as they tell.
+    pub away: Latencies,
+    /// From HELLO of a client that came back until all that it had missed was handed to its socket.
+    pub resume: Latencies,
+    /// From when a program was given input until it wrote something, sampled.
+    pub echo: Latencies,
+}
+
+impl TerminalCounters {
+    /// A client came back after so many tries, and had been away for so long.
+    pub fn returned(&mut self, tries: u32, away: Duration) {
+        self.breakers += u64::from(tries > TRIES_BEFORE_BREAKER);
+        self.away.add(away.min(AWAY_LIMIT));
+    }
+}
+
 /// What is counted of a conversation.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -106,6 +142,19 @@ mod tests {
         assert_eq!((since.counts[1], since.counts.iter().sum::<u64>()), (1, 1));
         assert_eq!(since.microseconds, 1000);
         assert_eq!(all.since(&Latencies::default()), all);
+    }
+
+    #[test]
+    fn the_sixth_try_tells_of_a_breaker() {
+        let mut counters = TerminalCounters::default();
+        for tries in [0, 1, 5, 6, u32::MAX] {
+            counters.returned(tries, Duration::from_millis(300));
+        }
+        assert_eq!((counters.breakers, counters.away.counts[9]), (2, 5));
+        counters.returned(1, Duration::MAX);
+        assert!(counters.away.microseconds < 25 * 3_600 * 1_000_000);
+        let older: TerminalCounters = serde_json::from_str(r#"{"opened": 1}"#).unwrap();
+        assert_eq!((older.opened, older.echo), (1, Latencies::default()));
     }
 
     #[test]
