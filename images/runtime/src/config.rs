@@ -21,6 +21,7 @@ pub use providers::ProviderConfig;
 pub use run::{AgentConfig, RunConfig};
 
 use crate::secrets::Secrets;
+use crate::terminal::size::SizePolicy;
 use crate::terminal::socket::Timing;
 
 /// Credentials that shells get under their own names.
@@ -45,6 +46,9 @@ const OURS: &str = "FABRICA_";
 pub struct Config {
     /// The Session's UID: the audience of every assertion.
     pub session_id: String,
+    /// Where the Session is, and what people call it.
+    pub namespace: String,
+    pub name: String,
     pub repository: Option<Repository>,
     pub git_user: Option<GitUser>,
     pub install_dependencies: bool,
@@ -57,6 +61,8 @@ pub struct Config {
     pub termination_log: PathBuf,
     /// How long sockets may take, wait and be silent.
     pub timing: Timing,
+    /// Whose size a terminal has.
+    pub size_policy: SizePolicy,
     /// Only in a Run's pod.
     pub run: Option<RunConfig>,
     /// Only in a Chat's pod.
@@ -139,6 +145,8 @@ impl Config {
         Self {
             secrets: Secrets::new(login.password(), credentials(&all)),
             session_id: text("SESSION_ID").unwrap_or_default(),
+            namespace: text("FABRICA_NAMESPACE").unwrap_or_default(),
+            name: text("FABRICA_NAME").unwrap_or_default(),
             repository: text("REPO_URL").map(|url| Repository {
                 url,
                 branch: text("BRANCH"),
@@ -162,6 +170,9 @@ impl Config {
                 ping: milliseconds("FABRICA_PING_MILLISECONDS", PING_MILLISECONDS),
                 silence: milliseconds("FABRICA_SILENCE_MILLISECONDS", SILENCE_MILLISECONDS),
             },
+            size_policy: text("FABRICA_TERMINAL_SIZE")
+                .and_then(|name| SizePolicy::named(&name))
+                .unwrap_or_default(),
             shell: shell_environment(&all, !has_agent),
             run,
             chat,

@@ -78,6 +78,7 @@ impl Activity {
             reconnects,
             returns,
             resumes,
+            terminal: state.measures.counted.clone(),
             bytes_in,
             bytes_out,
             workspace: self.workspace(),

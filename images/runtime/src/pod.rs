@@ -16,6 +16,7 @@ use crate::run::Run;
 use crate::run::journal::Journal as Records;
 use crate::run::questions::Questions;
 use crate::switch::Switch;
+use crate::terminal::events::{Events, Session};
 use crate::terminal::pty::Shell;
 use crate::terminal::shells::Shells;
 use crate::trust::Gate;
@@ -39,12 +40,16 @@ pub struct Pod {
     pub sockets: TaskTracker,
     pub started: Instant,
     ready: AtomicBool,
+    furnished: AtomicBool,
 }
 
 impl Pod {
     /// A pod whose start steps are still to come.
     pub fn new(config: Config, run: Option<Arc<Run>>, chat: Option<Arc<Chat>>) -> Self {
         let shell = Shell::find(shell_environment(&config, lends_at_once(&config)));
+        let shells = Shells::new(epoch(), shell, config.workspace.clone(), Utc::now())
+            .sized(config.size_policy);
+        shells.shared.state().events = Events::of(session(&config));
         Self {
             gate: Gate::new(config.trust_keys.clone(), config.session_id.clone()),
             journal: Arc::new(steps(run.as_deref(), chat.as_deref())),
@@ -52,11 +57,12 @@ impl Pod {
             chat,
             switch: Switch::default(),
             activity: Activity::default(),
-            shells: Shells::new(epoch(), shell, config.workspace.clone(), Utc::now()),
+            shells,
             stop: CancellationToken::new(),
             sockets: TaskTracker::new(),
             started: Instant::now(),
             ready: AtomicBool::new(false),
+            furnished: AtomicBool::new(false),
             config,
         }
     }
@@ -88,7 +94,7 @@ impl Pod {
         self.shells.change(Shell::find(shell_environment(&self.config, for_people)));
     }
 
-    /// Whether a terminal can be used, or the agent is at work.
+    /// Whether a terminal can be used, or the agent be spoken to.
     pub fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Relaxed)
     }
@@ -97,6 +103,22 @@ impl Pod {
     pub fn set_ready(&self) {
         self.ready.store(true, Ordering::Relaxed);
     }
+
+    /// Whether the workspace is as terminals are to find it.
+    pub fn is_furnished(&self) -> bool {
+        self.furnished.load(Ordering::Relaxed)
+    }
+
+    /// From now on [`Self::is_furnished`], and so [`Self::is_ready`].
+    pub fn set_furnished(&self) {
+        self.furnished.store(true, Ordering::Relaxed);
+        self.set_ready();
+    }
+}
+
+fn session(config: &Config) -> Session {
+    let Config { namespace, name, session_id: uid, .. } = config.clone();
+    Session { namespace, name, uid }
 }
 
 fn steps(run: Option<&Run>, chat: Option<&Chat>) -> Journal {

@@ -2,6 +2,8 @@
 
 /// What stands where a secret stood.
 const CUT: &str = "***";
+/// What stands before the login and the host of an address.
+const SCHEME: &str = "://";
 
 /// Everything that nobody may read in a journal.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -32,6 +34,34 @@ impl Secrets {
     pub fn redact(&self, text: &str) -> String {
         let cut = |text: String, secret: &String| cut_password(&text, secret.as_bytes());
         cut_addresses(&self.0.iter().fold(text.to_owned(), cut))
+    }
+
+    /// How much of a text stays as it is, whatever follows it.
+    fn settled(&self, text: &str) -> usize {
+        let begins = |start: &usize| {
+            let tail = &text.as_bytes()[*start..];
+            self.0.iter().any(|secret| begins_password(tail, secret.as_bytes()))
+        };
+        let within = text.len().saturating_sub(self.longest());
+        let mut starts = text.char_indices().map(|(start, _)| start).filter(|it| *it >= within);
+        let secret = starts.find(begins).unwrap_or(text.len());
+        secret.min(settled_address(text))
+    }
+}
+
+/// A text that comes piece by piece, with secrets cut out of it. What may turn out to be one waits for what follows.
+#[derive(Debug, Default)]
+pub struct Pieces {
+    rest: String,
+}
+
+impl Pieces {
+    /// What can be shown with this piece.
+    pub fn push(&mut self, secrets: &Secrets, piece: &str) -> String {
+        self.rest.push_str(piece);
+        let mut clean = secrets.redact(&self.rest);
+        self.rest = clean.split_off(secrets.settled(&clean));
+        clean
     }
 }
 
@@ -105,6 +135,41 @@ fn behind_password<'text>(text: &'text [u8], password: &[u8]) -> Option<&'text [
     text.strip_prefix(password).or_else(encoded)
 }
 
+/// Whether a text may be the beginning of a password, and is not all of it.
+fn begins_password(text: &[u8], password: &[u8]) -> bool {
+    let mut rest = text;
+    for byte in password {
+        let encoded = format!("%{byte:02x}").into_bytes();
+        if rest.len() < encoded.len() && rest.eq_ignore_ascii_case(&encoded[..rest.len()]) {
+            return true;
+        }
+        match behind_byte(rest, *byte) {
+            Some(behind) => rest = behind,
+            None => break,
+        }
+    }
+    password.len() > text.len() && password.starts_with(text)
+}
+
+/// How much of a text stays as it is by [`cut_addresses`]: the host of its last address may not have come yet.
+fn settled_address(text: &str) -> usize {
+    /// A longer word is no address, and what waits is bounded.
+    const LONGEST: usize = 1024;
+    let open = text.rfind(SCHEME).filter(|start| {
+        let rest = &text[start + SCHEME.len()..];
+        rest.len() < LONGEST && !rest.contains(ends_authority)
+    });
+    let begun = || {
+        let word = [":", ":/"].into_iter().find(|word| text.ends_with(word))?;
+        Some(text.len() - word.len())
+    };
+    open.or_else(begun).unwrap_or(text.len())
+}
+
+fn ends_authority(character: char) -> bool {
+    character.is_whitespace() || matches!(character, '/' | '?' | '#' | '\'' | '"')
+}
+
 fn behind_byte(text: &[u8], byte: u8) -> Option<&[u8]> {
     if let [b'%', high, low, rest @ ..] = text
         && [*high, *low].eq_ignore_ascii_case(format!("{byte:02x}").as_bytes())
@@ -115,13 +180,10 @@ fn behind_byte(text: &[u8], byte: u8) -> Option<&[u8]> {
 }
 
 fn cut_addresses(text: &str) -> String {
-    const SCHEME: &str = "://";
     let mut pieces = text.split(SCHEME);
     let mut kept = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
-        let end = piece.find(|character: char| {
-            character.is_whitespace() || matches!(character, '/' | '?' | '#' | '\'' | '"')
-        });
+        let end = piece.find(ends_authority);
         let authority = &piece[..end.unwrap_or(piece.len())];
         kept.push_str(SCHEME);
         match authority.rfind('@') {
@@ -145,6 +207,33 @@ mod tests {
         let text = "sk-ant-1-more, sk-ant-1, pw, no, https://u:x@h";
         assert_eq!(secrets.redact(text), "***, ***, ***, no, https://***@h");
         assert_eq!(format!("{secrets:?}"), "Secrets");
+    }
+
+    /// Whatever the pieces are: nothing of it is shown that the whole would not show.
+    #[rstest]
+    #[case::literal("it is p@s/w%rd, is it not? ", "it is ***, is it not? ")]
+    #[case::encoded("said p%40s%2Fw%25rd.", "said ***.")]
+    #[case::only_a_beginning("p@s/w and no more", "p@s/w and no more")]
+    #[case::address("see https://ada:other@h/x now", "see https://***@h/x now")]
+    #[case::plain("a: b: c://d e", "a: b: c://d e")]
+    #[case::not_ascii("é p@s/w%rd é.", "é *** é.")]
+    fn pieces_show_what_the_whole_does(#[case] text: &str, #[case] expected: &str) {
+        let secrets = Secrets::new(Some("p@s/w%rd"), []);
+        for size in 1..=text.len() {
+            let (mut pieces, mut shown, mut piece) =
+                (Pieces::default(), String::new(), String::new());
+            for character in text.chars() {
+                piece.push(character);
+                if piece.len() >= size {
+                    shown += &pieces.push(&secrets, &std::mem::take(&mut piece));
+                }
+            }
+            shown += &pieces.push(&secrets, &piece);
+            assert_eq!(shown, expected, "in pieces of {size}");
+        }
+        let mut pieces = Pieces::default();
+        let waits = pieces.push(&secrets, "so p%4");
+        assert_eq!(waits, "so ", "it may be the beginning");
     }
 
     #[test]

@@ -82,6 +82,10 @@ async fn live(pod: &Pod) -> ExitCode {
         return run::live(run, config, steps, activity, ready, told_to_stop()).await;
     }
     if let Some(chat) = &pod.chat {
+        // What is said waits for the agent. Where a life before has failed, the next one may fail alike: Ready does not flicker.
+        if !chat.is_found {
+            pod.set_ready();
+        }
         let ready = || open_first(pod);
         let (config, steps, activity) = (&pod.config, &pod.journal, &pod.activity);
         let lived =
@@ -130,7 +134,7 @@ pub fn open_first(pod: &Pod) {
     match pod.shells.open_first() {
         Ok(_) => {
             step.finish("A terminal can be used.");
-            pod.set_ready();
+            pod.set_furnished();
         }
         Err(error) => {
             step.fail(crate::chain(&error));

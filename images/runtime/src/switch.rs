@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use fabrica_protocol::runtime::{AgentPower, AgentReport, AgentSwitch};
+use fabrica_protocol::runtime::{AGENT_SPEC, AgentPower, AgentReport, AgentSwitch};
 use tokio::sync::watch;
 
 use crate::chat::Chat;
@@ -24,10 +24,12 @@ struct Standing {
 }
 
 impl Switch {
-    /// Turns it. An agent that works goes on as it was told first.
+    /// Turns it. An agent that works goes on as it was told first, unless the spec says something else of it by now.
     pub fn turn(&self, to: AgentSwitch) {
         self.wanted.send_if_modified(|wanted| {
-            let is_other = wanted.as_ref().is_none_or(|wanted| wanted.on != to.on);
+            let is_other = wanted
+                .as_ref()
+                .is_none_or(|wanted| wanted.on != to.on || spec(wanted) != spec(&to));
             if is_other {
                 *wanted = Some(to);
             }
@@ -51,6 +53,7 @@ impl Switch {
     pub fn rest(&self, power: AgentPower, why: Option<&StartError>) {
         self.lock().report = AgentReport {
             power,
+            spec: None,
             reason: why.map(|error| error.reason.to_owned()),
             message: why.map(|error| error.message.clone()),
         };
@@ -70,10 +73,17 @@ impl Switch {
     /// How it stands.
     pub fn report(&self) -> AgentReport {
         let told = self.live().map(|chat| chat.report());
-        told.unwrap_or_else(|| self.lock().report.clone())
+        let told = told.unwrap_or_else(|| self.lock().report.clone());
+        let wanted = self.wanted.borrow();
+        AgentReport { spec: wanted.as_ref().and_then(spec).cloned(), ..told }
     }
 
     fn lock(&self) -> MutexGuard<'_, Standing> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What the spec said of the agent.
+fn spec(switch: &AgentSwitch) -> Option<&String> {
+    switch.settings.get(AGENT_SPEC).filter(|_| switch.on)
 }

@@ -1,21 +1,41 @@
 //! Terminals: shells that outlive the sockets of those who use them.
 //!
-//! [`ring`], [`input`], [`websocket`] and [`state`] know no I/O: bytes and frames go in, frames come out. At the edges
+//! [`ring`], [`input`], [`window`], [`turns`], [`pace`], [`websocket`] and [`state`] know no I/O: bytes and frames go in, frames come out. At the edges
 //! [`pump`] moves bytes between a PTY ([`pty`]) and the state, [`socket`] between the state and a client, and
 //! [`shells`] holds it all together.
 
+mod attach;
 pub mod client;
+pub mod events;
+#[cfg(test)]
+mod fixture;
+mod flow;
 mod handle;
 pub mod history;
 pub mod input;
+mod integration;
+pub mod marks;
+pub mod measures;
+mod news;
+mod observed;
+mod opening;
 mod outgoing;
+pub mod pace;
+pub mod prompt;
 pub mod pty;
 mod pump;
+mod reference;
 pub mod ring;
 pub mod screen;
 pub mod shared;
 pub mod shells;
 pub mod size;
+mod sizing;
 pub mod socket;
 pub mod state;
+mod telling;
+mod title;
+pub mod turns;
 pub mod websocket;
+pub mod window;
+mod wishes;

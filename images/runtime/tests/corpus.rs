@@ -11,6 +11,8 @@ mod targets;
 
 #[rstest]
 #[case("websocket", targets::websocket)]
+#[case("marks", targets::marks)]
+#[case("screen", targets::screen)]
 #[case("redaction", targets::redaction)]
 #[case("request", targets::request)]
 fn kept_inputs_hold(#[case] target: &str, #[case] run: fn(&[u8])) {

@@ -17,6 +17,9 @@ use fabrica_runtime::config::Config;
 use fabrica_runtime::http::router;
 use fabrica_runtime::pod::Pod;
 use fabrica_runtime::secrets::Secrets;
+use fabrica_runtime::terminal::marks::{Found, Mark, Scanner};
+use fabrica_runtime::terminal::screen::Screen;
+use fabrica_runtime::terminal::size::Size;
 use fabrica_runtime::terminal::websocket::{Decoder, Message, Violation};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
@@ -31,6 +34,9 @@ const UID: &str = "uid-1";
 
 /// The longest head of a frame, its mask included.
 const HEAD_BYTES: usize = 14;
+
+/// More than any screen of the sizes that a byte names takes.
+const SNAPSHOT_BYTES: usize = 16 * 1024 * 1024;
 
 /// Long enough for any answer; a request that was cut short gets none.
 const ANSWER: Duration = Duration::from_millis(500);
@@ -62,6 +68,52 @@ fn decode(pieces: &[&[u8]]) -> (Vec<Message>, Option<Violation>) {
         assert!(decoder.buffer().len() < MAX_FRAME + HEAD_BYTES);
     }
     (messages, None)
+}
+
+/// However output is cut, it says the same of titles, bells and commands. The first byte says how it is cut.
+pub fn marks(data: &[u8]) {
+    let Some((cut, bytes)) = data.split_first() else { return };
+    let whole = said(&[bytes]);
+    let pieces: Vec<&[u8]> = bytes.chunks(usize::from(*cut).max(1)).collect();
+    assert_eq!(said(&pieces), whole);
+}
+
+fn said(pieces: &[&[u8]]) -> Found {
+    let mut scanner = Scanner::default();
+    let mut all = Found::default();
+    for piece in pieces {
+        let Found { bell, marks } = scanner.read(piece);
+        all.bell |= bell;
+        for mark in marks {
+            // Of titles in a row a piece tells the last one.
+            if matches!(mark, Mark::Title(_)) {
+                all.marks.pop_if(|last| matches!(last, Mark::Title(_)));
+            }
+            all.marks.push(mark);
+        }
+    }
+    all
+}
+
+/// Any output gives a screen, however it is cut; its snapshot fits and leads a fresh emulator to a screen that tells
+/// itself the same way. The first bytes say how large the screen is, and how the output is cut.
+pub fn screen(data: &[u8]) {
+    let [columns, rows, cut, bytes @ ..] = data else { return };
+    let Some(size) = Size::new((*columns).into(), (*rows).into()) else { return };
+    let whole = told(size, &[bytes]);
+    let pieces: Vec<&[u8]> = bytes.chunks(usize::from(*cut).max(1)).collect();
+    assert_eq!(told(size, &pieces), whole);
+    assert!(whole.len() <= SNAPSHOT_BYTES);
+    let again = told(size, &[&whole]);
+    assert_eq!(told(size, &[&again]), again);
+}
+
+fn told(size: Size, pieces: &[&[u8]]) -> Vec<u8> {
+    let mut screen = Screen::new(size);
+    for piece in pieces {
+        screen.feed(piece);
+    }
+    screen.snapshot(SNAPSHOT_BYTES)
 }
 
 /// A password, in the first line, is nowhere in the redacted rest: neither as it is nor encoded.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chrono::{DateTime, Utc};
 use fabrica_protocol::chat::{AgentState, Body, QUEUED};
-use fabrica_protocol::run::{Answer, Autonomy, Code, Entry, Record, Spent, Usage};
+use fabrica_protocol::run::{Answer, Autonomy, Code, Entry, Record, Spent};
 use fabrica_protocol::runtime::EventType;
 use tokio::sync::{broadcast, mpsc, watch};
 use tokio::time::Instant;
@@ -77,9 +77,9 @@ pub struct Chat {
     pub number: u32,
     /// Whether nothing is left of the pods before.
     pub(crate) is_anew: bool,
-    pub(crate) counters: Counters,
+    pub(crate) counters: Arc<Counters>,
     /// Whether a former process began it.
-    pub(crate) is_found: bool,
+    pub is_found: bool,
     pub(crate) purse: Purse,
     known: Mutex<Known>,
     wishes: mpsc::Sender<Wish>,
@@ -105,17 +105,16 @@ impl Chat {
     /// The same conversation, when its agent begins anew with these settings.
     pub fn again(&self, config: &Config) -> Option<Arc<Self>> {
         let (settings, journal) = (config.chat.clone()?, self.journal.clone());
-        let spent = Some(self.purse.all());
-        Some(Self::over(&config.session_id, settings, self.number, journal, spent))
+        Some(Self::over(&config.session_id, settings, self.number, journal, Some(self)))
     }
 
-    /// `spent` is what this process saw used up: of what the file says of that, the agent may have changed anything.
+    /// `former` knows what this process saw used up: of what the file says of that, the agent may have changed anything.
     fn over(
         session: &str,
         settings: ChatConfig,
         number: u32,
         journal: Arc<Journal>,
-        spent: Option<Usage>,
+        former: Option<&Self>,
     ) -> Arc<Self> {
         let mut known = Known::new(settings.autonomy);
         for_each(&journal, |record| known.learn(&record.entry));
@@ -124,6 +123,7 @@ impl Chat {
         for (question, answer) in known.questions.values() {
             questions.restore(question, answer.as_ref());
         }
+        let spent = former.map(|former| former.purse.all());
         let purse = Purse::new(spent.unwrap_or_else(|| known.usage.clone()));
         let left = left(&known);
         let is_found = *journal.watch().borrow() > 0;
@@ -137,7 +137,7 @@ impl Chat {
             number,
             is_anew,
             settings,
-            counters: Counters::default(),
+            counters: former.map(|former| former.counters.clone()).unwrap_or_default(),
             journal,
             questions,
             is_found,

@@ -27,6 +27,7 @@ use crate::run::ask;
 use crate::run::branch::Branch;
 use crate::run::claude::process::Process;
 use crate::run::claude::stream;
+use crate::secrets::Pieces;
 use crate::start::{self, StartError};
 
 /// Where something bounds what the agent may use up, and its journal was found, nothing is asked before we heard what was
@@ -100,6 +101,8 @@ struct Life {
     /// How the newest turn ended.
     over: Option<TurnState>,
     counted: Instant,
+    /// The text that is shown piece by piece, by its id.
+    shown: (String, Pieces),
 }
 
 struct Running {
@@ -155,6 +158,7 @@ impl Life {
             heard: Vec::new(),
             over: None,
             counted: Instant::now(),
+            shown: Default::default(),
         })
     }
 
@@ -277,7 +281,7 @@ impl Life {
                         self.turned(state, code);
                     }
                 }
-                Step::Piece { id, text } => self.chat.show(view::delta(id, text)),
+                Step::Piece { id, text } => self.show(id, &text),
                 Step::Write(line) => self.write(line).await,
                 Step::Rests => self.rests().await,
                 Step::Broken(words) => {
@@ -287,6 +291,17 @@ impl Life {
             }
         }
         self.limit().await;
+    }
+
+    /// Shows a piece of a text, by the rules of what is written down.
+    fn show(&mut self, id: String, piece: &str) {
+        if self.shown.0 != id {
+            self.shown = (id.clone(), Pieces::default());
+        }
+        let text = self.shown.1.push(&self.desk.config.secrets, piece);
+        if !text.is_empty() {
+            self.chat.show(view::delta(id, text));
+        }
     }
 
     /// A workflow that has no money, or no key, is over.

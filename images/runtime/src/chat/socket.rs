@@ -61,6 +61,10 @@ pub async fn serve(mut socket: WebSocket, peer: Peer, chat: Arc<Chat>, timing: T
         closing = ended(&mut end) => Err(closing),
         closing = client.run() => closing,
     };
+    // Why we go stands in the last records.
+    if client.follows && matches!(&closing, Err((close::GOING_AWAY, _))) {
+        let _ = tokio::time::timeout(GOODBYE, client.pump()).await;
+    }
     let mut socket = client.socket;
     chat.clients.leave(id);
     if let Err(closing) = closing {

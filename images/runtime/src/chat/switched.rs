@@ -42,11 +42,8 @@ impl Chat {
             AgentState::Starting => AgentPower::Starting,
             AgentState::Failed => {
                 let reason = Some("AgentFailed".to_owned());
-                return AgentReport {
-                    power: AgentPower::Failed,
-                    reason,
-                    message: standing.message,
-                };
+                let (power, message) = (AgentPower::Failed, standing.message);
+                return AgentReport { power, reason, message, spec: None };
             }
             AgentState::Stopped => AgentPower::Off,
             AgentState::Idle

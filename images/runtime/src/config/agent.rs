@@ -22,7 +22,9 @@ impl Config {
         });
         all.extend(own);
         all.extend(settings.iter().map(|(name, value)| (name.into(), value.into())));
-        let ours = [("MODE", "chat"), ("FABRICA_INSTALL_DEPENDENCIES", "false")];
+        let work_id = settings.get("FABRICA_WORK_ID").map_or("", String::as_str);
+        let ours =
+            [("MODE", "chat"), ("WORK_ID", work_id), ("FABRICA_INSTALL_DEPENDENCIES", "false")];
         all.extend(ours.map(|(name, value)| (name.into(), value.into())));
         let mut config = Self::from_environment(all);
         if self.git_user.is_none() {
@@ -68,12 +70,17 @@ mod tests {
         assert!(terminal.shell.values().all(|value| value != "sk-long"));
         assert!(terminal.shell.values().any(|value| value == "hub-token"));
         assert!(terminal.shell_beside_agent().values().all(|value| value != "hub-token"));
-        let settings = [("FABRICA_AGENT_MODEL", "m"), ("FABRICA_CHAT_ATTEMPT", "3")];
+        let settings = [
+            ("FABRICA_AGENT_MODEL", "m"),
+            ("FABRICA_CHAT_ATTEMPT", "3"),
+            ("FABRICA_WORK_ID", "12"),
+        ];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let config = terminal.with_agent(&BTreeMap::from(settings));
         let chat = config.chat.as_ref().unwrap();
         assert_eq!((chat.attempt, chat.agent.model.as_deref()), (3, Some("m")));
         assert_eq!(chat.agent.key.as_deref(), Some("sk-long"));
+        assert_eq!(config.shell.get(&OsString::from("WORK_ID")), Some(&"12".into()));
         assert!(config.shell.values().all(|value| value != "sk-long" && value != "hub-token"));
         assert_eq!(config.secrets.redact("sk-long hub-token"), "*** ***");
         assert!(!config.install_dependencies && !terminal.begins_with_agent());

@@ -196,6 +196,11 @@ async fn upload(
     request: Request,
 ) -> Result<Response, Problem> {
     allow(&pod, &headers, &[Role::Control])?;
+    // A clone needs its folder empty.
+    if !pod.is_furnished() {
+        let detail = "the workspace is not there yet: try again when a terminal can be used";
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+    }
     pod.activity.touch();
     let length = headers
         .get(header::CONTENT_LENGTH)

@@ -22,6 +22,10 @@ use crate::terminal::websocket;
 /// What a client is told that comes before the start steps are done.
 const NOT_READY: &str = "the start steps are not done yet; ra=1000";
 
+/// The same while a Chat is ready and its repository is not there yet: that may take minutes, and clients try no more than
+/// thirty times a minute.
+const NOT_FURNISHED: &str = "the repository is not there yet; ra=2000";
+
 /// Checks everything that HTTP can refuse, and hands the plain socket on.
 pub(super) async fn terminal(
     State(pod): Shared,
@@ -38,7 +42,8 @@ pub(super) async fn terminal(
     let upgrade = request.extensions_mut().remove::<OnUpgrade>();
     let upgrade = upgrade
         .ok_or_else(|| Problem::new(StatusCode::UPGRADE_REQUIRED, "terminals need HTTP/1.1"))?;
-    let peer = Peer { connection: claims.jti, control: claims.role == Role::Control };
+    let control = claims.role == Role::Control;
+    let peer = Peer { connection: claims.jti, user: claims.sub, control };
     let sockets = pod.sockets.clone();
     sockets.spawn(serve(upgrade, peer, pod));
     Response::builder()
@@ -58,11 +63,12 @@ async fn serve(upgrade: OnUpgrade, peer: Peer, pod: Arc<Pod>) {
     };
     let Ok(parts) = parts else { return tracing::error!("the connection is no plain socket") };
     let stream = parts.io.into_inner();
-    if pod.is_ready() {
+    if pod.is_furnished() {
         socket::serve(stream, &parts.read_buf, &peer, &pod.shells, pod.config.timing, pod.started)
             .await;
     } else {
-        socket::refuse(&stream, close::NOT_READY, NOT_READY).await;
+        let why = if pod.is_ready() { NOT_FURNISHED } else { NOT_READY };
+        socket::refuse(&stream, close::NOT_READY, why).await;
     }
 }
 

@@ -119,11 +119,6 @@ impl Branch<'_> {
     }
 }
 
-/// Where a Run keeps work in progress at the remote.
-pub(crate) fn work_in_progress(uid: &str) -> String {
-    format!("refs/fabrica/{uid}/wip")
-}
-
 /// The newest commit of the repository, if it has any.
 pub(crate) async fn head(git: &Git<'_>) -> Result<Option<String>, GitError> {
     let ended = git.local(&["rev-parse", "--verify", "-q", "HEAD^{commit}"]).await?;

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use fabrica_protocol::kterm::{ServerFrame, SnapshotReason};
+use fabrica_protocol::kterm::{Capabilities, ServerFrame, SnapshotReason};
 use tokio::sync::Notify;
 
-/// Output on its way to a client that its emulator has not parsed.
-pub const WINDOW_BYTES: u64 = 256 * 1024;
-
-/// The least that a client may ask for as its window: several acknowledgement steps, so that it cannot stall.
-pub const LEAST_WINDOW_BYTES: u64 = 128 * 1024;
+use super::history::Progress;
+use super::size::Size;
+use super::turns::Turns;
+use super::window::Window;
 
 /// Answers that may wait for a client to read. With more, nothing is read from it.
 const REPLIES: usize = 64;
@@ -30,8 +30,16 @@ pub struct Attachment {
     pub cursor: u64,
     /// Output up to here was parsed by the client's emulator.
     pub acked: u64,
+    /// How much may lie between the two.
+    pub window: Window,
+    /// Since when the client is too far behind what others have.
+    pub late_since: Option<Duration>,
+    /// How far the screen is made that a SNAPSHOT is to tell.
+    pub progress: Option<Progress>,
     /// Only watches: neither types nor holds the program back.
     pub view: bool,
+    /// The size in which the client shows it.
+    pub size: Option<Size>,
     /// Output below was there before the client came: replies to it are stale.
     pub replay_until: u64,
     /// The client must start afresh at `cursor`.
@@ -42,6 +50,15 @@ pub struct Attachment {
     pub exit_sent: bool,
 }
 
+impl Attachment {
+    /// The client goes on from here, whatever it has: what is on its way to it counts no more.
+    pub const fn goes_on_from(&mut self, offset: u64) {
+        self.cursor = offset;
+        self.acked = offset;
+        self.window.moved();
+    }
+}
+
 /// One connection.
 #[derive(Debug)]
 pub struct Client {
@@ -49,38 +66,48 @@ pub struct Client {
     pub wake: Arc<Notify>,
     /// The name by which the gateway closes it.
     pub connection: String,
+    /// Whose it is, as the gateway says: a client's name is its user's own.
+    pub user: String,
     /// May type, open, close and resize.
     pub control: bool,
     /// Empty until HELLO.
     pub client_id: String,
     pub visible: bool,
-    pub window: u64,
+    /// What it said it can do. Without a window of its own, its windows adapt.
+    pub caps: Capabilities,
     pub attachments: BTreeMap<u16, Attachment>,
+    /// How far output was sent on this connection, for each terminal that was ever attached.
+    pub sent: BTreeMap<u16, u64>,
+    /// Terminals that it does not watch and that have printed, and whether they rang.
+    pub activity: BTreeMap<u16, bool>,
     /// The list of terminals changed since the client was told.
     pub terms_due: bool,
     pub closing: Option<Closing>,
     /// A terminal with so much input pending that this client must wait.
     pub blocked_on: Option<u16>,
-    /// The terminal that was served last, so that each gets its turn.
-    pub served: u16,
+    /// Which terminal sends next.
+    pub turns: Turns,
     replies: VecDeque<Bytes>,
 }
 
 impl Client {
     /// A client that has not said HELLO.
-    pub fn new(connection: &str, control: bool, wake: Arc<Notify>) -> Self {
+    pub fn new(connection: &str, user: &str, control: bool, wake: Arc<Notify>) -> Self {
         Self {
             wake,
             connection: connection.to_owned(),
+            user: user.to_owned(),
             control,
             client_id: String::new(),
             visible: false,
-            window: WINDOW_BYTES,
+            caps: Capabilities::default(),
             attachments: BTreeMap::new(),
+            sent: BTreeMap::new(),
+            activity: BTreeMap::new(),
             terms_due: false,
             closing: None,
             blocked_on: None,
-            served: 0,
+            turns: Turns::default(),
             replies: VecDeque::new(),
         }
     }

@@ -5,29 +5,40 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use fabrica_protocol::kterm::{
-    Attach, ClientFrame, ErrorCode, Hello, OpenRequest, ServerFrame, SnapshotReason, Welcome, close,
+    Attach, AttachRole, ClientFrame, ErrorCode, Hello, OpenRequest, ServerFrame, Welcome, close,
 };
 
-use super::client::{Attachment, LEAST_WINDOW_BYTES, WINDOW_BYTES};
-use super::ring::RING_BYTES;
+use super::client::{Attachment, Client};
+use super::events::What;
+use super::reference::{HELLO, INPUT, OPEN, writes};
 use super::size::Size;
-use super::state::{MAX_TERMINALS, State};
-
-/// Type bytes that ERROR names as the frame that failed.
-const INPUT: u32 = 0x01;
-const RESIZE: u32 = 0x02;
-const OPEN: u32 = 0x04;
-const ATTACH: u32 = 0x05;
-const CLOSE: u32 = 0x07;
-const HELLO: u32 = 0x0C;
+use super::state::{MAX_CLIENTS, MAX_TERMINALS, RETRY_HINT, State};
 
 /// The longest name of a page load.
 const CLIENT_ID_BYTES: usize = 64;
 
+/// Output sent to scroll back to when the ring has moved on past what a client had: whoever lost so much may be on a
+/// poor network, and gets a screen soon rather than a mebibyte.
+const RETURN_HISTORY: u32 = 32 * 1024;
+
 /// What a frame asks of the world outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    Open { key: u128, request: OpenRequest },
+    Open {
+        key: u128,
+        request: OpenRequest,
+    },
+    /// For what runs in the foreground.
+    Signal {
+        terminal: u16,
+        signal: u8,
+    },
+    /// The state has to hear whether the shell is in the foreground.
+    Command {
+        terminal: u16,
+        id: u64,
+        line: String,
+    },
 }
 
 impl State {
@@ -39,8 +50,11 @@ impl State {
         now: DateTime<Utc>,
         uptime: Duration,
     ) -> Option<Request> {
-        let client = self.clients.get(&connection)?;
-        let (greeted, control) = (client.is_greeted(), client.control);
+        self.measures.now = uptime;
+        let greeted = self.clients.get(&connection)?.is_greeted();
+        if greeted && !self.may(connection, &frame) {
+            return None;
+        }
         match frame {
             ClientFrame::Hello(hello) if !greeted => self.hello(connection, &hello),
             ClientFrame::Hello(_) => {
@@ -49,30 +63,35 @@ impl State {
             _ if !greeted => {
                 self.error(connection, 0, 0, ErrorCode::OutOfOrder, "Say HELLO first.");
             }
-            ClientFrame::Input { terminal, .. } if !control => {
-                self.read_only(connection, terminal, INPUT);
-            }
-            ClientFrame::Resize { terminal, .. } if !control => {
-                self.read_only(connection, terminal, RESIZE);
-            }
-            ClientFrame::Open { .. } if !control => self.read_only(connection, 0, OPEN),
-            ClientFrame::Close { terminal, .. } if !control => {
-                self.read_only(connection, terminal, CLOSE);
-            }
             ClientFrame::Input { terminal, auto, offset, bytes } => {
-                self.input(connection, terminal, auto, offset, bytes, now);
+                self.input(connection, terminal, auto, offset, &bytes, now);
             }
             ClientFrame::Resize { terminal, cols, rows, .. } => {
-                self.resize(connection, terminal, Size::new(cols, rows));
+                if let Some(size) = Size::new(cols, rows) {
+                    self.resize(connection, terminal, size);
+                }
             }
-            ClientFrame::Ack { terminal, offset } => self.ack(connection, terminal, offset),
+            ClientFrame::Ack { terminal, offset } => {
+                self.acknowledged(connection, terminal, offset, uptime);
+            }
             ClientFrame::Open { key, request } => return Some(Request::Open { key, request }),
-            ClientFrame::Attach { terminal, attach } => self.attach(connection, terminal, &attach),
+            ClientFrame::Attach { terminal, attach } => {
+                self.attach_as(connection, terminal, &attach);
+            }
             ClientFrame::Detach { terminal } => self.detach(connection, terminal),
-            ClientFrame::Close { terminal, signal } => self.close(connection, terminal, signal),
+            ClientFrame::Close { terminal, signal } => self.close(terminal, signal),
             ClientFrame::Ping { visible, client_us } => {
                 self.ping(connection, visible, client_us, uptime);
             }
+            ClientFrame::Clear { terminal } => self.clear(terminal),
+            ClientFrame::Signal { terminal, signal } => {
+                let may = self.may_signal(connection, terminal, signal);
+                return may.then_some(Request::Signal { terminal, signal });
+            }
+            ClientFrame::Command { terminal, id, line } => {
+                return Some(Request::Command { terminal, id, line });
+            }
+            ClientFrame::Title { terminal, title } => self.rename(connection, terminal, title),
         }
         None
     }
@@ -86,8 +105,12 @@ impl State {
         code: ErrorCode,
         text: &str,
     ) {
+        let of = Some(terminal).filter(|id| *id != 0);
+        self.tell(connection, of, What::Refused { frame: reference, code });
         if let Some(client) = self.clients.get_mut(&connection) {
+            let code = if client.caps.is_current() { code } else { code.plain() };
             client.reply(&ServerFrame::Error { terminal, reference, code, text: text.to_owned() });
+            client.wake.notify_one();
         }
     }
 
@@ -96,12 +119,29 @@ impl State {
         self.error(connection, 0, OPEN, code, text);
     }
 
-    fn read_only(&mut self, connection: u32, terminal: u16, reference: u32) {
-        let text = "You may only watch: typing needs the right to create sessions/terminal.";
-        self.error(connection, terminal, reference, ErrorCode::ReadOnly, text);
+    /// Whether a frame is taken at all; if not, its client was told.
+    fn may(&mut self, connection: u32, frame: &ClientFrame) -> bool {
+        let Some((terminal, reference)) = writes(frame) else { return true };
+        let missing = reference != OPEN && !self.terminals.contains_key(&terminal);
+        match self.bar(connection, terminal) {
+            // What a viewer that might type has typed is counted, and then dropped.
+            Some(code) if reference != INPUT || !self.is_control(connection) => {
+                self.barred(connection, terminal, reference, code);
+                false
+            }
+            _ if missing => {
+                self.missing(connection, terminal, reference);
+                false
+            }
+            _ => true,
+        }
     }
 
-    fn missing(&mut self, connection: u32, terminal: u16, reference: u32) {
+    fn is_control(&self, connection: u32) -> bool {
+        self.clients.get(&connection).is_some_and(|client| client.control)
+    }
+
+    pub(super) fn missing(&mut self, connection: u32, terminal: u16, reference: u32) {
         let text = format!("There is no terminal {terminal}.");
         self.error(connection, terminal, reference, ErrorCode::NoSuchTerminal, &text);
     }
@@ -119,21 +159,28 @@ impl State {
         if hello.terms.len() > MAX_TERMINALS {
             return client.close(close::PROTOCOL, "terms: at most 16 terminals");
         }
-        client.client_id.clone_from(id);
+        // Nobody is another user's client, whatever they call themselves.
+        let name = &format!("{} {id}", client.user);
+        client.client_id.clone_from(name);
         client.visible = hello.visible;
-        client.window =
-            hello.caps.window.unwrap_or(WINDOW_BYTES).clamp(LEAST_WINDOW_BYTES, RING_BYTES as u64);
+        client.caps = hello.caps.clone();
         let role = if client.control { "control" } else { "view" }.to_owned();
+        self.supersede(name);
+        if !self.has_place(connection) {
+            return;
+        }
         if let Some(cause) = &hello.cause {
             self.counters.reconnects += 1;
             self.counters.returns.add(cause);
+            self.measures.returned(connection, hello);
         }
         let welcome = Welcome {
             epoch: format!("{epoch:x}"),
             conn_id: connection,
             role,
             limits: Self::limits(),
-            terms: self.list(Some(id)).terms,
+            terms: self.list(Some(name)).terms,
+            commands: Some(self.tells_commands),
         };
         if let Some(client) = self.clients.get_mut(&connection) {
             client.reply(&ServerFrame::Welcome(welcome));
@@ -143,72 +190,52 @@ impl State {
         for term in &hello.terms {
             let have = term.have_off.filter(|_| same);
             if hello.cause.is_some() && term.have_off.is_some() {
-                self.resumed(term.id, have);
+                self.resumed(connection, term.id, have, hello);
             }
-            let history = u32::MAX;
-            let attach =
-                Attach { have, epoch, history, cols: term.cols, rows: term.rows, view: false };
+            let history = if have.is_some() { RETURN_HISTORY } else { u32::MAX };
+            let role = AttachRole::Control;
+            let attach = Attach { have, epoch, history, cols: term.cols, rows: term.rows, role };
             self.attach(connection, term.id, &attach);
         }
     }
 
+    /// Leaves of all connections of a client the newest: its page is open twice, or a socket is dead and does not know
+    /// it, or a greeting came late.
+    fn supersede(&mut self, name: &str) {
+        let own = |client: &&mut Client| client.client_id == name;
+        let mut connections = self.clients.values_mut().filter(own).rev();
+        let _newest = connections.next();
+        for client in connections {
+            client.close(close::SUPERSEDED, "the same client connected again");
+        }
+    }
+
+    /// Whether a client that has just said who it is can stay.
+    fn has_place(&mut self, connection: u32) -> bool {
+        let stays = |client: &&Client| client.is_greeted() && client.closing.is_none();
+        let present = self.clients.values().filter(stays).count();
+        let Some(client) = self.clients.get_mut(&connection) else { return false };
+        if present > MAX_CLIENTS {
+            client.close(close::TOO_MANY, RETRY_HINT);
+        }
+        client.closing.is_none()
+    }
+
     /// Counts what a client that came back finds of a terminal, where it had this much of the present process.
-    fn resumed(&mut self, id: u16, have: Option<u64>) {
+    fn resumed(&mut self, connection: u32, id: u16, have: Option<u64>, hello: &Hello) {
         let ring = self.terminals.get(&id).map(|terminal| &terminal.ring);
-        let place = match (have, ring) {
+        let (place, outcome) = match (have, ring) {
             (Some(have), Some(ring)) if (ring.tail()..=ring.head()).contains(&have) => {
-                &mut self.counters.resumes.exact
+                (&mut self.counters.resumes.exact, "exact")
             }
-            (Some(_), Some(_)) => &mut self.counters.resumes.snapshot,
-            (None, _) => &mut self.counters.resumes.lost,
+            (Some(_), Some(_)) => (&mut self.counters.resumes.snapshot, "snapshot"),
+            (None, _) => (&mut self.counters.resumes.lost, "lost"),
             // Somebody closed it meanwhile.
             (Some(_), None) => return,
         };
         *place += 1;
-    }
-
-    /// Resumes exactly when the ring still has what the client misses, else begins afresh.
-    fn attach(&mut self, connection: u32, id: u16, attach: &Attach) {
-        let Some(terminal) = self.terminals.get(&id) else {
-            return self.missing(connection, id, ATTACH);
-        };
-        let Some(client) = self.clients.get_mut(&connection) else { return };
-        let (head, tail) = (terminal.ring.head(), terminal.ring.tail());
-        let have = attach.have.filter(|_| attach.epoch == self.epoch);
-        let exact = have.filter(|have| (tail..=head).contains(have));
-        let wanted = tail.max(head.saturating_sub(attach.history.into()));
-        let reason = if have.is_some() { SnapshotReason::Overrun } else { SnapshotReason::Attach };
-        let wanted = wanted.max(terminal.history.oldest());
-        let cursor = exact.unwrap_or_else(|| terminal.ring.line_start(wanted));
-        let view = attach.view || !client.control;
-        let attachment = Attachment {
-            cursor,
-            acked: cursor,
-            view,
-            replay_until: head,
-            snapshot_due: exact.is_none().then_some(reason),
-            resized_due: false,
-            input_acked: terminal.input.offsets(&client.client_id).1,
-            exit_sent: false,
-        };
-        client.attachments.insert(id, attachment);
-        client.wake.notify_one();
-        terminal.wake.notify_one();
-        if !view && let Some(size) = Size::new(attach.cols, attach.rows) {
-            self.resize(connection, id, Some(size));
-        } else if let Some(attachment) = self.attachment(connection, id) {
-            // One who takes the size as it is has to know it.
-            attachment.resized_due = attachment.snapshot_due.is_none();
-        }
-    }
-
-    fn detach(&mut self, connection: u32, id: u16) {
-        if let Some(client) = self.clients.get_mut(&connection) {
-            client.attachments.remove(&id);
-        }
-        if let Some(terminal) = self.terminals.get(&id) {
-            terminal.wake.notify_one();
-        }
+        let (away_ms, tries) = (hello.down_ms, hello.attempts);
+        self.tell(connection, Some(id), What::Resumed { outcome, away_ms, tries });
     }
 
     fn input(
@@ -217,81 +244,53 @@ impl State {
         id: u16,
         auto: bool,
         offset: u64,
-        bytes: Bytes,
+        bytes: &Bytes,
         now: DateTime<Utc>,
     ) {
-        let answers = self.responder(id) == Some(connection);
-        let Some(terminal) = self.terminals.get_mut(&id) else {
-            return self.missing(connection, id, INPUT);
-        };
-        let Some(client) = self.clients.get_mut(&connection) else { return };
-        if terminal.exit.is_some() {
-            return self.error(
-                connection,
-                id,
-                INPUT,
-                ErrorCode::Ended,
-                "The program of this terminal has ended.",
-            );
+        if self.has_ended(connection, id, INPUT) {
+            return;
         }
+        let barred = self.bar(connection, id);
+        let answers = self.responder(id) == Some(connection);
+        let Some(terminal) = self.terminals.get_mut(&id) else { return };
+        let Some(client) = self.clients.get_mut(&connection) else { return };
         let attachment = client.attachments.get(&id);
         // An emulator's reply to old output, or from one who only watches, would be typed into the shell.
         let stale = auto
             && attachment.is_none_or(|attachment| {
                 attachment.view
                     || attachment.acked < attachment.replay_until
-                    || !answers && is_answer(&bytes)
+                    || !answers && is_answer(bytes)
             });
-        let taken = if stale {
+        let taken = if stale || barred.is_some() {
             terminal.input.drop_bytes(&client.client_id, offset, bytes.len())
         } else {
-            terminal.input.push(&client.client_id, offset, bytes).map(|count| {
+            terminal.input.push(&client.client_id, offset, bytes.clone()).map(|count| {
                 if count > 0 && !auto {
                     self.last_input = now;
+                    client.turns.typed(id);
+                    terminal.prompt.typed(bytes);
                 }
             })
         };
         client.blocked_on = terminal.input.is_full().then_some(id);
         terminal.wake.notify_one();
         if let Err(gap) = taken {
-            self.error(connection, id, INPUT, ErrorCode::InputGap, &gap.to_string());
+            return self.error(connection, id, INPUT, ErrorCode::InputGap, &gap.to_string());
         }
-    }
-
-    fn resize(&mut self, connection: u32, id: u16, size: Option<Size>) {
-        let Some(terminal) = self.terminals.get_mut(&id) else {
-            return self.missing(connection, id, RESIZE);
-        };
-        let Some(size) = size else { return };
-        terminal.owner = connection;
-        if terminal.size == size {
-            return;
-        }
-        terminal.size = size;
-        terminal.history.resized(terminal.ring.head(), size);
-        terminal.resize_due = Some(size);
-        terminal.wake.notify_one();
-        for client in self.clients.values_mut() {
-            if let Some(attachment) = client.attachments.get_mut(&id) {
-                attachment.resized_due = true;
-                client.wake.notify_one();
+        match barred {
+            Some(code) if !auto => {
+                self.wake_attached(id);
+                self.barred(connection, id, INPUT, code);
             }
+            None if !auto => self.size_follows(connection, id),
+            _ => self.wake_attached(id),
         }
     }
 
-    fn ack(&mut self, connection: u32, id: u16, offset: u64) {
-        if let Some(attachment) = self.attachment(connection, id) {
-            // Cumulative, and never beyond what was sent: late and lost acknowledgements do no harm.
-            attachment.acked = attachment.acked.max(offset.min(attachment.cursor));
-        }
-        if let Some(terminal) = self.terminals.get(&id) {
-            terminal.wake.notify_one();
-        }
-    }
-
-    fn close(&mut self, connection: u32, id: u16, signal: u8) {
+    fn close(&mut self, id: u16, signal: u8) {
         match self.terminals.get_mut(&id) {
-            None => self.missing(connection, id, CLOSE),
+            None => {}
             Some(terminal) if terminal.exit.is_some() => self.remove(id),
             Some(terminal) => {
                 terminal.signal_due = Some(signal);
@@ -309,7 +308,7 @@ impl State {
         client.reply(&ServerFrame::Pong { client_us, server_us, head });
     }
 
-    fn attachment(&mut self, connection: u32, id: u16) -> Option<&mut Attachment> {
+    pub(super) fn attachment(&mut self, connection: u32, id: u16) -> Option<&mut Attachment> {
         self.clients.get_mut(&connection)?.attachments.get_mut(&id)
     }
 }

@@ -13,9 +13,16 @@ use super::size::Size;
 /// How far the oldest state is moved on at a time.
 const STEP_BYTES: u64 = 64 * 1024;
 
+/// How far it is moved on where output is skimmed, which costs little more than taking the state up and laying it down
+/// again. What the ring holds behind it is more than any screen.
+const SKIMMED_STEP_BYTES: u64 = 512 * 1024;
+
 /// Output that may be emulated in a second, and at once after a quiet time. Beyond it, what leaves the ring is skimmed: a
 /// program that writes so much has scrolled its screen away many times over.
-const EMULATED_BYTES: u64 = 4 * 1024 * 1024;
+const EMULATED_BYTES: i64 = 1024 * 1024;
+
+/// Cells or rows of a screen that cost as much as a byte of text, where a program touches many with few bytes.
+const TOUCHED: i64 = 2;
 
 /// Bytes of a kept state; larger screens lose colours in it before they lose text.
 const STATE_BYTES: usize = 256 * 1024;
@@ -23,12 +30,24 @@ const STATE_BYTES: usize = 256 * 1024;
 /// Sizes that are remembered with their offsets. More changes than this within a ring are few enough to mistake.
 const SIZES: usize = 64;
 
+/// How far an emulation that is done a step at a time has come.
+#[derive(Debug)]
+pub struct Progress(State);
+
 /// The state at an offset.
 #[derive(Debug, Clone, Default)]
 struct State {
     offset: u64,
-    /// Bytes that lead a fresh emulator to it; none for a fresh one.
+    /// The size in which it was taken: in another one its bytes would say something else.
+    size: Size,
+    /// Bytes that lead a fresh emulator of this size to it; none for a fresh one.
     bytes: Vec<u8>,
+}
+
+impl State {
+    fn of(screen: &Screen, offset: u64) -> Self {
+        Self { offset, size: screen.size(), bytes: screen.snapshot(STATE_BYTES) }
+    }
 }
 
 /// What is known of a terminal's past.
@@ -40,8 +59,8 @@ pub struct History {
     recent: Option<State>,
     /// From which offset on the terminal had which size; the first is at or ahead of the base.
     sizes: VecDeque<(u64, Size)>,
-    /// Bytes that may be emulated now.
-    credit: u64,
+    /// Bytes that may be emulated now; less than none when what was emulated cost more than its bytes.
+    credit: i64,
     credited: Duration,
 }
 
@@ -49,7 +68,7 @@ impl History {
     /// A terminal that has said nothing.
     pub fn new(size: Size) -> Self {
         Self {
-            base: State::default(),
+            base: State { size, ..State::default() },
             recent: None,
             sizes: VecDeque::from([(0, size)]),
             credit: EMULATED_BYTES,
@@ -77,14 +96,20 @@ impl History {
     pub fn make_room(&mut self, ring: &Ring, room: usize, uptime: Duration) {
         let end = (ring.head() + room as u64).saturating_sub(ring.capacity() as u64);
         if self.base.offset < end {
-            let next = (self.base.offset + STEP_BYTES).max(end).min(ring.head());
+            let base = self.base.offset;
+            let step = |bytes: u64| (base + bytes).max(end).min(ring.head());
+            let next = step(STEP_BYTES);
             if let Some(recent) =
                 self.recent.take_if(|recent| (end..=next).contains(&recent.offset))
             {
                 self.base = recent;
             } else {
-                let skims = !self.pay(next - self.base.offset, uptime);
-                self.base = self.state_at(ring, next, skims);
+                let skims = !self.pay((next - base).cast_signed(), uptime);
+                let next = if skims { step(SKIMMED_STEP_BYTES) } else { next };
+                let screen = self.emulate(ring, &self.base, next, skims);
+                let dear = i64::try_from(screen.touched()).unwrap_or(i64::MAX) / TOUCHED;
+                self.credit = self.credit.saturating_sub(dear);
+                self.base = State::of(&screen, next);
             }
         }
         if self.recent.as_ref().is_some_and(|recent| recent.offset <= self.base.offset) {
@@ -95,30 +120,62 @@ impl History {
         }
     }
 
+    /// Comes a step closer to the screen at an offset between [`Self::oldest`] and the ring's head. Says whether no more
+    /// than a step is left for [`Self::screen_at`], so that nobody waits for a whole ring to be read.
+    pub fn approach(&mut self, ring: &Ring, progress: &mut Option<Progress>, offset: u64) -> bool {
+        let known = self.known(offset);
+        let usable = |state: &State| (known.offset..=offset).contains(&state.offset);
+        let from = progress.take().map(|progress| progress.0).filter(usable);
+        let from = from.unwrap_or_else(|| known.clone());
+        if offset - from.offset > STEP_BYTES {
+            let next = from.offset + STEP_BYTES;
+            let screen = self.emulate(ring, &from, next, false);
+            *progress = Some(Progress(State::of(&screen, next)));
+            return false;
+        }
+        if from.offset > self.base.offset {
+            self.recent = Some(from);
+        }
+        true
+    }
+
+    /// Keeps of what the ring holds no more than the screen that it left.
+    pub fn forget(&mut self, ring: &Ring) {
+        if self.base.offset < ring.head() {
+            self.base = State::of(&self.screen_at(ring, ring.head()), ring.head());
+            self.recent = None;
+            while self.sizes.get(1).is_some_and(|(at, _)| *at <= self.base.offset) {
+                self.sizes.pop_front();
+            }
+        }
+    }
+
     /// The screen at an offset between [`Self::oldest`] and the ring's head.
     pub fn screen_at(&mut self, ring: &Ring, offset: u64) -> Screen {
-        let screen = self.emulate(ring, offset, false);
+        let screen = self.emulate(ring, self.known(offset), offset, false);
         if offset > self.base.offset {
-            self.recent = Some(State { offset, bytes: screen.snapshot(STATE_BYTES) });
+            self.recent = Some(State::of(&screen, offset));
         }
         screen
     }
 
-    fn state_at(&self, ring: &Ring, offset: u64, skims: bool) -> State {
-        State { offset, bytes: self.emulate(ring, offset, skims).snapshot(STATE_BYTES) }
+    /// The newest state at or ahead of an offset.
+    fn known(&self, offset: u64) -> &State {
+        self.recent.as_ref().filter(|recent| recent.offset <= offset).unwrap_or(&self.base)
     }
 
     /// An emulator that has read everything up to an offset, or what is left of it.
-    fn emulate(&self, ring: &Ring, offset: u64, skims: bool) -> Screen {
-        let recent = self.recent.as_ref().filter(|recent| recent.offset <= offset);
-        let from = recent.unwrap_or(&self.base);
+    fn emulate(&self, ring: &Ring, from: &State, offset: u64, skims: bool) -> Screen {
         let mut sizes = self.sizes.iter().copied().peekable();
-        let mut size = self.sizes.front().map_or_else(Size::default, |(_, size)| *size);
+        let mut size = from.size;
         while let Some((_, next)) = sizes.next_if(|(at, _)| *at <= from.offset) {
             size = next;
         }
-        let mut screen = Screen::new(size);
+        let mut screen = Screen::new(from.size);
         screen.feed(&from.bytes);
+        if size != from.size {
+            screen.resize(size);
+        }
         let mut at = from.offset;
         loop {
             let change = sizes.next_if(|(change, _)| *change <= offset);
@@ -137,9 +194,9 @@ impl History {
     }
 
     /// Whether so many bytes may be emulated now.
-    fn pay(&mut self, bytes: u64, uptime: Duration) -> bool {
+    fn pay(&mut self, bytes: i64, uptime: Duration) -> bool {
         let passed = uptime.saturating_sub(self.credited);
-        let earned = u64::try_from(passed.as_millis()).unwrap_or(u64::MAX);
+        let earned = i64::try_from(passed.as_millis()).unwrap_or(i64::MAX);
         let earned = earned.saturating_mul(EMULATED_BYTES / 1000);
         self.credit = self.credit.saturating_add(earned).min(EMULATED_BYTES);
         self.credited = uptime;
@@ -210,6 +267,54 @@ mod tests {
         write(&mut history, &mut ring, b"hello\r\n", Duration::ZERO);
         assert_eq!((history.oldest(), history.base.bytes.len()), (0, 0));
         assert!(history.recent.is_none());
+    }
+
+    #[test]
+    fn a_screen_that_is_made_in_steps_is_the_same() {
+        let mut ring = Ring::default();
+        let mut history = History::new(Size::default());
+        for number in 0..60_000 {
+            ring.push(format!("\x1b[3{}mline {number}\r\n", number % 8).as_bytes());
+        }
+        let offset = ring.head() - 7;
+        let at_once = text(&History::new(Size::default()).screen_at(&ring, offset));
+        let (mut progress, mut steps) = (None, 1);
+        while !history.approach(&ring, &mut progress, offset) {
+            steps += 1;
+        }
+        assert_eq!(steps, offset.div_ceil(STEP_BYTES));
+        assert_eq!(text(&history.screen_at(&ring, offset)), at_once);
+    }
+
+    #[test]
+    fn a_state_is_read_in_the_size_in_which_it_was_taken() {
+        let (wide, narrow) = (Size { cols: 60, rows: 6 }, Size { cols: 20, rows: 6 });
+        let mut ring = Ring::with_capacity(1024);
+        let mut history = History::new(wide);
+        let lines = format!("{}\r\n", "x".repeat(50)).repeat(4);
+        write(&mut history, &mut ring, lines.as_bytes(), Duration::ZERO);
+        let mut plain = Screen::new(wide);
+        plain.feed(lines.as_bytes());
+        plain.resize(narrow);
+        history.forget(&ring);
+        ring.forget();
+        history.resized(ring.head(), narrow);
+        assert_eq!(text(&history.screen_at(&ring, ring.head())), text(&plain));
+    }
+
+    #[test]
+    fn the_screen_outlasts_what_is_forgotten() {
+        let mut ring = Ring::with_capacity(256);
+        let mut history = History::new(Size::default());
+        write(&mut history, &mut ring, b"\x1b[?2004hone\r\n", Duration::ZERO);
+        history.forget(&ring);
+        ring.forget();
+        assert_eq!(history.oldest(), ring.tail());
+        write(&mut history, &mut ring, b"two", Duration::ZERO);
+        let screen = history.screen_at(&ring, ring.head());
+        let shown = text(&screen);
+        assert!(shown.contains("one") && shown.contains("two"), "{shown:?}");
+        assert_eq!(screen.mode(2004, true), 1);
     }
 
     #[test]

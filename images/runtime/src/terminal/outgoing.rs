@@ -1,14 +1,22 @@
 //! What to send a client next: decided only when its socket has room, so nothing is queued for a slow one. No I/O.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use bytes::Bytes;
-use fabrica_protocol::kterm::{MAX_FRAME, ServerFrame, SnapshotReason};
+use fabrica_protocol::kterm::{Capabilities, MAX_FRAME, ServerFrame};
 
-use super::client::{Attachment, Client, WINDOW_BYTES};
-use super::state::{State, Terminal};
+use super::client::{Attachment, Client};
+use super::flow::skip;
+use super::ring::Ring;
+use super::size::Size;
+use super::state::{Exit, State, Terminal};
 
-/// Bytes of output in one frame: all that fits, or a share when several terminals have something to say.
+/// Bytes of output in one frame of a client that has no other terminal: all that fits.
 const OUTPUT_BYTES: u64 = (MAX_FRAME - 12) as u64;
-const SHARED_OUTPUT_BYTES: u64 = 16 * 1024;
+
+/// Bytes of a character behind its first one, at most.
+const CONTINUATIONS: u64 = 3;
 
 /// What a frame leaves for the bytes of a snapshot behind its head.
 const SNAPSHOT_BYTES: usize = MAX_FRAME - 64;
@@ -32,6 +40,21 @@ impl Outgoing<'_> {
     }
 }
 
+/// What there is to do for a client.
+#[derive(Debug)]
+pub enum Next<'state> {
+    Send(Outgoing<'state>),
+    /// A part of a long work is done; others may have their turn before the next one.
+    Working,
+    Nothing,
+}
+
+/// A frame, or a part of the work that one takes.
+enum Made {
+    Frame(Bytes),
+    Part,
+}
+
 /// Output that a client gets next.
 struct Chunk {
     terminal: u16,
@@ -41,105 +64,155 @@ struct Chunk {
 
 impl State {
     /// The next message for a client, which counts as sent from now on.
-    pub fn next_message(&mut self, connection: u32) -> Option<Outgoing<'_>> {
-        if let Some(head) = self.next_control(connection) {
-            return Some(Outgoing { head, body: [&[], &[]] });
+    pub fn next_message(&mut self, connection: u32, now: Duration) -> Next<'_> {
+        match self.next_control(connection, now) {
+            Some(Made::Frame(head)) => return Next::Send(Outgoing { head, body: [&[], &[]] }),
+            Some(Made::Part) => return Next::Working,
+            None => {}
         }
-        let chunk = self.next_chunk(connection)?;
+        if let Some(head) = self.next_activity(connection) {
+            return Next::Send(Outgoing { head, body: [&[], &[]] });
+        }
+        let Some(chunk) = self.next_chunk(connection, now) else { return Next::Nothing };
+        let Some(terminal) = self.terminals.get(&chunk.terminal) else { return Next::Nothing };
         self.counters.bytes_out += chunk.to - chunk.from;
         let head = ServerFrame::output_head(chunk.terminal, chunk.from);
-        let ring = &self.terminals.get(&chunk.terminal)?.ring;
-        Some(Outgoing {
+        Next::Send(Outgoing {
             head: Bytes::copy_from_slice(&head),
-            body: ring.slices(chunk.from, chunk.to),
+            body: terminal.ring.slices(chunk.from, chunk.to),
         })
     }
 
-    fn next_control(&mut self, connection: u32) -> Option<Bytes> {
+    fn next_control(&mut self, connection: u32, now: Duration) -> Option<Made> {
         let client = self.clients.get_mut(&connection)?;
         if let Some(reply) = client.next_reply() {
-            return Some(reply);
+            return Some(Made::Frame(reply));
         }
         if std::mem::take(&mut client.terms_due) {
-            return Some(ServerFrame::Terms(self.list(None)).encode());
+            return Some(Made::Frame(ServerFrame::Terms(self.list(None)).encode()));
         }
-        let Client { attachments, client_id, window, .. } = client;
+        let Client { attachments, sent, client_id, caps, .. } = client;
         attachments.iter_mut().find_map(|(id, attachment)| {
             let terminal = self.terminals.get_mut(id)?;
-            overrun(terminal, attachment, *window);
-            control(*id, terminal, attachment, client_id)
+            skip(terminal, attachment, now);
+            control(*id, terminal, attachment, sent, client_id, caps)
         })
     }
 
-    /// Output for the terminal whose turn it is.
-    fn next_chunk(&mut self, connection: u32) -> Option<Chunk> {
+    /// Output of the terminal whose turn it is. Nothing is taken for one that waits for its SNAPSHOT.
+    fn next_chunk(&mut self, connection: u32, now: Duration) -> Option<Chunk> {
         let client = self.clients.get_mut(&connection)?;
-        let window = client.window;
         let ready: Vec<u16> = client
             .attachments
             .iter()
             .filter(|(id, attachment)| {
                 let head = self.terminals.get(id).map_or(0, |terminal| terminal.ring.head());
-                attachment.cursor < head && attachment.cursor - attachment.acked < window
+                let on_its_way = attachment.cursor - attachment.acked;
+                attachment.cursor < head && on_its_way < attachment.window.bytes()
             })
             .map(|(id, _)| *id)
             .collect();
-        let terminal = *ready.iter().find(|id| **id > client.served).or_else(|| ready.first())?;
-        client.served = terminal;
-        let limit = if ready.len() > 1 { SHARED_OUTPUT_BYTES } else { OUTPUT_BYTES };
-        let head = self.terminals.get(&terminal)?.ring.head();
-        let attachment = client.attachments.get_mut(&terminal)?;
+        // With a second terminal there may be an echo to send at any time.
+        let alone = client.attachments.len() == 1;
+        let (id, share) = client.turns.next(&ready)?;
+        let ring = &self.terminals.get(&id)?.ring;
+        let attachment = client.attachments.get_mut(&id)?;
         let from = attachment.cursor;
-        let to = head.min(from + limit).min(attachment.acked + window);
+        let limit = if alone { OUTPUT_BYTES } else { share };
+        let to = (from + limit).min(attachment.acked + attachment.window.bytes());
+        let to = cut(ring, from, to);
         attachment.cursor = to;
-        Some(Chunk { terminal, from, to })
+        attachment.window.sent(attachment.acked, to, now);
+        let sent = client.sent.entry(id).or_default();
+        *sent = to.max(*sent);
+        client.turns.spent(id, to - from);
+        Some(Chunk { terminal: id, from, to })
     }
 }
 
-/// A client whose next byte has left the ring starts afresh, near the end: from further back it would only be
-/// overrun again.
-fn overrun(terminal: &Terminal, attachment: &mut Attachment, window: u64) {
-    let in_flight = attachment.cursor - attachment.acked;
-    if attachment.cursor < terminal.ring.tail() && in_flight < window {
-        let from = terminal.ring.head().saturating_sub(WINDOW_BYTES);
-        attachment.cursor = terminal.ring.line_start(from);
-        attachment.acked = attachment.cursor;
-        attachment.replay_until = terminal.ring.head();
-        attachment.snapshot_due = Some(SnapshotReason::Overrun);
+/// Where a frame ends that may go up to `to`: when more follows, ahead of a character that does not fit, for xterm.js may
+/// lose one that is divided.
+fn cut(ring: &Ring, from: u64, to: u64) -> u64 {
+    if to >= ring.head() {
+        return ring.head();
     }
+    let continues = |at: u64| {
+        let [byte, _] = ring.slices(at, at + 1);
+        byte.first().is_some_and(|byte| byte & 0xC0 == 0x80)
+    };
+    let least = to.saturating_sub(CONTINUATIONS).max(from + 1);
+    (least..=to).rev().find(|at| !continues(*at)).unwrap_or(to)
 }
 
 fn control(
     id: u16,
     terminal: &mut Terminal,
     attachment: &mut Attachment,
+    sent: &mut BTreeMap<u16, u64>,
     client: &str,
-) -> Option<Bytes> {
+    caps: &Capabilities,
+) -> Option<Made> {
     let (_, written) = terminal.input.offsets(client);
     if written > attachment.input_acked {
         attachment.input_acked = written;
-        return Some(ServerFrame::InputAck { terminal: id, offset: written }.encode());
+        return Some(Made::Frame(ServerFrame::InputAck { terminal: id, offset: written }.encode()));
     }
-    if let Some(reason) = attachment.snapshot_due.take() {
+    if let Some(reason) = attachment.snapshot_due {
+        let told = if caps.is_current() { reason } else { reason.plain() };
         let size = terminal.size;
         let offset = attachment.cursor.max(terminal.history.oldest());
-        (attachment.cursor, attachment.acked) = (offset, offset);
-        let head = ServerFrame::snapshot_head(id, offset, size.cols, size.rows, reason);
+        attachment.goes_on_from(offset);
+        terminal.wake.notify_one();
+        if !terminal.history.approach(&terminal.ring, &mut attachment.progress, offset) {
+            return Some(Made::Part);
+        }
+        attachment.snapshot_due = None;
+        let sent = sent.entry(id).or_default();
+        *sent = offset.max(*sent);
+        let head = ServerFrame::snapshot_head(id, offset, size.cols, size.rows, told);
         let screen = terminal.snapshot(offset, SNAPSHOT_BYTES);
-        return Some([&head[..], &screen].concat().into());
+        return Some(Made::Frame([&head[..], &screen].concat().into()));
     }
     if std::mem::take(&mut attachment.resized_due) {
         let (size, owner) = (terminal.size, terminal.owner);
         let offset = terminal.ring.head();
-        return Some(
-            ServerFrame::Resized { terminal: id, offset, cols: size.cols, rows: size.rows, owner }
-                .encode(),
-        );
+        let Size { cols, rows } = size;
+        let resized = ServerFrame::Resized { terminal: id, offset, cols, rows, owner };
+        return Some(Made::Frame(resized.encode()));
     }
     let exit = terminal
         .exit
         .filter(|_| !attachment.exit_sent && attachment.cursor == terminal.ring.head())?;
     attachment.exit_sent = true;
     let offset = attachment.cursor;
-    Some(ServerFrame::Exit { terminal: id, offset, code: exit.code, signal: exit.signal }.encode())
+    let Exit { code, signal } = exit;
+    Some(Made::Frame(ServerFrame::Exit { terminal: id, offset, code, signal }.encode()))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::ascii("abcdef", 3, 3)]
+    #[case::between_characters("ab漢字", 5, 5)]
+    #[case::inside("ab漢字", 4, 2)]
+    #[case::inside_the_last_byte("ab漢字", 7, 5)]
+    #[case::four_bytes("a😀b", 4, 1)]
+    #[case::nothing_else_fits("漢字", 2, 2)]
+    #[case::everything("ab漢", 9, 5)]
+    fn a_frame_ends_with_a_character(#[case] text: &str, #[case] to: u64, #[case] expected: u64) {
+        let mut ring = Ring::with_capacity(64);
+        ring.push(text.as_bytes());
+        assert_eq!(cut(&ring, 0, to), expected);
+    }
+
+    #[test]
+    fn what_is_no_text_is_cut_anywhere() {
+        let mut ring = Ring::with_capacity(64);
+        ring.push(&[0x80; 32]);
+        assert_eq!(cut(&ring, 0, 16), 16);
+    }
 }

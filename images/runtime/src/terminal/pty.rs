@@ -12,6 +12,7 @@ use rustix::process::Pid;
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{InputModes, OptionalActions, Winsize, tcgetattr, tcsetattr, tcsetwinsize};
 
+use super::integration;
 use super::size::Size;
 use tokio::process::{Child, Command};
 
@@ -31,6 +32,11 @@ impl Shell {
         let path = environment.get(OsStr::new("PATH")).cloned().unwrap_or_default();
         let found = ["bash", "sh"].iter().find_map(|name| find(&path, name));
         Self { program: found.unwrap_or_else(|| PathBuf::from("/bin/sh")), environment }
+    }
+
+    /// Whether it tells when a command has ended.
+    pub fn tells_commands(&self) -> bool {
+        integration::is_known(&self.program)
     }
 
     /// Its name, as a title.
@@ -77,6 +83,7 @@ pub fn open(shell: &Shell, cwd: &Path, size: Size) -> Result<Pty, PtyError> {
     let stdio = || terminal.try_clone().map(Stdio::from);
     let mut command = Command::new(program);
     command
+        .args(integration::arguments(program))
         .env_clear()
         .envs(&shell.environment)
         .env("SHELL", program)

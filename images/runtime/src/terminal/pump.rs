@@ -12,12 +12,10 @@ use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::pty;
+use super::ring::READ_BYTES;
 use super::shared::Shared;
 use super::size::Size;
 use super::state::Exit;
-
-/// The most that one read asks for.
-const READ_BYTES: usize = 64 * 1024;
 
 /// Reads in a row before others get their turn. Reads are never put off to make them larger: that costs throughput.
 const READS_IN_A_ROW: usize = 8;
@@ -38,6 +36,15 @@ pub(super) struct Pump {
     pub(super) wake: Arc<Notify>,
     pub(super) shared: Shared,
     pub(super) started: Instant,
+}
+
+/// What may be in the PTY still.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    More,
+    /// The other end is closed, and all of it was read.
+    Closed,
 }
 
 /// What the state wants of the PTY now.
@@ -61,7 +68,11 @@ impl Pump {
             let interest = interest(&wishes).filter(|_| !drained);
             let deadline = [kill_at, give_up_at].into_iter().flatten().min();
             tokio::select! {
-                ready = ready(&self.master, interest) => drained = self.exchange(ready),
+                ready = ready(&self.master, interest) => match self.exchange(ready) {
+                    Left::Nothing => {}
+                    Left::More => tokio::task::yield_now().await,
+                    Left::Closed => drained = true,
+                },
                 () = self.wake.notified() => {}
                 ended = &mut self.ended, if status.is_none() => {
                     status = Some(ended.unwrap_or_default());
@@ -77,14 +88,15 @@ impl Pump {
             }
         }
         let exit = status.unwrap_or_default();
-        let Exit { code, signal } = exit;
-        self.shared.state().ended(self.id, exit);
-        tracing::info!(terminal = self.id, code, signal, "a terminal ended");
+        let mut state = self.shared.state();
+        state.ended(self.id, exit);
+        state.events.write(Instant::now());
     }
 
     fn wishes(&self) -> Wishes {
         let mut state = self.shared.state();
         let read = state.wants_output(self.id);
+        state.measures.held(self.id, !read);
         let Some(terminal) = state.terminals.get_mut(&self.id) else {
             return Wishes { read: true, write: false, resize: None, signal: None };
         };
@@ -118,38 +130,42 @@ impl Pump {
         }
     }
 
-    /// Reads and writes what is possible now. Says whether the other end is closed.
-    fn exchange(&self, ready: Ready) -> bool {
-        let closed = (ready.is_readable() || ready.is_read_closed()) && self.read();
-        if ready.is_writable() && !closed {
+    /// Reads and writes what is possible now.
+    fn exchange(&self, ready: Ready) -> Left {
+        let readable = ready.is_readable() || ready.is_read_closed();
+        let left = if readable { self.read() } else { Left::Nothing };
+        if ready.is_writable() && left != Left::Closed {
             self.write();
         }
-        closed
+        left
     }
 
-    fn read(&self) -> bool {
+    fn read(&self) -> Left {
         for _ in 0..READS_IN_A_ROW {
             let mut state = self.shared.state();
             if !state.wants_output(self.id) {
-                return false;
+                return Left::Nothing;
             }
-            let Some(terminal) = state.terminals.get_mut(&self.id) else { return true };
+            let Some(terminal) = state.terminals.get_mut(&self.id) else { return Left::Closed };
             match rustix::io::read(
                 self.master.get_ref(),
                 terminal.room(READ_BYTES, self.started.elapsed()),
             ) {
-                Ok(0) => return true,
-                Ok(count) => state.produced(self.id, count),
+                Ok(0) => return Left::Closed,
+                Ok(count) => {
+                    state.produced(self.id, count);
+                    state.measures.shown(self.id, self.started.elapsed());
+                }
                 Err(Errno::AGAIN) => {
                     self.clear(Ready::READABLE);
-                    return false;
+                    return Left::Nothing;
                 }
                 Err(Errno::INTR) => {}
                 // EIO: nobody holds the other end any more, and all that was written has been read.
-                Err(_) => return true,
+                Err(_) => return Left::Closed,
             }
         }
-        false
+        Left::More
     }
 
     fn write(&self) {
@@ -158,7 +174,10 @@ impl Pump {
             state.terminals.get(&self.id).and_then(|terminal| terminal.input.front())
         {
             match rustix::io::write(self.master.get_ref(), front) {
-                Ok(count) => state.consumed(self.id, count),
+                Ok(count) => {
+                    state.consumed(self.id, count);
+                    state.measures.typed(self.id, self.started.elapsed());
+                }
                 Err(Errno::INTR) => {}
                 Err(_) => return self.clear(Ready::WRITABLE),
             }

@@ -3,11 +3,16 @@
 /// Bytes kept per terminal: what a client may miss and still resume exactly.
 pub const RING_BYTES: usize = 1024 * 1024;
 
+/// The most that is read into it at once.
+pub const READ_BYTES: usize = 64 * 1024;
+
 /// A ring of output. Pages that were never written are not resident, so a quiet terminal costs next to nothing.
 #[derive(Debug)]
 pub struct Ring {
     bytes: Box<[u8]>,
     head: u64,
+    /// What lies below was forgotten on purpose.
+    floor: u64,
 }
 
 impl Default for Ring {
@@ -19,7 +24,7 @@ impl Default for Ring {
 impl Ring {
     /// A ring of this many bytes.
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { bytes: vec![0; capacity.max(1)].into_boxed_slice(), head: 0 }
+        Self { bytes: vec![0; capacity.max(1)].into_boxed_slice(), head: 0, floor: 0 }
     }
 
     /// Bytes that it keeps.
@@ -34,7 +39,7 @@ impl Ring {
 
     /// The offset of the oldest byte still kept.
     pub fn tail(&self) -> u64 {
-        self.head.saturating_sub(self.bytes.len() as u64)
+        self.head.saturating_sub(self.bytes.len() as u64).max(self.floor)
     }
 
     /// Where the next bytes go. What is written there counts only after [`Self::commit`], but the oldest bytes are
@@ -48,6 +53,11 @@ impl Ring {
     /// Counts the first bytes of the last [`Self::room`] as output.
     pub const fn commit(&mut self, count: usize) {
         self.head += count as u64;
+    }
+
+    /// Lets go of all that is kept.
+    pub const fn forget(&mut self) {
+        self.floor = self.head;
     }
 
     /// Appends bytes from elsewhere.
@@ -121,6 +131,18 @@ mod tests {
         ring.push(b"third line");
         assert_eq!(ring.tail(), 7);
         assert_eq!(ring.line_start(ring.tail()), 13);
+    }
+
+    #[test]
+    fn what_is_forgotten_does_not_come_back() {
+        let mut ring = Ring::with_capacity(8);
+        ring.push(b"secret");
+        ring.forget();
+        assert_eq!((ring.tail(), ring.head()), (6, 6));
+        ring.push(b"new");
+        assert_eq!(ring.slices(0, 9).concat(), b"new");
+        ring.push(b"er bytes");
+        assert_eq!((ring.tail(), ring.slices(0, 17).concat()), (9, b"er bytes".to_vec()));
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod emulator;
 mod modes;
 mod parser;
 pub mod query;
+mod row;
 mod snapshot;
 mod widths;
 
@@ -38,6 +39,7 @@ impl Screen {
 
     /// Takes output.
     pub fn feed(&mut self, bytes: &[u8]) {
+        self.emulator.allow(bytes.len());
         self.parser.feed(bytes, &mut self.emulator);
     }
 
@@ -45,8 +47,19 @@ impl Screen {
     /// what scrolls away.
     pub fn skim(&mut self, bytes: &[u8]) {
         self.emulator.skims = true;
+        self.emulator.allow(bytes.len());
         self.parser.feed(bytes, &mut self.emulator);
         self.emulator.skims = false;
+    }
+
+    /// Cells and rows that output has touched beyond what it printed.
+    pub const fn touched(&self) -> usize {
+        self.emulator.touched
+    }
+
+    /// Its size.
+    pub const fn size(&self) -> Size {
+        self.emulator.size
     }
 
     /// Takes another size, as xterm.js does without lines to scroll back to.
@@ -76,6 +89,8 @@ impl Screen {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
     #[test]
@@ -90,6 +105,40 @@ mod tests {
         let mut screen = Screen::new(Size::new(20, 12).unwrap());
         screen.feed(b"a\x1b[65535b");
         assert_eq!(screen.cursor().0, 2);
+    }
+
+    /// What a piece of output costs of one that programs print, in times per byte.
+    #[rstest]
+    #[case::reset("\x1bc")]
+    #[case::reset_behind_text("x\x1bc")]
+    #[case::erased("\x1b[2J")]
+    #[case::erased_in_colours("\x1b[41m\x1b[2J\x1b[42m\x1b[J")]
+    #[case::erased_except_what_is_protected("\x1b[?2J")]
+    #[case::filled("\x1b#8")]
+    #[case::other_screen("\x1b[?1049h\x1b[?1049l")]
+    #[case::shifted("\x1b#8\x1b[ @\x1b[ A")]
+    #[case::inserted("\x1b[4h\x1b[Hxxxxxxxx\x1b[99@")]
+    #[case::lines("\x1b[9S\x1b[9T\x1b[L")]
+    #[case::line_feeds("\n")]
+    #[case::repeated("e\u{301}\u{302}\u{303}\x1b[999b")]
+    #[case::tabs("\x1b[999I\x1b[999Z")]
+    fn nothing_costs_much_more_than_text(
+        #[case] piece: &str,
+        #[values((80, 24), (1000, 500))] (cols, rows): (u16, u16),
+    ) {
+        const BYTES: usize = 64 * 1024;
+        const TIMES: u32 = 60;
+        let cost = |piece: &str| {
+            let output = piece.repeat(BYTES / piece.len());
+            let mut screen = Screen::new(Size::new(cols, rows).unwrap());
+            let started = std::time::Instant::now();
+            screen.feed(output.as_bytes());
+            started.elapsed()
+        };
+        let text = (0..3).map(|_| cost("2026-01-01 \x1b[32mINFO\x1b[0m a line of a log\r\n")).max();
+        let most = text.unwrap() * TIMES;
+        let taken = (0..3).map(|_| cost(piece)).min().unwrap();
+        assert!(taken <= most, "{taken:?}, more than {most:?}");
     }
 
     #[test]

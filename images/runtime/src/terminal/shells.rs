@@ -4,24 +4,27 @@ use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use chrono::{DateTime, Utc};
-use fabrica_protocol::kterm::{ErrorCode, OpenRequest};
+use fabrica_protocol::kterm::{ErrorCode, OpenRequest, TerminalType};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use super::opening::{Opening, Wanted};
 use super::pty::{self, Pty, PtyError, Shell};
 use super::pump::Pump;
 use super::shared::Shared;
-use super::size::Size;
-use super::state::{Exit, Opening, State};
+use super::size::{Size, SizePolicy};
+use super::state::{Exit, State};
+use super::telling;
+use super::title::{Title, clean};
 
-/// The longest title of a terminal, in characters.
-const TITLE_CHARACTERS: usize = 100;
+/// What a terminal for an agent is called until its program says otherwise.
+const AGENT_TITLE: &str = "agent";
 
 /// A program and our end of its terminal.
 #[derive(Debug)]
@@ -38,22 +41,35 @@ pub struct Shells {
     home: Arc<Path>,
     running: Arc<Mutex<BTreeMap<u16, Running>>>,
     pumps: TaskTracker,
+    /// Somebody tells the news.
+    telling: Arc<Once>,
 }
 
 impl Shells {
     /// Without a terminal yet. `home` is where they begin.
     pub fn new(epoch: u64, shell: Shell, home: PathBuf, now: DateTime<Utc>) -> Self {
+        let mut state = State::new(epoch, now);
+        state.tells_commands = shell.tells_commands();
         Self {
-            shared: Shared::new(State::new(epoch, now)),
+            shared: Shared::new(state),
             shell: Arc::new(Mutex::new(Arc::new(shell))),
             home: home.into(),
             running: Arc::default(),
             pumps: TaskTracker::new(),
+            telling: Arc::new(Once::new()),
         }
+    }
+
+    /// With this policy for terminals that several clients show.
+    #[must_use]
+    pub fn sized(self, policy: SizePolicy) -> Self {
+        self.shared.state().size_policy = policy;
+        self
     }
 
     /// What is opened from now on is this; what is open stays as it is.
     pub fn change(&self, shell: Shell) {
+        self.shared.state().tells_commands = shell.tells_commands();
         *self.shell.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(shell);
     }
 
@@ -64,7 +80,13 @@ impl Shells {
     /// Opens the terminal that is there before anybody asks.
     pub fn open_first(&self) -> Result<u16, PtyError> {
         let Opening::New(id) = self.shared.state().opening(None) else { return Ok(1) };
-        self.start(id, None, self.shell().title(), &self.directory(), Size::default())?;
+        let title = Title::new(self.shell().title(), String::new());
+        let kind = TerminalType::System;
+        let wanted = Wanted { key: None, kind, title, size: Size::default() };
+        self.start(id, wanted, &self.directory())?;
+        let mut state = self.shared.state();
+        state.created(0, id);
+        state.events.write(Instant::now());
         Ok(id)
     }
 
@@ -84,20 +106,24 @@ impl Shells {
             }
         };
         let cwd = request.cwd.as_ref().map_or_else(|| self.directory(), PathBuf::from);
-        let title = request.title.clone().unwrap_or_else(|| self.shell().title());
-        let title = title
-            .chars()
-            .filter(|character| !character.is_control())
-            .take(TITLE_CHARACTERS)
-            .collect();
+        let kind = request.terminal_type;
+        let program = match kind {
+            TerminalType::System => self.shell().title(),
+            TerminalType::Agent => AGENT_TITLE.to_owned(),
+        };
+        let title = Title::new(program, clean(request.title.as_deref().unwrap_or_default()));
         let size = Size::new(request.cols, request.rows).unwrap_or_default();
-        if let Err(error) = self.start(id, Some(key), title, &cwd, size) {
-            let text = format!(
-                "The shell could not be started in {}: {}",
-                cwd.display(),
-                crate::chain(&error)
-            );
-            self.shared.state().open_failed(connection, open_code(&error), &text);
+        let wanted = Wanted { key: Some(key), kind, title, size };
+        let started = self.start(id, wanted, &cwd);
+        let mut state = self.shared.state();
+        match started {
+            Ok(()) => state.created(connection, id),
+            Err(error) => {
+                let (place, cause) = (cwd.display(), crate::chain(&error));
+                let text = format!("The shell could not be started in {place}: {cause}");
+                state.measures.counted.open_failures += 1;
+                state.open_failed(connection, open_code(&error), &text);
+            }
         }
     }
 
@@ -112,6 +138,27 @@ impl Shells {
             rustix::termios::tcgetpgrp(&running.master)
                 .is_ok_and(|foreground| foreground != running.pid)
         })
+    }
+
+    /// Sends a signal to what runs in a terminal's foreground.
+    pub fn signal_foreground(&self, id: u16, signal: u8) {
+        let running = self.running();
+        let Some(running) = running.get(&id) else { return };
+        if let Ok(foreground) = rustix::termios::tcgetpgrp(&running.master)
+            && let Some(signal) = Signal::from_named_raw(signal.into())
+        {
+            // A group that is gone has nothing left to hear.
+            let _ = kill_process_group(foreground, signal);
+        }
+    }
+
+    /// Has a shell run a line for a client, or tells it why not.
+    pub fn command(&self, connection: u32, id: u16, command: u64, line: &str) {
+        let in_front = self.running().get(&id).is_some_and(|running| {
+            rustix::termios::tcgetpgrp(&running.master)
+                .is_ok_and(|foreground| foreground == running.pid)
+        });
+        self.shared.state().command(connection, id, command, line, in_front);
     }
 
     /// Sends a signal to every shell and to what runs in its foreground.
@@ -131,18 +178,14 @@ impl Shells {
         self.pumps.wait().await;
     }
 
-    fn start(
-        &self,
-        id: u16,
-        key: Option<u128>,
-        title: String,
-        cwd: &Path,
-        size: Size,
-    ) -> Result<(), PtyError> {
-        let Pty { master, pid, mut child, owned } = pty::open(&self.shell(), cwd, size)?;
+    fn start(&self, id: u16, wanted: Wanted, cwd: &Path) -> Result<(), PtyError> {
+        let Pty { master, pid, mut child, owned } = pty::open(&self.shell(), cwd, wanted.size)?;
         let watched = register(Arc::clone(&master)).map_err(PtyError::Open)?;
         let cwd = cwd.display().to_string();
-        let wake = self.shared.state().opened(id, key, title, cwd, size);
+        let wake = self.shared.state().opened(id, wanted, cwd);
+        self.telling.call_once(|| {
+            tokio::spawn(telling::tell(self.shared.clone()));
+        });
         self.running().insert(id, Running { master, pid });
         let (sender, ended) = oneshot::channel();
         self.pumps.spawn(async move {
@@ -160,7 +203,6 @@ impl Shells {
             pump.run().await;
             running.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         });
-        tracing::info!(terminal = id, "a terminal was opened");
         Ok(())
     }
 

@@ -34,3 +34,24 @@ impl Size {
         (self.cols.into(), self.rows.into())
     }
 }
+
+/// Whose size counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SizePolicy {
+    /// That of the client that typed or resized last; others show a part, or a border.
+    #[default]
+    Latest,
+    /// The smallest width and the smallest height of all that may type: nobody sees less than the whole.
+    Smallest,
+}
+
+impl SizePolicy {
+    /// As `FABRICA_TERMINAL_SIZE` names it.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "latest" => Some(Self::Latest),
+            "smallest" => Some(Self::Smallest),
+            _ => None,
+        }
+    }
+}

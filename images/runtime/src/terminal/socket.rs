@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use chrono::Utc;
 use fabrica_protocol::kterm::{ClientFrame, close};
 use tokio::io::Interest;
@@ -14,11 +14,17 @@ use tokio::time::{Instant, sleep_until};
 
 use super::client::Closing;
 use super::handle::Request;
+use super::outgoing::Next;
+use super::pace::Pace;
 use super::shells::Shells;
 use super::websocket::{self, Decoder, Message};
 
 /// Bytes taken from a socket at once.
 const READ_BYTES: usize = 16 * 1024;
+
+/// What the kernel keeps of what we sent. What it keeps is sent in order: a deep queue of one terminal would stand between
+/// a person and the echo of another.
+const SEND_BUFFER_BYTES: usize = 128 * 1024;
 
 /// How long the last words may take, and the other end to have heard them.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
@@ -39,6 +45,8 @@ pub struct Timing {
 pub struct Peer {
     /// The assertion's id.
     pub connection: String,
+    /// Whose it is, as the assertion says.
+    pub user: String,
     pub control: bool,
 }
 
@@ -52,11 +60,17 @@ pub async fn serve(
     started: Instant,
 ) {
     let wake = Arc::new(Notify::new());
-    let joined = shells.shared.state().join(&peer.connection, peer.control, Arc::clone(&wake));
+    let Peer { connection, user, control } = peer;
+    let joined = shells.shared.state().join(connection, user, *control, Arc::clone(&wake));
     match joined {
-        Err((code, reason)) => refuse(&stream, code, reason).await,
+        Err((code, reason)) => {
+            shells.shared.state().turned_away(connection, code, Instant::now());
+            refuse(&stream, code, reason).await;
+        }
         Ok(id) => {
             let now = Instant::now();
+            // Where it cannot be set, only an echo beside a flood is later.
+            let _ = rustix::net::sockopt::set_socket_send_buffer_size(&stream, SEND_BUFFER_BYTES);
             let mut socket = Socket {
                 id,
                 stream,
@@ -66,6 +80,8 @@ pub async fn serve(
                 started,
                 decoder: Decoder::default(),
                 rest: Bytes::new(),
+                left: false,
+                pace: Pace::default(),
                 opened: now,
                 heard: now,
                 ping_at: now + timing.ping,
@@ -74,6 +90,7 @@ pub async fn serve(
             let closing = socket.run().await;
             shells.shared.state().leave(id);
             if let Some(Closing { code, reason }) = closing {
+                shells.shared.state().turned_away(&peer.connection, code, Instant::now());
                 socket.say_goodbye(code, &reason).await;
             }
         }
@@ -95,8 +112,11 @@ struct Socket<'shells> {
     timing: Timing,
     started: Instant,
     decoder: Decoder,
-    /// What the kernel did not take of the last message: at most one message, copied, for the ring moves on.
+    /// What the kernel has not taken yet of the last message, copied, for the ring moves on.
     rest: Bytes,
+    /// Messages may have been left unread because the client had to wait.
+    left: bool,
+    pace: Pace,
     opened: Instant,
     heard: Instant,
     ping_at: Instant,
@@ -109,17 +129,21 @@ impl Socket<'_> {
             if let Err(closing) = self.take_messages() {
                 return Some(closing);
             }
-            match self.send() {
-                Ok(()) => {}
+            let working = match self.send() {
+                Ok(working) => working,
                 Err(error) => {
                     tracing::debug!(client = self.id, %error, "a socket broke");
                     return None;
                 }
-            }
+            };
             if let Some(closing) = self.due() {
                 return Some(closing);
             }
-            let interest = self.interest();
+            if working {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            let (interest, deadline) = (self.interest(), self.deadline());
             let deaf = self.shells.shared.state().input_waits(self.id);
             tokio::select! {
                 ready = ready(&self.stream, interest) => {
@@ -129,7 +153,7 @@ impl Socket<'_> {
                     }
                 }
                 () = self.wake.notified() => {}
-                () = sleep_until(self.deadline()) => {}
+                () = sleep_until(deadline) => {}
             }
             if deaf {
                 // While nobody listens to a client, its silence says nothing about it.
@@ -140,60 +164,86 @@ impl Socket<'_> {
 
     /// Hands complete messages to the state, unless the client has to wait.
     fn take_messages(&mut self) -> Result<(), Closing> {
-        let shells = self.shells;
-        while shells.shared.state().may_read(self.id) {
+        self.left = true;
+        while self.may_read() {
+            let held = self.decoder.buffer().len();
             let message = self.decoder.next_message().map_err(|violation| Closing {
                 code: violation.close_code(),
                 reason: violation.to_string(),
             })?;
+            let Some(message) = message else {
+                self.left = false;
+                break;
+            };
+            let taken = held - self.decoder.buffer().len();
+            self.pace.message(taken, self.started.elapsed());
             match message {
-                None => break,
                 // One answer at a time: whoever floods pings gets the newest only.
-                Some(Message::Ping(body)) if self.rest.is_empty() => {
+                Message::Ping(body) if self.rest.is_empty() => {
                     self.rest = websocket::pong(&body);
                 }
-                Some(Message::Ping(_) | Message::Pong) => {}
-                Some(Message::Close) => {
+                Message::Ping(_) | Message::Pong => {}
+                Message::Close => {
                     return Err(Closing { code: close::NORMAL, reason: String::new() });
                 }
-                Some(Message::Binary(body)) => self.take_frame(body)?,
+                Message::Binary(body) => self.take_frame(body)?,
             }
         }
         Ok(())
     }
 
-    fn take_frame(&self, body: Bytes) -> Result<(), Closing> {
+    /// Whether to take more from the client: not while something waits, nor when it speaks too fast.
+    fn may_read(&mut self) -> bool {
+        let waits = self.pace.wait(self.started.elapsed()).is_some();
+        !waits && self.shells.shared.state().may_read(self.id)
+    }
+
+    fn take_frame(&mut self, body: Bytes) -> Result<(), Closing> {
         let frame = ClientFrame::decode(body)
             .map_err(|error| Closing { code: error.close_code(), reason: error.to_string() })?;
-        let request =
-            self.shells.shared.state().handle(self.id, frame, Utc::now(), self.started.elapsed());
+        let now = self.started.elapsed();
+        self.pace
+            .frame(&frame, now)
+            .map_err(|error| Closing { code: close::TOO_MANY, reason: error.to_string() })?;
+        let request = self.shells.shared.state().handle(self.id, frame, Utc::now(), now);
         match request {
             Some(Request::Open { key, request }) => self.shells.open(self.id, key, &request),
+            Some(Request::Signal { terminal, signal }) => {
+                self.shells.signal_foreground(terminal, signal);
+            }
+            Some(Request::Command { terminal, id, line }) => {
+                self.shells.command(self.id, terminal, id, &line);
+            }
             None => {}
         }
+        self.shells.shared.state().events.write(Instant::now());
         Ok(())
     }
 
-    /// Writes until the kernel takes no more, straight out of the ring.
-    fn send(&mut self) -> io::Result<()> {
+    /// Writes until the kernel takes no more, or there is no more. Says whether others should have their turn first.
+    fn send(&mut self) -> io::Result<bool> {
+        self.shells.shared.state().note_late(self.id, self.started.elapsed());
         loop {
             while !self.rest.is_empty() {
                 match self.stream.try_write(&self.rest) {
                     Ok(count) => self.rest.advance(count),
-                    Err(error) => return would_block(error),
+                    Err(error) => return would_block(error).map(|()| false),
                 }
             }
             self.rest = Bytes::new();
             let mut state = self.shells.shared.state();
-            let Some(message) = state.next_message(self.id) else { return Ok(()) };
-            let head = websocket::binary_head(message.len());
-            let pieces = [&head[..], &message.head, message.body[0], message.body[1]];
-            let written = match self.stream.try_write_vectored(&pieces.map(IoSlice::new)) {
-                Ok(written) => written,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-                Err(error) => return Err(error),
-            };
-            self.rest = behind(pieces, written);
+            match state.next_message(self.id, self.started.elapsed()) {
+                Next::Send(message) => {
+                    let head = websocket::binary_head(message.len());
+                    let [first, second] = message.body;
+                    self.rest = write(&self.stream, [&head, &message.head, first, second])?;
+                }
+                Next::Working => return Ok(true),
+                Next::Nothing => {
+                    state.sent_all(self.id, self.started.elapsed());
+                    return Ok(false);
+                }
+            }
         }
     }
 
@@ -237,9 +287,14 @@ impl Socket<'_> {
         None
     }
 
-    fn deadline(&self) -> Instant {
+    fn deadline(&mut self) -> Instant {
+        // What it had to wait for has passed meanwhile, and the socket will not say so.
+        if self.left && self.may_read() {
+            return Instant::now();
+        }
         let silence = self.heard + self.timing.silence;
-        let next = self.ping_at.min(silence);
+        let slowed = self.pace.wait(self.started.elapsed()).map(|wait| Instant::now() + wait);
+        let next = self.ping_at.min(silence).min(slowed.unwrap_or(silence));
         let greeted = self
             .shells
             .shared
@@ -250,8 +305,8 @@ impl Socket<'_> {
         if greeted { next } else { next.min(self.opened + self.timing.hello) }
     }
 
-    fn interest(&self) -> Option<Interest> {
-        match (self.shells.shared.state().may_read(self.id), !self.rest.is_empty()) {
+    fn interest(&mut self) -> Option<Interest> {
+        match (self.may_read(), !self.rest.is_empty()) {
             (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
             (true, false) => Some(Interest::READABLE),
             (false, true) => Some(Interest::WRITABLE),
@@ -267,16 +322,21 @@ impl Socket<'_> {
     }
 }
 
-/// What of these pieces lies behind the first `written` bytes.
-fn behind(pieces: [&[u8]; 4], mut written: usize) -> Bytes {
-    let total: usize = pieces.iter().map(|piece| piece.len()).sum();
-    let mut rest = BytesMut::with_capacity(total - written.min(total));
-    for piece in pieces {
-        let skip = written.min(piece.len());
-        rest.extend_from_slice(&piece[skip..]);
-        written -= skip;
-    }
-    rest.freeze()
+/// Writes a message from where it lies. What the kernel does not take is copied.
+fn write(stream: &TcpStream, parts: [&[u8]; 4]) -> io::Result<Bytes> {
+    let mut taken = match stream.try_write_vectored(&parts.map(IoSlice::new)) {
+        Ok(count) => count,
+        Err(error) => would_block(error).map(|()| 0)?,
+    };
+    let left = parts.map(|part| part.split_at(taken_of(part, &mut taken)).1);
+    Ok(if left.iter().all(|part| part.is_empty()) { Bytes::new() } else { left.concat().into() })
+}
+
+/// How many bytes of a part are among those that were taken, which are fewer by them then.
+fn taken_of(part: &[u8], taken: &mut usize) -> usize {
+    let count = part.len().min(*taken);
+    *taken -= count;
+    count
 }
 
 fn would_block(error: io::Error) -> io::Result<()> {

@@ -1,21 +1,29 @@
 //! All terminals and all clients of the Session: what the edges ask and tell. No I/O, and time is an argument.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use fabrica_protocol::kterm::{Limits, MAX_FRAME, TerminalInfo, Terminals, close};
+use fabrica_protocol::kterm::{Limits, MAX_FRAME, TerminalInfo, TerminalType, Terminals, close};
 use fabrica_protocol::runtime::{Resumes, Returns};
 use tokio::sync::Notify;
 
-use super::client::{Client, WINDOW_BYTES};
+use super::client::Client;
+use super::events::{Events, What};
 use super::history::History;
 use super::input::Input;
+use super::marks::Scanner;
+use super::measures::Measures;
+use super::news::News;
+use super::prompt::Prompt;
 use super::ring::Ring;
 use super::screen::RESET;
 use super::screen::query::Watch;
-use super::size::Size;
+use super::size::{Size, SizePolicy};
+use super::title::Title;
+use super::window::START_BYTES;
 
 /// Terminals a Session may have: a node has 4,096 PTYs for all of its pods.
 pub const MAX_TERMINALS: usize = 16;
@@ -24,7 +32,7 @@ pub const MAX_TERMINALS: usize = 16;
 pub const MAX_CLIENTS: usize = 16;
 
 /// When a client that found no place should ask again.
-const RETRY_HINT: &str = "too many connections; ra=5000";
+pub(super) const RETRY_HINT: &str = "too many connections; ra=5000";
 
 /// How a program ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,7 +47,7 @@ pub struct Terminal {
     pub ring: Ring,
     pub history: History,
     /// Reads what programs ask while nobody is there to answer.
-    watch: Watch,
+    pub(super) watch: Watch,
     pub input: Input,
     pub size: Size,
     /// The connection whose size it has.
@@ -53,7 +61,12 @@ pub struct Terminal {
     /// Wakes the task that owns the PTY.
     pub wake: Arc<Notify>,
     pub(super) key: Option<u128>,
-    pub(super) title: String,
+    pub(super) kind: TerminalType,
+    pub(super) title: Title,
+    /// The client that has sole control.
+    pub(super) alone: Option<String>,
+    pub(super) scanner: Scanner,
+    pub(super) prompt: Prompt,
     pub(super) cwd: String,
 }
 
@@ -74,21 +87,16 @@ pub struct State {
     pub terminals: BTreeMap<u16, Terminal>,
     pub clients: BTreeMap<u32, Client>,
     pub counters: Counters,
+    pub measures: Measures,
+    pub events: Events,
     /// The last key that a person pressed.
     pub last_input: DateTime<Utc>,
-    next_terminal: u16,
+    pub size_policy: SizePolicy,
+    /// Whether new shells tell when a command has ended.
+    pub tells_commands: bool,
+    pub(super) news: News,
+    pub(super) next_terminal: u16,
     next_client: u32,
-}
-
-/// Which terminal a request to open one means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Opening {
-    /// One of this key is there.
-    Exists(u16),
-    /// A new one has this id.
-    New(u16),
-    /// There are too many.
-    Full,
 }
 
 impl State {
@@ -99,7 +107,12 @@ impl State {
             terminals: BTreeMap::new(),
             clients: BTreeMap::new(),
             counters: Counters::default(),
+            measures: Measures::default(),
+            events: Events::default(),
             last_input: now,
+            size_policy: SizePolicy::default(),
+            tells_commands: false,
+            news: News::default(),
             next_terminal: 1,
             next_client: 1,
         }
@@ -109,23 +122,30 @@ impl State {
     pub fn join(
         &mut self,
         connection: &str,
+        user: &str,
         control: bool,
         wake: Arc<Notify>,
     ) -> Result<u32, (u16, &'static str)> {
-        if self.clients.len() >= MAX_CLIENTS {
+        // Those who were taken in are counted when they say who they are: a client that is back takes its own place.
+        let strangers = self.clients.values().filter(|client| !client.is_greeted());
+        if strangers.count() >= MAX_CLIENTS {
             return Err((close::TOO_MANY, RETRY_HINT));
         }
         let id = self.next_client;
         self.next_client = self.next_client.wrapping_add(1).max(1);
-        self.clients.insert(id, Client::new(connection, control, wake));
+        self.clients.insert(id, Client::new(connection, user, control, wake));
         Ok(id)
     }
 
     /// Forgets a client. Terminals that waited for it go on.
     pub fn leave(&mut self, connection: u32) {
+        self.measures.left(connection);
         if let Some(client) = self.clients.remove(&connection) {
-            for terminal in client.attachments.keys().filter_map(|id| self.terminals.get(id)) {
-                terminal.wake.notify_one();
+            for id in client.attachments.keys() {
+                if let Some(terminal) = self.terminals.get(id) {
+                    terminal.wake.notify_one();
+                }
+                self.fit(*id);
             }
         }
     }
@@ -147,65 +167,6 @@ impl State {
         }
     }
 
-    /// Finds or reserves the terminal for an idempotency key. Ended ones make room, oldest first.
-    pub fn opening(&mut self, key: Option<u128>) -> Opening {
-        let existing =
-            self.terminals.iter().find(|(_, terminal)| key.is_some() && terminal.key == key);
-        if let Some((id, _)) = existing {
-            return Opening::Exists(*id);
-        }
-        if self.terminals.len() >= MAX_TERMINALS {
-            let ended = self.terminals.iter().find(|(_, terminal)| terminal.exit.is_some());
-            let Some(id) = ended.map(|(id, _)| *id) else { return Opening::Full };
-            self.remove(id);
-        }
-        while self.next_terminal == 0 || self.terminals.contains_key(&self.next_terminal) {
-            self.next_terminal = self.next_terminal.wrapping_add(1);
-        }
-        let id = self.next_terminal;
-        self.next_terminal = self.next_terminal.wrapping_add(1);
-        Opening::New(id)
-    }
-
-    /// Adds a terminal whose program runs, and tells everybody.
-    pub fn opened(
-        &mut self,
-        id: u16,
-        key: Option<u128>,
-        title: String,
-        cwd: String,
-        size: Size,
-    ) -> Arc<Notify> {
-        let wake = Arc::new(Notify::new());
-        let terminal = Terminal {
-            ring: Ring::default(),
-            history: History::new(size),
-            watch: Watch::default(),
-            input: Input::default(),
-            size,
-            owner: 0,
-            exit: None,
-            resize_due: None,
-            signal_due: None,
-            wake: Arc::clone(&wake),
-            key,
-            title,
-            cwd,
-        };
-        self.terminals.insert(id, terminal);
-        self.announce();
-        wake
-    }
-
-    /// Drops an ended terminal, and tells everybody.
-    pub fn remove(&mut self, id: u16) {
-        self.terminals.remove(&id);
-        for client in self.clients.values_mut() {
-            client.attachments.remove(&id);
-        }
-        self.announce();
-    }
-
     /// Whether the PTY should be read: unless every client that may hold it back is behind by its whole window.
     pub fn wants_output(&self, id: u16) -> bool {
         let Some(terminal) = self.terminals.get(&id) else { return true };
@@ -215,7 +176,7 @@ impl State {
                     client.attachments.get(&id).filter(|attachment| !attachment.view)?;
                 Some(
                     terminal.ring.head() - attachment.acked.min(terminal.ring.head())
-                        >= client.window,
+                        >= attachment.window.bytes(),
                 )
             });
         // Without anybody attached, output goes to the ring alone.
@@ -229,6 +190,7 @@ impl State {
             terminal.ring.commit(count);
             terminal.answer(count, alone);
         }
+        self.heard(id, count);
         self.wake_attached(id);
     }
 
@@ -249,11 +211,16 @@ impl State {
         if let Some(terminal) = self.terminals.get_mut(&id) {
             terminal.input.written(count);
         }
+        for client in self.clients.values().filter(|client| client.blocked_on == Some(id)) {
+            client.wake.notify_one();
+        }
         self.wake_attached(id);
     }
 
     /// The program ended, and all of its output is in the ring.
     pub fn ended(&mut self, id: u16, exit: Exit) {
+        self.measures.ended(id);
+        self.tell(0, Some(id), What::Closed { code: exit.code, signal: exit.signal });
         if let Some(terminal) = self.terminals.get_mut(&id) {
             terminal.exit = Some(exit);
             terminal.input.discard();
@@ -284,7 +251,7 @@ impl State {
     pub(super) fn limits() -> Limits {
         Limits {
             max_frame: MAX_FRAME as u64,
-            window: WINDOW_BYTES,
+            window: START_BYTES,
             terminals: MAX_TERMINALS.try_into().unwrap_or(u16::MAX),
             clients: MAX_CLIENTS.try_into().unwrap_or(u16::MAX),
         }
@@ -328,11 +295,13 @@ impl Terminal {
         let head = self.ring.head();
         let pieces = self.ring.slices(head - count as u64, head);
         let queries: Vec<_> = pieces.iter().flat_map(|piece| self.watch.read(piece)).collect();
+        // Made once for all of them, if one asks for it at all.
+        let screen = LazyCell::new(|| self.history.screen_at(&self.ring, head));
         for query in queries {
-            let answer = query.answer(|| self.history.screen_at(&self.ring, head));
-            if !self.input.is_full() {
-                self.input.push_own(answer.into());
+            if self.input.is_full() {
+                return;
             }
+            self.input.push_own(query.answer(|| &screen).into());
         }
     }
 
@@ -350,7 +319,8 @@ impl Terminal {
         TerminalInfo {
             id,
             key: self.key.map(|key| format!("{key:032x}")),
-            title: self.title.clone(),
+            terminal_type: self.kind,
+            title: self.title.shown().to_owned(),
             cwd: self.cwd.clone(),
             alive: self.exit.is_none(),
             cols: self.size.cols,

@@ -20,6 +20,7 @@ mod items;
 mod models;
 mod npm;
 mod pod;
+mod ready;
 mod real_forge;
 #[path = "../run/server.rs"]
 mod server;
@@ -270,7 +271,6 @@ async fn without_an_agent_there_are_terminals_without_credentials() {
     if ada.welcome["agent"] != "failed" {
         ada.until("it has failed", |it| it["type"] == "agent" && it["state"] == "failed").await;
     }
-    pod.0.ready().await;
     let mut shell = pod.0.attach(Role::Control).await;
     shell.type_text(0, "echo \"[$(env | grep -c -e KEY -e TOKEN -e GIT_CONFIG)]\" en''d\r").await;
     let seen = shell.read_until(" end").await;

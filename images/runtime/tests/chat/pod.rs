@@ -8,7 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::server::{PASSWORD, Server};
-use crate::support::{PATIENCE, Runtime, UID, folder, sign};
+use crate::support::{PATIENCE, Runtime, UID, eventually, folder, sign};
 use crate::talk::Talk;
 
 /// What must be seen nowhere.
@@ -49,11 +49,9 @@ impl Pod {
     ) -> Self {
         let url = model.url();
         let mut variables = vec![
-            ("MODE", "chat"),
             ("REPO_URL", &*server.url),
             ("FABRICA_REPOSITORY_SECRET", "login"),
             ("FABRICA_REPOSITORY_token", PASSWORD),
-            ("FABRICA_RUN_BRANCH", BRANCH),
             ("FABRICA_RUN_DRIVER", "claude"),
             ("FABRICA_AGENT_COMMAND", cli),
             ("FABRICA_AGENT_BASE_URL", &url),
@@ -62,9 +60,23 @@ impl Pod {
             ("IS_SANDBOX", "1"),
         ];
         variables.extend(more);
-        let pod = Self(Runtime::begin_in(folder, &[], &variables).await);
-        pod.0.ready().await;
+        let pod = Self::bare(folder, &variables).await;
+        pod.furnished().await;
         pod
+    }
+
+    /// One with no more than these variables, which may never be ready.
+    pub async fn bare(folder: TempDir, variables: &[(&str, &str)]) -> Self {
+        let own = [("MODE", "chat"), ("FABRICA_RUN_BRANCH", BRANCH)];
+        Self(Runtime::begin_in(folder, &[], &[&own, variables].concat()).await)
+    }
+
+    /// The repository is there, and terminals can be used.
+    pub async fn furnished(&self) {
+        eventually("the first terminal is open", async || {
+            self.0.ready_now().await && self.0.idle().await.terminals > 0
+        })
+        .await;
     }
 
     pub async fn talk(&self, author: &str, role: Role, hello: Value) -> Talk {

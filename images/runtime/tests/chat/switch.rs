@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use fabrica_protocol::assertion::Role;
-use fabrica_protocol::kterm::{Attach, ClientFrame, Hello, OpenRequest, ServerFrame, Terminals};
+use fabrica_protocol::kterm::{
+    Attach, AttachRole, ClientFrame, Hello, OpenRequest, ServerFrame, Terminals,
+};
 use fabrica_protocol::runtime::{AgentPower, AgentReport};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -78,7 +80,8 @@ async fn opened_now(pod: &Pod) -> String {
             _ => None,
         })
         .await;
-    let attach = Attach { have: None, epoch: 0, history: 0, cols: 80, rows: 24, view: false };
+    let role = AttachRole::Control;
+    let attach = Attach { have: None, epoch: 0, history: 0, cols: 80, rows: 24, role };
     client.send(&ClientFrame::Attach { terminal, attach }).await;
     let bytes = Bytes::from_static(SEEN.as_bytes());
     client.send(&ClientFrame::Input { terminal, auto: false, offset: 0, bytes }).await;
@@ -113,6 +116,41 @@ async fn an_image_without_the_agent_has_terminals_all_the_same() {
     comes_to(&pod, AgentPower::Off).await;
     assert_eq!(opened_now(&pod).await, ALL);
     assert_eq!(pod.0.idle().await.journal, None, "nothing was ever said");
+}
+
+/// A word that comes again changes nothing, and another spec is another word.
+#[tokio::test]
+async fn an_agent_whose_spec_is_another_one_is_started_anew() {
+    let Some(cli) = cli() else { return };
+    let (server, model) = (Server::start().await, model().await);
+    let pod = terminal(&server, &cli, &model.url(), &[]).await;
+    let on = async |spec: &str, autonomy: &str| {
+        let settings = json!({"FABRICA_RUN_BRANCH": BRANCH, "FABRICA_CHAT_WORKFLOW": "none",
+            "FABRICA_CHAT_ATTEMPT": "1", "FABRICA_CHAT_AUTONOMY": autonomy, "FABRICA_AGENT_SPEC": spec});
+        let answer = post(&pod, &json!({"on": true, "settings": settings}), Role::Operator).await;
+        assert_eq!(answer.status(), 204);
+    };
+    on("a", "assist").await;
+    comes_to(&pod, AgentPower::On).await;
+    assert_eq!(report(&pod).await.spec.as_deref(), Some("a"));
+    let mut ada = pod.talk("ada", Role::Control, json!({})).await;
+    on("a", "autonomous").await;
+    ada.send(
+        &json!({"type": "start_workflow", "id": "w-1", "workId": "12", "autonomy": "autonomous"}),
+    )
+    .await;
+    assert_eq!(ada.error().await["code"], "forbidden", "it goes on as it was told first");
+    on("b", "autonomous").await;
+    assert_eq!(ada.closed().await.0, 4503);
+    assert_eq!(report(&pod).await.spec.as_deref(), Some("b"));
+    comes_to(&pod, AgentPower::On).await;
+    let mut ada = pod.talk("ada", Role::Control, json!({})).await;
+    ada.caught_up().await;
+    ada.send(
+        &json!({"type": "start_workflow", "id": "w-2", "workId": "12", "autonomy": "autonomous"}),
+    )
+    .await;
+    ada.until("it begins", |it| it["type"] == "workflow_started").await;
 }
 
 #[tokio::test]

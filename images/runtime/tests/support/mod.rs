@@ -1,9 +1,11 @@
 //! A real runtime in a folder of its own, on a port of its own, and a client that shares no code with its sockets.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its share of this")]
 
+pub mod talk;
+
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -42,6 +44,8 @@ pub struct Runtime {
     pub folder: TempDir,
     pub process: Child,
     pub port: u16,
+    /// Clients that [`Self::attach`] made.
+    pages: AtomicUsize,
 }
 
 /// Names of connections: each counts once.
@@ -97,7 +101,7 @@ impl Runtime {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        Self { folder, process, port }
+        Self { folder, process, port, pages: AtomicUsize::new(0) }
     }
 
     pub fn workspace(&self) -> PathBuf {
@@ -185,9 +189,13 @@ impl Runtime {
         (client, welcome)
     }
 
-    /// A client that has attached terminal 1.
+    /// A client that has attached terminal 1, and is no other one.
     pub async fn attach(&self, role: Role) -> Client {
-        self.greet(role, hello("page", None, None)).await.0
+        let name = match self.pages.fetch_add(1, Ordering::Relaxed) {
+            0 => "page".to_owned(),
+            before => format!("page-{before}"),
+        };
+        self.greet(role, hello(&name, None, None)).await.0
     }
 }
 

@@ -1,10 +1,9 @@
 // Holds snapshots against the emulator that our pages use. Arguments: the folder of @xterm/headless, and a file of cases
 // made by screens.rs: columns, rows, a stream, and for each of its offsets a snapshot. All numbers are u32, little-endian.
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { emulator } from "./state.mjs";
 
 const [modules, file] = process.argv.slice(2);
-const { Terminal } = createRequire(`${modules}/`)("@xterm/headless");
 const LOOK_AHEAD = 24;
 
 const data = readFileSync(file);
@@ -13,7 +12,7 @@ const number = () => (at += 4, data.readUInt32LE(at - 4));
 const bytes = () => { const length = number(); at += length; return data.subarray(at - length, at); };
 const [cols, rows, stream] = [number(), number(), bytes()];
 
-const terminal = () => new Terminal({ cols, rows, scrollback: 0, allowProposedApi: true })._core;
+const { terminal, state } = emulator(modules, cols, rows);
 const original = terminal();
 const again = terminal();
 let failures = 0;
@@ -45,28 +44,4 @@ function compare(offset, where, wanted, found, snapshot) {
   console.log(`${where} ${offset}, after ${JSON.stringify(stream.subarray(Math.max(0, offset - 40), offset).toString())}`);
   console.log(`  part ${different}\n  wanted ${wanted[different]}\n  found  ${found[different]}`);
   console.log(`  snapshot ${JSON.stringify(snapshot.toString())}`);
-}
-
-function state(core) {
-  const buffer = core.buffer;
-  const lines = [];
-  for (let y = 0; y < rows; y++) lines.push(line(buffer.lines.get(buffer.ybase + y), y));
-  const { modes, decPrivateModes } = core.coreService;
-  lines.push(JSON.stringify([buffer.x, buffer.y, buffer.scrollTop, buffer.scrollBottom, Math.min(buffer.savedX, cols - 1), buffer.savedY, buffer === core.buffers.alt]));
-  lines.push(JSON.stringify([modes, decPrivateModes, core.coreMouseService.activeProtocol, core.coreMouseService.activeEncoding, core.coreService.isCursorHidden]));
-  const pen = core._inputHandler._curAttrData;
-  lines.push(JSON.stringify([pen.fg, pen.bg & ~0x10000000, Object.keys(buffer.tabs)]));
-  return lines;
-}
-
-function line(row, y) {
-  const parts = [y > 0 && row.isWrapped];
-  for (let x = 0; x < cols; x++) {
-    const cell = row.loadCell(x, { extended: undefined, combinedData: "" });
-    // A space and nothing look the same; the right half of a wide character is neither.
-    const text = cell.content & 0x200000 ? row._combined[x] : String.fromCodePoint(cell.content & 0x1fffff || 32);
-    const line = row._extendedAttrs[x];
-    parts.push(`${text}${cell.content >> 22}/${cell.fg.toString(16)}/${(cell.bg & ~0x10000000).toString(16)}/${cell.bg & 0x10000000 && line ? `${line.underlineStyle}.${line.underlineColor}.${line.urlId > 0}` : ""}`);
-  }
-  return parts.join(" ");
 }

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
+use fabrica_protocol::run::work_in_progress;
 use fabrica_protocol::runtime::EventType;
 
 use super::door::Door;
@@ -60,7 +61,7 @@ pub(super) async fn push(
     commit: &str,
     uid: &str,
 ) -> Result<(), GitError> {
-    let reference = branch::work_in_progress(uid);
+    let reference = work_in_progress(uid);
     let door = Door::open(git.repository, &reference).await;
     let door = door.map_err(|error| GitError(crate::chain(&error)))?;
     let target = format!("{commit}:{reference}");
@@ -74,7 +75,7 @@ pub(super) async fn remove(git: &Git<'_>, uid: &str) -> Result<(), GitError> {
     let folder = lend(git).await?;
     let login = credential::serve(git.repository.clone());
     let _login = login.map_err(|error| GitError(error.to_string()))?;
-    let (reference, url) = (branch::work_in_progress(uid), &git.repository.url);
+    let (reference, url) = (work_in_progress(uid), &git.repository.url);
     if git.remote(&folder, &["ls-remote", "--", url, &reference]).await?.is_empty() {
         return Ok(());
     }
@@ -89,7 +90,7 @@ pub(in crate::run) async fn fetch(
     uid: &str,
     steps: &Journal,
 ) -> Option<String> {
-    let reference = branch::work_in_progress(uid);
+    let reference = work_in_progress(uid);
     let fetched = async |what: &str| lent::fetch(git, &lend(git).await?, &[], what).await;
     if fetched(&reference).await.is_ok_and(|commit| commit == named) {
         return Some(named.to_owned());

@@ -1,10 +1,17 @@
 //! The CLI that crashes in the middle of its work goes on in the same pod, with the same conversation.
 
+use fabrica_protocol::run::{CRASH, Entry};
+use fabrica_protocol::runtime::EventType;
+
 use super::conversation::notice;
 use super::launch::{self, Begin};
 use super::{Claude, GRACE};
 use crate::children;
 use crate::run::driver::{Driver, Failure, Place};
+
+fn crashed(text: String) -> Entry {
+    Entry::Step { step: CRASH.to_owned(), kind: EventType::Failed, text, duration_ms: None }
+}
 
 /// As often in one attempt: a crash by chance does not come a third time, and what makes it crash would for ever.
 const CRASHES: u32 = 2;
@@ -24,9 +31,13 @@ impl Crashes {
 }
 
 impl Claude {
-    /// Whether this end is a crash that it goes on from.
+    /// Whether this end is a crash that it goes on from. Each is told, as they are counted.
     pub(super) fn crash(&mut self, end: &Result<(), Failure>, is_refused: bool) -> bool {
         let Err(failure) = end else { return false };
+        // One that was refused, or hung, has ended by our doing.
+        if !is_refused && failure.reason == "AgentFailed" {
+            self.told.push_back(crashed(failure.message.clone()));
+        }
         let goes_on = self.crashes.count < CRASHES && !is_refused && self.conversation.is_at_work();
         self.crashes.open = goes_on.then(|| failure.clone());
         goes_on
@@ -49,8 +60,7 @@ impl Claude {
         children::end_orphans(GRACE).await;
         self.crashes.count += 1;
         let count = self.crashes.count;
-        let text = format!("{} It goes on, for the {count}. of {CRASHES} times.", failure.message);
-        self.told.push_back(notice(text));
+        self.told.push_back(notice(format!("It goes on, for the {count}. of {CRASHES} times.")));
         self.conversation.resumed();
         let work = self.launch(place, Begin::Again(self.session))?;
         work.process.write(launch::initialize()).await;

@@ -1,6 +1,7 @@
 //! One of the two screens: rows, a cursor, margins and tab stops.
 
-use super::cell::{Pen, Row};
+use super::cell::Pen;
+use super::row::Row;
 use crate::terminal::size::Size;
 
 /// Columns between tab stops.
@@ -16,7 +17,7 @@ pub(super) struct Saved {
 }
 
 /// A screen. `x` may be one behind the last column: then what is printed next begins a line.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Buffer {
     pub(super) rows: Vec<Row>,
     pub(super) columns: usize,
@@ -25,7 +26,8 @@ pub(super) struct Buffer {
     /// The first and the last row that scroll.
     pub(super) top: usize,
     pub(super) bottom: usize,
-    pub(super) tabs: Vec<bool>,
+    /// Where they were changed.
+    tabs: Option<Vec<bool>>,
     pub(super) saved: Saved,
 }
 
@@ -39,17 +41,25 @@ impl Buffer {
             y: 0,
             top: 0,
             bottom: rows - 1,
-            tabs: default_tabs(columns),
+            tabs: None,
             saved: Saved::default(),
         }
     }
 
-    /// Empties it, except what was saved.
-    pub(super) fn clear(&mut self, pen: Pen) {
+    /// Empties it, except what was saved; its rows when there is time for that.
+    pub(super) fn clear(&mut self, pen: Pen, rows_too: bool) {
         let rows = self.rows.len();
-        self.rows = vec![Row::new(self.columns, pen); rows];
+        for row in self.rows.iter_mut().filter(|_| rows_too) {
+            row.clear(pen, false);
+        }
         (self.x, self.y, self.top, self.bottom) = (0, 0, 0, rows - 1);
-        self.tabs = default_tabs(self.columns);
+        self.tabs = None;
+    }
+
+    /// Empties it, and forgets what was saved.
+    pub(super) fn reset(&mut self, rows_too: bool) {
+        self.clear(Pen::default(), rows_too);
+        self.saved = Saved::default();
     }
 
     pub(super) fn row(&mut self) -> &mut Row {
@@ -61,8 +71,25 @@ impl Buffer {
         self.rows.len() - 1
     }
 
-    pub(super) fn has_default_tabs(&self) -> bool {
-        self.tabs == default_tabs(self.columns)
+    /// Where the tab stops are, if not where they are at first.
+    pub(super) fn own_tabs(&self) -> Option<&[bool]> {
+        self.tabs.as_deref()
+    }
+
+    pub(super) fn set_tab(&mut self, column: usize, on: bool) {
+        let columns = self.columns;
+        let tabs = self.tabs.get_or_insert_with(|| default_tabs(columns).collect());
+        if let Some(tab) = tabs.get_mut(column) {
+            *tab = on;
+        }
+    }
+
+    pub(super) fn clear_tabs(&mut self) {
+        self.tabs = Some(vec![false; self.columns]);
+    }
+
+    fn is_tab(&self, column: usize) -> bool {
+        self.tabs.as_ref().map_or(column.is_multiple_of(TAB), |tabs| tabs[column])
     }
 
     /// Keeps the cursor on the screen, or within the margins; `most` is the last column that it may have.
@@ -108,12 +135,12 @@ impl Buffer {
     }
 
     pub(super) fn next_tab(&self) -> usize {
-        let next = (self.x + 1..self.columns).find(|column| self.tabs[*column]);
+        let next = (self.x + 1..self.columns).find(|column| self.is_tab(*column));
         next.unwrap_or(self.columns - 1)
     }
 
     pub(super) fn previous_tab(&self) -> usize {
-        (0..self.x).rev().find(|column| self.tabs[*column]).unwrap_or(0)
+        (0..self.x).rev().find(|column| self.is_tab(*column)).unwrap_or(0)
     }
 
     /// Rows leave at the bottom below the cursor, else at the top.
@@ -132,9 +159,9 @@ impl Buffer {
             row.resize(columns);
         }
         self.rows.resize_with(rows, || Row::new(columns, Pen::default()));
-        self.tabs.truncate(columns);
-        for column in self.tabs.len()..columns {
-            self.tabs.push(column % TAB == 0);
+        if let Some(tabs) = &mut self.tabs {
+            tabs.truncate(columns);
+            tabs.extend((tabs.len()..columns).map(|column| column % TAB == 0));
         }
         self.columns = columns;
         self.x = self.x.min(columns - 1);
@@ -144,6 +171,6 @@ impl Buffer {
     }
 }
 
-fn default_tabs(columns: usize) -> Vec<bool> {
-    (0..columns).map(|column| column % TAB == 0).collect()
+fn default_tabs(columns: usize) -> impl Iterator<Item = bool> {
+    (0..columns).map(|column| column % TAB == 0)
 }

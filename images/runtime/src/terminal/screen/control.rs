@@ -82,7 +82,7 @@ impl Perform for Emulator {
             (0, b'M') => self.reverse_index(),
             (0, b'=') => self.modes.set(66, true),
             (0, b'>') => self.modes.set(66, false),
-            (0, b'c') => *self = Self { skims: self.skims, ..Self::new(self.size) },
+            (0, b'c') => self.reset(),
             (0, b'n' | b'}') => self.charsets.shift(2),
             (0, b'o' | b'|') => self.charsets.shift(3),
             (0, b'~') => self.charsets.shift(1),
@@ -131,8 +131,8 @@ impl Emulator {
             b'A'..=b'I' | b'Z' | b'`' | b'a' | b'd'..=b'f' => self.travel(sequence),
             b'@' | b'J'..=b'M' | b'P' | b'S' | b'T' | b'X' => self.edit(sequence),
             b'g' => match sequence.get(0) {
-                0 if x < buffer.columns => buffer.tabs[x] = false,
-                3 => buffer.tabs.fill(false),
+                0 => buffer.set_tab(x, false),
+                3 => buffer.clear_tabs(),
                 _ => {}
             },
             b'h' | b'l' => {
@@ -175,6 +175,10 @@ impl Emulator {
             b'd' => buffer.go(buffer.x, count - 1, origin),
             b'H' | b'f' => buffer.go(sequence.count(1, MANY) - 1, count - 1, origin),
             b'I' | b'Z' if buffer.x < buffer.columns => {
+                if !self.may(2 * self.size.cells().0) {
+                    return;
+                }
+                let buffer = self.buffer();
                 for _ in 0..count.min(buffer.columns) {
                     let tab = if sequence.last == b'I' {
                         buffer.next_tab()
@@ -232,7 +236,7 @@ impl Emulator {
             buffer.y -= 1;
             buffer.x = buffer.columns - 1;
             let x = buffer.x;
-            let cell = buffer.row().cells[x];
+            let cell = buffer.row().get(x);
             if cell.width > 0 && cell.content == 0 {
                 buffer.x -= 1;
             }
@@ -245,10 +249,11 @@ impl Emulator {
         let buffer = self.buffer();
         buffer.restrict(origin, buffer.columns - 1);
         if buffer.y == buffer.bottom {
-            buffer.scroll(pen, false);
+            self.scroll(pen);
         } else {
             buffer.y += 1;
         }
+        let buffer = self.buffer();
         buffer.restrict(origin, buffer.columns - 1);
     }
 
@@ -262,7 +267,10 @@ impl Emulator {
         let buffer = self.buffer();
         buffer.restrict(origin, buffer.columns - 1);
         if buffer.y == buffer.top {
-            buffer.insert_lines(buffer.top, 1, pen);
+            if self.may(self.size.cells().1) {
+                let buffer = self.buffer();
+                buffer.insert_lines(buffer.top, 1, pen);
+            }
         } else {
             buffer.y = buffer.y.saturating_sub(1);
             buffer.restrict(origin, buffer.columns - 1);
@@ -271,10 +279,7 @@ impl Emulator {
 
     fn set_tab(&mut self) {
         let buffer = self.buffer();
-        let x = buffer.x;
-        if let Some(tab) = buffer.tabs.get_mut(x) {
-            *tab = true;
-        }
+        buffer.set_tab(buffer.x, true);
     }
 
     fn save(&mut self) {
@@ -333,7 +338,8 @@ impl Emulator {
             self.save();
         }
         if on && !self.on_alternate {
-            self.alternate.clear(self.pen.erased());
+            let may = self.may(self.size.cells().1);
+            self.alternate.clear(self.pen.erased(), may);
             (self.alternate.x, self.alternate.y) = (self.normal.x, self.normal.y);
         } else if !on && self.on_alternate {
             (self.normal.x, self.normal.y) = (self.alternate.x, self.alternate.y);
@@ -363,10 +369,13 @@ impl Emulator {
         let Some(wide) = self.preceding else { return };
         let buffer = self.buffer();
         let x = buffer.x.saturating_sub(wide.into()).min(buffer.columns - 1);
-        let content = buffer.row().cells[x].content;
+        let content = buffer.row().get(x).content;
         // Programs fill the rest of a row with it. More would let a few bytes cost as much as a screen of them.
         let most = buffer.columns;
         let text = self.text(content);
+        if !self.may(count.min(most) * text.len() * PRINTED) {
+            return;
+        }
         for _ in 0..count.min(most) {
             for character in text.chars() {
                 self.print(character);
@@ -374,6 +383,9 @@ impl Emulator {
         }
     }
 }
+
+/// What it costs to print a byte, beside touching a cell.
+const PRINTED: usize = 16;
 
 /// The designation of a character set; B and what nobody uses are plain ASCII.
 const fn charset(last: u8) -> Option<u8> {

@@ -1,15 +1,21 @@
 //! What erases, inserts, deletes and scrolls.
 
-use super::cell::{Cell, Pen, Row};
+use super::cell::{Cell, Pen};
 use super::control::MANY;
 use super::emulator::Emulator;
 use super::parser::Sequence;
+use super::row::Row;
 
 impl Emulator {
     pub(super) fn edit(&mut self, sequence: &Sequence) {
         let origin = self.modes.is(6);
         let pen = self.pen.erased();
         let count = sequence.count(0, MANY);
+        let (columns, rows) = self.size.cells();
+        let within = matches!(sequence.last, b'@' | b'P' | b'X' | b'K');
+        if !self.may(if within { columns } else { rows }) {
+            return;
+        }
         let buffer = self.buffer();
         let (x, most) = (buffer.x.min(buffer.columns - 1), buffer.columns - 1);
         match sequence.last {
@@ -44,19 +50,21 @@ impl Emulator {
 
     pub(super) fn alignment(&mut self) {
         let (origin, pen) = (self.modes.is(6), self.pen);
+        let may = self.may(self.size.cells().1);
         let buffer = self.buffer();
         buffer.go(0, 0, origin);
         let y = buffer.y;
-        for row in &mut buffer.rows[y..] {
-            row.cells.fill(Cell { content: u32::from(b'E'), width: 1, pen });
-            row.wrapped = false;
+        for row in buffer.rows[y..].iter_mut().filter(|_| may) {
+            row.fill(Cell { content: u32::from(b'E'), width: 1, pen });
         }
     }
 
     pub(super) fn columns(&mut self, at: usize, count: usize, insert: bool) {
         let pen = self.pen.erased();
+        let (columns, rows) = self.size.cells();
+        let may = self.may(columns * rows);
         let buffer = self.buffer();
-        if buffer.within_margins() {
+        if may && buffer.within_margins() {
             let (top, bottom) = (buffer.top, buffer.bottom);
             for row in &mut buffer.rows[top..=bottom] {
                 if insert {
@@ -71,11 +79,13 @@ impl Emulator {
 
     pub(super) fn erase_display(&mut self, how: u32, selective: bool) {
         let (origin, pen) = (self.modes.is(6), self.pen.erased());
+        let (columns, rows) = self.size.cells();
+        let may = self.may(if selective { columns * rows } else { columns + rows });
         let buffer = self.buffer();
-        let columns = buffer.columns;
         buffer.restrict(origin, columns);
         let (x, y) = (buffer.x, buffer.y);
         match how {
+            _ if !may => {}
             0 => {
                 erase_row(buffer.row(), x, columns, pen, selective, x == 0);
                 for row in &mut buffer.rows[y + 1..] {
@@ -104,12 +114,14 @@ impl Emulator {
 
     pub(super) fn erase_line(&mut self, how: u32, selective: bool) {
         let (origin, pen) = (self.modes.is(6), self.pen.erased());
+        let columns = self.size.cells().0;
+        let may = self.may(columns);
         let buffer = self.buffer();
-        let columns = buffer.columns;
         buffer.restrict(origin, columns);
         let x = buffer.x;
         let row = buffer.row();
         match how {
+            _ if !may => {}
             0 => erase_row(row, x, columns, pen, selective, x == 0),
             1 => erase_row(row, 0, (x + 1).min(columns), pen, selective, false),
             2 => erase_row(row, 0, columns, pen, selective, true),

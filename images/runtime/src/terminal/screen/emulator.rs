@@ -13,6 +13,13 @@ const LINKS: usize = 1024;
 /// Bytes of one cluster: nothing that people write needs more.
 const CLUSTER_BYTES: usize = 128;
 
+/// Cells or rows that each byte of output may touch; one of text touches one. A program that makes every byte empty a large
+/// screen has what goes beyond left out: its screen is wrong then, and nobody waits for it.
+const WORK: usize = 64;
+
+/// What one piece of output may touch beside that: all cells of the largest screen, twice.
+const SPARE_WORK: usize = 1024 * 1024;
+
 /// Which character sets are chosen: a designation for each of the four, and which of them is used.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Charsets {
@@ -57,14 +64,21 @@ pub(super) struct Emulator {
     pub(super) links: Vec<Vec<u8>>,
     /// Printed text is left out.
     pub(super) skims: bool,
+    /// What the present piece of output may touch still, and what all of them touched.
+    work: usize,
+    pub(super) touched: usize,
 }
 
 impl Emulator {
     pub(super) fn new(size: Size) -> Self {
+        Self::with(size, Buffer::new(size), Buffer::new(size))
+    }
+
+    fn with(size: Size, normal: Buffer, alternate: Buffer) -> Self {
         Self {
             size,
-            normal: Buffer::new(size),
-            alternate: Buffer::new(size),
+            normal,
+            alternate,
             on_alternate: false,
             pen: Pen::default(),
             modes: Modes::default(),
@@ -77,6 +91,39 @@ impl Emulator {
             clusters: Vec::new(),
             links: Vec::new(),
             skims: false,
+            work: 0,
+            touched: 0,
+        }
+    }
+
+    /// Forgets everything but its size.
+    pub(super) fn reset(&mut self) {
+        let may = self.may(2 * self.size.cells().1);
+        self.normal.reset(may);
+        self.alternate.reset(may);
+        let (normal, alternate) =
+            (std::mem::take(&mut self.normal), std::mem::take(&mut self.alternate));
+        let (skims, work, touched) = (self.skims, self.work, self.touched);
+        *self = Self { skims, work, touched, ..Self::with(self.size, normal, alternate) };
+    }
+
+    /// A piece of output of this length begins. One that is skimmed touches no cells.
+    pub(super) const fn allow(&mut self, length: usize) {
+        self.work = if self.skims { 0 } else { SPARE_WORK + WORK * length };
+    }
+
+    /// Whether so many cells or rows may be touched.
+    pub(super) const fn may(&mut self, work: usize) -> bool {
+        let Some(left) = self.work.checked_sub(work) else { return false };
+        self.work = left;
+        self.touched += work;
+        true
+    }
+
+    /// The line above the bottom margin becomes free.
+    pub(super) fn scroll(&mut self, pen: Pen) {
+        if self.may(self.size.cells().1) {
+            self.buffer().scroll(pen, false);
         }
     }
 
@@ -145,16 +192,18 @@ impl Emulator {
             // A mark with nothing to mark, behind the last column.
             return;
         }
-        if modes.inserts() {
+        if modes.inserts() && self.may(columns) {
+            let buffer = self.buffer();
             let x = buffer.x;
             buffer.row().insert(x, taken, pen);
             buffer.row().split_before(columns, pen);
         }
+        let buffer = self.buffer();
         let x = buffer.x;
         let row = buffer.row();
-        row.cells[x] = Cell { content: character.into(), width: wide, pen };
+        row.set(x, Cell { content: character.into(), width: wide, pen });
         if wide == 2 {
-            row.cells[x + 1] = Cell { content: 0, width: 0, pen };
+            row.set(x + 1, Cell { content: 0, width: 0, pen });
         }
         buffer.x += usize::from(wide.max(1));
         let x = buffer.x;
@@ -168,8 +217,8 @@ impl Emulator {
         let buffer = self.buffer();
         let x = buffer.x;
         let row = buffer.row();
-        let at = if row.cells[x - 1].width > 0 { x - 1 } else { x.saturating_sub(2) };
-        let content = row.cells[at].content;
+        let at = if row.get(x - 1).width > 0 { x - 1 } else { x.saturating_sub(2) };
+        let content = row.get(at).content;
         let mut text = self.text(content);
         if text.len() + mark.len_utf8() > CLUSTER_BYTES || self.clusters.len() >= CLUSTERS {
             return;
@@ -177,7 +226,8 @@ impl Emulator {
         text.push(mark);
         let content = CLUSTER + u32::try_from(self.clusters.len()).unwrap_or(0);
         self.clusters.push(text);
-        self.buffer().row().cells[at].content = content;
+        let row = self.buffer().row();
+        row.set(at, Cell { content, ..row.get(at) });
     }
 
     /// What a cell says.
@@ -212,11 +262,12 @@ impl Emulator {
             buffer.x = 0;
         }
         if buffer.y == buffer.bottom {
-            buffer.scroll(pen, false);
+            self.scroll(pen);
         } else if buffer.y < buffer.last_row() {
             buffer.y += 1;
             buffer.row().wrapped = false;
         }
+        let buffer = self.buffer();
         if buffer.x >= buffer.columns {
             buffer.x -= 1;
         }
@@ -227,12 +278,10 @@ impl Emulator {
 fn wrap(buffer: &mut Buffer, pen: Pen) {
     let (x, y, columns) = (buffer.x, buffer.y, buffer.columns);
     buffer.x = 0;
-    let left = x.min(columns)..columns;
+    buffer.rows[y].fill_between(x.min(columns), columns, Cell::blank(pen));
     if y == buffer.bottom {
-        buffer.rows[y].cells[left].fill(Cell::blank(pen));
         buffer.scroll(pen.erased(), true);
     } else {
-        buffer.rows[y].cells[left].fill(Cell::blank(pen));
         buffer.y = (y + 1).min(buffer.last_row());
         buffer.row().wrapped = true;
     }

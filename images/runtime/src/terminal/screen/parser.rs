@@ -113,6 +113,14 @@ enum State {
     Ignored,
 }
 
+/// What follows text that says nothing but itself: shifts of character sets, escape sequences, and the first byte of controls
+/// that are characters.
+fn behind_text(bytes: &[u8]) -> &[u8] {
+    let end = memchr::memchr3(0x0E, 0x0F, 0x1B, bytes).unwrap_or(bytes.len());
+    let end = memchr::memchr(0xC2, &bytes[..end]).unwrap_or(end);
+    &bytes[end..]
+}
+
 /// Where output stands between two bytes.
 #[derive(Debug, Default)]
 pub(super) struct Parser {
@@ -135,8 +143,7 @@ impl Parser {
     pub(super) fn feed(&mut self, mut bytes: &[u8], to: &mut impl Perform) {
         while !bytes.is_empty() {
             if to.skips_text() && self.state == State::Ground && self.character.is_empty() {
-                let interesting = |byte: &u8| matches!(byte, 0x0E | 0x0F | 0x1B | 0xC2);
-                bytes = &bytes[bytes.iter().position(interesting).unwrap_or(bytes.len())..];
+                bytes = behind_text(bytes);
             }
             let Some((byte, rest)) = bytes.split_first() else { return };
             bytes = rest;

@@ -28,7 +28,7 @@ pub enum Query {
 
 impl Query {
     /// What xterm.js would answer; the screen is asked for only where the answer depends on it.
-    pub fn answer(self, screen: impl FnOnce() -> Screen) -> String {
+    pub fn answer<'screen>(self, screen: impl FnOnce() -> &'screen Screen) -> String {
         let mark = |private: bool| if private { "?" } else { "" };
         match self {
             Self::Attributes => "\x1b[?1;2c".to_owned(),
@@ -138,12 +138,9 @@ mod tests {
         let mut watch = Watch::default();
         // Cut anywhere.
         let queries: Vec<_> = output.bytes().flat_map(|byte| watch.read(&[byte])).collect();
-        let screen = || {
-            let mut screen = Screen::new(Size::default());
-            screen.feed(output.as_bytes());
-            screen
-        };
-        let answers: String = queries.iter().map(|query| query.answer(screen)).collect();
+        let mut screen = Screen::new(Size::default());
+        screen.feed(output.as_bytes());
+        let answers: String = queries.iter().map(|query| query.answer(|| &screen)).collect();
         assert_eq!(answers, expected);
     }
 }

@@ -4,9 +4,10 @@ use std::io::Write;
 
 use super::attributes;
 use super::buffer::{Buffer, Saved};
-use super::cell::{Cell, Pen, Row, style};
+use super::cell::{Cell, Pen, style};
 use super::emulator::Emulator;
 use super::modes::{Mouse, SWITCHES};
+use super::row::Row;
 
 /// What every snapshot begins with: the emulator forgets all it knew. xterm.js keeps a hidden cursor and new-line mode.
 pub const RESET: &[u8] = b"\x1bc\x1b[?25h\x1b[20l";
@@ -115,15 +116,15 @@ impl<'screen> Writer<'screen> {
     }
 
     fn row(&mut self, y: usize, row: &Row) {
+        let columns = self.emulator.shown().columns;
         let plain = Cell::blank(Pen::default());
-        let end = row.cells.iter().rposition(|cell| *cell != plain).map_or(0, |last| last + 1);
+        let end = row.end(plain);
         let mut x = 0;
         let mut placed = None;
         while x < end {
-            let cell = row.cells[x];
-            let same = row.cells[x..end].iter().take_while(|next| **next == cell).count();
-            if cell == plain || cell.width == 0 && cell.content == 0 {
-                x += same;
+            let cell = row.get(x);
+            if cell == plain || cell.is_right_half() {
+                x += 1;
                 continue;
             }
             if placed != Some(x) {
@@ -132,13 +133,14 @@ impl<'screen> Writer<'screen> {
             self.draw_with(cell.pen);
             if cell.content == 0 && cell.pen == cell.pen.erased() {
                 // Erased with a colour: the cursor stays.
+                let same = (x..end).take_while(|next| row.get(*next) == cell).count();
                 let _ = write!(self.bytes, "\x1b[{same}X");
                 x += same;
                 continue;
             }
             self.print(&cell);
             x += usize::from(cell.width.max(1));
-            placed = (x < row.cells.len()).then_some(x);
+            placed = (x < columns).then_some(x);
         }
     }
 
@@ -183,9 +185,9 @@ impl<'screen> Writer<'screen> {
 
     /// Margins and tab stops.
     fn frame(&mut self, buffer: &Buffer) {
-        if !buffer.has_default_tabs() {
+        if let Some(tabs) = buffer.own_tabs() {
             self.say("\x1b[3g");
-            for column in (0..buffer.columns).filter(|column| buffer.tabs[*column]) {
+            for column in (0..buffer.columns).filter(|column| tabs[*column]) {
                 self.go(column, 0);
                 self.say("\x1bH");
             }
@@ -287,9 +289,8 @@ impl<'screen> Writer<'screen> {
 
 /// The character that stands ahead of the cursor, and its column.
 fn last_printed(buffer: &Buffer) -> Option<(usize, Cell)> {
-    let cells = &buffer.rows[buffer.y].cells;
+    let row = &buffer.rows[buffer.y];
     let x = buffer.x.checked_sub(1)?;
-    let cell = *cells.get(x)?;
-    let right_half = cell.width == 0 && cell.content == 0;
-    if right_half { Some((x.checked_sub(1)?, *cells.get(x - 1)?)) } else { Some((x, cell)) }
+    let cell = row.get(x);
+    if cell.is_right_half() { Some((x.checked_sub(1)?, row.get(x - 1))) } else { Some((x, cell)) }
 }

@@ -1,0 +1,66 @@
+//! Whose size a terminal has when several clients show it. No I/O.
+
+use super::size::{Size, SizePolicy};
+use super::state::State;
+
+impl State {
+    /// A client has another size, or says its size again.
+    pub(super) fn resize(&mut self, connection: u32, id: u16, size: Size) {
+        if let Some(attachment) = self.attachment(connection, id) {
+            attachment.size = Some(size);
+        }
+        match self.size_policy {
+            SizePolicy::Latest => self.take_size(id, connection, size),
+            SizePolicy::Smallest => self.fit(id),
+        }
+    }
+
+    /// A person typed here: the size follows.
+    pub(super) fn size_follows(&mut self, connection: u32, id: u16) {
+        let own = self.terminals.get(&id).is_some_and(|terminal| terminal.owner == connection);
+        if self.size_policy == SizePolicy::Latest
+            && !own
+            && let Some(size) = self.attachment(connection, id).and_then(|attached| attached.size)
+        {
+            self.take_size(id, connection, size);
+        }
+    }
+
+    /// Somebody came, went or may no longer type.
+    pub(super) fn fit(&mut self, id: u16) {
+        if self.size_policy != SizePolicy::Smallest {
+            return;
+        }
+        let sizes = self.clients.iter().filter_map(|(connection, client)| {
+            let attached = client.attachments.get(&id).filter(|attached| !attached.view)?;
+            attached.size.map(|size| (*connection, size))
+        });
+        let sizes: Vec<(u32, Size)> = sizes.collect();
+        let smallest = sizes.iter().map(|(_, size)| *size).reduce(|one, other| Size {
+            cols: one.cols.min(other.cols),
+            rows: one.rows.min(other.rows),
+        });
+        if let Some(smallest) = smallest {
+            let owner = sizes.iter().find(|(_, size)| *size == smallest);
+            self.take_size(id, owner.map_or(0, |(connection, _)| *connection), smallest);
+        }
+    }
+
+    fn take_size(&mut self, id: u16, owner: u32, size: Size) {
+        let Some(terminal) = self.terminals.get_mut(&id) else { return };
+        terminal.owner = owner;
+        if terminal.size == size {
+            return;
+        }
+        terminal.size = size;
+        terminal.history.resized(terminal.ring.head(), size);
+        terminal.resize_due = Some(size);
+        terminal.wake.notify_one();
+        for client in self.clients.values_mut() {
+            if let Some(attachment) = client.attachments.get_mut(&id) {
+                attachment.resized_due = true;
+                client.wake.notify_one();
+            }
+        }
+    }
+}
