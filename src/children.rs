@@ -46,6 +46,8 @@ pub(crate) enum Step<K> {
     Wait(String),
     /// Somebody else's object has its name.
     Conflict(String),
+    /// What it is made from is not there, in these words.
+    Lack(String),
 }
 
 /// What came of a step.
@@ -56,6 +58,8 @@ pub(crate) enum Outcome {
     Refused(String),
     Waiting(String),
     Conflict(String),
+    /// Something that the spec refers to is not there, in these words.
+    Lacking(String),
 }
 
 /// Whether an object is controlled by this one.

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use fabrica_protocol::run::{Code, Entry, Phase, PhaseStatus, Record, TurnState};
+use fabrica_protocol::run::{CRASH, Code, Entry, Phase, PhaseStatus, Record, TurnState};
 use fabrica_protocol::runtime::EventType;
 
 /// Tools whose end is waited for: an agent calls a few at once.
@@ -60,6 +60,8 @@ pub enum What {
     Tool {
         name: String,
     },
+    /// The program of a Run's agent, by itself.
+    Crash,
 }
 
 /// One journal, as far as it was read.
@@ -81,6 +83,9 @@ impl Chronicle {
         self.last = record.seq;
         let to = record.time;
         let (what, from, failed) = match &record.entry {
+            Entry::Step { step, kind: EventType::Failed, .. } if step == CRASH => {
+                (What::Crash, to, true)
+            }
             Entry::Step { step, kind, duration_ms, .. } => {
                 ended_step(step, *kind, *duration_ms, to)?
             }
@@ -209,6 +214,11 @@ mod tests {
             record(6, 8, json!({"kind": "turn", "state": "failed", "code": "rate_limited"})),
             phase(7, 9, "started", 1),
             phase(8, 10, "failed", 1),
+            record(
+                9,
+                11,
+                json!({"kind": "step", "step": "program", "type": "Failed", "text": "It ended."}),
+            ),
         ];
         let ended: Vec<_> = records.iter().filter_map(|record| chronicle.add(record)).collect();
         let told: Vec<_> =
@@ -220,6 +230,7 @@ mod tests {
                 (What::Phase { phase: Phase::Build, retry: 0 }, 4.0, false),
                 (What::Turn { outcome: "rate_limited" }, 6.0, true),
                 (What::Phase { phase: Phase::Build, retry: 1 }, 1.0, true),
+                (What::Crash, 0.0, true),
             ]
         );
         assert!(records.iter().all(|record| chronicle.add(record).is_none()), "read again");

@@ -101,6 +101,9 @@ pub struct Flags {
     /// Whether a clone's npm dependencies are installed at the start.
     #[arg(long, env = "FABRICA_INSTALL_DEPENDENCIES", default_value_t = true, action = clap::ArgAction::Set)]
     pub install_dependencies: bool,
+    /// Whose size a terminal has that several clients show: `latest` or `smallest`. Unset: the runtime's own choice.
+    #[arg(long, env = "FABRICA_TERMINAL_SIZE", value_parser = ["latest", "smallest"])]
+    pub terminal_size: Option<String>,
     /// The Secret with the signing keys.
     #[arg(long, env = "FABRICA_TRUST_SECRET", default_value = "fabrica-trust")]
     pub trust_secret: String,
@@ -162,6 +165,8 @@ pub struct SessionDefaults {
     pub resources: ResourceRequirements,
     pub egress: Vec<Egress>,
     pub install_dependencies: bool,
+    /// Whose size a terminal has that several clients show. Unset: the runtime's own choice.
+    pub terminal_size: Option<String>,
     pub pending_deadline: Duration,
     /// Whether pods are told their trace.
     pub traces: bool,
@@ -246,6 +251,7 @@ impl Flags {
             resources,
             egress,
             install_dependencies: self.install_dependencies,
+            terminal_size: self.terminal_size,
             pending_deadline: Duration::from_secs(self.pending_deadline_seconds),
             traces: otlp_endpoint.is_some(),
         };

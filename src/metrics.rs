@@ -5,6 +5,7 @@ mod family;
 mod mode;
 mod runtimes;
 mod standings;
+mod terminals;
 mod told;
 
 use std::collections::HashSet;
@@ -69,10 +70,11 @@ impl Metrics {
         let leader = registered(&mut all, "leader", "1 while this process leads", leads);
         let words = "Objects whose last pass failed";
         let waiting = registered(&mut all, "backoff_objects", words, Gauge::default());
+        let (census, runtimes) = (Census::new(&mut all), Runtimes::new(&mut all, began));
         Self {
-            census: Census::new(&mut all),
-            told: Told::new(&mut all),
-            runtimes: Mutex::new(Runtimes::new(&mut all, began)),
+            census,
+            told: Told::new(&mut all, runtimes.crashes()),
+            runtimes: Mutex::new(runtimes),
             standings: Mutex::new(Standings::new(&mut all)),
             registry: all,
             began,

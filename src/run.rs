@@ -20,6 +20,7 @@ mod plan;
 mod queue;
 mod recorded;
 mod report;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod usage;

@@ -146,6 +146,7 @@ fn name(what: &What) -> Cow<'static, str> {
         What::Workflow { .. } => "workflow".into(),
         What::Turn { .. } => "turn".into(),
         What::Tool { name } => format!("tool {name}").into(),
+        What::Crash => "crash".into(),
     }
 }
 

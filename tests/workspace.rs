@@ -9,7 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 
 /// Each of our crates, and which of ours it may use. Nobody may use the end-to-end tests.
-const MAY_USE: [(&str, &[&str]); 11] = [
+const MAY_USE: [(&str, &[&str]); 13] = [
     ("fabrica-crds", &[]),
     ("fabrica-protocol", &[]),
     ("fabrica-telemetry", &[]),
@@ -33,13 +33,17 @@ const MAY_USE: [(&str, &[&str]); 11] = [
             "fabrica-store",
             "fabrica-telemetry",
             "fabrica-test-database",
+            "fabrica-test-network",
         ],
     ),
     ("fabrica-test-database", &["fabrica-store"]),
-    ("fabrica-cli", &["fabrica-crds", "fabrica-protocol"]),
+    ("fabrica-cli", &["fabrica-crds", "fabrica-protocol", "fabrica-test-network"]),
     // Its tests ask the scripted model.
-    ("fabrica-runtime", &["fabrica-protocol", "fabrica-model-api"]),
+    ("fabrica-runtime", &["fabrica-protocol", "fabrica-model-api", "fabrica-test-network"]),
     ("fabrica-model-api", &[]),
+    ("fabrica-test-network", &[]),
+    // The emulator is measured in the bench itself.
+    ("fabrica-peers", &["fabrica-protocol", "fabrica-runtime"]),
     (
         "fabrica-e2e",
         &[
@@ -52,6 +56,7 @@ const MAY_USE: [(&str, &[&str]); 11] = [
             "fabrica-cli",
             "fabrica-model-api",
             "fabrica-test-database",
+            "fabrica-test-network",
         ],
     ),
 ];
@@ -125,6 +130,24 @@ fn variables(folder: &Path, found: &mut BTreeSet<String>) {
             });
             found.extend(words.map(str::to_owned));
         }
+    }
+}
+
+/// Pages that say which file holds what they tell.
+const HELD: [&str; 2] = ["docs/service-boundaries.md", "docs/developer/reconnect.md"];
+
+#[test]
+fn pages_about_boundaries_name_files_that_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for page in HELD {
+        let text = std::fs::read_to_string(root.join(page)).unwrap();
+        let is_file = |word: &&str| {
+            word.contains('/') && [".rs", ".ts", ".sql"].iter().any(|end| word.ends_with(end))
+        };
+        let named: BTreeSet<_> = text.split('`').filter(is_file).collect();
+        assert!(named.len() > 5, "{page}: {named:?}");
+        let missing: Vec<_> = named.iter().filter(|name| !root.join(name).is_file()).collect();
+        assert!(missing.is_empty(), "{page} names {missing:?}");
     }
 }
 

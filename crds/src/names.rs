@@ -55,6 +55,11 @@ pub fn run_network_policy(run: &str) -> String {
     format!("{run}-run")
 }
 
+/// The ConfigMap with a Run's own copy of the plan that it refers to.
+pub fn run_plan(run: &str) -> String {
+    format!("{run}-run")
+}
+
 /// The branch of a Run that names none.
 pub fn run_branch(uid: &str) -> String {
     /// Enough that two Runs of one repository do not meet.

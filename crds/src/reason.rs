@@ -51,7 +51,7 @@ reasons! {
     SecretMissing,
     /// A Secret that the Session names lacks a key.
     SecretKeyMissing,
-    /// A ConfigMap that the Session names, or its key, is not there.
+    /// A ConfigMap that the spec names, or its key, is not there.
     ConfigMissing,
     /// No volume can be had yet.
     VolumePending,

@@ -29,19 +29,26 @@ pub(crate) fn credentials(
     (name.map(|name| ("FABRICA_CREDENTIALS_SECRET", name.clone())), secrets)
 }
 
-/// Claude Code with these settings, and what it may cost.
-pub(crate) fn claude(asked: &Agent, default: &AgentDefaults, budget: Option<String>) -> Vec<Told> {
+/// Claude Code with these settings, what it may cost, and how often it may be answered.
+pub(crate) fn claude(
+    asked: &Agent,
+    default: &AgentDefaults,
+    budget: Option<String>,
+    turns: Option<i64>,
+) -> Vec<Told> {
     let settings = [
         ("FABRICA_RUN_DRIVER", Some("claude".to_owned())),
         ("FABRICA_AGENT_MODEL", asked.model.clone().or_else(|| default.model.clone())),
-        (
-            "FABRICA_AGENT_MAX_TURNS",
-            asked.max_turns.or(default.max_turns).map(|turns| turns.to_string()),
-        ),
+        ("FABRICA_AGENT_MAX_TURNS", turns.map(|turns| turns.to_string())),
         ("FABRICA_AGENT_BUDGET_USD", budget),
         ("FABRICA_AGENT_BASE_URL", asked.base_url.clone().or_else(|| default.base_url.clone())),
     ];
     set(settings).collect()
+}
+
+/// How often the agent may be answered.
+pub(crate) fn turns(asked: &Agent, default: &AgentDefaults) -> Option<i64> {
+    asked.max_turns.or(default.max_turns).map(i64::from)
 }
 
 /// Where pull requests are opened, and what is worked on.

@@ -46,6 +46,7 @@ where
         Step::Keep => return Ok(Outcome::Done),
         Step::Wait(name) => return Ok(Outcome::Waiting(name.clone())),
         Step::Conflict(name) => return Ok(Outcome::Conflict(name.clone())),
+        Step::Lack(words) => return Ok(Outcome::Lacking(words.clone())),
         Step::Apply(object) => {
             let parameters = PatchParams::apply(MANAGER).force();
             api.patch(name, &parameters, &Patch::Apply(object)).await.map(|_| ())

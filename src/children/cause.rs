@@ -62,6 +62,7 @@ pub(crate) fn explain(subject: &Subject<'_>, outcome: &Outcome) -> Cause {
             return cause(Stage::Failed, Reason::NameConflict, message);
         }
         Outcome::Refused(words) => return refused(kind, words),
+        Outcome::Lacking(words) => return cause(Stage::Pending, Reason::ConfigMissing, words),
         // A pod that already runs can be used however its volume is going.
         Outcome::Waiting(name) if subject.pod.is_none_or(|pod| !is_ready(pod)) => {
             let message = format!(

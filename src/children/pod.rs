@@ -219,15 +219,17 @@ pub(crate) fn files_of_the_pod(name: &str) -> Volume {
 pub(crate) fn told(
     owner: &impl Resource,
     mode: &str,
+    work_id: Option<&String>,
     repository: &Repository,
     git: Option<&GitIdentity>,
     defaults: &SessionDefaults,
 ) -> Vec<(&'static str, String)> {
     let git = git.cloned().unwrap_or_default();
-    vec![
+    let size = defaults.terminal_size.clone().map(|size| ("FABRICA_TERMINAL_SIZE", size));
+    let mut told = vec![
         ("SESSION_ID", owner.uid().unwrap_or_default()),
         ("MODE", mode.to_owned()),
-        ("WORK_ID", String::new()),
+        ("WORK_ID", work_id.cloned().unwrap_or_default()),
         ("REPO_URL", repository.url.clone()),
         ("BRANCH", repository.branch.clone().unwrap_or_default()),
         ("GIT_USER_NAME", git.user_name),
@@ -237,7 +239,9 @@ pub(crate) fn told(
         ("FABRICA_NAME", owner.name_any()),
         ("FABRICA_INSTALL_DEPENDENCIES", defaults.install_dependencies.to_string()),
         ("FABRICA_REPOSITORY_SECRET", name_of(repository.secret_ref.as_ref())),
-    ]
+    ];
+    told.extend(size);
+    told
 }
 
 /// What the runtime in a pod was told by this name.

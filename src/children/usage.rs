@@ -18,6 +18,7 @@ pub(crate) fn of(told: &told::Usage) -> Usage {
         cache_read_tokens: sum(|tokens| tokens.cache_read),
         cache_write_tokens: sum(|tokens| tokens.cache_write),
         estimated_cost_usd: Money::parse(&told.estimated_cost_usd).unwrap_or_default().to_string(),
+        turns: i64::try_from(told.turns).unwrap_or(i64::MAX),
     }
 }
 
@@ -59,6 +60,7 @@ pub(crate) fn sum(used: &[&Usage]) -> Usage {
         cache_read_tokens: sum(|usage| usage.cache_read_tokens),
         cache_write_tokens: sum(|usage| usage.cache_write_tokens),
         estimated_cost_usd: used.iter().map(|usage| cost(usage)).sum::<Money>().to_string(),
+        turns: sum(|usage| usage.turns),
     }
 }
 
@@ -71,5 +73,6 @@ pub(crate) fn without(sum: &Usage, part: &Usage) -> Usage {
         cache_read_tokens: less(|usage| usage.cache_read_tokens),
         cache_write_tokens: less(|usage| usage.cache_write_tokens),
         estimated_cost_usd: cost(sum).less(cost(part)).unwrap_or_default().to_string(),
+        turns: less(|usage| usage.turns),
     }
 }

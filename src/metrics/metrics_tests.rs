@@ -2,7 +2,7 @@ use super::*;
 use crate::chronicle::What;
 use fabrica_crds::Reason;
 use fabrica_protocol::run::Phase;
-use fabrica_protocol::runtime::{AgentCounters, Latencies, Returns};
+use fabrica_protocol::runtime::{AgentCounters, Latencies, Returns, TerminalCounters};
 use serde_json::json;
 
 fn at(seconds: i64) -> DateTime<Utc> {
@@ -27,6 +27,13 @@ fn idle(started: i64, reconnects: u64, heard: u64) -> Idle {
     idle.returns = Returns { closed: reconnects, ..Returns::default() };
     let mut latencies = Latencies::default();
     (0..heard).for_each(|_| latencies.add(Duration::from_millis(2)));
+    idle.terminal = TerminalCounters {
+        opened: reconnects,
+        open_failures: 1,
+        client_stalls: heard,
+        echo: latencies.clone(),
+        ..TerminalCounters::default()
+    };
     idle.conversation =
         Some(AgentCounters { heard: latencies, crashes: 1, ..AgentCounters::default() });
     idle
@@ -47,6 +54,10 @@ fn every_mode_and_phase_is_a_series_from_the_beginning() {
     shows(&page, "backoff_objects 1");
     shows(&page, "workflows_total{outcome=\"completed\"} 0");
     shows(&page, "chat_message_seconds_count{direction=\"in\"} 0");
+    shows(&page, "terminal_opens_total{outcome=\"failed\"} 0");
+    shows(&page, "terminal_stalls_total{of=\"program\"} 0");
+    shows(&page, "client_breakers_total 0");
+    shows(&page, "terminal_resume_seconds_count 0");
     shows(&page, "start_seconds_count{mode=\"Run\"} 0");
     shows(&page, "ready_failures_total{mode=\"Terminal\",reason=\"ImagePullFailed\"} 0");
 }
@@ -64,12 +75,21 @@ fn what_a_runtime_counts_is_added_once() {
     metrics.report("a", Mode::Chat, Some(&idle(-5, 9, 3)), at(4));
     // Its process is another one.
     metrics.report("a", Mode::Chat, Some(&idle(5, 1, 1)), at(5));
+    // A Run is not asked, but tells.
+    let crash =
+        |second| Happening { what: What::Crash, from: at(second), to: at(second), failed: true };
+    assert!(!metrics.happened(Mode::Run, &crash(-1)) && metrics.happened(Mode::Run, &crash(1)));
     let page = metrics.render(&all, 0).unwrap();
     shows(&page, "client_reconnects_total{mode=\"Terminal\",cause=\"closed\"} 3");
     shows(&page, "chat_message_seconds_count{direction=\"in\"} 3");
     shows(&page, "chat_message_seconds_bucket{le=\"0.001\",direction=\"in\"} 0");
     shows(&page, "chat_message_seconds_bucket{le=\"0.002\",direction=\"in\"} 3");
-    shows(&page, "agent_crashes_total 1");
+    shows(&page, "agent_crashes_total 2");
+    shows(&page, "terminal_opens_total{outcome=\"opened\"} 3");
+    shows(&page, "terminal_opens_total{outcome=\"failed\"} 1");
+    shows(&page, "terminal_stalls_total{of=\"client\"} 3");
+    shows(&page, "terminal_echo_seconds_count 3");
+    shows(&page, "terminal_echo_seconds_bucket{le=\"0.002\"} 3");
     shows(&page, "oom_kills_total 1");
     shows(&page, "clients{mode=\"Chat\"} 2");
     shows(&page, "terminals 3");

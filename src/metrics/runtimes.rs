@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 
 use super::family::{Counters, Gauges, Labels, Measured, begin, gauge, registered};
 use super::mode::Mode;
+use super::terminals::Terminals;
 
 /// Who comes back more often than this in a minute is in a loop: each time costs seconds of somebody's work.
 const LOOP_PER_MINUTE: i64 = 10;
@@ -24,10 +25,10 @@ pub(super) struct Runtimes {
     began: DateTime<Utc>,
     reports: HashMap<String, Report>,
     terminals: Gauge,
+    counted: Terminals,
     clients: Gauges<1>,
     loops: Gauge,
     reconnects: Counters<2>,
-    resumes: Counters<1>,
     oom_kills: Counter,
     crashes: Counter,
     messages: Family<Labels<1>, Measured>,
@@ -55,9 +56,7 @@ impl Runtimes {
                 drop(reconnects.get_or_create(&[mode.label(), ("cause", cause)]));
             }
         }
-        let words = "Terminals that clients came back to, by what they found";
-        let resumes = registered(registry, "terminal_resumes", words, Counters::<1>::default());
-        begin(&resumes, "outcome", ["exact", "snapshot", "lost"]);
+        let counted = Terminals::new(registry);
         let words = "Messages between people and agents: what the runtime adds to their way";
         let messages =
             registered(registry, "chat_message_seconds", words, Family::<_, Measured>::default());
@@ -70,21 +69,26 @@ impl Runtimes {
         let loops = gauges("reconnect_loops", words);
         let words = "Processes killed for lack of memory";
         let oom_kills = registered(registry, "oom_kills", words, Counter::default());
-        let words = "Times an agent's program ended by itself in a Chat";
+        let words = "Times an agent's program ended by itself";
         let crashes = registered(registry, "agent_crashes", words, Counter::default());
         let reports = HashMap::new();
         Self {
             began,
             reports,
             terminals,
+            counted,
             clients,
             loops,
             reconnects,
-            resumes,
             oom_kills,
             crashes,
             messages,
         }
+    }
+
+    /// What counts programs of agents that ended by themselves.
+    pub(super) fn crashes(&self) -> Counter {
+        self.crashes.clone()
     }
 
     /// What a runtime says; `None`: it cannot be asked.
@@ -123,12 +127,7 @@ impl Runtimes {
         reconnects(Mode::Terminal, "closed", added(|idle| idle.returns.closed));
         reconnects(Mode::Terminal, "silent", added(|idle| idle.returns.silent));
         reconnects(Mode::Terminal, "other", added(|idle| idle.returns.other));
-        let resumed = |outcome, count| {
-            self.resumes.get_or_create(&[("outcome", outcome)]).inc_by(count);
-        };
-        resumed("exact", added(|idle| idle.resumes.exact));
-        resumed("snapshot", added(|idle| idle.resumes.snapshot));
-        resumed("lost", added(|idle| idle.resumes.lost));
+        self.counted.count(idle, before);
         self.oom_kills.inc_by(added(|idle| idle.oom_kills));
         let Some(agent) = &idle.conversation else { return };
         let nothing = AgentCounters::default();

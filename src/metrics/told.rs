@@ -1,6 +1,7 @@
 //! What journals tell: phases, workflows, turns.
 
 use fabrica_protocol::run::Phase;
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 
 use super::family::{Counters, Histograms, begin, histograms, registered};
@@ -18,10 +19,12 @@ pub(super) struct Told {
     retries: Counters<2>,
     workflows: Counters<1>,
     turns: Counters<1>,
+    /// Runtimes that can be asked count them by themselves.
+    crashes: Counter,
 }
 
 impl Told {
-    pub(super) fn new(registry: &mut Registry) -> Self {
+    pub(super) fn new(registry: &mut Registry, crashes: Counter) -> Self {
         let words = "How long phases of work took, by mode";
         let phases = registered(registry, "phase_seconds", words, histograms::<2, DOUBLINGS>());
         let words = "Times a phase of work was gone back to, by mode";
@@ -38,7 +41,7 @@ impl Told {
         let turns = counters("turns", "Turns of agents in Chats that ended, by outcome");
         begin(&workflows, "outcome", OUTCOMES);
         begin(&turns, "outcome", TURNS);
-        Self { phases, retries, workflows, turns }
+        Self { phases, retries, workflows, turns, crashes }
     }
 
     pub(super) fn add(&self, mode: Mode, happening: &Happening) {
@@ -56,6 +59,9 @@ impl Told {
             }
             What::Turn { outcome } => {
                 self.turns.get_or_create(&[("outcome", outcome)]).inc();
+            }
+            What::Crash => {
+                self.crashes.inc();
             }
             What::Step { .. } | What::Tool { .. } => {}
         }

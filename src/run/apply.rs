@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use chrono::{DateTime, Utc};
 use fabrica_crds::{Run, RunStatus, names};
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
 
@@ -24,7 +24,7 @@ pub(super) async fn apply(
     plan: Plan<Prepared>,
 ) -> Result<Plan<Applied>, ReconcileError> {
     deliver::tell(context, observed, &plan).await;
-    let Plan { policy, claim, pod, expired, .. } = &plan;
+    let Plan { policy, claim, text, pod, expired, .. } = &plan;
     let run = &observed.run;
     let (namespace, name) = (run.namespace().unwrap_or_default(), run.name_any());
     let policies = api::<NetworkPolicy>(&context.client, &namespace);
@@ -35,6 +35,10 @@ pub(super) async fn apply(
         let claim_name = names::run_volume_claim(&name);
         outcome = write(&claims, "PersistentVolumeClaim", &claim_name, claim).await?;
     }
+    if outcome == Outcome::Done {
+        let texts = api::<ConfigMap>(&context.client, &namespace);
+        outcome = write(&texts, "ConfigMap", &names::run_plan(&name), text).await?;
+    }
     // A pod that should go goes, whatever became of the rest.
     if outcome == Outcome::Done || matches!(pod, Step::Delete(_)) {
         let pod_name = names::run_pod(&name, number(&observed.status()));
@@ -44,8 +48,9 @@ pub(super) async fn apply(
         let step = Step::Delete(run.uid().unwrap_or_default());
         write(&api::<Run>(&context.client, &namespace), "Run", &name, &step).await?;
     }
-    let Plan { intent, policy, claim, pod, answer, resumes, expired, .. } = plan;
-    Ok(Plan { intent, policy, claim, pod, answer, resumes, expired, outcome, state: PhantomData })
+    let Plan { intent, policy, claim, text, pod, answer, resumes, expired, .. } = plan;
+    let state = PhantomData;
+    Ok(Plan { intent, policy, claim, text, pod, answer, resumes, expired, outcome, state })
 }
 
 /// Writes the status when it says something new, and news that are messages alone not too often. Whether all of it stands.

@@ -1,6 +1,7 @@
 //! The child objects. Pure: one file and one snapshot per kind.
 
 mod network_policy;
+mod plan;
 mod pod;
 mod volume_claim;
 
@@ -11,6 +12,7 @@ use kube::api::ObjectMeta;
 use crate::children;
 
 pub(super) use network_policy::network_policy;
+pub(super) use plan::plan;
 pub(super) use pod::{Attempt, CONTAINER, branch, pod, resumes};
 pub(super) use volume_claim::volume_claim;
 
@@ -28,6 +30,15 @@ fn metadata(run: &Run, name: String) -> ObjectMeta {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn plan_snapshot() {
+        let reference = json!({"name": "plans", "key": "first.md"});
+        let spec = json!({"planRef": reference, "repository": {"url": "https://git.example/a"}});
+        let run = crate::run::tests::run(&spec, &json!({}));
+        let reference = serde_json::from_value(reference).unwrap();
+        insta::assert_yaml_snapshot!(plan(&run, &reference, "# A plan".to_owned()));
+    }
 
     #[test]
     fn claim_snapshot() {

@@ -11,6 +11,7 @@ use kube::ResourceExt;
 use super::build::CONTAINER;
 use super::escalation;
 use super::queue::Place;
+use super::snapshot::{self, Snapshot};
 use super::{Context, ReconcileError};
 use crate::children::apply::api;
 use crate::children::cause::Subject;
@@ -36,6 +37,8 @@ pub(super) struct Observed {
     pub(super) asked: Vec<Asked>,
     pub(super) place: Place,
     pub(super) kept: Kept,
+    /// Asked for before a pod is made.
+    pub(super) snapshot: Snapshot,
 }
 
 /// Whether the archive keeps something that the next attempt can go on from.
@@ -164,15 +167,31 @@ pub(super) async fn observe(context: &Context, run: &Run) -> Result<Observed, Re
     let queues = !finished && !rests && (parked || status.started_at.is_none());
     let place = if queues { context.place(run, now) } else { Place::Goes };
     let has_pod = pod.as_ref().is_some_and(|pod| is_ours(run, &pod.metadata));
-    let kept = if number > 1 && !finished && !rests && !has_pod {
-        context.keeper.kept(run, &context.defaults).await
-    } else {
-        Kept::Unasked
-    };
+    let makes_pod = !finished && !rests && !has_pod;
+    let (kept, snapshot) =
+        if makes_pod { given(context, run, number, place).await? } else { Default::default() };
     if (finished || rests) && ![&pod, &former].into_iter().flatten().any(container_runs) {
         context.forget(run);
     }
-    Ok(Observed { run: run.clone(), policy, pod, claim, holds_volume, events, asked, place, kept })
+    let run = run.clone();
+    Ok(Observed { run, policy, pod, claim, holds_volume, events, asked, place, kept, snapshot })
+}
+
+/// What the next pod is to be given.
+async fn given(
+    context: &Context,
+    run: &Run,
+    number: usize,
+    place: Place,
+) -> Result<(Kept, Snapshot), ReconcileError> {
+    let kept =
+        if number > 1 { context.keeper.kept(run, &context.defaults).await } else { Kept::Unasked };
+    let snapshot = if place == Place::Goes {
+        snapshot::look(&context.client, run).await.map_err(ReconcileError::Observe)?
+    } else {
+        Snapshot::Unasked
+    };
+    Ok((kept, snapshot))
 }
 
 /// The runtime's own words. One that cannot be reached is no error: the pod's state says why.

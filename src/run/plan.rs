@@ -8,7 +8,7 @@ use fabrica_crds::time::from_kubernetes;
 use fabrica_crds::{Reason, RunStatus, names};
 use fabrica_protocol::run::{Answer, StopReason};
 use fabrica_protocol::trust::{ANNOTATION, KeyDocument};
-use k8s_openapi::api::core::v1::{PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{ConfigMap, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::ResourceExt;
 
@@ -18,7 +18,8 @@ use super::clock::{OVERDUE, expires};
 use super::escalation;
 use super::observe::{Kept, Observed, number};
 use super::queue::Place;
-use super::usage::{Allowance, allowance};
+use super::snapshot;
+use super::usage::{Allowance, allowance, turns};
 use crate::children::cause::explain;
 use crate::children::state::{container_runs, started_at};
 pub(super) use crate::children::{Applied, Prepared};
@@ -49,6 +50,8 @@ pub(super) struct Plan<State> {
     pub(super) intent: Intent,
     pub(super) policy: Step<NetworkPolicy>,
     pub(super) claim: Step<PersistentVolumeClaim>,
+    /// The Run's copy of the plan that it refers to.
+    pub(super) text: Step<ConfigMap>,
     pub(super) pod: Step<Pod>,
     /// What the present runtime is to hear.
     pub(super) answer: Option<Answer>,
@@ -85,14 +88,17 @@ pub(super) fn plan(
             observed.own_pod().filter(|pod| is_waiting(pod)).map_or(Step::Keep, delete),
         ),
     };
-    let claim = if intent == Intent::Go { claim_step(observed) } else { Step::Keep };
+    let (claim, text) = match intent {
+        Intent::Go => (claim_step(observed), snapshot::step(&observed.run, &observed.snapshot)),
+        _ => (Step::Keep, Step::Keep),
+    };
     let expired =
         intent == Intent::Rest && expires(observed, &status).is_some_and(|expires| expires <= now);
     let goes = intent == Intent::Go;
     let answer = escalation::answer(&status, &observed.run.spec, now).filter(|_| goes);
     let resumes = goes && observed.own_pod().is_some_and(build::resumes);
     let outcome = Outcome::Done;
-    Plan { intent, policy, claim, pod, answer, resumes, expired, outcome, state: PhantomData }
+    Plan { intent, policy, claim, text, pod, answer, resumes, expired, outcome, state: PhantomData }
 }
 
 fn intent(
@@ -161,6 +167,10 @@ fn without_pod(
     if let Allowance::UsedUp(budget) = allowance(spec, &defaults.agent, &status.attempts) {
         let message = format!("The budget of ${budget} is used up.");
         return Some(Intent::Close(Ending::last(Phase::Failed, Reason::BudgetExceeded, message)));
+    }
+    if turns(spec, &defaults.agent, &status.attempts).is_some_and(|left| left <= 0) {
+        let message = "The turns that agent.maxTurns allows are used up by former attempts.";
+        return Some(Intent::Close(Ending::last(Phase::Failed, Reason::MaxTurns, message)));
     }
     let former = status.attempts.iter().rfind(|attempt| attempt.finished_at.is_some());
     let continues = former.is_some_and(escalation::is_continued);
@@ -243,7 +253,10 @@ fn overdue(
     let most = defaults.pods.pending_deadline;
     (waited > most).then(|| {
         let held = observed.holds_volume.clone().filter(|_| observed.pod.is_none());
-        let outcome = held.map_or(Outcome::Done, Outcome::Waiting);
+        let outcome = match snapshot::step(&observed.run, &observed.snapshot) {
+            Step::Lack(words) => Outcome::Lacking(words),
+            _ => held.map_or(Outcome::Done, Outcome::Waiting),
+        };
         let found = explain(&observed.subject(), &outcome);
         let reason = match found.reason {
             Reason::Pending => Reason::PendingDeadlineExceeded,
@@ -302,10 +315,11 @@ fn run_step(
     let Some(pod) = &observed.pod else {
         // The status names the attempt before its pod is made, so none is lost.
         let recorded = status.attempts.len() == number(status);
+        let has_plan = snapshot::is_there(&observed.run, &observed.snapshot);
         return match &observed.holds_volume {
             // Two agents in one volume would spoil each other's work.
             Some(former) => Step::Wait(former.clone()),
-            None if recorded => Step::Create(Box::new(wanted)),
+            None if recorded && has_plan => Step::Create(Box::new(wanted)),
             None => Step::Keep,
         };
     };

@@ -1,3 +1,4 @@
+use super::super::snapshot::Snapshot;
 use super::super::tests::{defaults, run};
 use super::*;
 use rstest::rstest;
@@ -62,6 +63,10 @@ fn reason(plan: &Plan<Prepared>) -> Option<(Phase, Reason)> {
     "startedAt": STARTED, "finishedAt": STARTED, "cause": "AgentFailed", "usage": {"inputTokens": 1, "outputTokens": 1,
     "cacheReadTokens": 0, "cacheWriteTokens": 0, "estimatedCostUSD": "1.00"}}]}), None,
     Some((Phase::Failed, Reason::BudgetExceeded)))]
+#[case::turns("Running", json!({"startedAt": "2026-01-01T00:59:00Z", "attempts": [{"number": 1, "podName": "r-run-1",
+    "startedAt": STARTED, "finishedAt": STARTED, "cause": "AgentFailed", "usage": {"inputTokens": 1, "outputTokens": 1,
+    "cacheReadTokens": 0, "cacheWriteTokens": 0, "estimatedCostUSD": "0.10", "turns": 50}}]}), None,
+    Some((Phase::Failed, Reason::MaxTurns)))]
 #[case::not_made_yet("Running", attempt(None), None, None)]
 fn how_attempts_end(
     #[case] desired: &str,
@@ -119,6 +124,40 @@ fn a_retained_volume_of_a_run_is_taken_over_and_a_sessions_is_not() {
     assert_eq!(labelled(fabrica_crds::names::RUN_NAME, "r"), Step::Keep);
     assert!(matches!(labelled(fabrica_crds::names::RUN_NAME, "q"), Step::Conflict(_)));
     assert!(matches!(labelled(fabrica_crds::names::SESSION_NAME, "r"), Step::Conflict(_)));
+}
+
+/// What is done about the copy of a plan and about the pod of a Run that refers to that plan.
+fn referring(snapshot: Snapshot, second: i64) -> Plan<Prepared> {
+    let spec = json!({"planRef": {"name": "plans", "key": "a.md"}, "repository": {"url": "https://git.example/a"}});
+    let status = json!({"startedAt": "2026-01-01T01:00:00Z",
+        "attempts": [{"number": 1, "podName": "r-run-1", "createdAt": "2026-01-01T01:00:00Z"}]});
+    let observed = Observed { run: run(&spec, &status), snapshot, ..Observed::default() };
+    let begun = DateTime::parse_from_rfc3339("2026-01-01T01:00:00Z").unwrap().to_utc();
+    let now = begun + chrono::Duration::seconds(second);
+    plan(&observed, &defaults(), &KeyDocument::default(), now)
+}
+
+#[test]
+fn a_pod_is_made_once_its_plan_is_fixed() {
+    let source = json!({"data": {"a.md": "# Do it"}});
+    let source = Snapshot::Source(Some(serde_json::from_value(source).unwrap()));
+    let first = referring(source, 1);
+    assert_eq!(first.pod, Step::Keep);
+    let Step::Create(copy) = first.text else { panic!("the plan is copied") };
+    let second = referring(Snapshot::Copy(copy), 1);
+    assert_eq!(second.text, Step::Keep);
+    let Step::Create(pod) = second.pod else { panic!("the pod is made") };
+    let volumes = pod.spec.unwrap().volumes.unwrap();
+    let mounted = volumes.iter().find_map(|volume| volume.config_map.as_ref()).unwrap();
+    assert_eq!(mounted.name, "r-run");
+}
+
+#[test]
+fn a_plan_that_is_not_there_is_waited_for_until_the_deadline() {
+    let early = referring(Snapshot::Source(None), 599);
+    assert!(matches!((&early.text, &early.pod), (Step::Lack(_), Step::Keep)));
+    let late = referring(Snapshot::Source(None), 601);
+    assert_eq!(reason(&late), Some((Phase::Failed, Reason::ConfigMissing)));
 }
 
 fn asks(asked: &str, due: &str) -> Value {

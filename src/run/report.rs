@@ -6,7 +6,7 @@ use fabrica_crds::parts::MessageType;
 use fabrica_crds::run::{Attempt, Phase};
 use fabrica_crds::time::to_kubernetes;
 use fabrica_crds::{Reason, RunStatus, names};
-use fabrica_protocol::run::Entry;
+use fabrica_protocol::run::{Entry, work_in_progress};
 use kube::ResourceExt;
 
 use super::cause::{self, Ending};
@@ -143,10 +143,22 @@ fn close(
         let message = format!("Another attempt follows. {}", ending.message);
         return (Phase::Pending, Truth::Unknown, ending.reason, message);
     }
+    if let Some(text) = left_behind(observed, status) {
+        messages::push(&mut status.messages, MessageType::Notice, &text, now);
+    }
     status.commit.clone_from(&ending.commit);
     status.pull_request_url.clone_from(&ending.pull_request_url);
     let truth = (ending.phase == Phase::Completed).into();
     (ending.phase, truth, ending.reason, ending.message.clone())
+}
+
+/// What a Run leaves at its repository that ends while its pod is let go: only a pod has the login to remove it.
+fn left_behind(observed: &Observed, status: &RunStatus) -> Option<String> {
+    let last = status.attempts.last().filter(|_| observed.own_pod().is_none())?;
+    escalation::is_continued(last).then(|| {
+        let reference = work_in_progress(&observed.run.uid().unwrap_or_default());
+        format!("The work in progress stays at {reference} of the repository: `git push origin :{reference}` removes it.")
+    })
 }
 
 fn going(observed: &Observed, outcome: &Outcome) -> (Phase, Truth, Reason, String) {

@@ -26,6 +26,7 @@ fn a_verdict_is_told_with_its_pull_request_and_what_all_attempts_used() {
         intent: Intent::Close(cause::of_verdict(&verdict)),
         policy: Step::Keep,
         claim: Step::Keep,
+        text: Step::Keep,
         pod: Step::Keep,
         answer: None,
         resumes: false,
@@ -45,6 +46,7 @@ fn intends(intent: Intent) -> Plan<Applied> {
         intent,
         policy: Step::Keep,
         claim: Step::Keep,
+        text: Step::Keep,
         pod: Step::Keep,
         answer: None,
         resumes: false,
@@ -125,5 +127,8 @@ fn a_pod_that_is_let_go_leaves_its_question() {
         now(),
     );
     assert_eq!((ended.phase, ended.escalation), (Some(Phase::Failed), None));
+    let told = &ended.messages.last().unwrap().text;
+    let uid = "11111111-2222-3333-4444-555555555555";
+    assert!(told.contains(&format!("git push origin :refs/fabrica/{uid}/wip")), "{told}");
     assert_eq!(ended.attempts, status.attempts);
 }

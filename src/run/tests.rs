@@ -26,6 +26,7 @@ pub(super) fn defaults() -> RunDefaults {
             resources: serde_json::from_str(r#"{"limits": {"memory": "2Gi"}}"#).unwrap(),
             egress: Vec::new(),
             install_dependencies: true,
+            terminal_size: None,
             pending_deadline: Duration::from_mins(10),
             traces: false,
         },

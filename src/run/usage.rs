@@ -3,6 +3,7 @@
 use fabrica_crds::RunSpec;
 use fabrica_crds::run::{Attempt, Driver, Usage};
 
+use crate::children::agent_pod;
 use crate::children::money::Money;
 use crate::children::usage::{cost, sum};
 use crate::config::AgentDefaults;
@@ -49,6 +50,12 @@ pub(super) fn allowance(
     }
 }
 
+/// How often a new attempt may be answered, 0 and less for not at all. None: nobody set a bound.
+pub(super) fn turns(spec: &RunSpec, defaults: &AgentDefaults, attempts: &[Attempt]) -> Option<i64> {
+    let used = attempts.iter().filter_map(|attempt| Some(attempt.usage.as_ref()?.turns));
+    Some(agent_pod::turns(&spec.agent, defaults)? - used.fold(0, i64::saturating_add))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +100,25 @@ mod tests {
         }
         spec.agent.driver = Some(Driver::Script);
         assert_eq!(allowance(&spec, &defaults, &attempts(spent)), Allowance::Unbounded);
+    }
+
+    #[rstest]
+    #[case::untouched(Some(5), &[], Some(5))]
+    #[case::shared(Some(5), &[2, 1], Some(2))]
+    #[case::used_up(Some(3), &[2, 1], Some(0))]
+    #[case::of_the_chart(None, &[1], Some(49))]
+    fn turns_are_shared_by_attempts(
+        #[case] most: Option<i32>,
+        #[case] used: &[i64],
+        #[case] left: Option<i64>,
+    ) {
+        let agent = Agent { max_turns: most, ..Agent::default() };
+        let spec = RunSpec { agent, ..RunSpec::default() };
+        let usage = |turns: &i64| Some(Usage { turns: *turns, ..Usage::default() });
+        let attempts: Vec<_> =
+            used.iter().map(|used| Attempt { usage: usage(used), ..Attempt::default() }).collect();
+        let defaults = crate::run::tests::defaults().agent;
+        assert_eq!(turns(&spec, &defaults, &attempts), left);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use kube::api::ObjectMeta;
 use crate::children;
 
 pub(super) use network_policy::network_policy;
-pub(super) use pod::{CONTAINER, agent_settings, pod};
+pub(super) use pod::{CONTAINER, agent_settings, agent_spec, pod};
 pub(super) use volume_claim::volume_claim;
 
 /// Metadata of a child that goes with its Session.
@@ -83,6 +83,7 @@ pub(super) mod tests {
                 .unwrap(),
             egress: vec![Egress { cidr: "10.1.0.0/16".to_owned(), ports: vec![5432] }],
             install_dependencies: true,
+            terminal_size: None,
             pending_deadline: Duration::from_mins(10),
             traces: false,
         }

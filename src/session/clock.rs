@@ -64,7 +64,11 @@ pub(super) fn next_look(
     let spec = &observed.session.spec;
     let regular = match (plan.intent, status.phase) {
         (Intent::Stop(_) | Intent::Off, _) => QUIET,
-        (Intent::Run, Some(Phase::Running)) if switch::is_under_way(observed, status) => STARTING,
+        (Intent::Run, Some(Phase::Running))
+            if observed.prepares() || switch::is_under_way(observed, status) =>
+        {
+            STARTING
+        }
         (Intent::Run, Some(Phase::Running)) if talks(observed) => {
             // What one pass could not read to its end is read on, and only then are answers given.
             let is_read = observed.told.as_ref().is_some_and(|told| told.whole);

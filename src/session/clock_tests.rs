@@ -5,6 +5,7 @@ use super::super::report::report;
 use super::super::report::tests::{applied, at, ready_pod};
 use super::*;
 use crate::controller::{LONGEST, SHORTEST};
+use crate::runtime_client::RuntimeView;
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::json;
@@ -111,6 +112,33 @@ fn a_chat_is_read_on_at_once(#[case] followed: bool, #[case] whole: bool, #[case
     let (plan, defaults) = (applied(Intent::Run), defaults());
     let status = report(&observed, &plan, &defaults, at(5));
     assert_eq!(next_look(&observed, &plan, &status, followed, &defaults.terminal, at(5)), wait);
+}
+
+/// Its door is open before its repository is there.
+#[rstest]
+#[case::preparing("Pending", "Unknown", STARTING)]
+#[case::there("Ready", "True", Duration::from_mins(1))]
+fn the_repository_of_a_ready_session_is_told_within_a_second(
+    #[case] state: &str,
+    #[case] truth: &str,
+    #[case] wait: Duration,
+) {
+    let idle = json!({"startedAt": at(0).to_rfc3339(), "lastActivityAt": at(0).to_rfc3339(), "busy": false,
+        "clients": 0, "visibleClients": 0, "terminals": 1,
+        "oomKills": 0, "reconnects": 0, "bytesIn": 0, "bytesOut": 0, "workspace": {"state": state}});
+    let mut observed = Observed {
+        session: session(json!({"repository": {"url": "https://git.example/a"}})),
+        pod: Some(ready_pod(0, "True")),
+        runtime: Some(RuntimeView {
+            events: Vec::new(),
+            idle: Some(serde_json::from_value(idle).unwrap()),
+        }),
+        ..Observed::default()
+    };
+    assert_eq!(look(&mut observed, 5), wait);
+    let conditions = observed.session.status.unwrap().conditions;
+    assert_eq!(find(&conditions, "Ready").unwrap().status, "True");
+    assert_eq!(find(&conditions, "WorkspaceReady").unwrap().status, truth);
 }
 
 proptest! {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use fabrica_crds::{Session, names};
+use fabrica_protocol::runtime::WorkspaceState;
 use k8s_openapi::api::core::v1::{Event as CoreEvent, PersistentVolumeClaim, Pod};
 use k8s_openapi::api::networking::v1::NetworkPolicy;
 use kube::{Api, ResourceExt};
@@ -45,10 +46,12 @@ impl Observed {
         Subject {
             kind: "Session",
             container: CONTAINER,
-            ready: if is_chat(&self.session) {
-                "The agent can be spoken to."
-            } else {
-                "A terminal can be used."
+            ready: match is_chat(&self.session) {
+                true if self.prepares() => {
+                    "The agent can be spoken to, and begins when the repository is there."
+                }
+                true => "The agent can be spoken to.",
+                false => "A terminal can be used.",
             },
             pod: self.pod.as_ref(),
             events: &self.events,
@@ -58,6 +61,14 @@ impl Observed {
 }
 
 impl Observed {
+    /// Whether the runtime says that its repository is not there yet.
+    pub(super) fn prepares(&self) -> bool {
+        let idle = self.runtime.as_ref().and_then(|view| view.idle.as_ref());
+        let state = idle.map(|idle| idle.workspace.state);
+        self.session.spec.repository.is_some()
+            && matches!(state, Some(WorkspaceState::None | WorkspaceState::Pending))
+    }
+
     /// The runtime's last word.
     fn step(&self) -> Option<&str> {
         let event = self.runtime.as_ref().and_then(|view| view.events.last());

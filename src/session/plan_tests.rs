@@ -27,6 +27,7 @@ fn idle(last: i64, busy: bool, visible: u32) -> Idle {
         reconnects: 0,
         returns: Returns::default(),
         resumes: Resumes::default(),
+        terminal: fabrica_protocol::runtime::TerminalCounters::default(),
         bytes_in: 0,
         bytes_out: 0,
         workspace: Workspace::default(),

@@ -26,21 +26,26 @@ pub(super) fn order(
     if intent != Intent::Run {
         return None;
     }
-    let is_wanted = is_wanted(&observed.session);
-    match power {
-        AgentPower::Unasked | AgentPower::Off if is_wanted && defaults.enabled => {
+    let is_there = matches!(power, AgentPower::Starting | AgentPower::On | AgentPower::Failed);
+    match (is_wanted(&observed.session), is_there) {
+        (true, true) if !is_other(observed) => None,
+        (true, _) if defaults.enabled => {
             let session = &observed.session;
             let start = Start::after(session, observed.starts, goes_on(observed), &defaults.agent);
             let settings = build::agent_settings(&observed.session, &start, defaults);
             Some(AgentSwitch { on: true, settings })
         }
         // Where agents are switched off a live one goes on, as a Chat does.
-        AgentPower::Unasked => Some(AgentSwitch::default()),
-        AgentPower::Starting | AgentPower::On | AgentPower::Failed if !is_wanted => {
-            Some(AgentSwitch::default())
-        }
-        _ => None,
+        (true, true) => None,
+        (false, true) => Some(AgentSwitch::default()),
+        (_, false) => (power == AgentPower::Unasked).then(AgentSwitch::default),
     }
+}
+
+/// Whether the agent was switched on with something else than the spec says of it now: it was off in between, unseen.
+fn is_other(observed: &Observed) -> bool {
+    let told = reported(observed).and_then(|report| report.spec.as_ref());
+    told.is_some_and(|told| *told != build::agent_spec(&observed.session))
 }
 
 /// Whether the conversation there was goes on. Without a volume it does as long as the pod is the same.
@@ -61,7 +66,7 @@ pub(super) fn is_under_way(observed: &Observed, status: &SessionStatus) -> bool 
     match report.power {
         AgentPower::Unasked | AgentPower::Starting => true,
         AgentPower::Off => is_wanted(&observed.session),
-        AgentPower::On | AgentPower::Failed => !is_wanted(&observed.session),
+        AgentPower::On | AgentPower::Failed => !is_wanted(&observed.session) || is_other(observed),
     }
 }
 

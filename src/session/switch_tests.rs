@@ -3,7 +3,7 @@ use super::super::chat::{Talk, Told};
 use super::super::report::tests::applied;
 use super::*;
 use crate::runtime_client::RuntimeView;
-use fabrica_protocol::runtime::Idle;
+use fabrica_protocol::runtime::{AGENT_SPEC, Idle};
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -45,6 +45,23 @@ fn the_runtime_is_told_what_it_has_otherwise(
     assert_eq!(is_under_way(&observed, &SessionStatus::default()), is_told);
     let number = order.as_ref().and_then(|order| order.settings.get("FABRICA_CHAT_ATTEMPT"));
     assert_eq!(number.map(String::as_str), on.filter(|on| *on).map(|_| "5"));
+}
+
+/// Off, another agent, and On, all between two passes.
+#[rstest]
+#[case::same(json!({}), None)]
+#[case::other(json!({"model": "m"}), Some(true))]
+fn an_agent_that_was_changed_unseen_is_told_so(#[case] agent: Value, #[case] on: Option<bool>) {
+    let mut observed = observed(&json!("On"), "On");
+    let told = build::agent_spec(&observed.session);
+    observed.session.spec.agent = serde_json::from_value(agent).unwrap();
+    let idle = observed.runtime.as_mut().unwrap().idle.as_mut().unwrap();
+    idle.agent.as_mut().unwrap().spec = Some(told);
+    let order = order(&observed, Intent::Run, &defaults().chat);
+    assert_eq!(order.as_ref().map(|order| order.on), on);
+    assert_eq!(is_under_way(&observed, &SessionStatus::default()), on.is_some());
+    let named = order.as_ref().and_then(|order| order.settings.get(AGENT_SPEC));
+    assert_eq!(named.cloned(), on.map(|_| build::agent_spec(&observed.session)));
 }
 
 #[test]

@@ -50,7 +50,8 @@ pub struct Agent {
             .message("agent.model must begin with a letter or digit and hold letters, digits and . _ : / @ - only")
     )]
     pub model: Option<String>,
-    /// How often the model may be asked, 1 to 10000. Unset: the chart's.
+    /// How often the agent may be answered by its model, 1 to 10000: in all attempts of a Run together, and in one conversation
+    /// of a Session. Then the next question is refused. Unset: the chart's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 10_000))]
     pub max_turns: Option<i32>,
@@ -167,4 +168,7 @@ pub struct Usage {
     /// By list prices: a decimal number of US dollars, such as `0.0017`.
     #[serde(rename = "estimatedCostUSD")]
     pub estimated_cost_usd: String,
+    /// Answers to the agent, those to its subagents included: what `agent.maxTurns` bounds.
+    #[serde(default)]
+    pub turns: i64,
 }

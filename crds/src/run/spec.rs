@@ -83,7 +83,8 @@ pub struct RunSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 32_768))]
     pub plan: Option<String>,
-    /// A key of a ConfigMap of this namespace that holds the plan.
+    /// A key of a ConfigMap of this namespace that holds the plan. It is copied before the first attempt: every attempt has
+    /// the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan_ref: Option<ConfigMapKey>,
     /// An issue of the repository's forge that says what to do, 1 to 50 characters: `12`, `#12` or `owner/name#12`. Its text

@@ -12,7 +12,7 @@ use crate::children::pod::{self as common, Workload};
 use crate::children::volume_claim::volume;
 use crate::config::RunDefaults;
 use crate::run::escalation::may_let_go;
-use crate::run::usage::{Allowance, allowance, driver};
+use crate::run::usage::{Allowance, allowance, driver, turns};
 use crate::trace;
 
 /// The runtime ends its driver and tells the verdict within 10 s; this leaves it three times that.
@@ -48,7 +48,8 @@ pub(in crate::run) fn pod(
 ) -> Pod {
     let spec = &run.spec;
     let repository = &spec.repository.repository;
-    let mut told = common::told(run, "run", repository, spec.git.as_ref(), &defaults.pods);
+    let (work_id, git) = (spec.work_id.as_ref(), spec.git.as_ref());
+    let mut told = common::told(run, "run", work_id, repository, git, &defaults.pods);
     told.extend([
         ("FABRICA_RUN_BRANCH", branch(run)),
         ("FABRICA_RUN_ATTEMPT", attempt.number.to_string()),
@@ -99,7 +100,7 @@ pub(in crate::run) fn branch(run: &Run) -> String {
     own.unwrap_or_else(|| names::run_branch(&run.uid().unwrap_or_default()))
 }
 
-/// Who works, with what, and for how much: what former attempts have left of the budget.
+/// Who works, with what, and for how much: what former attempts have left of the budget and of the turns.
 fn agent(run: &Run, defaults: &RunDefaults) -> Vec<(&'static str, String)> {
     let (asked, default) = (&run.spec.agent, &defaults.agent);
     if driver(&run.spec, default) == Driver::Script {
@@ -117,7 +118,8 @@ fn agent(run: &Run, defaults: &RunDefaults) -> Vec<(&'static str, String)> {
             defaults.question_hold_seconds.map(|seconds| seconds.to_string()),
         ),
     ];
-    let mut told = agent_pod::claude(asked, default, budget);
+    let turns = turns(&run.spec, default, &status.attempts);
+    let mut told = agent_pod::claude(asked, default, budget, turns);
     told.extend(agent_pod::set(own));
     told
 }
@@ -154,14 +156,14 @@ fn template(run: &Run) -> PodTemplate {
     template
 }
 
-/// The plan as a file, from the pod itself or from the ConfigMap that the Run names.
+/// The plan as a file, from the pod itself or from the Run's copy of what it refers to.
 fn plan_volume(run: &Run) -> Option<(Volume, &'static str)> {
     /// The file's name.
     const FILE: &str = "plan.md";
     let named = run.spec.plan_ref.as_ref().map(|reference| {
         let item = KeyToPath { key: reference.key.clone(), path: FILE.to_owned(), mode: None };
         ConfigMapVolumeSource {
-            name: reference.name.clone(),
+            name: names::run_plan(&run.name_any()),
             items: Some(vec![item]),
             ..ConfigMapVolumeSource::default()
         }
@@ -195,7 +197,7 @@ mod tests {
     )]
     fn snapshots(#[case] name: &str, #[case] spec: serde_json::Value) {
         let status = json!({"attempts": [{"number": 1, "podName": "p", "usage": {"inputTokens": 1, "outputTokens": 1,
-            "cacheReadTokens": 0, "cacheWriteTokens": 0, "estimatedCostUSD": "0.75"}}]});
+            "cacheReadTokens": 0, "cacheWriteTokens": 0, "estimatedCostUSD": "0.75", "turns": 8}}]});
         let attempt = Attempt {
             number: 2,
             seconds: 60,

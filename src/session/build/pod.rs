@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use fabrica_crds::session::{Autonomy, Mode, Workflow};
-use fabrica_crds::{Session, names};
+use fabrica_crds::{Session, SessionSpec, names};
+use fabrica_protocol::runtime::AGENT_SPEC;
 use fabrica_protocol::trust::KeyDocument;
 use k8s_openapi::api::core::v1::{EnvFromSource, Pod};
 use kube::ResourceExt;
 
 use crate::children::agent_pod::{self, Told};
+use crate::children::hash;
 use crate::children::pod::{self as common, Workload};
 use crate::children::volume_claim::volume;
 use crate::config::{ChatDefaults, Defaults, SessionDefaults};
@@ -42,7 +44,9 @@ pub(in crate::session) fn pod(
         Mode::Chat => ("chat", &defaults.chat.pods, CHAT_GRACE_SECONDS),
     };
     let repository = spec.repository.clone().unwrap_or_default().repository;
-    let mut told = common::told(session, mode, &repository, spec.git.as_ref(), pods);
+    // That of a Terminal's agent may be named when its pod is there already.
+    let work_id = spec.work_id.as_ref().filter(|_| spec.mode == Mode::Chat);
+    let mut told = common::told(session, mode, work_id, &repository, spec.git.as_ref(), pods);
     let (own, secrets) = match spec.mode {
         Mode::Terminal => terminal(session, start, &defaults.chat),
         Mode::Chat => chat(session, start, &defaults.chat),
@@ -91,8 +95,17 @@ pub(in crate::session) fn agent_settings(
     start: &Start,
     defaults: &ChatDefaults,
 ) -> BTreeMap<String, String> {
-    let told = agent(session, start, defaults);
+    let mut told = agent(session, start, defaults);
+    told.push((AGENT_SPEC, agent_spec(session)));
     told.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// What the spec says of an agent, as a digest: none of it changes while that is on.
+pub(in crate::session) fn agent_spec(session: &Session) -> String {
+    let SessionSpec { workflow, autonomy, work_id, agent, repository, .. } = &session.spec;
+    let place =
+        repository.as_ref().map(|it| (&it.repository.url, &it.repository.branch, &it.forge));
+    hash(&(workflow, autonomy, work_id, agent, place))
 }
 
 /// What a Chat's runtime is told.
@@ -134,7 +147,8 @@ fn agent(session: &Session, start: &Start, defaults: &ChatDefaults) -> Vec<Told>
         ("FABRICA_RUN_BRANCH", names::run_branch(&session.uid().unwrap_or_default())),
     ];
     let agent = spec.agent.clone().unwrap_or_default();
-    told.extend(agent_pod::claude(&agent, &defaults.agent, start.budget.clone()));
+    let turns = agent_pod::turns(&agent, &defaults.agent);
+    told.extend(agent_pod::claude(&agent, &defaults.agent, start.budget.clone(), turns));
     told.extend(agent_pod::forge(forge, spec.work_id.as_ref()));
     told
 }
