@@ -17,7 +17,7 @@ use crate::names::{Kind, ObjectKey};
 use crate::problem::Problem;
 
 /// How long a decision holds.
-const LIFETIME: Duration = Duration::from_secs(10);
+pub const LIFETIME: Duration = Duration::from_secs(10);
 
 /// Decisions remembered at a time.
 const CAPACITY: usize = 16_384;

@@ -65,7 +65,7 @@ pub struct Flags {
     pub public_url: Option<String>,
 
     /// How often live sockets are checked again, in seconds.
-    #[arg(long, env = "FABRICA_RECHECK_SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, env = "FABRICA_RECHECK_SECONDS", default_value_t = 45, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub recheck_seconds: u64,
 
     /// How long a stopping gateway keeps serving, so that load balancers notice, in seconds.

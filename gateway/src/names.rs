@@ -1,6 +1,6 @@
 //! Names of Kubernetes objects, checked before they stand in a path of the API server.
 
-use crate::problem::Problem;
+use crate::problem::{FieldError, Problem};
 
 /// The longest name of a Session or Run: room for what its children append.
 const OBJECT_NAME_LENGTH: usize = 52;
@@ -40,13 +40,34 @@ pub struct ObjectKey {
     pub name: String,
 }
 
+/// A part of a URL that no object can have. The sentence fits a close frame's reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{field}: {what} has 1 to {longest} lower-case letters, digits and dashes, and no dash at its ends"
+)]
+pub struct Malformed {
+    /// The part: `namespace`, `name` or `id`.
+    pub field: &'static str,
+    what: &'static str,
+    longest: usize,
+}
+
 impl ObjectKey {
-    /// A key whose parts are valid names. What cannot be a name cannot exist: none.
-    pub fn checked(namespace: &str, name: &str) -> Option<Self> {
-        if is_label(namespace, LABEL_LENGTH) && is_label(name, OBJECT_NAME_LENGTH) {
-            return Some(Self { namespace: namespace.to_owned(), name: name.to_owned() });
-        }
-        None
+    /// A key whose parts are valid names.
+    pub fn checked(namespace: &str, name: &str) -> Result<Self, Malformed> {
+        check_namespace(namespace)?;
+        check("name", "a name", name, OBJECT_NAME_LENGTH)?;
+        Ok(Self { namespace: namespace.to_owned(), name: name.to_owned() })
+    }
+}
+
+impl From<Malformed> for Problem {
+    fn from(malformed: Malformed) -> Self {
+        let sentence = malformed.to_string();
+        let message = sentence.split_once(": ").map_or(&*sentence, |(_, message)| message);
+        let errors =
+            vec![FieldError { field: malformed.field.to_owned(), message: message.to_owned() }];
+        Self::bad_request(sentence.clone()).with_errors(errors)
     }
 }
 
@@ -57,11 +78,22 @@ impl std::fmt::Display for ObjectKey {
 }
 
 /// Refuses what cannot be a namespace.
-pub fn check_namespace(namespace: &str) -> Result<(), Problem> {
-    if is_label(namespace, LABEL_LENGTH) {
-        return Ok(());
-    }
-    Err(Problem::not_found("This namespace"))
+pub fn check_namespace(namespace: &str) -> Result<(), Malformed> {
+    check("namespace", "a namespace", namespace, LABEL_LENGTH)
+}
+
+/// Refuses what cannot be a UID. To Kubernetes it is opaque; in fact it is a UUID, whose form a label has too.
+pub fn check_uid(uid: &str) -> Result<(), Malformed> {
+    check("id", "a UID", uid, LABEL_LENGTH)
+}
+
+fn check(
+    field: &'static str,
+    what: &'static str,
+    text: &str,
+    longest: usize,
+) -> Result<(), Malformed> {
+    if is_label(text, longest) { Ok(()) } else { Err(Malformed { field, what, longest }) }
 }
 
 /// Refuses a name that neither a Session nor a Run can have, in the words of its CEL rule.
@@ -110,9 +142,21 @@ mod tests {
     #[case("a/b", false)]
     #[case("ü", false)]
     fn knows_labels(#[case] text: &str, #[case] valid: bool) {
-        assert_eq!(ObjectKey::checked("demo", text).is_some(), valid);
+        assert_eq!(ObjectKey::checked("demo", text).is_ok(), valid);
+        assert_eq!(check_uid(text).is_ok(), valid);
         let new = valid && text.starts_with(|first: char| first.is_ascii_lowercase());
         assert_eq!(check_new_name("name", text).is_ok(), new);
+    }
+
+    #[test]
+    fn what_is_malformed_is_named_in_words_that_fit_a_close_frame() {
+        let told = |namespace, name| ObjectKey::checked(namespace, name).unwrap_err();
+        assert_eq!(told("a.b", "c").field, "namespace");
+        assert_eq!(
+            told("demo", "a.b").to_string(),
+            "name: a name has 1 to 52 lower-case letters, digits and dashes, and no dash at its ends"
+        );
+        assert!(told("-", "a").to_string().len() <= 123);
     }
 
     #[test]

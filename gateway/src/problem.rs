@@ -2,6 +2,7 @@
 
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::response::{IntoResponse, Response};
+use fabrica_protocol::recovery::{Recovery, Way, after_status};
 use http::{HeaderValue, StatusCode, header};
 use kube::core::Status;
 use serde::Serialize;
@@ -31,6 +32,11 @@ pub struct Problem {
     pub status: u16,
     /// What went wrong and what to do.
     pub detail: String,
+    /// Whether work goes on where it was, once `recovery` has been done.
+    pub recoverable: bool,
+    /// The one thing that helps: `retry` (later, by itself), `login`, `recreate` (it is not there), or `button` (a person decides).
+    #[schema(value_type = String)]
+    pub recovery: Recovery,
     /// The fields that are wrong, when the body was refused.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
@@ -42,11 +48,14 @@ pub struct Problem {
 impl Problem {
     /// A problem with a status code and a sentence.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        let Way { recoverable, recovery } = after_status(status.as_u16());
         Self {
             kind: "about:blank",
             title: status.canonical_reason().unwrap_or("Error").to_owned(),
             status: status.as_u16(),
             detail: detail.into(),
+            recoverable,
+            recovery,
             errors: Vec::new(),
             retry_after_seconds: None,
         }

@@ -115,9 +115,12 @@ async fn close_through_pod(app: &App, socket: &LiveSocket, code: u16) -> Result<
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
+    use clap::Parser;
     use rstest::rstest;
 
     use super::*;
+    use crate::access::LIFETIME;
+    use crate::flags::Flags;
     use crate::identity::{Identity, User};
     use crate::names::ObjectKey;
     use crate::pods::Pod;
@@ -161,6 +164,14 @@ mod tests {
     fn judges(#[case] grant: Option<Grant>, #[case] expected: Verdict) {
         let socket = socket(rights(Role::Control, false));
         assert_eq!(judge(grant, &socket, Utc::now(), Instant::now()), expected);
+    }
+
+    /// A right may have been remembered right before it ended, right before a check.
+    #[test]
+    fn a_right_that_ends_is_gone_within_a_minute() {
+        let flags = Flags::parse_from(["gateway"]);
+        let latest = Duration::from_secs(flags.recheck_seconds) + LIFETIME + CLOSE_GRACE;
+        assert!(latest <= Duration::from_mins(1), "{latest:?}");
     }
 
     #[test]

@@ -26,9 +26,7 @@ impl<R: Served> FromRequestParts<App> for Named<R> {
         let path: Result<Path<PathNames>, PathRejection> =
             Path::from_request_parts(parts, app).await;
         let Path(PathNames { namespace, name }) = path?;
-        let key = ObjectKey::checked(&namespace, &name);
-        let key = key.ok_or_else(|| Problem::not_found(&format!("This {}", R::KIND.noun())))?;
-        Ok(Self { key, kind: PhantomData })
+        Ok(Self { key: ObjectKey::checked(&namespace, &name)?, kind: PhantomData })
     }
 }
 

@@ -22,15 +22,15 @@ use crate::names::ObjectKey;
 use crate::problem::Problem;
 use crate::socket::door::Door;
 use crate::socket::handshake::Handshake;
-use crate::socket::refusal;
+use crate::socket::refusal::{self, Refusal};
 use crate::socket::registry::{Entered, LiveSocket};
 use crate::socket::tunnel::{self, End, Meters, Side};
 
 /// How long a connection may take from its 101 to its socket.
 const UPGRADE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Opens a terminal socket, subprotocol `kterm.v1`. Refusals come as close codes: 4401 log in, 4403 not allowed,
-/// 4404 no such session, 4410 it is being deleted, 4429 too many (`ra=<ms>`), 4503 not ready (`ra=<ms>`), 4504 pod unreachable.
+/// Opens a terminal socket, subprotocol `kterm.v1`. Refusals come as close codes: 4400 the URL names what can be no
+/// session, 4401 log in, 4403 not allowed, 4404 no such session, 4410 it is being deleted, 4429 too many (`ra=<ms>`), 4503 not ready (`ra=<ms>`), 4504 pod unreachable.
 #[utoipa::path(
     get, path = "/api/v1/namespaces/{namespace}/sessions/{name}/terminal", tag = "sessions",
     params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The session's name")),
@@ -45,7 +45,7 @@ pub async fn terminal(
     named: Result<Named<Session>, Problem>,
     request: Request,
 ) -> Response {
-    open(app, named.ok().map(|named| named.key), Door::Terminal, request).await
+    open(app, key(named), Door::Terminal, request).await
 }
 
 /// Opens a chat socket of a session with an agent, subprotocol `fabrica.chat.v1`: JSON text frames, first of all `hello`. Refusals
@@ -65,13 +65,17 @@ pub async fn chat(
     named: Result<Named<Session>, Problem>,
     request: Request,
 ) -> Response {
-    open(app, named.ok().map(|named| named.key), Door::Chat, request).await
+    open(app, key(named), Door::Chat, request).await
 }
 
-/// Opens a socket to the Session of this key; without one there is no such Session.
+fn key(named: Result<Named<Session>, Problem>) -> Result<ObjectKey, Refusal> {
+    named.map(|named| named.key).map_err(|problem| Refusal::malformed(&problem.detail))
+}
+
+/// Opens a socket to the Session of this key, or tells why there is none.
 pub(super) async fn open(
     app: App,
-    key: Option<ObjectKey>,
+    key: Result<ObjectKey, Refusal>,
     door: Door,
     request: Request,
 ) -> Response {
@@ -105,7 +109,7 @@ async fn run(app: App, client: OnUpgrade, admitted: Admitted) {
     let Admitted { pod, entered } = admitted;
     let socket = Arc::clone(&entered.socket);
     let LiveSocket { id, key, door, .. } = &*socket;
-    let span = tracing::info_span!("socket", door = door.name(), connection = %id, session = %key, user = socket.identity.name());
+    let span = tracing::info_span!("socket", door = door.name(), connection = %id, session = %key, uid = socket.pod.uid, user = socket.identity.name());
     async {
         let both = async { futures::try_join!(client, pod) };
         let Ok(Ok((client, pod))) = tokio::time::timeout(UPGRADE_TIMEOUT, both).await else {

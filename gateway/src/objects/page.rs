@@ -64,7 +64,7 @@ pub fn token_after(key: &ObjectKey) -> String {
 pub fn read_token(token: &str) -> Result<ObjectKey, Problem> {
     let text = decode(token).ok_or_else(unknown)?;
     let (namespace, name) = text.split_once('/').ok_or_else(unknown)?;
-    ObjectKey::checked(namespace, name).ok_or_else(unknown)
+    ObjectKey::checked(namespace, name).map_err(|_| unknown())
 }
 
 fn decode(token: &str) -> Option<String> {

@@ -37,6 +37,11 @@ impl Refusal {
         Self::new(close::FORBIDDEN, text)
     }
 
+    /// The URL names what can be no Session.
+    pub fn malformed(text: &str) -> Self {
+        Self::new(close::PROTOCOL, text)
+    }
+
     /// No such Session, or not for this caller.
     pub fn not_found() -> Self {
         Self::new(close::NOT_FOUND, "no such session, or you may not see it")

@@ -248,6 +248,16 @@ async fn short_forms_create_and_show_a_chat_and_open_its_socket() {
         let mut refused = open(&world, user, path, "fabrica.chat.v1").await.unwrap();
         assert_eq!(close_code(&mut refused).await, 4404, "{user} {path}");
     }
+    // Whichever subprotocol a stranger offers, what is there looks like what is not.
+    for path in [socket, "/api/sessions/uid-b/ws"] {
+        let mut refused = open(&world, "stranger", path, "kterm.v1").await.unwrap();
+        assert_eq!(close_code(&mut refused).await, 4404, "{path}");
+        assert!(open(&world, "stranger", path, "other.v1").await.is_none(), "{path}");
+    }
+    let mut terminal = open(&world, "dana", socket, "kterm.v1").await.unwrap();
+    assert_eq!(next(&mut terminal).await.into_data(), "welcome", "a chat has terminals, too");
+    let mut malformed = open(&world, "dana", "/api/sessions/A_B/ws", "kterm.v1").await.unwrap();
+    assert_eq!(close_code(&mut malformed).await, 4400);
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ mod events;
 mod files;
 mod forges;
 mod memory;
+mod network;
 mod rest;
 mod runs;
 mod sockets;

@@ -207,10 +207,17 @@ async fn wrong_bodies_name_their_fields() {
         .request("dana", Method::POST, sessions)
         .json(&json!({"spec": {"image": "x".repeat(300_000)}}));
     assert_eq!(world.answer(large).await.0, 413);
-    for path in
-        ["/api/v1/namespaces/..%2f..%2fsecrets/sessions/a", "/api/v1/namespaces/demo/sessions/a.b"]
-    {
-        assert_eq!(world.get("dana", path).await.0, 404, "{path}");
+    for (path, field) in [
+        ("/api/v1/namespaces/..%2f..%2fsecrets/sessions/a", "namespace"),
+        ("/api/v1/namespaces/Demo/sessions", "namespace"),
+        ("/api/v1/namespaces/demo/sessions/a.b", "name"),
+        ("/api/sessions/a%2fb", "id"),
+        ("/sessions/A_B", "id"),
+    ] {
+        let (status, problem) = world.get("dana", path).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (400, &json!(field)), "{path}");
+        let way = (&problem["recoverable"], &problem["recovery"]);
+        assert_eq!(way, (&json!(false), &json!("button")), "{path}");
     }
 }
 

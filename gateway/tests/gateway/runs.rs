@@ -174,7 +174,7 @@ async fn front_matter_names_agent_and_forge_and_the_query_the_namespace() {
     assert_eq!(run["spec"]["repository"]["forge"], "Gitea");
     world.kubernetes.grant(("eve", "list", "runs", "demo", "*"));
     for (user, namespace, expected) in
-        [("eve", "demo", 403), ("stranger", "demo", 404), ("dana", "No", 404)]
+        [("eve", "demo", 403), ("stranger", "demo", 404), ("dana", "No", 400)]
     {
         let (status, problem) = world.answer(into(user, namespace)).await;
         assert_eq!(status, expected, "{user} {namespace} {problem}");

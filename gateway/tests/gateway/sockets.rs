@@ -1,9 +1,12 @@
 //! Terminal sockets: refusals as close codes, the tunnel, revocation, and how a stopping gateway lets go.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use crate::common::pod::Pod;
 use crate::common::{World, running, until};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use fabrica_protocol::assertion::Role;
 use futures::{SinkExt, StreamExt};
 use serde_json::json;
@@ -12,10 +15,19 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 async fn open(world: &World, name: &str, headers: &[(&'static str, String)]) -> Socket {
-    let url = format!("ws://{}/api/v1/namespaces/demo/sessions/{name}/terminal", world.address);
+    open_at(world.address, name, headers).await
+}
+
+/// Opens a socket at a gateway, or at what stands before it.
+pub(crate) async fn open_at(
+    address: SocketAddr,
+    name: &str,
+    headers: &[(&'static str, String)],
+) -> Socket {
+    let url = format!("ws://{address}/api/v1/namespaces/demo/sessions/{name}/terminal");
     let mut request = url.into_client_request().unwrap();
     request.headers_mut().insert("sec-websocket-protocol", "kterm.v1".parse().unwrap());
     for (header, value) in headers {
@@ -24,11 +36,11 @@ async fn open(world: &World, name: &str, headers: &[(&'static str, String)]) -> 
     tokio_tungstenite::connect_async(request).await.unwrap().0
 }
 
-async fn open_as(world: &World, user: &str, name: &str) -> Socket {
+pub(crate) async fn open_as(world: &World, user: &str, name: &str) -> Socket {
     open(world, name, &[("authorization", format!("Bearer {user}-token"))]).await
 }
 
-async fn next(socket: &mut Socket) -> Option<Message> {
+pub(crate) async fn next(socket: &mut Socket) -> Option<Message> {
     let message = tokio::time::timeout(Duration::from_secs(25), socket.next()).await.unwrap();
     message.and_then(Result::ok)
 }
@@ -40,7 +52,7 @@ async fn close_code(socket: &mut Socket) -> (u16, String) {
     }
 }
 
-async fn expect_bytes(socket: &mut Socket, expected: &[u8]) {
+pub(crate) async fn expect_bytes(socket: &mut Socket, expected: &[u8]) {
     assert_eq!(next(socket).await.unwrap().into_data(), expected);
 }
 
@@ -69,7 +81,13 @@ async fn refusals_are_close_codes() {
         ("stopped", vec![("authorization", "Bearer dana-token".into())], 4503, "ra=5000"),
         ("lost", vec![("authorization", "Bearer dana-token".into())], 4504, ""),
         ("absent", vec![("authorization", "Bearer dana-token".into())], 4404, ""),
-        ("not.a.name", vec![("authorization", "Bearer dana-token".into())], 4404, ""),
+        (
+            "not.a.name",
+            vec![("authorization", "Bearer dana-token".into())],
+            4400,
+            "name: a name has",
+        ),
+        ("not.a.name", vec![], 4401, ""),
     ];
     for (name, headers, expected, hint) in cases {
         let mut socket = open(&world, name, &headers).await;
@@ -152,6 +170,26 @@ async fn a_revoked_socket_ends_with_4403_and_an_unreachable_server_is_no_refusal
     world.kubernetes.revoke_all();
     world.kubernetes.set_away(false);
     assert_eq!(close_code(&mut socket).await.0, 4403);
+}
+
+/// The client learns that it has to log in again, and not that it may not come back.
+#[tokio::test]
+async fn a_token_that_ends_ends_its_sockets_with_4401() {
+    let world = World::start(&["--recheck-seconds", "1"]).await;
+    world.grant_all();
+    let (_pod, ip) = Pod::start("uid-a").await;
+    world.put("a", json!({}), running(ip)).await;
+    let soon = chrono::Utc::now().timestamp() + 4;
+    let claims = URL_SAFE_NO_PAD.encode(json!({"exp": soon}).to_string());
+    // The stand-in for the API server takes the whole token for a name.
+    let user: &'static str = format!("mortal.{claims}.signature").leak();
+    world.kubernetes.grant((user, "create", "sessions/terminal", "demo", "a"));
+    let mut socket = open_as(&world, user, "a").await;
+    expect_bytes(&mut socket, b"welcome").await;
+    socket.send(Message::binary("still here")).await.unwrap();
+    expect_bytes(&mut socket, b"still here").await;
+    assert_eq!(close_code(&mut socket).await.0, 4401);
+    assert!(chrono::Utc::now().timestamp() >= soon);
 }
 
 #[tokio::test]

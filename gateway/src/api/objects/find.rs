@@ -11,7 +11,7 @@ use crate::access::{Question, Verb};
 use crate::app::{App, Watched};
 use crate::archive::Archive;
 use crate::identity::Identity;
-use crate::names::ObjectKey;
+use crate::names::{ObjectKey, check_uid};
 use crate::objects::archived::{self, Archived};
 use crate::objects::{Served, View};
 use crate::problem::Problem;
@@ -38,6 +38,7 @@ pub(crate) async fn permitted_by_uid<R: Archived + Watched>(
     verb: Verb,
     uid: &str,
 ) -> Result<View<R>, Problem> {
+    check_uid(uid)?;
     let key = key_of::<R>(app, uid).await?;
     permitted_anywhere(app, identity, verb, &key, Some(uid)).await
 }

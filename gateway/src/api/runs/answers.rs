@@ -17,6 +17,7 @@ use crate::problem::Problem;
     params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The run's name")),
     responses(
         (status = 200, description = "The run with the answer", body = RunView),
+        (status = 400, description = "The path names what no object can be called; errors names the part", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "You may see the run and not answer it", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such run, or not for you", body = Problem, content_type = "application/problem+json"),

@@ -100,6 +100,7 @@ pub async fn get_messages(
     params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The run's name"), WhichRun),
     responses(
         (status = 200, description = "They are marked", body = Marked),
+        (status = 400, description = "The path names what no object can be called; errors names the part", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such run, or not for you", body = Problem, content_type = "application/problem+json"),

@@ -126,6 +126,7 @@ pub struct ShortMessageQuery {
     params(("id" = String, Path, description = "The sessionId that POST /run answered: the run's UID")),
     responses(
         (status = 200, description = "The run, also when the cluster has it no more", body = ShortRun),
+        (status = 400, description = "The path names what no object can be called; errors names the part", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such run, or not for you", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The API server does not answer", body = Problem, content_type = "application/problem+json"),
@@ -171,6 +172,7 @@ pub async fn get_short_messages(
     params(("id" = String, Path, description = "The run's UID")),
     responses(
         (status = 200, description = "They are marked", body = Marked),
+        (status = 400, description = "The path names what no object can be called; errors names the part", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such run, or not for you", body = Problem, content_type = "application/problem+json"),

@@ -57,6 +57,7 @@ pub struct RetryRun {
     params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The run's name"), WhichRun),
     responses(
         (status = 200, description = "The run", body = RunView),
+        (status = 400, description = "The path names what no object can be called; errors names the part", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such run, or not for you", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The API server does not answer", body = Problem, content_type = "application/problem+json"),
@@ -106,6 +107,7 @@ pub async fn create_run(
     params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The run's name")),
     responses(
         (status = 204, description = "It is being deleted"),
+        (status = 400, description = "The path names what no object can be called; errors names the part", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such run, or not for you", body = Problem, content_type = "application/problem+json"),
@@ -127,6 +129,7 @@ pub async fn delete_run(
     params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The run's name")),
     responses(
         (status = 200, description = "The run as asked for", body = RunView),
+        (status = 400, description = "The path names what no object can be called; errors names the part", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such run, or not for you", body = Problem, content_type = "application/problem+json"),
@@ -154,6 +157,7 @@ pub async fn cancel_run(
     params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The name of the run that has ended")),
     responses(
         (status = 201, description = "The new run", body = RunView),
+        (status = 400, description = "The path names what no object can be called; errors names the part", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not allowed, by RBAC, a quota or a policy", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such run, or not for you", body = Problem, content_type = "application/problem+json"),

@@ -17,6 +17,7 @@ use crate::problem::Problem;
     params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The session's name")),
     responses(
         (status = 200, description = "The session with the answer", body = SessionView),
+        (status = 400, description = "The path names what no object can be called; errors names the part", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "You may see the session and not answer it", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such session, or not for you", body = Problem, content_type = "application/problem+json"),

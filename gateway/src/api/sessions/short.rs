@@ -23,11 +23,12 @@ use crate::api::objects::write::{Draft, create, permitted, trace};
 use crate::api::socket;
 use crate::app::App;
 use crate::identity::Identity;
-use crate::names::ObjectKey;
+use crate::names::{ObjectKey, check_uid};
 use crate::namespaces::{UsableNamespace, preferred};
 use crate::objects::SessionView;
 use crate::problem::Problem;
 use crate::socket::door::Door;
+use crate::socket::refusal::Refusal;
 
 /// How long a Session may take to be told to this replica after another one created it.
 const WATCH_LAG: Duration = Duration::from_secs(1);
@@ -271,6 +272,7 @@ pub async fn list_short_sessions(
     params(("id" = String, Path, description = "The session's UID")),
     responses(
         (status = 200, description = "The session", body = ShortSession),
+        (status = 400, description = "The path names what no object can be called; errors names the part", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such session, or not for you", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The API server does not answer", body = Problem, content_type = "application/problem+json"),
@@ -281,20 +283,21 @@ pub async fn get_short_session(
     Caller(identity): Caller,
     Path(id): Path<String>,
 ) -> Result<Json<ShortSession>, Problem> {
+    check_uid(&id)?;
     let unknown = || Problem::not_found("This session");
-    let key = find(&app, &id).await.ok_or_else(unknown)?.0;
+    let key = find(&app, &id).await.ok_or_else(unknown)?;
     let view = permitted::<Session>(&app, &identity, Verb::Get, &key).await?;
     // Another one may have taken the name meanwhile.
     if view.metadata.uid == id { Ok(Json(view.into())) } else { Err(unknown()) }
 }
 
-/// Opens the socket that fits a session's mode: `kterm.v1`, or in mode chat `fabrica.chat.v1`.
+/// Opens a session's socket of the subprotocol that is offered first: `kterm.v1` to its terminals, `fabrica.chat.v1` to its agent.
 #[utoipa::path(
     get, path = "/api/sessions/{id}/ws", tag = "short forms",
     params(("id" = String, Path, description = "The session's UID")),
     responses(
         (status = 101, description = "The socket is open, or about to be closed with a code"),
-        (status = 400, description = "Not the subprotocol of this mode", body = Problem, content_type = "application/problem+json"),
+        (status = 400, description = "Neither subprotocol is offered", body = Problem, content_type = "application/problem+json"),
         (status = 426, description = "Not a WebSocket", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -303,32 +306,26 @@ pub async fn open_short_session(
     Path(id): Path<String>,
     request: Request,
 ) -> Response {
-    let found = find(&app, &id).await;
-    let door = match &found {
-        Some((_, mode)) => door(*mode),
-        // Nobody is to learn by a refusal whether there is such a session.
-        None => offered(&request),
+    // By the request alone: nobody is to learn by a refusal whether there is such a session, or of which mode it is.
+    let door = offered(&request);
+    let found = match check_uid(&id) {
+        Ok(()) => find(&app, &id).await.ok_or_else(Refusal::not_found),
+        Err(malformed) => Err(Refusal::malformed(&malformed.to_string())),
     };
-    socket::open(app, found.map(|(key, _)| key), door, request).await
-}
-
-const fn door(mode: Mode) -> Door {
-    match mode {
-        Mode::Terminal => Door::Terminal,
-        Mode::Chat => Door::Chat,
-    }
+    socket::open(app, found, door, request).await
 }
 
 fn offered(request: &Request) -> Door {
     let offer = request.headers().get(header::SEC_WEBSOCKET_PROTOCOL);
     let offer = offer.and_then(|offer| offer.to_str().ok()).unwrap_or_default();
-    if offer.contains(Door::Chat.subprotocol()) { Door::Chat } else { Door::Terminal }
+    let is = |door: &Door, word: &str| word.eq_ignore_ascii_case(door.subprotocol());
+    let named = |word: &str| [Door::Terminal, Door::Chat].into_iter().find(|door| is(door, word));
+    offer.split(',').find_map(|word| named(word.trim())).unwrap_or(Door::Terminal)
 }
 
-/// Where the Session of a UID is, and its mode.
-async fn find(app: &App, uid: &str) -> Option<(ObjectKey, Mode)> {
-    let entry = app.sessions.find(uid, WATCH_LAG).await?;
-    Some((entry.view.key(), entry.view.mode()))
+/// Where the Session of a UID is.
+async fn find(app: &App, uid: &str) -> Option<ObjectKey> {
+    Some(app.sessions.find(uid, WATCH_LAG).await?.view.key())
 }
 
 async fn default_namespace(

@@ -43,6 +43,7 @@ pub struct CreateSession {
     params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The session's name")),
     responses(
         (status = 200, description = "The session", body = SessionView),
+        (status = 400, description = "The path names what no object can be called; errors names the part", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such session, or not for you", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The API server does not answer", body = Problem, content_type = "application/problem+json"),
@@ -102,6 +103,7 @@ pub(super) fn allow_mode(app: &App, spec: &Map<String, Value>) -> Result<(), Pro
     params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The session's name")),
     responses(
         (status = 204, description = "It is being deleted"),
+        (status = 400, description = "The path names what no object can be called; errors names the part", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such session, or not for you", body = Problem, content_type = "application/problem+json"),
@@ -123,6 +125,7 @@ pub async fn delete_session(
     params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The session's name")),
     responses(
         (status = 200, description = "The session as asked for", body = SessionView),
+        (status = 400, description = "The path names what no object can be called; errors names the part", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such session, or not for you", body = Problem, content_type = "application/problem+json"),
@@ -145,6 +148,7 @@ pub async fn suspend_session(
     params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The session's name")),
     responses(
         (status = 200, description = "The session as asked for", body = SessionView),
+        (status = 400, description = "The path names what no object can be called; errors names the part", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not allowed", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such session, or not for you", body = Problem, content_type = "application/problem+json"),

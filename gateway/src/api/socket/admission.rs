@@ -41,12 +41,12 @@ pub(super) struct Admitted {
 pub(super) async fn admit(
     app: &App,
     parts: &Parts,
-    key: Option<ObjectKey>,
+    key: Result<ObjectKey, Refusal>,
     door: Door,
     handshake: &Handshake,
 ) -> Result<Admitted, Refusal> {
     let identity = authenticate(app, parts, true).await?;
-    let key = key.ok_or_else(Refusal::not_found)?;
+    let key = key?;
     let told = app.sessions.get(&key).filter(|entry| Pod::of(&entry.view).is_some());
     let address = told.as_ref().and_then(|entry| Pod::of(&entry.view)).map(|pod| pod.address);
     // Dialled while access is decided: nothing is sent before the decision, and a refusal does not wait for it.
