@@ -1,5 +1,7 @@
 //! A shell of a Session in the user's own terminal: it comes back after every loss, and no byte comes twice.
 
+mod answers;
+mod clocks;
 mod escape;
 mod input;
 mod link;
@@ -14,13 +16,13 @@ mod words;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use fabrica_crds::session::Phase;
 use fabrica_protocol::kterm::{ClientFrame, ServerFrame};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tokio::time::Instant;
 
+use self::clocks::Clocks;
 use self::escape::{Escapes, HELP, Key};
 use self::link::{Effect, Event, Link, State};
 use self::scanner::Scanner;
@@ -33,10 +35,6 @@ use crate::place::Door;
 pub use self::stream::Wish;
 pub use self::tty::TtyError;
 
-/// How often the clocks are compared: a machine that slept has a clock on the wall that is ahead of the other.
-const CLOCK_PERIOD: Duration = Duration::from_secs(2);
-/// How far it must be ahead.
-const SLEPT: Duration = Duration::from_secs(5);
 /// How long the last output may take to reach a screen.
 const FLUSH: Duration = Duration::from_secs(1);
 /// ^C, which ends the watching for somebody who only watches.
@@ -141,6 +139,8 @@ struct Attachment {
     met: bool,
     /// What the title says of the connection, while it says anything.
     titled: Option<String>,
+    /// The title says how the terminal is called.
+    named: bool,
     end: Option<End>,
 }
 
@@ -164,6 +164,7 @@ impl Attachment {
             lost_at: None,
             met: false,
             titled: None,
+            named: false,
             end: None,
         }
     }
@@ -178,7 +179,7 @@ impl Attachment {
             }
             let deadline =
                 [self.link.deadline(), self.stream.deadline()].into_iter().flatten().min();
-            let due = self.began + deadline.unwrap_or(CLOCK_PERIOD + self.now());
+            let due = self.began + deadline.unwrap_or(clocks::PERIOD + self.now());
             tokio::select! {
                 Some((number, news)) = self.news.recv() => {
                     if number == self.number && self.socket.is_some() {
@@ -300,6 +301,11 @@ impl Attachment {
                 StreamEffect::Notice(words) => {
                     self.show(&format!("\r\n[fabrica: {}]\r\n", printable(&words)));
                 }
+                StreamEffect::Title(title) => {
+                    let keep =
+                        if std::mem::replace(&mut self.named, true) { "" } else { KEEP_TITLE };
+                    self.show(&format!("{keep}\x1b]2;{}\x07", printable(&title)));
+                }
                 StreamEffect::Exit { code, signal } => {
                     self.end.get_or_insert(End::Exit { code, signal });
                 }
@@ -356,7 +362,8 @@ impl Attachment {
         self.socket = None;
         self.scanner.restart();
         let restored = self.scanner.restore();
-        let title = if self.titled.is_some() { TITLE_OF_BEFORE } else { "" };
+        let kept = usize::from(self.titled.is_some()) + usize::from(self.named);
+        let title = TITLE_OF_BEFORE.repeat(kept);
         self.show(&format!("{restored}{title}\r\n"));
         let _ = tokio::time::timeout(FLUSH, self.screen.finish()).await;
     }
@@ -369,29 +376,4 @@ fn printable(words: &str) -> String {
 fn random() -> f64 {
     let number = uuid::Uuid::new_v4().as_fields().0;
     f64::from(number) / f64::from(u32::MAX)
-}
-
-/// The clock on the wall goes on while the machine sleeps, the other one does not.
-struct Clocks {
-    ticks: Interval,
-    wall: DateTime<Utc>,
-    other: Instant,
-}
-
-impl Clocks {
-    fn new() -> Self {
-        let mut ticks = tokio::time::interval(CLOCK_PERIOD);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Self { ticks, wall: Utc::now(), other: Instant::now() }
-    }
-
-    /// The next look at both, and whether the machine slept since the last one.
-    async fn tick(&mut self) -> bool {
-        self.ticks.tick().await;
-        let (wall, other) = (Utc::now(), Instant::now());
-        let ahead = (wall - self.wall).to_std().unwrap_or_default();
-        let slept = ahead > other.duration_since(self.other) + SLEPT;
-        (self.wall, self.other) = (wall, other);
-        slept
-    }
 }

@@ -73,6 +73,9 @@ enum Command {
         /// Only watch.
         #[arg(long)]
         view: bool,
+        /// Take the terminal back from somebody who types there alone.
+        #[arg(long, conflicts_with = "view")]
+        take_over: bool,
     },
     /// List Sessions and Runs with their states.
     Ls,
@@ -111,8 +114,8 @@ pub async fn run(Arguments { place, command }: Arguments) -> Result<ExitCode, Co
     let door = place.open().await?;
     let said = match command {
         Command::Completion { .. } => return Ok(ExitCode::SUCCESS),
-        Command::Attach { name, terminal, view } => {
-            return Ok(attach(door, &name, Wish { terminal, view }).await?);
+        Command::Attach { name, terminal, view, take_over } => {
+            return Ok(attach(door, &name, Wish { terminal, view, take_over }).await?);
         }
         Command::Run { plan, watch, idempotency_key } => {
             return Ok(runs::submit(door, &plan, watch, idempotency_key.as_deref()).await?);

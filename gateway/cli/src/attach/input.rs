@@ -4,6 +4,7 @@
 //! `sent` is how far this socket has got; a new socket starts again at what the runtime confirms.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use bytes::Bytes;
 
@@ -20,6 +21,17 @@ pub(super) struct InputQueue {
     bytes: VecDeque<u8>,
     acked: u64,
     sent: u64,
+    /// Where the emulator's own answers begin and end, in order.
+    answers: VecDeque<Range<u64>>,
+}
+
+/// Bytes of the stream that are one frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Frame {
+    pub(super) offset: u64,
+    pub(super) bytes: Bytes,
+    /// The emulator's own words.
+    pub(super) auto: bool,
 }
 
 impl InputQueue {
@@ -32,10 +44,28 @@ impl InputQueue {
         self.bytes.extend(bytes);
     }
 
-    /// The next frame's offset and bytes, or nothing when all is sent or enough is on its way.
-    pub(super) fn next(&mut self) -> Option<(u64, Bytes)> {
+    /// As [`Self::push`], of what the emulator says by itself.
+    pub(super) fn push_answer(&mut self, bytes: &[u8]) {
+        let begin = self.acked + self.bytes.len() as u64;
+        self.push(bytes);
+        self.answers.push_back(begin..begin + bytes.len() as u64);
+    }
+
+    /// Whether what stands at this offset is an answer, and how far that is so.
+    fn kind(&self, offset: u64) -> (bool, u64) {
+        match self.answers.iter().find(|answer| answer.end > offset) {
+            Some(answer) if answer.start <= offset => (true, answer.end),
+            Some(answer) => (false, answer.start),
+            None => (false, u64::MAX),
+        }
+    }
+
+    /// The next frame, or nothing when all is sent or enough is on its way.
+    pub(super) fn next(&mut self) -> Option<Frame> {
         let flying = self.sent - self.acked;
         let room = usize::try_from(IN_FLIGHT.saturating_sub(flying)).unwrap_or(0).min(CHUNK);
+        let (auto, end) = self.kind(self.sent);
+        let room = room.min(usize::try_from(end - self.sent).unwrap_or(usize::MAX));
         let from = usize::try_from(flying).unwrap_or(usize::MAX);
         let bytes: Bytes = self.bytes.iter().skip(from).take(room).copied().collect();
         if bytes.is_empty() {
@@ -43,7 +73,7 @@ impl InputQueue {
         }
         let offset = self.sent;
         self.sent += bytes.len() as u64;
-        Some((offset, bytes))
+        Some(Frame { offset, bytes, auto })
     }
 
     /// The shell has everything below `offset`.
@@ -52,6 +82,7 @@ impl InputQueue {
         self.bytes.drain(..usize::try_from(done).unwrap_or(0));
         self.acked += done;
         self.sent = self.sent.max(self.acked);
+        while self.answers.pop_front_if(|answer| answer.end <= self.acked).is_some() {}
     }
 
     /// A new socket whose runtime has everything below `offset`: the rest is sent again. Answers how many bytes had to be
@@ -69,6 +100,7 @@ impl InputQueue {
     pub(super) fn restart(&mut self, offset: u64) -> usize {
         let lost = self.bytes.len();
         self.bytes.clear();
+        self.answers.clear();
         (self.acked, self.sent) = (offset, offset);
         lost
     }
@@ -78,6 +110,9 @@ impl InputQueue {
         let kept = usize::try_from(self.sent - self.acked).unwrap_or(usize::MAX);
         let gone = self.bytes.len().saturating_sub(kept);
         self.bytes.truncate(kept);
+        let end = self.acked + self.bytes.len() as u64;
+        self.answers.iter_mut().for_each(|answer| answer.end = answer.end.min(end));
+        self.answers.retain(|answer| answer.start < answer.end);
         gone
     }
 }
@@ -134,7 +169,7 @@ mod tests {
                     }
                     Step::Deliver(count) => {
                         for _ in 0..count {
-                            if let Some((offset, bytes)) = queue.next() {
+                            if let Some(Frame { offset, bytes, .. }) = queue.next() {
                                 shell.takes(offset, &bytes);
                             }
                         }
@@ -150,7 +185,7 @@ mod tests {
             }
             prop_assert_eq!(queue.resume(shell.typed.len() as u64), 0);
             while queue.pending() > 0 {
-                while let Some((offset, bytes)) = queue.next() {
+                while let Some(Frame { offset, bytes, .. }) = queue.next() {
                     shell.takes(offset, &bytes);
                 }
                 queue.ack(shell.typed.len() as u64);

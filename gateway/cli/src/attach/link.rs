@@ -223,7 +223,7 @@ impl Link {
             }
             Verdict::Wait(hint, words) => {
                 self.why = (!words.is_empty()).then_some(words);
-                Retry::hinted(hint)
+                self.retry.hinted(hint)
             }
             other => match lived {
                 None => self.retry.after_failure(now),

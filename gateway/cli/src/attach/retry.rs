@@ -6,6 +6,8 @@ use std::time::Duration;
 
 const FIRST: Duration = Duration::from_millis(100);
 const SHORTEST: Duration = Duration::from_millis(250);
+/// The second try is spread over this much, so that clients that were cut together do not come back as one wave.
+const SPREAD: Duration = Duration::from_millis(1_250);
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// Failures before WELCOME within the window that open the breaker.
@@ -13,6 +15,9 @@ const BREAKER_FAILURES: usize = 5;
 const BREAKER_WINDOW: Duration = Duration::from_mins(1);
 const PROBE: Duration = Duration::from_secs(20);
 const PROBE_SPREAD: f64 = 0.25;
+
+/// How long a server's hint is stretched at most, for it tells the same one to all.
+const HINT_SPREAD: Duration = Duration::from_secs(1);
 
 /// A connection that lived this long was a good one: the next loss starts afresh.
 const STABLE: Duration = Duration::from_secs(30);
@@ -55,9 +60,9 @@ impl Retry {
         if self.open { self.probe() } else { self.back_off() }
     }
 
-    /// What the other side asked for, within reason.
-    pub(super) fn hinted(hint: Duration) -> Duration {
-        hint.clamp(SHORTEST, PROBE)
+    /// What the other side asked for, within reason: not before, and not all at once.
+    pub(super) fn hinted(&mut self, hint: Duration) -> Duration {
+        hint.clamp(SHORTEST, PROBE) + HINT_SPREAD.mul_f64((self.random)())
     }
 
     /// WELCOME came: the way is free. The delay itself shrinks only after a stable connection.
@@ -75,7 +80,8 @@ impl Retry {
             self.previous = Some(SHORTEST);
             return FIRST.mul_f64((self.random)());
         };
-        let delay = SHORTEST + (previous * 3).saturating_sub(SHORTEST).mul_f64((self.random)());
+        let most = (previous * 3).max(SHORTEST + SPREAD);
+        let delay = SHORTEST + most.saturating_sub(SHORTEST).mul_f64((self.random)());
         let delay = delay.min(LONGEST);
         self.previous = Some(delay);
         delay
@@ -90,7 +96,7 @@ mod tests {
     fn the_first_retry_is_at_once_and_later_ones_spread_out() {
         let mut retry = Retry::new(Box::new(|| 1.0));
         let delays: Vec<_> = (0..6).map(|_| retry.after_loss(Duration::ZERO).as_millis()).collect();
-        assert_eq!(delays, [100, 750, 2_250, 6_750, 10_000, 10_000]);
+        assert_eq!(delays, [100, 1_500, 4_500, 10_000, 10_000, 10_000]);
         assert_eq!(retry.after_loss(STABLE).as_millis(), 100);
     }
 

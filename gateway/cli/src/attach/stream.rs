@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fabrica_protocol::kterm::{
-    Capabilities, ClientFrame, ErrorCode, Hello, HelloTerminal, ServerFrame, Welcome,
+    Capabilities, ClientFrame, ErrorCode, Hello, HelloTerminal, ServerFrame, TerminalInfo, Welcome,
 };
 
-use super::input::InputQueue;
+use super::answers::is_answer;
+use super::input::{Frame, InputQueue};
 use super::link::Loss;
 
 const RESIZE_DEBOUNCE: Duration = Duration::from_millis(50);
@@ -44,6 +45,8 @@ pub(super) enum Effect {
     /// The screen begins anew.
     Clear,
     Notice(String),
+    /// How the terminal is called now.
+    Title(String),
     /// The program ended.
     Exit {
         code: i32,
@@ -59,6 +62,8 @@ pub struct Wish {
     /// A terminal by its number; none: the first one that lives, or a new one.
     pub terminal: Option<u16>,
     pub view: bool,
+    /// To end another client's sole control, once.
+    pub take_over: bool,
 }
 
 /// One attachment's stream.
@@ -73,6 +78,7 @@ pub(super) struct Stream {
     terminal: Option<u16>,
     /// Names the shell behind the number: a number is used again when its shell has ended.
     key: Option<String>,
+    title: Option<String>,
     opening: Option<u128>,
     have: Option<u64>,
     written: u64,
@@ -99,6 +105,7 @@ impl Stream {
             connection: 0,
             terminal: None,
             key: None,
+            title: None,
             opening: None,
             have: None,
             written: 0,
@@ -149,7 +156,7 @@ impl Stream {
                 .map(|(id, have)| HelloTerminal { id, have_off: Some(have), cols, rows })
                 .into_iter()
                 .collect(),
-            caps: Capabilities::default(),
+            caps: Capabilities { activity: Some(false), ..Capabilities::default() },
         }
     }
 
@@ -183,10 +190,12 @@ impl Stream {
         if restarted {
             self.forget();
         }
+        let terms = welcome.terms.clone();
         match self.terminal {
             Some(id) => self.resume(id, welcome.terms),
             None => self.choose(&welcome.terms),
         }
+        self.call(&terms);
     }
 
     pub(super) fn frame(&mut self, frame: ServerFrame) {
@@ -219,7 +228,10 @@ impl Stream {
             ServerFrame::Exit { terminal, code, signal, .. } if self.is_ours(terminal) => {
                 self.effects.push(Effect::Exit { code, signal });
             }
-            ServerFrame::Terms(list) => self.terms(list.terms),
+            ServerFrame::Terms(list) => {
+                self.call(&list.terms);
+                self.terms(list.terms);
+            }
             ServerFrame::Error { code, text, .. } => self.error(code, &text),
             _ => {}
         }
@@ -253,6 +265,11 @@ impl Stream {
                 "64 KiB wait already: what you type now is not kept"
             });
         }
+        if is_answer(bytes) {
+            // Nobody typed it, so the size stays whose it is.
+            self.input.push_answer(bytes);
+            return self.pump();
+        }
         if self.foreign_size && self.live {
             self.foreign_size = false;
             self.send_size();
@@ -275,6 +292,17 @@ impl Stream {
         }
     }
 
+    /// Shows how the terminal is called, when that has changed.
+    pub(super) fn call(&mut self, terms: &[TerminalInfo]) {
+        let ours = terms.iter().find(|term| self.is_ours(term.id));
+        if let Some(title) = ours.map(|term| &term.title)
+            && self.title.as_ref() != Some(title)
+        {
+            self.title = Some(title.clone());
+            self.effects.push(Effect::Title(title.clone()));
+        }
+    }
+
     fn is_ours(&self, terminal: u16) -> bool {
         self.terminal == Some(terminal)
     }
@@ -289,6 +317,10 @@ impl Stream {
             ErrorCode::ReadOnly => {
                 self.view = true;
                 self.notice(text);
+            }
+            ErrorCode::TakenOver => {
+                self.view = true;
+                self.notice(&format!("{text} To take it back, attach with --take-over."));
             }
             _ => self.notice(text),
         }
@@ -332,8 +364,8 @@ impl Stream {
 
     fn pump(&mut self) {
         let Some(terminal) = self.terminal.filter(|_| self.live && !self.view) else { return };
-        while let Some((offset, bytes)) = self.input.next() {
-            self.send(ClientFrame::Input { terminal, auto: false, offset, bytes });
+        while let Some(Frame { offset, bytes, auto }) = self.input.next() {
+            self.send(ClientFrame::Input { terminal, auto, offset, bytes });
         }
     }
 

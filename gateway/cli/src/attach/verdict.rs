@@ -22,9 +22,6 @@ pub(super) enum Verdict {
 /// When the other side names no time.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// Another client took the terminal over.
-const SUPERSEDED: u16 = 4409;
-
 /// What a close code and its reason ask for.
 pub(super) fn verdict(code: u16, reason: &str) -> Verdict {
     match code {
@@ -43,7 +40,7 @@ pub(super) fn verdict(code: u16, reason: &str) -> Verdict {
         close::NOT_FOUND => Verdict::Halt(
             "There is no such session, or you may not see it: `kubectl fabrica ls` shows those you may use.".to_owned(),
         ),
-        SUPERSEDED => Verdict::Halt(
+        close::SUPERSEDED => Verdict::Halt(
             "Somebody else took this terminal over: attach again to take it back.".to_owned(),
         ),
         close::GONE => Verdict::Halt("The session has ended.".to_owned()),
@@ -65,9 +62,22 @@ fn split(reason: &str) -> (Option<Duration>, String) {
 
 #[cfg(test)]
 mod tests {
+    use fabrica_protocol::recovery::{Recovery, after_close};
     use rstest::rstest;
 
     use super::*;
+
+    #[test]
+    fn verdicts_are_those_of_the_protocol() {
+        for code in (1000..1016).chain(4400..4600) {
+            let recovery = match verdict(code, "") {
+                Verdict::Retry | Verdict::BackOff | Verdict::Wait(..) => vec![Recovery::Retry],
+                Verdict::Login => vec![Recovery::Login],
+                Verdict::Halt(_) => vec![Recovery::Recreate, Recovery::Button],
+            };
+            assert!(recovery.contains(&after_close(code).recovery), "{code}");
+        }
+    }
 
     #[rstest]
     #[case::cut(1006, "", Verdict::Retry)]
@@ -78,6 +88,7 @@ mod tests {
     #[case::starting(4503, "ra=1500 the pod is starting", Verdict::Wait(Duration::from_millis(1500), "the pod is starting".to_owned()))]
     #[case::steps(4503, "the start steps are not done yet; ra=1000", Verdict::Wait(WAIT, "the start steps are not done yet".to_owned()))]
     #[case::nonsense(4429, "ra=x", Verdict::Wait(WAIT, String::new()))]
+    #[case::superseded(4409, "the same client connected again", Verdict::Halt("Somebody else took this terminal over: attach again to take it back.".to_owned()))]
     #[case::gone(4410, "", Verdict::Halt("The session has ended.".to_owned()))]
     fn codes_say_who_comes_back(
         #[case] code: u16,

@@ -1,18 +1,21 @@
-//! Stands where the gateway stands, before a real runtime: lets a client in with an assertion of its own, and can take the
-//! network away.
+//! Stands where the gateway stands, before a real runtime and behind a network that fails on demand: lets a client in with an
+//! assertion of its own.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::Utc;
 use fabrica_protocol::assertion::{Claims, Role, Signer};
+use fabrica_protocol::kterm::{ClientFrame, Hello, OpenRequest, SUBPROTOCOL, ServerFrame};
+use fabrica_test_network::Network;
+use futures::{SinkExt, StreamExt};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, Command};
-use tokio::sync::{Notify, watch};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 const UID: &str = "uid-1";
 
@@ -35,8 +38,8 @@ pub(crate) struct Door {
     pub(crate) url: String,
     folder: TempDir,
     _runtime: Child,
-    cut: Arc<Notify>,
-    online: watch::Sender<bool>,
+    /// Between the command and us.
+    pub(crate) network: Network,
 }
 
 impl Door {
@@ -74,28 +77,43 @@ impl Door {
             .unwrap();
         tokio::time::timeout(PATIENCE, ready(port)).await.expect("the runtime becomes ready");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let (online, is_online) = watch::channel(true);
-        let cut = Arc::new(Notify::new());
-        tokio::spawn(serve(listener, port, Arc::clone(&cut), is_online));
-        Some(Self { url, folder, _runtime: runtime, cut, online })
+        let network = Network::before(listener.local_addr().unwrap()).await;
+        tokio::spawn(serve(listener, port));
+        let url = format!("http://{}", network.address());
+        Some(Self { url, folder, _runtime: runtime, network })
     }
 
     pub(crate) fn workspace(&self) -> PathBuf {
         self.folder.path().join("workspace")
     }
 
-    /// Ends every connection without a word.
-    pub(crate) fn cut(&self) {
-        self.cut.notify_waiters();
-    }
-
-    /// Takes the network away, or gives it back.
-    pub(crate) fn set_online(&self, online: bool) {
-        self.online.send_replace(online);
-        if !online {
-            self.cut();
+    /// Opens terminals until there are so many.
+    pub(crate) async fn open_terminals(&self, count: usize) {
+        let path = "/api/v1/namespaces/demo/sessions/box/terminal";
+        let url = format!("{}{path}", self.url.replacen("http", "ws", 1));
+        let mut request = url.into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", SUBPROTOCOL.parse().unwrap());
+        let (mut socket, _) = tokio_tungstenite::connect_async(request).await.unwrap();
+        let hello = Hello { client_id: "opener".to_owned(), ..Hello::default() };
+        let opening = (1..count).map(|key| {
+            let request = OpenRequest::default();
+            ClientFrame::Open { key: key.try_into().unwrap(), request }
+        });
+        for frame in std::iter::once(ClientFrame::Hello(hello)).chain(opening) {
+            socket.send(Message::Binary(frame.encode())).await.unwrap();
         }
+        let opened = async {
+            loop {
+                if let Message::Binary(bytes) = socket.next().await.unwrap().unwrap()
+                    && let ServerFrame::Terms(list) = ServerFrame::decode(bytes).unwrap()
+                    && list.terms.len() == count
+                {
+                    break;
+                }
+            }
+        };
+        tokio::time::timeout(PATIENCE, opened).await.expect("all terminals are open");
+        socket.close(None).await.unwrap();
     }
 }
 
@@ -106,18 +124,10 @@ async fn ready(port: u16) {
     }
 }
 
-async fn serve(listener: TcpListener, port: u16, cut: Arc<Notify>, online: watch::Receiver<bool>) {
+async fn serve(listener: TcpListener, port: u16) {
     loop {
         let (client, _) = listener.accept().await.unwrap();
-        let cut = Arc::clone(&cut);
-        if *online.borrow() {
-            tokio::spawn(async move {
-                tokio::select! {
-                    _ = carry(client, port) => {}
-                    () = cut.notified() => {}
-                }
-            });
-        }
+        tokio::spawn(carry(client, port));
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod door;
 mod person;
+mod weather;
 
 use std::time::Duration;
 
@@ -29,7 +30,11 @@ async fn no_key_and_no_byte_is_lost_or_doubled() {
     person.sees("cat-reads");
     for round in 0..CUTS {
         person.types(&format!("key-{round}\r"));
-        door.cut();
+        if round % 2 == 0 {
+            door.network.reset();
+        } else {
+            door.network.close();
+        }
     }
     person.types("\x04tr '\\n' ' ' < typed; echo all-'typed'\r");
     let shown = without_titles(&person.sees("all-typed"));
@@ -39,7 +44,7 @@ async fn no_key_and_no_byte_is_lost_or_doubled() {
     let mut seen = 0;
     for _ in 0..CUTS {
         seen = person.sees_more(seen);
-        door.cut();
+        door.network.reset();
     }
     let shown = without_titles(&person.sees("all-counted"));
     let numbers: Vec<u32> =
@@ -57,11 +62,11 @@ async fn what_is_typed_without_a_network_is_sent_when_it_is_back() {
     person.sees(PROMPT);
     // What was on the screen before is in its scrollback now.
     person.sees(&format!("\x1b[r\x1b[24;1H{}\x1b[H\x1b[2J", "\r\n".repeat(24)));
-    door.set_online(false);
+    door.network.set_open(false);
     person.sees("\x1b]2;box: ");
     person.types("echo while-'away'\r");
     person.sees("18 bytes typed wait");
-    door.set_online(true);
+    door.network.set_open(true);
     person.sees("while-away");
     person.sees("\x1b[23;2t");
     person.resizes(101, 33);

@@ -1,3 +1,5 @@
+mod storm;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -47,15 +49,17 @@ impl World {
             Step::Open if self.socket => self.handle(Event::Opened),
             Step::Welcome if self.socket => self.handle(Event::Welcomed),
             Step::Hear if self.socket => self.handle(Event::Heard),
-            Step::Close(code) if self.socket => {
-                self.socket = false;
-                self.handle(Event::Closed { code: *code, reason: "ra=0".to_owned() });
-            }
+            Step::Close(code) if self.socket => self.closed(*code, "ra=0"),
             Step::Wake => self.handle(Event::Nudge),
             Step::Type => self.handle(Event::Typed),
             Step::Pass(time) => self.pass(*time),
             _ => {}
         }
+    }
+
+    fn closed(&mut self, code: u16, reason: &str) {
+        self.socket = false;
+        self.handle(Event::Closed { code, reason: reason.to_owned() });
     }
 
     /// Time passes, and each deadline is kept.

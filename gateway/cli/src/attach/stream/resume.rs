@@ -1,6 +1,6 @@
 //! Which terminal it is, and how the stream goes on where it was.
 
-use fabrica_protocol::kterm::{Attach, ClientFrame, OpenRequest, TerminalInfo};
+use fabrica_protocol::kterm::{Attach, AttachRole, ClientFrame, OpenRequest, TerminalInfo};
 
 use super::{Effect, Size, Stream, count};
 
@@ -80,16 +80,15 @@ impl Stream {
     }
 
     pub(super) fn send_attach(&mut self, terminal: u16) {
-        let Size { cols, rows } = self.size;
-        let attach = Attach {
-            have: self.have,
-            epoch: self.epoch.unwrap_or_default(),
-            history: HISTORY,
-            cols,
-            rows,
-            view: self.view,
-        };
-        self.send(ClientFrame::Attach { terminal, attach });
+        let role = if self.view { AttachRole::View } else { AttachRole::Control };
+        // Sole control is taken to end another's, and given up at once.
+        let taken = std::mem::take(&mut self.wish.take_over).then_some(AttachRole::Alone);
+        for role in taken.into_iter().chain([role]) {
+            let Size { cols, rows } = self.size;
+            let (have, epoch) = (self.have, self.epoch.unwrap_or_default());
+            let attach = Attach { have, epoch, history: HISTORY, cols, rows, role };
+            self.send(ClientFrame::Attach { terminal, attach });
+        }
     }
 
     /// A shell has been opened, by us if its key is ours.

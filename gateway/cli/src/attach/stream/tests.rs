@@ -1,4 +1,6 @@
-use fabrica_protocol::kterm::{Limits, SnapshotReason, TerminalInfo};
+use fabrica_protocol::kterm::{
+    AttachRole, Limits, SnapshotReason, TerminalInfo, TerminalType, Terminals,
+};
 use rstest::rstest;
 
 use super::*;
@@ -6,13 +8,14 @@ use super::*;
 const SIZE: Size = Size { cols: 80, rows: 24 };
 
 fn stream(terminal: Option<u16>, view: bool) -> Stream {
-    Stream::new("me".to_owned(), Wish { terminal, view }, SIZE)
+    Stream::new("me".to_owned(), Wish { terminal, view, take_over: false }, SIZE)
 }
 
 fn info(id: u16, alive: bool, head: u64, in_off: u64) -> TerminalInfo {
     TerminalInfo {
         id,
         key: None,
+        terminal_type: TerminalType::System,
         title: "bash".to_owned(),
         cwd: "/".to_owned(),
         alive,
@@ -26,7 +29,8 @@ fn info(id: u16, alive: bool, head: u64, in_off: u64) -> TerminalInfo {
 
 fn welcome(epoch: &str, terms: Vec<TerminalInfo>) -> Welcome {
     let limits = Limits { max_frame: 65_536, window: 262_144, terminals: 16, clients: 16 };
-    Welcome { epoch: epoch.to_owned(), conn_id: 7, role: "control".to_owned(), limits, terms }
+    let (epoch, role) = (epoch.to_owned(), "control".to_owned());
+    Welcome { epoch, conn_id: 7, role, limits, terms, commands: None }
 }
 
 fn snapshot(offset: u64, bytes: &'static [u8]) -> ServerFrame {
@@ -93,6 +97,26 @@ fn a_resume_is_exact_in_both_directions() {
     assert_eq!(shown(&stream.effects()), "~missed!");
 }
 
+/// Only the runtime knows which of all emulators is to answer, so it is told what an emulator says.
+#[test]
+fn what_the_emulator_answers_is_not_typed() {
+    let mut stream = stream(None, false);
+    stream.welcome(welcome("a", vec![info(1, true, 0, 0)]));
+    stream.effects();
+    stream.typed(b"ls");
+    stream.typed(b"\x1b[?1;2c");
+    stream.typed(b"\r");
+    let effects = stream.effects();
+    let sent: Vec<_> = effects
+        .iter()
+        .filter_map(|effect| match effect {
+            Effect::Send(ClientFrame::Input { offset, auto, .. }) => Some((*offset, *auto)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(sent, [(0, false), (2, true), (9, false)]);
+}
+
 #[test]
 fn another_epoch_is_told_and_begins_anew() {
     let mut stream = stream(None, false);
@@ -149,10 +173,10 @@ fn who_watches_types_nothing_and_attaches_as_a_viewer() {
     stream.welcome(welcome("a", vec![info(1, true, 0, 0)]));
     stream.typed(b"x");
     let effects = stream.effects();
-    let [Effect::Send(ClientFrame::Attach { attach, .. })] = &effects[..] else {
+    let [Effect::Send(ClientFrame::Attach { attach, .. }), ..] = &effects[..] else {
         panic!("{effects:?}")
     };
-    assert!(attach.view);
+    assert_eq!(attach.role, AttachRole::View);
     stream.frame(snapshot(1, b"a"));
     stream.frame(output(1, b"b"));
     assert_eq!(shown(&stream.effects()), "~a~b");
@@ -195,4 +219,46 @@ fn a_size_of_another_window_is_taken_back_by_typing() {
     stream.typed(b"x");
     let effects = stream.effects();
     assert!(matches!(effects[0], Effect::Send(ClientFrame::Resize { cols: 80, rows: 24, .. })));
+}
+
+#[test]
+fn another_title_is_shown_once() {
+    let mut stream = stream(None, false);
+    stream.welcome(welcome("1", vec![info(1, true, 0, 0)]));
+    assert!(stream.effects().contains(&Effect::Title("bash".to_owned())));
+    let renamed = TerminalInfo { title: "notes".to_owned(), ..info(1, true, 0, 0) };
+    for expected in [vec![Effect::Title("notes".to_owned())], vec![]] {
+        let terms = vec![renamed.clone(), info(2, true, 0, 0)];
+        stream.frame(ServerFrame::Terms(Terminals { terms }));
+        assert_eq!(stream.effects(), expected);
+    }
+}
+
+#[test]
+fn who_is_taken_over_watches_and_knows_the_way_back() {
+    let mut stream = stream(None, false);
+    stream.welcome(welcome("1", vec![info(1, true, 0, 0)]));
+    stream.effects();
+    let (code, text) = (ErrorCode::TakenOver, "Another client has sole control.".to_owned());
+    stream.frame(ServerFrame::Error { terminal: 1, reference: 5, code, text });
+    stream.typed(b"lost");
+    let effects = stream.effects();
+    assert!(stream.is_view() && effects.len() == 1, "{effects:?}");
+    assert!(matches!(&effects[0], Effect::Notice(words) if words.contains("--take-over")));
+}
+
+#[test]
+fn a_terminal_is_taken_back_once_and_left_to_all() {
+    let wish = Wish { terminal: None, view: false, take_over: true };
+    let mut stream = Stream::new("me".to_owned(), wish, SIZE);
+    let mut roles = Vec::new();
+    for _ in 0..2 {
+        stream.welcome(welcome("1", vec![info(1, true, 0, 0)]));
+        roles.extend(stream.effects().into_iter().filter_map(|effect| match effect {
+            Effect::Send(ClientFrame::Attach { attach, .. }) => Some(attach.role),
+            _ => None,
+        }));
+    }
+    assert_eq!(roles[..2], [AttachRole::Alone, AttachRole::Control]);
+    assert!(!roles[2..].contains(&AttachRole::Alone));
 }
