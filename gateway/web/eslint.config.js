@@ -3,6 +3,8 @@ import reactHooks from "eslint-plugin-react-hooks";
 import globals from "globals";
 import tseslint from "typescript-eslint";
 
+const NO_SOCKET = "Only src/link/driver.ts opens sockets: speak over a Driver.";
+
 export default tseslint.config(
   { ignores: ["dist", "src/api/schema.ts"] },
   js.configs.recommended,
@@ -22,6 +24,15 @@ export default tseslint.config(
       "@typescript-eslint/no-misused-spread": ["error", { allow: [{ from: "lib", name: "string" }, "string"] }],
       "@typescript-eslint/consistent-type-definitions": ["error", "interface"],
       "max-lines": ["error", { max: 400, skipBlankLines: true, skipComments: true }],
+    },
+  },
+  {
+    // One module owns the socket: link/driver.ts. Whoever else opened one would reconnect on its own.
+    files: ["src/**/*.{ts,tsx}"],
+    ignores: ["src/link/driver.ts"],
+    rules: {
+      "no-restricted-globals": ["error", ...["WebSocket", "WebSocketStream"].map((name) => ({ name, message: NO_SOCKET }))],
+      "no-restricted-properties": ["error", ...["window", "globalThis", "self"].map((object) => ({ object, property: "WebSocket", message: NO_SOCKET }))],
     },
   },
   { files: ["**/*.{js,mjs}"], languageOptions: { globals: globals.node } },

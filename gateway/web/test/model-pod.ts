@@ -69,5 +69,5 @@ export class ModelPod {
 }
 
 function snapshot(offset: number, overrun: boolean, bytes: Uint8Array): ServerFrame {
-  return { kind: "snapshot", terminal: 1, offset, cols: 80, rows: 24, overrun, bytes };
+  return { kind: "snapshot", terminal: 1, offset, cols: 80, rows: 24, reason: overrun ? "overrun" : "attach", bytes };
 }

@@ -46,7 +46,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Opens the socket that fits a session's mode: `kterm.v1`, or in mode chat `fabrica.chat.v1`. */
+        /** Opens a session's socket of the subprotocol that is offered first: `kterm.v1` to its terminals, `fabrica.chat.v1` to its agent. */
         get: operations["open_short_session"];
         put?: never;
         post?: never;
@@ -495,8 +495,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Opens a terminal socket, subprotocol `kterm.v1`. Refusals come as close codes: 4401 log in, 4403 not allowed,
-         *     4404 no such session, 4410 it is being deleted, 4429 too many (`ra=<ms>`), 4503 not ready (`ra=<ms>`), 4504 pod unreachable.
+         * Opens a terminal socket, subprotocol `kterm.v1`. Refusals come as close codes: 4400 the URL names what can be no
+         *     session, 4401 log in, 4403 not allowed, 4404 no such session, 4410 it is being deleted, 4429 too many (`ra=<ms>`), 4503 not ready (`ra=<ms>`), 4504 pod unreachable.
          */
         get: operations["terminal"];
         put?: never;
@@ -956,6 +956,10 @@ export interface components {
             detail: string;
             /** @description The fields that are wrong, when the body was refused. */
             errors?: components["schemas"]["FieldError"][];
+            /** @description Whether work goes on where it was, once `recovery` has been done. */
+            recoverable: boolean;
+            /** @description The one thing that helps: `retry` (later, by itself), `login`, `recreate` (it is not there), or `button` (a person decides). */
+            recovery: string;
             /**
              * Format: int32
              * @description The HTTP status code.
@@ -1068,7 +1072,8 @@ export interface components {
                 driver?: components["schemas"]["Driver"];
                 /**
                  * Format: int32
-                 * @description How often the model may be asked, 1 to 10000. Unset: the chart's.
+                 * @description How often the agent may be answered by its model, 1 to 10000: in all attempts of a Run together, and in one conversation
+                 *     of a Session. Then the next question is refused. Unset: the chart's.
                  */
                 maxTurns?: number;
                 /** @description The model's name, 1 to 100 characters. Unset: the chart's. One without a known price is refused. */
@@ -1157,7 +1162,10 @@ export interface components {
             owner?: string;
             /** @description What to do, as markdown. */
             plan?: string;
-            /** @description A key of a ConfigMap of this namespace that holds the plan. */
+            /**
+             * @description A key of a ConfigMap of this namespace that holds the plan. It is copied before the first attempt: every attempt has
+             *     the same.
+             */
             planRef?: components["schemas"]["ConfigMapKey"];
             /** @description What is added to the pods. */
             podTemplate?: {
@@ -1343,7 +1351,8 @@ export interface components {
                 driver?: components["schemas"]["Driver"];
                 /**
                  * Format: int32
-                 * @description How often the model may be asked, 1 to 10000. Unset: the chart's.
+                 * @description How often the agent may be answered by its model, 1 to 10000: in all attempts of a Run together, and in one conversation
+                 *     of a Session. Then the next question is refused. Unset: the chart's.
                  */
                 maxTurns?: number;
                 /** @description The model's name, 1 to 100 characters. Unset: the chart's. One without a known price is refused. */
@@ -1621,6 +1630,12 @@ export interface components {
             inputTokens: number;
             /** Format: int64 */
             outputTokens: number;
+            /**
+             * Format: int64
+             * @description Answers to the agent, those to its subagents included: what `agent.maxTurns` bounds.
+             * @default 0
+             */
+            turns?: number;
         };
         /** @description Work items that were found, at most 20. */
         WorkItemList: {
@@ -1840,6 +1855,15 @@ export interface operations {
                     "application/json": components["schemas"]["ShortSession"];
                 };
             };
+            /** @description The path names what no object can be called; errors names the part */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not logged in */
             401: {
                 headers: {
@@ -1888,7 +1912,7 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Not the subprotocol of this mode */
+            /** @description Neither subprotocol is offered */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2604,6 +2628,15 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
+            /** @description The path names what no object can be called; errors names the part */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not logged in */
             401: {
                 headers: {
@@ -2653,6 +2686,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The path names what no object can be called; errors names the part */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description Not logged in */
             401: {
@@ -2726,6 +2768,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description The path names what no object can be called; errors names the part */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not logged in */
@@ -2805,6 +2856,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description The path names what no object can be called; errors names the part */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not logged in */
@@ -2974,6 +3034,15 @@ export interface operations {
                     "application/json": components["schemas"]["Marked"];
                 };
             };
+            /** @description The path names what no object can be called; errors names the part */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not logged in */
             401: {
                 headers: {
@@ -3055,6 +3124,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description The path names what no object can be called; errors names the part */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not logged in */
@@ -3296,6 +3374,15 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
+            /** @description The path names what no object can be called; errors names the part */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not logged in */
             401: {
                 headers: {
@@ -3345,6 +3432,15 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The path names what no object can be called; errors names the part */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             /** @description Not logged in */
             401: {
@@ -3501,6 +3597,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description The path names what no object can be called; errors names the part */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not logged in */
@@ -3916,6 +4021,15 @@ export interface operations {
                     "application/json": components["schemas"]["Session"];
                 };
             };
+            /** @description The path names what no object can be called; errors names the part */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not logged in */
             401: {
                 headers: {
@@ -3984,6 +4098,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Session"];
+                };
+            };
+            /** @description The path names what no object can be called; errors names the part */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not logged in */
@@ -4344,6 +4467,15 @@ export interface operations {
                     "application/json": components["schemas"]["ShortRun"];
                 };
             };
+            /** @description The path names what no object can be called; errors names the part */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Not logged in */
             401: {
                 headers: {
@@ -4482,6 +4614,15 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Marked"];
+                };
+            };
+            /** @description The path names what no object can be called; errors names the part */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Not logged in */

@@ -12,13 +12,14 @@ interface Props {
   error: Error | null;
   onAct: () => void;
   onClose: () => void;
-  children: ReactNode;
+  focusAfter?: () => void;
+  children?: ReactNode;
 }
 
 /** Asks once before something that cannot be undone, and says what is lost. */
-export function Confirm({ title, description, stay, act, busy, error, onAct, onClose, children }: Props) {
+export function Confirm({ title, description, stay, act, busy, error, onAct, onClose, focusAfter, children }: Props) {
   return (
-    <Dialog open onClose={onClose} title={title} description={description} width="sm:max-w-md">
+    <Dialog open onClose={onClose} title={title} description={description} width="sm:max-w-md" {...(focusAfter === undefined ? {} : { focusAfter })}>
       <DialogBody>
         {children}
         {error !== null && (

@@ -15,16 +15,23 @@ interface Props {
   description?: ReactNode;
   children: ReactNode;
   width?: string;
+  /** Puts the focus where it belongs afterwards; else it goes back to where it was, which is nowhere when a field took it at once. */
+  focusAfter?: () => void;
 }
 
 /** A layer in the middle of the page; at the bottom of a small screen. */
-export function Dialog({ open, onClose, title, description, children, width = "sm:max-w-lg" }: Props) {
+export function Dialog({ open, onClose, title, description, children, width = "sm:max-w-lg", focusAfter }: Props) {
   return (
     <Radix.Root open={open} onOpenChange={(next) => !next && onClose()}>
       <Radix.Portal>
         <Radix.Overlay className="animate-fade fixed inset-0 z-40 bg-scrim" />
         <Radix.Content
           onEscapeKeyDown={keepOpen}
+          onCloseAutoFocus={(event) => {
+            if (focusAfter === undefined) return;
+            event.preventDefault();
+            focusAfter();
+          }}
           className={`animate-appear fixed inset-x-0 bottom-0 z-50 flex max-h-[92dvh] flex-col rounded-t-xl bg-raised shadow-float sm:inset-x-auto sm:top-1/2 sm:bottom-auto sm:left-1/2 sm:max-h-[86dvh] sm:w-[calc(100vw-3rem)] sm:-translate-x-1/2 sm:-translate-y-1/2 sm:rounded-xl ${width}`}
           {...(description === undefined ? { "aria-describedby": undefined } : {})}
         >

@@ -1,6 +1,6 @@
 import { DropdownMenu } from "radix-ui";
 import type { ReactNode } from "react";
-import type { LucideIcon } from "lucide-react";
+import { Check, type LucideIcon } from "lucide-react";
 
 export function Menu({ trigger, children, align = "end" }: { trigger: ReactNode; children: ReactNode; align?: "start" | "end" }) {
   return (
@@ -37,6 +37,18 @@ export function MenuItem({ icon: Icon, onSelect, children, danger = false, disab
       {Icon !== undefined && <Icon className="size-4 opacity-80" aria-hidden />}
       {children}
     </DropdownMenu.Item>
+  );
+}
+
+/** Something that is on or off. */
+export function MenuCheck({ checked, onChange, children }: { checked: boolean; onChange: (checked: boolean) => void; children: ReactNode }) {
+  return (
+    <DropdownMenu.CheckboxItem checked={checked} onCheckedChange={onChange} className={`${ITEM} relative pl-7 text-ink`}>
+      <DropdownMenu.ItemIndicator className="absolute left-2">
+        <Check className="size-3.5" aria-hidden />
+      </DropdownMenu.ItemIndicator>
+      {children}
+    </DropdownMenu.CheckboxItem>
   );
 }
 

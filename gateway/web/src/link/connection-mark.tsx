@@ -7,8 +7,18 @@ const TICK = 500;
 
 const TONES: Record<Tone, string> = { good: "text-good", busy: "text-busy", bad: "text-bad", rest: "text-soft" };
 
+interface Props {
+  status: Status;
+  state: StateName;
+  backlog?: string | undefined;
+  /** There and back, in milliseconds. */
+  latency?: number | undefined;
+  /** Leads to more about it. */
+  details?: { open: boolean; onToggle: () => void };
+}
+
 /** The connection as colour, icon and words; a countdown runs while it waits. */
-export function ConnectionMark({ status, state, backlog }: { status: Status; state: StateName; backlog?: string | undefined }) {
+export function ConnectionMark({ status, state, backlog, latency, details }: Props) {
   const [now, setNow] = useState(() => performance.now());
   const counting = status.retryAt !== undefined;
   useEffect(() => {
@@ -18,16 +28,34 @@ export function ConnectionMark({ status, state, backlog }: { status: Status; sta
   }, [counting]);
 
   const { text, tone } = connectionWords(status, state, now, backlog);
-  return (
-    <span data-connection={status.link} title={text} className={`numbers inline-flex min-w-0 items-center gap-1.5 text-xs font-medium ${TONES[tone]}`}>
+  const look = `inline-flex min-w-0 items-center gap-1.5 ${TONES[tone]}`;
+  const words = (
+    <>
       {icon(status, tone)}
       <span className="truncate">{text}</span>
+      {latency !== undefined && status.link === "live" && <span className="hidden shrink-0 text-faint sm:inline">{milliseconds(latency)}</span>}
+    </>
+  );
+  return (
+    <span data-connection={status.link} title={text} className="numbers inline-flex min-w-0 items-center text-xs font-medium">
+      {details === undefined ? (
+        <span className={look}>{words}</span>
+      ) : (
+        <button type="button" aria-expanded={details.open} aria-label={`Connection: ${text}`} onClick={details.onToggle} className={`${look} h-7 rounded-md px-1.5 hover:bg-hover focus-visible:-outline-offset-2 pointer-coarse:h-11`}>
+          {words}
+        </button>
+      )}
       {/* A countdown read aloud every second would be noise: only the kind of state is announced. */}
       <span role="status" className="sr-only">
         {text.replace(/ \(.*$/, "")}
       </span>
     </span>
   );
+}
+
+/** A time that is read at a glance. */
+export function milliseconds(time: number): string {
+  return time < 10 ? `${time.toFixed(1)} ms` : `${Math.round(time)} ms`;
 }
 
 function icon(status: Status, tone: Tone): ReactNode {

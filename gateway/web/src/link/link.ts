@@ -2,12 +2,14 @@
 // effects come out (driver.ts carries them out). When to connect, how to notice a dead socket and what to tell the user
 // is decided here; what travels over the socket is the business of whoever has the link.
 
-import { verdict } from "./close-codes";
+import { verdict, type LinkError } from "./close-codes";
 import { Retry } from "./retry";
 
 const CONNECT_DEADLINE = 10_000;
 const PING_VISIBLE = 15_000;
 const PING_HIDDEN = 60_000;
+/** The first ping follows WELCOME closely: it says how far away the session is. */
+const PING_FIRST = 500;
 const PONG_DEADLINE = 5_000;
 /** After an event that hints at a dead socket there is less patience. */
 const PROBE_DEADLINE = 1_500;
@@ -35,6 +37,16 @@ export type LinkEffect = { do: "connect" } | { do: "drop" } | { do: "login" };
 /** `held`: the session has nothing to connect to. `halted`: only the user can go on from here. */
 export type LinkName = "idle" | "held" | "waiting" | "connecting" | "greeting" | "live" | "login" | "halted";
 
+/** Open: only rare probes. Half open: one of them is on its way. */
+export type Breaker = "closed" | "open" | "halfOpen";
+
+/** Why a connection was lost, and how long there was none. */
+export interface Loss {
+  cause: string;
+  attempts: number;
+  milliseconds: number;
+}
+
 export interface LinkStatus {
   link: LinkName;
   /** Whether a connection has ever stood on this page. */
@@ -42,18 +54,15 @@ export interface LinkStatus {
   attempt: number;
   retryAt: number | undefined;
   online: boolean;
-  why: string | undefined;
+  /** Why there is none now. */
+  error: LinkError | undefined;
+  breaker: Breaker;
+  /** The last loss that was mended. */
+  loss: Loss | undefined;
 }
 
 /** The first status of every page. */
-export const BEFORE: LinkStatus = { link: "idle", established: false, attempt: 0, retryAt: undefined, online: true, why: undefined };
-
-/** Why the last connection was lost, and how long there has been none. */
-export interface Loss {
-  cause: string;
-  attempts: number;
-  milliseconds: number;
-}
+export const BEFORE: LinkStatus = { link: "idle", established: false, attempt: 0, retryAt: undefined, online: true, error: undefined, breaker: "closed", loss: undefined };
 
 /** What a link asks of whoever speaks over it. */
 export interface Speaker {
@@ -86,7 +95,9 @@ export class Link {
   #liveSince = 0;
   #lostAt: number | undefined;
   #cause: string | undefined;
-  #why: string | undefined;
+  #error: LinkError | undefined;
+  #mending: Loss | undefined;
+  #loss: Loss | undefined;
 
   #retryAt: number | undefined;
   #connectBy: number | undefined;
@@ -116,7 +127,16 @@ export class Link {
   }
 
   status(): LinkStatus {
-    return { link: this.#link, established: this.#established, attempt: this.#attempt, retryAt: this.#retryAt, online: this.#online, why: this.#why };
+    return {
+      link: this.#link,
+      established: this.#established,
+      attempt: this.#attempt,
+      retryAt: this.#retryAt,
+      online: this.#online,
+      error: this.#error,
+      breaker: this.#breaker(),
+      loss: this.#loss,
+    };
   }
 
   handle(event: LinkEvent, now: number): void {
@@ -163,25 +183,27 @@ export class Link {
     this.#established = true;
     this.#attempt = this.#notFound = 0;
     this.#liveSince = now;
-    this.#lostAt = this.#cause = this.#connectBy = undefined;
+    this.#loss = this.#mending ?? this.#loss;
+    this.#lostAt = this.#cause = this.#connectBy = this.#mending = this.#error = undefined;
     this.#retry.welcomed();
-    this.#pingAt = now + this.#pingEvery();
+    this.#pingAt = now + PING_FIRST;
   }
 
   // --- connecting -------------------------------------------------------------------------------------------------
 
   #connect(): void {
     this.#link = "connecting";
-    this.#retryAt = this.#why = undefined;
+    this.#retryAt = undefined;
     this.#attempt += 1;
+    this.#retry.tried(this.#now);
     this.#connectBy = this.#now + CONNECT_DEADLINE;
     this.perform({ do: "connect" });
   }
 
   #greet(): void {
     this.#link = "greeting";
-    const loss = this.#lostAt === undefined ? undefined : { cause: this.#cause ?? "unknown", attempts: this.#attempt, milliseconds: Math.round(this.#now - this.#lostAt) };
-    this.speaker.greet(loss, this.#visible);
+    this.#mending = this.#lostAt === undefined ? undefined : { cause: this.#cause ?? "unknown", attempts: this.#attempt, milliseconds: Math.round(this.#now - this.#lostAt) };
+    this.speaker.greet(this.#mending, this.#visible);
   }
 
   // --- losing -----------------------------------------------------------------------------------------------------
@@ -192,15 +214,16 @@ export class Link {
     if (this.#established) this.#lostAt ??= this.#now;
     this.#cause ??= `closed with ${code}`;
     const next = verdict(code, reason, this.speaker.forbidden);
+    this.#error = next.error;
     switch (next.then) {
       case "halt":
-        return this.#halt(code, next.why);
+        return this.#halt(code);
       case "login":
         this.#link = "login";
         this.perform({ do: "login" });
         return;
       case "wait":
-        return this.#wait(next.milliseconds ?? NOT_READY_DELAY);
+        return this.#wait(this.#retry.afterHint(next.milliseconds ?? NOT_READY_DELAY));
       case "retry":
         return this.#wait(wasLive ? this.#retry.afterLoss(this.#now - this.#liveSince) : this.#retry.afterFailure(this.#now));
       case "backOff":
@@ -212,7 +235,7 @@ export class Link {
     if (this.#session !== "ready") return this.#hold();
     this.#link = "waiting";
     // Without a network tries are rare, not absent: the browser's word about it is not always right.
-    this.#retryAt = this.#now + (this.#online ? delay : this.#retry.probe());
+    this.#retryAt = this.#retry.allowed(this.#now + (this.#online ? delay : this.#retry.probe()));
   }
 
   /** Nothing to connect to: the page says why, and the session's own state leads on. */
@@ -221,10 +244,9 @@ export class Link {
     this.#link = "held";
   }
 
-  #halt(code: number, why: string): void {
+  #halt(code: number): void {
     if (code === 4404 && (this.#notFound += 1) < NOT_FOUND_TRIES) return this.#wait(this.#retry.afterFailure(this.#now));
     this.#link = "halted";
-    this.#why = why;
   }
 
   #replaceSocket(cause: string): void {
@@ -242,13 +264,21 @@ export class Link {
 
   #nudge(): void {
     if (this.#link === "live") this.#ping(PROBE_DEADLINE);
-    else if (this.#link === "waiting") this.#connect();
+    else if (this.#link === "waiting") this.#connectSoon();
+  }
+
+  /** At once, unless the page has tried too often already. */
+  #connectSoon(): void {
+    const at = this.#retry.allowed(this.#now);
+    if (at <= this.#now) return this.#connect();
+    this.#link = "waiting";
+    this.#retryAt = at;
   }
 
   #sessionIs(state: SessionState): void {
     if (this.#session === state) return;
     this.#session = state;
-    if (state === "ready" && (this.#link === "held" || this.#link === "waiting")) this.#connect();
+    if (state === "ready" && (this.#link === "held" || this.#link === "waiting")) this.#connectSoon();
     else if (state !== "ready" && this.#link === "waiting") this.#hold();
   }
 
@@ -270,6 +300,11 @@ export class Link {
     if (this.#pongBy === undefined || by < this.#pongBy) this.#pongBy = by;
     this.#pingAt = this.#now + this.#pingEvery();
     this.speaker.ping(this.#visible, this.#now);
+  }
+
+  #breaker(): Breaker {
+    if (!this.#retry.breakerOpen) return "closed";
+    return this.#link === "connecting" || this.#link === "greeting" ? "halfOpen" : "open";
   }
 
   #pingEvery(): number {

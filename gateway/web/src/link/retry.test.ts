@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { Retry, STABLE } from "./retry";
+import { Retry, STABLE, TRIES } from "./retry";
 
 const half = (): number => 0.5;
 
@@ -8,8 +8,8 @@ describe("Retry", () => {
   it("tries at once after a good connection, then spreads out", () => {
     const retry = new Retry(half);
     expect(retry.afterLoss(STABLE)).toBe(50);
-    expect(retry.afterLoss(0)).toBe(500);
     expect(retry.afterLoss(0)).toBe(875);
+    expect(retry.afterLoss(0)).toBe(1_437.5);
     expect(retry.afterLoss(STABLE)).toBe(50);
   });
 
@@ -28,6 +28,23 @@ describe("Retry", () => {
     const retry = new Retry(half);
     for (let at = 0; at < 10; at += 1) retry.afterFailure(at * 20_000);
     expect(retry.breakerOpen).toBe(false);
+  });
+
+  it("keeps the server's hint within bounds, and apart from others'", () => {
+    const retry = new Retry(half);
+    expect(retry.afterHint(700)).toBe(1_200);
+    expect(retry.afterHint(0)).toBe(600);
+    expect(retry.afterHint(9_999_999)).toBe(300_500);
+  });
+
+  it("lets a page try so often in a minute, and no more", () => {
+    const retry = new Retry(half);
+    for (let at = 0; at < TRIES; at += 1) {
+      expect(retry.allowed(at)).toBe(at);
+      retry.tried(at);
+    }
+    expect(retry.allowed(TRIES)).toBe(60_000);
+    expect(retry.allowed(70_000)).toBe(70_000);
   });
 
   it("never gives up and never hurries: every delay is within its bounds", () => {

@@ -75,7 +75,7 @@ function ConnectionNotice({ session, handle: { status, connection }, starting, o
   const { askForLogin } = useAuth();
   if (status.link === "halted") {
     return (
-      <NoticeBar text={status.why ?? "The connection ended."}>
+      <NoticeBar text={status.error?.why ?? "The connection ended."}>
         <Button onClick={() => connection?.retry()}>Try again</Button>
       </NoticeBar>
     );

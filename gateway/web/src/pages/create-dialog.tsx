@@ -37,7 +37,7 @@ export function CreateDialog({ namespace, onClose }: { namespace: string | undef
   const allowed = me.namespaces.filter((each) => each.createSessions).map((each) => each.name);
   const [draft, setDraft] = useState<Draft>(() => {
     const kept = drafts.load(allowed, namespace ?? me.defaultNamespace ?? undefined);
-    return me.chatEnabled ? kept : { ...kept, mode: "Terminal" };
+    return me.chatEnabled ? kept : { ...kept, mode: "Terminal", agent: false };
   });
   const [touched, setTouched] = useState<ReadonlySet<DraftField>>(new Set());
   const [refused, setRefused] = useState<{ fields: DraftErrors; rest: string[] }>({ fields: {}, rest: [] });
@@ -125,6 +125,14 @@ export function CreateDialog({ namespace, onClose }: { namespace: string | undef
               <TextField label="Branch" placeholder="the default one" hint="Created when it does not exist" {...wire("branch")} />
             </Row>
             {draft.mode === "Chat" && <ChatFields draft={draft} errors={errors} defaultBudget={me.defaultBudgetUSD} onChange={set} onLeave={leave} />}
+            {me.chatEnabled && draft.mode === "Terminal" && (
+              <CheckField
+                label="With an agent to talk to"
+                hint="It works in the repository, beside your shells; start and stop it at any time"
+                checked={draft.agent}
+                onChange={(checked) => set("agent", checked)}
+              />
+            )}
             <ChoiceCards label="Size" name="size" columns="grid-cols-2 sm:grid-cols-4" choices={SIZES} value={draft.resources} error={errors.resources} onChange={(value) => set("resources", value)} />
             <CheckField
               label="Keep the files on a volume"

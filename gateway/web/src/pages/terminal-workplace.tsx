@@ -2,13 +2,18 @@ import { FolderOpen, Upload } from "lucide-react";
 import { useCallback, useRef, useState, type DragEvent, type ReactNode } from "react";
 import type { Session } from "../api/types";
 import { IconButton } from "../components/button";
+import { useMedia } from "../components/media";
+import { useAuth } from "../layout/auth";
 import { useTitle } from "../layout/waiting";
 import { ConnectionMark } from "../link/connection-mark";
 import { backlogOf } from "../link/words";
 import { stateOf } from "../session/state";
 import { useStart } from "../session/use-start";
+import { ConnectionDrawer } from "../terminal/connection-drawer";
 import { FilesDrawer } from "../terminal/files-drawer";
+import { focusTab } from "../terminal/tab-ids";
 import { TerminalPane } from "../terminal/terminal-pane";
+import { TerminalTabs } from "../terminal/terminal-tabs";
 import { useTerminal } from "../terminal/use-terminal";
 import { useUploads } from "../terminal/use-uploads";
 import { AgentSwitch } from "./agent-switch";
@@ -18,18 +23,31 @@ import { SessionBar } from "./session-bar";
 export function TerminalWorkplace({ session }: { session: Session }) {
   useTitle(session.name);
   const bar = useRef<HTMLAnchorElement>(null);
-  const leave = useCallback(() => bar.current?.focus(), []);
-  const terminal = useTerminal(session, leave, true);
-  const [filesOpen, setFilesOpen] = useState(false);
+  const terminal = useTerminal(session);
+  const { askForLogin } = useAuth();
+  const wide = useMedia("(min-width: 48rem)");
+  const [drawer, setDrawer] = useState<"files" | "connection">();
+  const [finding, setFinding] = useState(false);
   const [folder, setFolder] = useState(session.spec.repository === undefined ? "" : "repo");
   const [transfers, upload] = useUploads(session, folder);
   const [starting, start] = useStart(session);
   const { status, screen } = terminal;
   const mayUpload = !status.viewOnly;
+  const leave = useCallback(() => focusTab(status.active, bar.current), [status.active]);
+  const showFile = useCallback((path: string) => {
+    setFolder(path.split("/").slice(0, -1).join("/"));
+    setDrawer("files");
+  }, []);
+  const toggle = (which: "files" | "connection"): void => setDrawer(drawer === which ? undefined : which);
+  const closeDrawer = (): void => {
+    setDrawer(undefined);
+    screen?.focus();
+  };
+  const tabs = <TerminalTabs terminal={terminal} onFind={() => setFinding(true)} />;
   const tools = (
     <>
       <AgentSwitch session={session} />
-      <IconButton label="Files" aria-expanded={filesOpen} onClick={() => setFilesOpen(!filesOpen)}>
+      <IconButton label="Files" aria-expanded={drawer === "files"} onClick={() => toggle("files")}>
         <FolderOpen className="size-4" aria-hidden />
       </IconButton>
     </>
@@ -38,24 +56,30 @@ export function TerminalWorkplace({ session }: { session: Session }) {
   return (
     <Drop onFiles={upload} enabled={mayUpload && stateOf(session) === "ready"} folder={folder}>
       <SessionBar session={session} back={bar} tools={tools}>
-        <ConnectionMark status={status} state={stateOf(session)} backlog={backlogOf(status.keysWaiting, "key")} />
+        <ConnectionMark
+          status={status}
+          state={stateOf(session)}
+          backlog={backlogOf(status.keysWaiting, "key")}
+          latency={status.latency}
+          details={{ open: drawer === "connection", onToggle: () => toggle("connection") }}
+        />
+        {wide && tabs}
       </SessionBar>
+      {!wide && <div className="flex shrink-0 border-b border-line bg-surface px-1">{tabs}</div>}
       <div className="relative flex min-h-0 flex-1">
-        <TerminalPane session={session} terminal={terminal} starting={starting} onStart={start} />
-        {filesOpen && (
-          <FilesDrawer
-            session={session}
-            folder={folder}
-            onFolder={setFolder}
-            transfers={transfers}
-            onFiles={upload}
-            mayUpload={mayUpload}
-            onClose={() => {
-              setFilesOpen(false);
-              screen?.focus();
-            }}
-          />
-        )}
+        <TerminalPane
+          session={session}
+          terminal={terminal}
+          starting={starting}
+          onStart={start}
+          takesKeys
+          finding={finding}
+          onFind={setFinding}
+          onLeave={leave}
+          onFile={showFile}
+        />
+        {drawer === "connection" && <ConnectionDrawer session={session} terminal={terminal} onLogin={askForLogin} onClose={closeDrawer} />}
+        {drawer === "files" && <FilesDrawer session={session} folder={folder} onFolder={setFolder} transfers={transfers} onFiles={upload} mayUpload={mayUpload} onClose={closeDrawer} />}
       </div>
     </Drop>
   );

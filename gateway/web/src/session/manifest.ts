@@ -23,7 +23,8 @@ export function manifest(session: Pick<Session, "namespace" | "name" | "labels" 
 /** The YAML writer is large and rarely needed, so it comes on demand. */
 export async function toYaml(value: object): Promise<string> {
   const { stringify } = await import("yaml");
-  return stringify(value, { lineWidth: 0 });
+  // kubectl reads YAML 1.1, where a bare On is true.
+  return stringify(value, { lineWidth: 0, version: "1.1" });
 }
 
 export function kubectlCommand(session: { namespace: string; name: string }): string {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { rulesOf } from "../../test/rules";
 import { placeErrors } from "../form/errors";
+import { manifest, toYaml } from "./manifest";
 import { EMPTY_DRAFT, PLACES, specOf, validate, type Draft, type DraftField } from "./validation";
 
 const draft = (part: Partial<Draft>): Draft => ({ ...EMPTY_DRAFT, namespace: "demo", ...part });
@@ -65,6 +66,24 @@ describe("a conversation", () => {
       agent: { budgetUSD: "2.50" },
     });
     expect(specOf(chat({ volume: false, workflow: "None" }))).toEqual({ mode: "Chat", workflow: "None", repository: { url: "https://git.example.com/a/b" } });
+  });
+});
+
+describe("an agent in a terminal", () => {
+  it("is there from the beginning", () => {
+    expect(validate(repository({ agent: true }))).toEqual({});
+    expect(specOf(repository({ agent: true, volume: false }))).toEqual({ repository: { url: "https://git.example.com/a/b" }, agentState: "On" });
+  });
+
+  it("is refused without a repository in the words of the API", () => expect(rulesOf("sessions")).toContain(validate(draft({ agent: true })).url));
+
+  it("is nothing that a conversation is asked for", () => expect(specOf(chat({ agent: true }))).not.toHaveProperty("agentState"));
+
+  it("is written down so that kubectl reads it as it is meant", async () => {
+    const text = await toYaml(manifest({ namespace: "demo", name: "a", spec: specOf(repository({ agent: true, branch: "off" })) }));
+    expect(text).toContain('agentState: "On"');
+    expect(text).toContain('branch: "off"');
+    expect(text.startsWith("apiVersion:")).toBe(true);
   });
 });
 

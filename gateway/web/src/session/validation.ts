@@ -20,6 +20,8 @@ export interface Draft {
   retain: boolean;
   idle: string;
   mode: "Terminal" | "Chat";
+  /** In mode Terminal: whether an agent is there from the beginning. */
+  agent: boolean;
   /** The rest is for mode Chat. */
   workflow: "Faber" | "None";
   workId: string;
@@ -48,6 +50,7 @@ export const EMPTY_DRAFT: Draft = {
   retain: false,
   idle: "0",
   mode: "Terminal",
+  agent: false,
   workflow: "Faber",
   workId: "",
   autonomy: "Guarded",
@@ -97,9 +100,10 @@ export function validate(draft: Draft): DraftErrors {
   return Object.fromEntries(Object.entries(found).filter(([, message]) => message !== undefined));
 }
 
-function repositoryMistake({ mode, url, branch }: Draft): string | undefined {
+function repositoryMistake({ mode, agent, url, branch }: Draft): string | undefined {
   if (url !== "") return urlMistake("repository.url", url);
   if (mode === "Chat") return "spec.repository is required in mode Chat: name the repository that the agent works in";
+  if (agent) return "spec.agentState On needs spec.repository: name the repository that the agent works in";
   return branch === "" ? undefined : "repository.url must be set when there is a branch";
 }
 
@@ -123,7 +127,8 @@ export function specOf(draft: Draft): SessionSpec {
     spec.workspace = { size, ...(storageClass !== "" && { storageClassName: storageClass }), ...(retain && { retain }) };
   }
   if (draft.idle !== "0") spec.idleTimeoutSeconds = Number(draft.idle);
-  return draft.mode === "Chat" ? { ...spec, ...chatOf(draft, spec) } : spec;
+  if (draft.mode === "Chat") return { ...spec, ...chatOf(draft, spec) };
+  return draft.agent ? { ...spec, agentState: "On" } : spec;
 }
 
 /** What a conversation has more. */
@@ -154,6 +159,7 @@ export const PLACES: [string, DraftField][] = [
   ["spec.autonomy", "autonomy"],
   ["spec.agent.model", "model"],
   ["spec.agent.budgetUSD", "budget"],
+  ["spec.agentState", "url"],
   ["spec.mode", "mode"],
   ["spec.image", "image"],
   ["spec.resources", "resources"],

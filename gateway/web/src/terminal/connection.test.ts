@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { countKeys } from "./connection";
-import type { Status } from "./machine";
+import { BEFORE, type Status } from "./machine";
 import { isReport } from "./reports";
 import { backlogOf, connectionWords } from "../link/words";
+import { causeWords } from "./connection-words";
 
-const base: Status = { link: "live", established: true, attempt: 0, retryAt: undefined, online: true, keysWaiting: 0, viewOnly: false, why: undefined, exit: undefined, opening: false, isShown: true };
+const base: Status = { ...BEFORE, link: "live", established: true, active: 1, isShown: true, renames: true };
 
 describe("the connection in words", () => {
   it.each<[Partial<Status>, Parameters<typeof connectionWords>[1], string]>([
@@ -38,3 +39,10 @@ it.each([
   ["é😀", 2],
   ["paste of words", 14],
 ])("counts %j as %d keys", (data, count) => expect(countKeys(data)).toBe(count));
+
+it.each([
+  ["closed with 1006", "The connection was cut (code 1006)"],
+  ["closed with 4503", "The session is not ready (code 4503)"],
+  ["ping timeout", "No answer to a ping"],
+  ["no answer", "No answer from the gateway"],
+])("the cause %j in words", (cause, words) => expect(causeWords(cause)).toBe(words));

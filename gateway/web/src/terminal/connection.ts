@@ -7,30 +7,39 @@ import type { SessionState } from "../link/link";
 import { randomHex } from "../link/random";
 import { decode, encode, FrameError, SUBPROTOCOL, type Size } from "./kterm";
 import { Machine, type Effect, type Status, type TerminalEvent } from "./machine";
+import type { Remembered } from "./terminals";
 
 /** What the connection writes to; xterm on the page, a recorder in tests. */
 export interface Screen {
   write(bytes: Uint8Array, parsed: () => void): void;
   reset(): void;
+  /** What is shown stays readable above what comes, under a line that says why. */
+  part(line: string): void;
   adopt(size: Size): void;
 }
 
 export interface ConnectionOptions {
   session: { namespace: string; name: string };
   state: SessionState;
-  size: Size;
-  screen: Screen;
+  remembered: Remembered;
   onLogin: () => void;
   onNotice: (text: string) => void;
+  /** The runtime is another process; says when and why, in one line. */
+  onRestart: () => string;
 }
+
+/** Until the first screen has been measured. */
+const UNMEASURED: Size = { cols: 80, rows: 24 };
 
 export class Connection {
   readonly #driver: Driver<TerminalEvent, Effect, Status>;
   readonly #options: ConnectionOptions;
+  readonly #screens = new Map<number, Screen>();
+  #started = false;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    const machine = new Machine({ ...surroundings(), clientId: randomHex(), size: options.size, session: options.state });
+    const machine = new Machine({ ...surroundings(), clientId: randomHex(), size: UNMEASURED, remembered: options.remembered, session: options.state });
     const socket = { path: `${sessionPath(options.session)}/terminal`, protocol: SUBPROTOCOL, read };
     this.#driver = new Driver(machine, socket, (effect) => this.#perform(effect));
   }
@@ -41,25 +50,63 @@ export class Connection {
 
   subscribe = (listener: () => void): (() => void) => this.#driver.subscribe(listener);
 
-  start(): void {
-    this.#driver.start();
-  }
-
   stop(): void {
     this.#driver.stop();
   }
 
-  input(text: string, auto: boolean): void {
-    this.#driver.handle({ type: "input", bytes: new TextEncoder().encode(text), auto, keys: countKeys(text) });
+  /** A tab has a screen now. With the first one the connection begins: its size goes out with the first word. */
+  place(tab: number, screen: Screen, size: Size): void {
+    this.#screens.set(tab, screen);
+    this.show(tab, size);
+    if (this.#started) return;
+    this.#started = true;
+    this.#driver.start();
+  }
+
+  unplace(tab: number): void {
+    this.#screens.delete(tab);
+    this.#driver.handle({ type: "unplace", tab });
+  }
+
+  show(tab: number, size: Size): void {
+    this.#driver.handle({ type: "show", tab, size });
+  }
+
+  select(tab: number): void {
+    this.#driver.handle({ type: "select", tab });
+  }
+
+  close(tab: number): void {
+    this.#driver.handle({ type: "close", tab });
+  }
+
+  rename(tab: number, title: string): void {
+    this.#driver.handle({ type: "rename", tab, title });
+  }
+
+  clear(): void {
+    this.#driver.handle({ type: "clear" });
+  }
+
+  move(tab: number, to: number): void {
+    this.#driver.handle({ type: "move", tab, to });
+  }
+
+  takeBack(alone: boolean): void {
+    this.#driver.handle({ type: "takeBack", alone });
+  }
+
+  input(tab: number, text: string, auto: boolean): void {
+    this.#driver.handle({ type: "input", tab, bytes: new TextEncoder().encode(text), auto, keys: countKeys(text) });
   }
 
   /** Bytes that are no text: mouse reports of old encodings. */
-  inputBytes(bytes: Uint8Array): void {
-    this.#driver.handle({ type: "input", bytes, auto: true, keys: 0 });
+  inputBytes(tab: number, bytes: Uint8Array): void {
+    this.#driver.handle({ type: "input", tab, bytes, auto: true, keys: 0 });
   }
 
-  resize(size: Size): void {
-    this.#driver.handle({ type: "resize", size });
+  resize(tab: number, size: Size): void {
+    this.#driver.handle({ type: "resize", tab, size });
   }
 
   sessionIs(state: SessionState): void {
@@ -78,8 +125,9 @@ export class Connection {
     this.#driver.handle({ type: "discard" });
   }
 
-  openShell(): void {
-    this.#driver.handle({ type: "openShell", key: randomHex() });
+  /** Another shell: in a tab of its own, or in the place of the one that has ended. */
+  open(inPlace: boolean): void {
+    this.#driver.handle({ type: "open", key: randomHex(), inPlace });
   }
 
   #perform(effect: Effect): void {
@@ -91,13 +139,15 @@ export class Connection {
       case "send":
         return this.#driver.send(encode(effect.frame));
       case "write": {
-        const { end, generation } = effect;
-        return this.#options.screen.write(effect.bytes, () => this.#driver.handle({ type: "parsed", end, generation }));
+        const { tab, end, generation } = effect;
+        return this.#screens.get(tab)?.write(effect.bytes, () => this.#driver.handle({ type: "parsed", tab, end, generation }));
       }
       case "reset":
-        return this.#options.screen.reset();
+        return this.#screens.get(effect.tab)?.reset();
+      case "part":
+        return this.#screens.get(effect.tab)?.part(this.#options.onRestart());
       case "adopt":
-        return this.#options.screen.adopt(effect.size);
+        return this.#screens.get(effect.tab)?.adopt(effect.size);
       case "login":
         return this.#options.onLogin();
       case "notice":

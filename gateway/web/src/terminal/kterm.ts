@@ -12,9 +12,13 @@ const HEAD = 4;
 const NOTHING = 0xffff_ffff_ffff_ffffn;
 const AUTO = 1;
 const VISIBLE = 1;
+const BELL = 1;
 
-const Client = { input: 0x01, resize: 0x02, ack: 0x03, open: 0x04, attach: 0x05, detach: 0x06, close: 0x07, ping: 0x08, hello: 0x0c } as const;
-const Server = { output: 0x81, snapshot: 0x82, inputAck: 0x83, resized: 0x84, exit: 0x85, pong: 0x86, terms: 0x87, error: 0x88, welcome: 0x89 } as const;
+/** The longest title that may be given, in bytes. */
+export const MAX_TITLE = 128;
+
+const Client = { input: 0x01, resize: 0x02, ack: 0x03, open: 0x04, attach: 0x05, detach: 0x06, close: 0x07, ping: 0x08, clear: 0x09, hello: 0x0c, title: 0x0d } as const;
+const Server = { output: 0x81, snapshot: 0x82, inputAck: 0x83, resized: 0x84, exit: 0x85, pong: 0x86, terms: 0x87, error: 0x88, welcome: 0x89, activity: 0x8a } as const;
 
 export interface Size {
   cols: number;
@@ -29,12 +33,14 @@ export interface Hello {
   attempts?: number;
   down_ms?: number;
   terms: { id: number; have_off?: number; cols: number; rows: number }[];
-  caps: { window?: number };
+  caps: { window?: number; activity?: boolean };
 }
 
 export interface TerminalInfo {
   id: number;
   key?: string;
+  /** Absent in runtimes of before. */
+  type?: "system" | "agent";
   title: string;
   cwd: string;
   alive: boolean;
@@ -51,7 +57,17 @@ export interface Welcome {
   role: "control" | "view";
   limits: { max_frame: number; window: number; terminals: number; clients: number };
   terms: TerminalInfo[];
+  /** Absent in runtimes that know neither TITLE nor sole control, and close on them. */
+  commands?: boolean;
 }
+
+/** How a client takes part in a terminal. `alone`: others become viewers. */
+export type AttachRole = "control" | "view" | "alone";
+const ROLES: Record<AttachRole, number> = { control: 0, view: 1, alone: 2 };
+
+/** Why a snapshot came: what its receiver had is gone, it was too far behind, or somebody cleared the history. */
+export type SnapshotReason = "attach" | "overrun" | "skip" | "clear";
+const REASONS: readonly SnapshotReason[] = ["attach", "overrun", "skip", "clear"];
 
 export type ClientFrame =
   | { kind: "hello"; hello: Hello }
@@ -59,24 +75,27 @@ export type ClientFrame =
   | ({ kind: "resize"; terminal: number } & Size)
   | { kind: "ack"; terminal: number; offset: number }
   | { kind: "open"; key: string; request: Partial<Size> & { cwd?: string; title?: string } }
-  | ({ kind: "attach"; terminal: number; have: number | undefined; epoch: string; history: number; view: boolean } & Size)
+  | ({ kind: "attach"; terminal: number; have: number | undefined; epoch: string; history: number; role: AttachRole } & Size)
   | { kind: "detach"; terminal: number }
   | { kind: "close"; terminal: number; signal: number }
+  | { kind: "clear"; terminal: number }
+  | { kind: "title"; terminal: number; title: string }
   | { kind: "ping"; visible: boolean; micros: number };
 
 export type ServerFrame =
   | { kind: "output"; terminal: number; offset: number; bytes: Uint8Array }
-  | ({ kind: "snapshot"; terminal: number; offset: number; overrun: boolean; bytes: Uint8Array } & Size)
+  | ({ kind: "snapshot"; terminal: number; offset: number; reason: SnapshotReason; bytes: Uint8Array } & Size)
   | { kind: "inputAck"; terminal: number; offset: number }
   | ({ kind: "resized"; terminal: number; offset: number; owner: number } & Size)
   | { kind: "exit"; terminal: number; offset: number; code: number; signal: number }
   | { kind: "pong"; micros: number; head: number }
   | { kind: "terms"; terms: TerminalInfo[] }
   | { kind: "error"; terminal: number; reference: number; code: number; text: string }
-  | { kind: "welcome"; welcome: Welcome };
+  | { kind: "welcome"; welcome: Welcome }
+  | { kind: "activity"; terminal: number; head: number; bell: boolean };
 
 /** Codes of an `error` frame that the page acts on. */
-export const ErrorCode = { noSuchTerminal: 1, readOnly: 2, tooManyTerminals: 3, ended: 4, inputGap: 5, cannotOpen: 6, outOfOrder: 7 } as const;
+export const ErrorCode = { noSuchTerminal: 1, readOnly: 2, tooManyTerminals: 3, ended: 4, inputGap: 5, cannotOpen: 6, outOfOrder: 7, exhausted: 8, busy: 9, takenOver: 10 } as const;
 
 /** A frame that cannot be read: the other end speaks another version. */
 export class FrameError extends Error {}
@@ -117,7 +136,7 @@ export function encode(frame: ClientFrame): Uint8Array<ArrayBuffer> {
       view.setUint32(HEAD + 16, frame.history, true);
       view.setUint16(HEAD + 20, frame.cols, true);
       view.setUint16(HEAD + 22, frame.rows, true);
-      view.setUint8(HEAD + 24, frame.view ? 1 : 0);
+      view.setUint8(HEAD + 24, ROLES[frame.role]);
       return bytes;
     }
     case "detach":
@@ -125,6 +144,14 @@ export function encode(frame: ClientFrame): Uint8Array<ArrayBuffer> {
     case "close": {
       const [bytes, view] = start(Client.close, 0, frame.terminal, 1);
       view.setUint8(HEAD, frame.signal);
+      return bytes;
+    }
+    case "clear":
+      return start(Client.clear, 0, frame.terminal, 0)[0];
+    case "title": {
+      const body = new TextEncoder().encode(frame.title);
+      const [bytes] = start(Client.title, 0, frame.terminal, body.length);
+      bytes.set(body, HEAD);
       return bytes;
     }
     case "ping": {
@@ -148,7 +175,7 @@ function decodeBody(reader: Reader): ServerFrame {
     case Server.output:
       return { kind: "output", terminal, offset: reader.offset(), bytes: reader.rest() };
     case Server.snapshot:
-      return { kind: "snapshot", terminal, offset: reader.offset(), cols: reader.u16(), rows: reader.u16(), overrun: reader.u8() === 1, bytes: reader.rest() };
+      return { kind: "snapshot", terminal, offset: reader.offset(), cols: reader.u16(), rows: reader.u16(), reason: reasonOf(reader.u8()), bytes: reader.rest() };
     case Server.inputAck:
       return { kind: "inputAck", terminal, offset: reader.offset() };
     case Server.resized:
@@ -163,12 +190,26 @@ function decodeBody(reader: Reader): ServerFrame {
     case Server.terms:
       return { kind: "terms", terms: (reader.json() as { terms: TerminalInfo[] }).terms };
     case Server.error:
-      return { kind: "error", terminal, reference: reader.u32(), code: reader.u16(), text: reader.text() };
+      return { kind: "error", terminal, reference: reader.u32(), code: codeOf(reader.u16()), text: reader.text() };
     case Server.welcome:
       return { kind: "welcome", welcome: reader.json() as Welcome };
+    case Server.activity:
+      return { kind: "activity", terminal, head: reader.offset(), bell: (reader.flags & BELL) !== 0 };
     default:
       throw new FrameError(`frame type 0x${reader.type.toString(16).padStart(2, "0")} is unknown`);
   }
+}
+
+/** A code above those that are known is shown with its text. */
+function codeOf(code: number): number {
+  if (code === 0) throw new FrameError("an ERROR without a code");
+  return code;
+}
+
+function reasonOf(byte: number): SnapshotReason {
+  const reason = REASONS[byte];
+  if (reason === undefined) throw new FrameError(`a SNAPSHOT for the reason ${byte}`);
+  return reason;
 }
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -201,6 +242,7 @@ function putSize(view: DataView, at: number, size: Size): void {
 /** What is left of a frame's body; every read checks that it is there. */
 class Reader {
   readonly type: number;
+  readonly flags: number;
   readonly terminal: number;
   readonly #view: DataView;
   #at = HEAD;
@@ -210,6 +252,7 @@ class Reader {
     this.#view = new DataView(message);
     if (message.byteLength < HEAD) throw new FrameError("a frame without a head");
     this.type = this.#view.getUint8(0);
+    this.flags = this.#view.getUint8(1);
     this.terminal = this.#view.getUint16(2, true);
   }
 
@@ -236,11 +279,16 @@ class Reader {
     return bytes;
   }
   text(): string {
-    return new TextDecoder().decode(this.rest());
+    try {
+      return new TextDecoder("utf-8", { fatal: true }).decode(this.rest());
+    } catch {
+      throw new FrameError(`the text of a frame of type 0x${this.type.toString(16)} is no UTF-8`);
+    }
   }
   json(): unknown {
+    const text = this.text();
     try {
-      return JSON.parse(this.text());
+      return JSON.parse(text);
     } catch {
       throw new FrameError(`the JSON of a frame of type 0x${this.type.toString(16)} is malformed`);
     }

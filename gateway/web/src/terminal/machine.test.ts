@@ -15,13 +15,15 @@ class Rig {
   readonly machine: Machine;
   readonly effects: Effect[] = [];
   screen: number[] = [];
+  /** How often what is on the screen was set apart from what follows. */
+  parted = 0;
   connected = false;
   /** Frames of the pod that have not arrived. */
   wire: ServerFrame[] = [];
-  #parse: { end: number; generation: number }[] = [];
+  #parse: { tab: number; end: number; generation: number }[] = [];
 
   constructor(options: Partial<Options> = {}) {
-    this.machine = new Machine({ clientId: "c", size, visible: true, online: true, session: "ready", random: () => 0.5, ...options });
+    this.machine = new Machine({ clientId: "c", size, remembered: { order: [], active: undefined }, visible: true, online: true, session: "ready", random: () => 0.5, ...options });
   }
 
   send(event: Event): this {
@@ -30,6 +32,7 @@ class Rig {
       if (effect.do === "send" && this.connected) this.wire.push(...this.pod.answer(effect.frame));
       else if (effect.do === "drop") this.#unplug();
       else if (effect.do === "reset") this.screen = [];
+      else if (effect.do === "part") this.parted += 1;
       else if (effect.do === "write") {
         this.screen.push(...effect.bytes);
         this.#parse.push(effect);
@@ -40,6 +43,7 @@ class Rig {
 
   open(): this {
     this.connected = true;
+    this.send({ type: "show", tab: 1, size });
     return this.send({ type: "opened" }).deliver();
   }
 
@@ -53,7 +57,7 @@ class Rig {
   }
 
   parseAll(): this {
-    for (const { end, generation } of this.#parse.splice(0)) this.send({ type: "parsed", end, generation });
+    for (const { tab, end, generation } of this.#parse.splice(0)) this.send({ type: "parsed", tab, end, generation });
     return this;
   }
 
@@ -69,7 +73,7 @@ class Rig {
   }
 
   type(keys: string, auto = false): this {
-    return this.send({ type: "input", bytes: new TextEncoder().encode(keys), auto, keys: keys.length });
+    return this.send({ type: "input", tab: 1, bytes: new TextEncoder().encode(keys), auto, keys: keys.length });
   }
 
   print(output: string): this {
@@ -146,7 +150,7 @@ describe("connecting", () => {
   it.each([1000, 1002, 1003, 1009, 4400, 4403, 4409, 4410])("stops after %d and says why, until it is told to go on", (code) => {
     const rig = live().cut(code);
     expect(rig.link).toBe("halted");
-    expect(rig.machine.status().why).toMatch(/\.$/);
+    expect(rig.machine.status().error?.why).toMatch(/\.$/);
     expect(rig.machine.deadline()).toBeUndefined();
     expect(rig.send({ type: "nudge" }).link).toBe("halted");
     expect(rig.send({ type: "retry" }).effects.at(-1)).toEqual({ do: "connect" });
@@ -160,7 +164,7 @@ describe("connecting", () => {
 
   it("keeps the server's hint", () => {
     const rig = live().cut(4503, "ra=700 not ready");
-    expect(rig.machine.deadline()).toBe(700);
+    expect(rig.machine.deadline()).toBe(1_200);
   });
 
   it("asks for a login once, and goes on after it", () => {
@@ -180,21 +184,22 @@ describe("connecting", () => {
 
 describe("liveness", () => {
   it("pings every 15 s and replaces a socket that is silent for 5 s", () => {
-    const rig = live().parseAll();
-    rig.tick().tick();
-    expect(rig.now).toBe(15_000);
+    const rig = live().parseAll().tick().tick().deliver();
+    expect(rig.now).toBe(500);
+    rig.tick();
+    expect(rig.now).toBe(15_500);
     rig.wire = [];
     rig.tick();
-    expect(rig.now).toBe(20_000);
+    expect(rig.now).toBe(20_500);
     expect(rig.link).toBe("waiting");
   });
 
   it("pings a hidden page once a minute and says that it is hidden", () => {
-    const rig = live({ visible: false }).parseAll().tick();
+    const rig = live({ visible: false }).parseAll().tick().tick().deliver();
     rig.take();
     rig.tick();
-    expect(rig.now).toBe(60_000);
-    expect(rig.take()).toEqual([{ do: "send", frame: { kind: "ping", visible: false, micros: 60_000_000 } }]);
+    expect(rig.now).toBe(60_500);
+    expect(rig.take()).toEqual([{ do: "send", frame: { kind: "ping", visible: false, micros: 60_500_000 } }]);
   });
 
   it("has less patience when something hints at a dead line", () => {
@@ -295,7 +300,7 @@ describe("shells", () => {
   it("shows the end of one and moves to a new one, however often the reply is lost", () => {
     const rig = ended();
     expect(rig.machine.status().exit).toEqual({ code: 3, signal: 0 });
-    rig.send({ type: "openShell", key: "0f" }).cut().tick().take();
+    rig.send({ type: "open", key: "0f", inPlace: true }).cut().tick().take();
     rig.open();
     expect(rig.take()).toContainEqual({ do: "send", frame: { kind: "open", key: "0f", request: size } });
     rig.send({ type: "frame", frame: { kind: "terms", terms: [{ ...rig.pod.info(), id: 2, key: "f" }] } });
@@ -330,10 +335,10 @@ describe("size", () => {
   it("shows the grid of the window that owns it, until somebody types here", () => {
     const rig = live();
     rig.take();
-    expect(rig.send(resized(7)).take()).toEqual([{ do: "adopt", size: { cols: 120, rows: 40 } }]);
+    expect(rig.send(resized(7)).take()).toEqual([{ do: "adopt", tab: 1, size: { cols: 120, rows: 40 } }]);
     rig.type("x");
     expect(rig.take().slice(0, 2)).toEqual([
-      { do: "adopt", size },
+      { do: "adopt", tab: 1, size },
       { do: "send", frame: { kind: "resize", terminal: 1, ...size } },
     ]);
   });
@@ -341,7 +346,7 @@ describe("size", () => {
   it("sends a new size once it has settled", () => {
     const rig = live().parseAll().tick();
     rig.take();
-    for (const cols of [90, 95, 100]) rig.send({ type: "resize", size: { cols, rows: 30 } });
+    for (const cols of [90, 95, 100]) rig.send({ type: "resize", tab: 1, size: { cols, rows: 30 } });
     rig.tick();
     expect(rig.take()).toEqual([{ do: "send", frame: { kind: "resize", terminal: 1, cols: 100, rows: 30 } }]);
   });

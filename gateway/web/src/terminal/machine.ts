@@ -1,56 +1,104 @@
 // A terminal's connection as a state machine without I/O: the link says when there is a socket, the stream what travels
 // over it. Events and the time go in, effects come out (connection.ts carries them out).
 
-import { earliest, Link, type LinkEffect, type LinkEvent, type LinkOptions, type LinkStatus } from "../link/link";
+import { Latency } from "../link/latency";
+import { BEFORE as UNLINKED, earliest, Link, type LinkEffect, type LinkEvent, type LinkOptions, type LinkStatus } from "../link/link";
 import type { ServerFrame, Size } from "./kterm";
-import { TerminalStream, type Exit, type StreamEffect } from "./stream";
+import type { Exit, Resumed } from "./stream";
+import type { Gone, Tab } from "./tab";
+import { Terminals, type Remembered, type TabEffect } from "./terminals";
 
 const FORBIDDEN = "You may not use this terminal (any longer). It needs the right to create sessions/terminal in this namespace.";
 
 export type TerminalEvent =
   | { type: "frame"; frame: ServerFrame }
-  | { type: "input"; bytes: Uint8Array; auto: boolean; keys: number }
-  | { type: "parsed"; end: number; generation: number }
-  | { type: "resize"; size: Size }
+  | { type: "input"; tab: number; bytes: Uint8Array; auto: boolean; keys: number }
+  | { type: "parsed"; tab: number; end: number; generation: number }
+  | { type: "resize"; tab: number; size: Size }
   | { type: "discard" }
-  | { type: "openShell"; key: string };
+  | { type: "select"; tab: number }
+  | { type: "show"; tab: number; size: Size }
+  | { type: "unplace"; tab: number }
+  | { type: "open"; key: string; inPlace: boolean }
+  | { type: "close"; tab: number }
+  | { type: "rename"; tab: number; title: string }
+  | { type: "clear" }
+  | { type: "move"; tab: number; to: number }
+  | { type: "takeBack"; alone: boolean };
 
 export type Event = LinkEvent | TerminalEvent;
 
-export type Effect = StreamEffect | LinkEffect;
+export type Effect = TabEffect | LinkEffect;
 
 export interface Status extends LinkStatus {
+  tabs: readonly Tab[];
+  /** The tab that is looked at. */
+  active: number | undefined;
+  /** Typed and not delivered, while there is no connection. */
   keysWaiting: number;
+  bytesWaiting: number;
   viewOnly: boolean;
+  /** Another window types alone. */
+  takenOver: boolean;
   exit: Exit | undefined;
+  gone: Gone | undefined;
   opening: boolean;
   isShown: boolean;
+  /** How the screen came back. */
+  resumed: Resumed | undefined;
+  /** There and back, in milliseconds. */
+  latency: number | undefined;
+  /** Whether the runtime takes names of terminals, forgets on request, and knows sole control. */
+  renames: boolean;
 }
+
+/** Before there is a connection. */
+export const BEFORE: Status = {
+  ...UNLINKED,
+  tabs: [],
+  active: undefined,
+  keysWaiting: 0,
+  bytesWaiting: 0,
+  viewOnly: false,
+  takenOver: false,
+  exit: undefined,
+  gone: undefined,
+  opening: false,
+  isShown: false,
+  resumed: undefined,
+  latency: undefined,
+  renames: false,
+};
 
 export interface Options extends LinkOptions {
   clientId: string;
   size: Size;
+  remembered: Remembered;
 }
 
 export class Machine {
   readonly #link: Link;
-  readonly #stream: TerminalStream;
+  readonly #terminals: Terminals;
+  readonly #latency = new Latency();
 
   #now = 0;
   #effects: Effect[] = [];
 
-  constructor({ clientId, size, ...options }: Options) {
-    this.#stream = new TerminalStream(size, (effect) => this.#effects.push(effect));
+  constructor({ clientId, size, remembered, ...options }: Options) {
+    this.#terminals = new Terminals(remembered, size, (effect) => this.#effects.push(effect));
     this.#link = new Link(
       options,
       {
         greet: (loss, visible) => {
           const history = loss === undefined ? {} : { cause: loss.cause, attempts: loss.attempts, down_ms: loss.milliseconds };
-          const hello = { client_id: clientId, visible, ...history, ...this.#stream.hello(), caps: {} };
+          const hello = { client_id: clientId, visible, ...history, ...this.#terminals.hello(), caps: { activity: true } };
           this.#effects.push({ do: "send", frame: { kind: "hello", hello } });
         },
         ping: (visible, now) => this.#effects.push({ do: "send", frame: { kind: "ping", visible, micros: Math.round(now * 1000) } }),
-        lost: () => this.#stream.lost(),
+        lost: () => {
+          this.#latency.forget();
+          this.#terminals.lost();
+        },
         forbidden: FORBIDDEN,
       },
       (effect) => this.#effects.push(effect),
@@ -67,31 +115,63 @@ export class Machine {
 
   /** When the next `tick` is due. */
   deadline(): number | undefined {
-    return earliest([...this.#link.deadlines(), ...this.#stream.deadlines()]);
+    return earliest([...this.#link.deadlines(), ...this.#terminals.deadlines()]);
   }
 
   status(): Status {
-    const { keysWaiting, viewOnly, exit, opening, isShown } = this.#stream;
-    return { ...this.#link.status(), keysWaiting, viewOnly, exit, opening, isShown };
+    const { active, viewOnly, gone, opening, renames, live, stream, waiting } = this.#terminals;
+    return {
+      ...this.#link.status(),
+      tabs: this.#terminals.tabs(),
+      active,
+      keysWaiting: live ? 0 : waiting.keys,
+      bytesWaiting: live ? 0 : waiting.bytes,
+      viewOnly,
+      takenOver: stream?.takenOver ?? false,
+      exit: stream?.exit,
+      gone,
+      opening,
+      isShown: stream?.isShown ?? false,
+      resumed: stream?.resumed,
+      latency: this.#latency.median,
+      renames,
+    };
   }
 
   #dispatch(event: Event): void {
+    const terminals = this.#terminals;
     switch (event.type) {
       case "frame":
         return this.#frame(event.frame);
       case "tick":
         this.#link.handle(event, this.#now);
-        return this.#stream.tick(this.#now);
+        return terminals.tick(this.#now);
       case "input":
-        return this.#stream.typed(event.bytes, event.auto, event.keys);
+        return terminals.typed(event.tab, event.bytes, event.auto, event.keys);
       case "parsed":
-        return this.#stream.parsed(event.end, event.generation, this.#now);
+        return terminals.parsed(event.tab, event.end, event.generation, this.#now);
       case "resize":
-        return this.#stream.resize(event.size, this.#now);
+        return terminals.resize(event.tab, event.size, this.#now);
       case "discard":
-        return this.#stream.discard();
-      case "openShell":
-        return this.#stream.openShell(event.key);
+        return terminals.discard();
+      case "select":
+        return terminals.select(event.tab);
+      case "show":
+        return terminals.show(event.tab, event.size);
+      case "unplace":
+        return terminals.unplace(event.tab);
+      case "open":
+        return terminals.open(event.key, event.inPlace);
+      case "close":
+        return terminals.close(event.tab);
+      case "rename":
+        return terminals.rename(event.tab, event.title);
+      case "clear":
+        return terminals.clear();
+      case "move":
+        return terminals.move(event.tab, event.to);
+      case "takeBack":
+        return terminals.takeBack(event.alone);
       default:
         return this.#link.handle(event, this.#now);
     }
@@ -99,9 +179,9 @@ export class Machine {
 
   #frame(frame: ServerFrame): void {
     this.#link.heard();
-    if (frame.kind === "pong") return;
-    if (frame.kind !== "welcome") return this.#stream.frame(frame);
+    if (frame.kind === "pong") return this.#latency.add(Math.max(0, this.#now - frame.micros / 1000));
+    if (frame.kind !== "welcome") return this.#terminals.frame(frame);
     this.#link.welcomed(this.#now);
-    this.#stream.welcomed(frame.welcome);
+    this.#terminals.welcomed(frame.welcome);
   }
 }

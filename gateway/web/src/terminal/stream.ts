@@ -1,8 +1,8 @@
 // One terminal over whatever socket there is: what the page has of its output, what it owes of its input, and its
-// size. Offsets and the epoch make a resume exact; nothing here knows how a socket is made or lost.
+// size. Offsets and the epoch make a resume exact; nothing here knows how a socket is made or lost, or of other terminals.
 
 import { InputQueue } from "./input-queue";
-import { ErrorCode, type ClientFrame, type Hello, type ServerFrame, type Size, type TerminalInfo, type Welcome } from "./kterm";
+import type { AttachRole, ClientFrame, ServerFrame, Size, TerminalInfo } from "./kterm";
 
 const RESIZE_DEBOUNCE = 50;
 const ACK_STEP = 32 * 1024;
@@ -12,12 +12,13 @@ export const OFFLINE_CAP = 64 * 1024;
 /** Pasted while connected. */
 export const PASTE_CAP = 16 * 1024 * 1024;
 const HISTORY = 1024 * 1024;
-const OPEN_FRAME = 0x04;
 
 export type StreamEffect =
   | { do: "send"; frame: ClientFrame }
   | { do: "write"; bytes: Uint8Array; end: number; generation: number }
   | { do: "reset" }
+  /** What is on the screen belongs to a process that is gone: it stays readable above what comes. */
+  | { do: "part" }
   | { do: "adopt"; size: Size }
   | { do: "notice"; text: string };
 
@@ -26,15 +27,32 @@ export interface Exit {
   signal: number;
 }
 
-export class TerminalStream {
-  #live = false;
-  #epoch: string | undefined;
-  #connection = 0;
-  #viewOnly = false;
+/** What all terminals of a connection have in common. */
+export interface Peer {
+  live: boolean;
+  epoch: string | undefined;
+  connection: number;
+  viewOnly: boolean;
+}
 
-  #terminal = 1;
-  /** Names the shell behind the number: a number is used again when its shell has ended. */
+/** How the screen got what it shows after the last attach. */
+export type Resumed = "exact" | "snapshot";
+
+export type StreamFrame = Extract<ServerFrame, { kind: "output" | "snapshot" | "inputAck" | "resized" | "exit" }>;
+
+export class TerminalStream {
+  #terminal: number;
+  /** Names the shell behind the number: a number may be used again when its shell has ended. */
   #key: string | undefined;
+  /** Whether the runtime sends its output to us. */
+  #attached = false;
+  /** Out of sight; it is let go as soon as what was typed has arrived. */
+  #leaving = false;
+  /** Our user wants to type alone, and nobody has taken that over since. */
+  #alone = false;
+  /** Somebody else types alone. */
+  #takenOver = false;
+
   /** Output written to the screen, and how much of it the screen has parsed. */
   #have: number | undefined;
   #parsed = 0;
@@ -43,9 +61,9 @@ export class TerminalStream {
   #replayUntil = 0;
   /** Counts the streams the screen has seen, so that late news of an old one are not taken for the new one's. */
   #generation = 0;
+  #resumed: Resumed | undefined;
   readonly #input = new InputQueue();
   #exit: Exit | undefined;
-  #openKey: string | undefined;
 
   #size: Size;
   #sentSize: Size | undefined;
@@ -55,61 +73,161 @@ export class TerminalStream {
   #resizeAt: number | undefined;
 
   constructor(
+    terminal: number,
     size: Size,
+    private readonly peer: Peer,
     private readonly emit: (effect: StreamEffect) => void,
   ) {
+    this.#terminal = terminal;
     this.#size = size;
   }
 
-  get keysWaiting(): number {
-    return this.#live ? 0 : this.#input.keys;
+  get terminal(): number {
+    return this.#terminal;
   }
-
+  get key(): string | undefined {
+    return this.#key;
+  }
+  get keys(): number {
+    return this.#input.keys;
+  }
+  get bytes(): number {
+    return this.#input.pending;
+  }
   get viewOnly(): boolean {
-    return this.#viewOnly;
+    return this.peer.viewOnly || this.#takenOver;
   }
-
+  get takenOver(): boolean {
+    return this.#takenOver;
+  }
   get exit(): Exit | undefined {
     return this.#exit;
   }
-
-  get opening(): boolean {
-    return this.#openKey !== undefined;
+  get resumed(): Resumed | undefined {
+    return this.#resumed;
+  }
+  /** Whether anything of it was ever on the screen. */
+  get isKnown(): boolean {
+    return this.#have !== undefined;
+  }
+  get have(): number {
+    return this.#have ?? 0;
   }
 
   /** Whether the screen has parsed what was there before: only then does it tell which program has it. */
   get isShown(): boolean {
-    return this.#live && this.#have !== undefined && this.#parsed >= this.#replayUntil;
+    return this.peer.live && this.#have !== undefined && this.#parsed >= this.#replayUntil;
   }
 
   deadlines(): (number | undefined)[] {
     return [this.#ackAt, this.#resizeAt];
   }
 
-  /** What HELLO says of this terminal. */
-  hello(): Pick<Hello, "terms" | "epoch"> {
+  // --- coming and going -------------------------------------------------------------------------------------------
+
+  /** What HELLO says of it; the runtime attaches it then. */
+  hello(): { id: number; have_off?: number } & Size {
+    this.#attached = true;
+    this.#leaving = false;
     this.#sentSize = this.#size;
     const term = { id: this.#terminal, ...this.#size };
-    return {
-      terms: [this.#have === undefined ? term : { ...term, have_off: this.#have }],
-      ...(this.#epoch !== undefined && { epoch: this.#epoch }),
-    };
+    return this.#have === undefined ? term : { ...term, have_off: this.#have };
   }
 
-  welcomed(welcome: Welcome): void {
-    this.#live = true;
-    this.#connection = welcome.conn_id;
-    this.#viewOnly = welcome.role === "view";
-    const restarted = this.#epoch !== undefined && this.#epoch !== welcome.epoch;
-    this.#epoch = welcome.epoch;
-    if (restarted) this.#forget();
-    this.#resume(welcome.terms);
-    this.#sendOpen();
+  /** It is looked at: its output is wanted from where the screen is. */
+  show(size: Size): void {
+    this.#size = size;
+    this.#leaving = false;
+    if (!this.peer.live || this.#attached) return;
+    this.#attach();
+    this.#pump();
   }
 
+  hide(): void {
+    if (!this.#attached) return;
+    this.#leaving = this.peer.live && this.#input.pending > 0;
+    if (!this.#leaving) this.#detach();
+  }
+
+  /** The screen is gone with what it showed. */
+  forget(): void {
+    this.hide();
+    this.#have = undefined;
+    this.#generation += 1;
+  }
+
+  /** The socket is gone. */
   lost(): void {
-    this.#live = false;
+    this.#attached = this.#leaving = false;
     this.#ackAt = this.#resizeAt = undefined;
+  }
+
+  /** The same shell at a new connection, which HELLO has attached where it was looked at. */
+  resume(info: TerminalInfo): void {
+    this.#key = info.key;
+    // The runtime says it again, behind WELCOME or an ATTACH, where it still holds.
+    this.#takenOver = false;
+    // Out of sight nobody has told us who took it meanwhile: to insist would take it from them.
+    if (!this.#attached) this.#alone = false;
+    const lost = this.#input.resume(info.in_off ?? 0);
+    if (lost > 0) this.#notice(`${keys(lost)} could not be delivered and were discarded.`);
+    this.#replayUntil = info.head;
+    if (this.#attached) {
+      this.#resumed = this.#have === undefined ? undefined : "exact";
+      // Also tells the pod that replies of this emulator belong to what is on its screen.
+      if (this.#have !== undefined) this.#ack();
+    }
+    this.#pump();
+  }
+
+  /** Another shell: what the page had or owed belonged to the one before. */
+  become(info: TerminalInfo, isLookedAt: boolean): void {
+    if (info.id !== this.#terminal) this.#detach();
+    this.#attached = this.#leaving = false;
+    this.#terminal = info.id;
+    this.#have = this.#exit = this.#resumed = undefined;
+    this.#key = info.key;
+    this.#generation += 1;
+    this.#takenOver = this.#alone = false;
+    this.#input.restart(info.in_off ?? 0);
+    this.#replayUntil = info.head;
+    if (isLookedAt) this.show(this.#size);
+  }
+
+  /** The runtime is another process: what was counted against the old one is void. Returns the keys that are lost. */
+  part(): number {
+    if (this.#have !== undefined) this.emit({ do: "part" });
+    this.#have = this.#exit = undefined;
+    this.#takenOver = this.#alone = false;
+    this.#generation += 1;
+    return this.#input.restart(0);
+  }
+
+  /** There is no such terminal any more. */
+  end(exit: Exit): void {
+    this.#exit ??= exit;
+    this.#attached = this.#leaving = false;
+    this.#input.discardUnsent();
+  }
+
+  /** Somebody types alone now. */
+  takeOver(): void {
+    this.#takenOver = true;
+    this.#alone = false;
+  }
+
+  /** Nobody else types any more. */
+  typeAlone(): void {
+    this.#takenOver = false;
+    this.#alone = true;
+    this.#attach();
+  }
+
+  /** Types again and keeps nobody out for good: only who has sole control can end it, so it is taken first. */
+  takeBack(): void {
+    this.typeAlone();
+    this.#alone = false;
+    this.#attach();
   }
 
   tick(now: number): void {
@@ -117,8 +235,7 @@ export class TerminalStream {
     if (this.#resizeAt !== undefined && this.#resizeAt <= now) this.#sendSize();
   }
 
-  frame(frame: Exclude<ServerFrame, { kind: "welcome" | "pong" }>): void {
-    if ("terminal" in frame && frame.terminal !== this.#terminal && frame.kind !== "error") return;
+  frame(frame: StreamFrame): void {
     switch (frame.kind) {
       case "output":
         return this.#output(frame.offset, frame.bytes);
@@ -126,33 +243,33 @@ export class TerminalStream {
         return this.#snapshot(frame);
       case "inputAck":
         this.#input.ack(frame.offset);
-        return this.#pump();
+        this.#pump();
+        if (this.#leaving && this.#input.pending === 0) this.#detach();
+        return;
       case "resized":
         return this.#resizedElsewhere(frame, frame.owner);
       case "exit":
         this.#exit = { code: frame.code, signal: frame.signal };
         return this.#input.discardUnsent();
-      case "terms":
-        return this.#terms(frame.terms);
-      case "error":
-        return this.#error(frame.reference, frame.code, frame.text);
     }
   }
 
   parsed(end: number, generation: number, now: number): void {
     if (generation !== this.#generation || end < this.#parsed) return;
     this.#parsed = end;
-    if (!this.#live) return;
+    if (!this.peer.live || !this.#attached) return;
     if (this.#parsed - this.#ackSent >= ACK_STEP) this.#ack();
     else this.#ackAt ??= now + ACK_DELAY;
   }
 
+  // --- input and size ---------------------------------------------------------------------------------------------
+
   typed(bytes: Uint8Array, auto: boolean, count: number): void {
-    if (this.#viewOnly || this.#exit !== undefined) return;
+    if (this.viewOnly || this.#exit !== undefined) return;
     // The emulator's answers to old output were meant for a program that has had its answer.
-    if (auto && (!this.#live || this.#parsed < this.#replayUntil)) return;
-    if (this.#input.pending + bytes.length > (this.#live ? PASTE_CAP : OFFLINE_CAP)) {
-      this.#notice(this.#live ? "That is too much to paste at once; upload it as a file." : "64 KiB are waiting already: what you type now is not kept.");
+    if (auto && (!this.peer.live || !this.#attached || this.#parsed < this.#replayUntil)) return;
+    if (this.#input.pending + bytes.length > (this.peer.live ? PASTE_CAP : OFFLINE_CAP)) {
+      this.#notice(this.peer.live ? "That is too much to paste at once; upload it as a file." : "64 KiB are waiting already: what you type now is not kept.");
       return;
     }
     if (!auto && this.#foreignSize) this.#claimSize();
@@ -167,65 +284,61 @@ export class TerminalStream {
   resize(size: Size, now: number): void {
     this.#size = size;
     this.#foreignSize = false;
-    if (this.#live) this.#resizeAt = now + RESIZE_DEBOUNCE;
+    if (this.peer.live && this.#attached) this.#resizeAt = now + RESIZE_DEBOUNCE;
   }
 
-  /** Another shell; the same key never opens two, however often a lost reply makes it go out again. */
-  openShell(key: string): void {
-    this.#openKey = key;
-    this.#sendOpen();
-  }
-
-  // --- resuming ---------------------------------------------------------------------------------------------------
-
-  /** The runtime is another process: what was counted against the old one is void. */
-  #forget(): void {
-    this.#have = undefined;
-    this.#generation += 1;
-    this.#exit = undefined;
-    const lost = this.#input.restart(0);
-    this.#notice(lost > 0 ? `The session was restarted: ${keys(lost)} typed meanwhile could not be delivered and were discarded.` : "The session was restarted; this is a new shell.");
-  }
-
-  #resume(terms: TerminalInfo[]): void {
-    const current = terms.find((term) => term.id === this.#terminal);
-    const alive = terms.filter((term) => term.alive).at(-1);
-    if (this.#have === undefined && current?.alive !== true && alive !== undefined) return this.#attach(alive);
-    if (current === undefined) {
-      this.#exit ??= { code: 0, signal: 0 };
-      return;
+  #pump(): void {
+    if (!this.peer.live || this.viewOnly) return;
+    for (let next = this.#input.next(); next !== undefined; next = this.#input.next()) {
+      this.#send({ kind: "input", terminal: this.#terminal, ...next });
     }
-    if (this.#have !== undefined && current.key !== this.#key) return this.#attach(current);
-    this.#key = current.key;
-    const lost = this.#input.resume(current.in_off ?? 0);
-    if (lost > 0) this.#notice(`${keys(lost)} could not be delivered and were discarded.`);
-    this.#replayUntil = current.head;
-    // Also tells the pod that replies of this emulator belong to what is on its screen.
-    if (this.#have !== undefined) this.#ack();
-    this.#pump();
   }
 
-  /** From nothing: what the page had or owed belonged to another shell. */
-  #attach(term: TerminalInfo): void {
-    if (term.id !== this.#terminal) this.#send({ kind: "detach", terminal: this.#terminal });
-    this.#terminal = term.id;
-    this.#key = term.key;
-    this.#have = undefined;
-    this.#generation += 1;
-    this.#exit = undefined;
-    this.#input.restart(term.in_off ?? 0);
-    this.#replayUntil = term.head;
+  #sendSize(): void {
+    this.#resizeAt = undefined;
+    if (this.viewOnly || (this.#sentSize?.cols === this.#size.cols && this.#sentSize.rows === this.#size.rows)) return;
     this.#sentSize = this.#size;
-    this.#sendAttach();
+    this.#send({ kind: "resize", terminal: this.#terminal, ...this.#size });
   }
 
-  #sendAttach(): void {
-    this.#send({ kind: "attach", terminal: this.#terminal, have: this.#have, epoch: this.#epoch ?? "0", history: HISTORY, view: false, ...this.#size });
+  /** Another window owns the size: show its grid until somebody types here. */
+  #resizedElsewhere({ cols, rows }: Size, owner: number | undefined): void {
+    if (owner === this.peer.connection || (cols === this.#size.cols && rows === this.#size.rows)) return;
+    this.#foreignSize = true;
+    this.#sentSize = undefined;
+    this.emit({ do: "adopt", size: { cols, rows } });
+  }
+
+  #claimSize(): void {
+    this.#foreignSize = false;
+    this.emit({ do: "adopt", size: this.#size });
+    if (this.peer.live) this.#sendSize();
   }
 
   // --- output -----------------------------------------------------------------------------------------------------
 
+  #attach(): void {
+    this.#attached = true;
+    this.#leaving = false;
+    this.#sentSize = this.#size;
+    this.#resumed = this.#have === undefined ? undefined : "exact";
+    this.#send({ kind: "attach", terminal: this.#terminal, have: this.#have, epoch: this.peer.epoch ?? "0", history: HISTORY, role: this.#role(), ...this.#size });
+  }
+
+  /** For typing would give up sole control where we have it; a watcher stays one until its user wants to type again. */
+  #role(): AttachRole {
+    if (this.#takenOver) return "view";
+    return this.#alone ? "alone" : "control";
+  }
+
+  #detach(): void {
+    if (this.#attached && this.peer.live) this.#send({ kind: "detach", terminal: this.#terminal });
+    this.#attached = this.#leaving = false;
+    this.#ackAt = this.#resizeAt = undefined;
+  }
+
   #snapshot({ offset, bytes, ...size }: { offset: number; bytes: Uint8Array } & Size): void {
+    this.#resumed = "snapshot";
     this.#generation += 1;
     this.#have = offset;
     this.#parsed = this.#ackSent = Math.max(0, offset - bytes.length);
@@ -239,9 +352,9 @@ export class TerminalStream {
     const have = this.#have;
     const end = offset + bytes.length;
     // What comes before the snapshot that was asked for belongs to what was there before.
-    if (have === undefined) return;
+    if (have === undefined || !this.#attached) return;
     // A gap cannot happen on one socket; asking again is cheaper than trusting that.
-    if (offset > have) return this.#sendAttach();
+    if (offset > have) return this.#attach();
     if (end <= have) return;
     this.#have = end;
     this.#write(bytes.subarray(have - offset), end);
@@ -257,57 +370,6 @@ export class TerminalStream {
     this.#send({ kind: "ack", terminal: this.#terminal, offset: this.#parsed });
   }
 
-  /** A shell has been opened: by this page, or by another one in place of a shell that ended. */
-  #terms(terms: TerminalInfo[]): void {
-    const asked = this.#openKey;
-    const opened = terms.find((term) => sameKey(term.key, asked)) ?? terms.find((term) => term.id === this.#terminal && term.key !== this.#key);
-    if (opened === undefined) return;
-    this.#openKey = undefined;
-    this.#attach(opened);
-  }
-
-  #error(reference: number, code: number, text: string): void {
-    if (reference === OPEN_FRAME) this.#openKey = undefined;
-    if (code === ErrorCode.noSuchTerminal) this.#exit ??= { code: 0, signal: 0 };
-    if (code === ErrorCode.readOnly) this.#viewOnly = true;
-    if (code !== ErrorCode.noSuchTerminal && code !== ErrorCode.ended) this.#notice(text);
-  }
-
-  // --- input and size ---------------------------------------------------------------------------------------------
-
-  #pump(): void {
-    if (!this.#live) return;
-    for (let next = this.#input.next(); next !== undefined; next = this.#input.next()) {
-      this.#send({ kind: "input", terminal: this.#terminal, ...next });
-    }
-  }
-
-  #sendSize(): void {
-    this.#resizeAt = undefined;
-    if (this.#viewOnly || (this.#sentSize?.cols === this.#size.cols && this.#sentSize.rows === this.#size.rows)) return;
-    this.#sentSize = this.#size;
-    this.#send({ kind: "resize", terminal: this.#terminal, ...this.#size });
-  }
-
-  /** Another window owns the size: show its grid until somebody types here. */
-  #resizedElsewhere({ cols, rows }: Size, owner: number | undefined): void {
-    if (owner === this.#connection || (cols === this.#size.cols && rows === this.#size.rows)) return;
-    this.#foreignSize = true;
-    this.#sentSize = undefined;
-    this.emit({ do: "adopt", size: { cols, rows } });
-  }
-
-  #claimSize(): void {
-    this.#foreignSize = false;
-    this.emit({ do: "adopt", size: this.#size });
-    if (this.#live) this.#sendSize();
-  }
-
-  #sendOpen(): void {
-    if (!this.#live || this.#openKey === undefined) return;
-    this.#send({ kind: "open", key: this.#openKey, request: { ...this.#size } });
-  }
-
   #send(frame: ClientFrame): void {
     this.emit({ do: "send", frame });
   }
@@ -317,10 +379,6 @@ export class TerminalStream {
   }
 }
 
-function sameKey(one: string | undefined, other: string | undefined): boolean {
-  return one !== undefined && other !== undefined && BigInt(`0x${one}`) === BigInt(`0x${other}`);
-}
-
-function keys(count: number): string {
+export function keys(count: number): string {
   return count === 1 ? "1 key" : `${count} keys`;
 }

@@ -1,27 +1,63 @@
+import { Link } from "react-router";
 import type { Session } from "../api/types";
-import { Button } from "../components/button";
+import { Button, buttonLook } from "../components/button";
+import { copyText } from "../components/copy";
 import { NoticeBar } from "../components/notice-bar";
 import { backlogOf } from "../link/words";
 import { headline, stateOf, stopReason } from "../session/state";
-import type { Connection } from "./connection";
-import type { Status } from "./machine";
+import type { TerminalHandle } from "./use-terminal";
 
 interface Props {
   session: Session;
-  status: Status;
-  connection: Connection | undefined;
+  terminal: TerminalHandle;
   starting: boolean;
   onStart: () => void;
   onLogin: () => void;
+  /** What a program would like to put on the clipboard. */
+  offer: string | undefined;
+  onOfferDone: () => void;
 }
 
-/** A line under the terminal when there is something to decide. What is on the screen stays readable. */
-export function TerminalNotice({ session, status, connection, starting, onStart, onLogin }: Props) {
+/** Lines under the terminal when there is something to know or to decide. What is on the screen stays readable. */
+export function TerminalNotice({ offer, onOfferDone, ...props }: Props) {
+  const { restart, onRestartRead } = props.terminal;
+  return (
+    <>
+      {restart !== undefined && (
+        <NoticeBar text={`${restart} What was there before stands above: scroll up to read it.`}>
+          <Button onClick={onRestartRead}>Dismiss</Button>
+        </NoticeBar>
+      )}
+      {offer !== undefined && (
+        <NoticeBar text={`A program in the terminal would like to put ${offer.length === 1 ? "1 character" : `${offer.length} characters`} on your clipboard.`}>
+          <Button onClick={onOfferDone}>Ignore</Button>
+          <Button
+            look="primary"
+            onClick={() => {
+              void copyText(offer);
+              onOfferDone();
+            }}
+          >
+            Copy
+          </Button>
+        </NoticeBar>
+      )}
+      <Standing {...props} />
+    </>
+  );
+}
+
+function Standing({ session, terminal: { status, connection }, starting, onStart, onLogin }: Omit<Props, "offer" | "onOfferDone">) {
   const state = stateOf(session);
   if (status.link === "halted") {
     return (
-      <NoticeBar text={status.why ?? "The connection ended."}>
-        <Button onClick={() => connection?.retry()}>Try again</Button>
+      <NoticeBar text={status.error?.why ?? "The connection ended."}>
+        {status.error?.recovery === "recreate" && (
+          <Link to="/sessions?new" className={buttonLook("primary")}>
+            New session
+          </Link>
+        )}
+        <Button onClick={() => connection?.retry()}>{status.error?.button ?? "Try again"}</Button>
       </NoticeBar>
     );
   }
@@ -44,12 +80,22 @@ export function TerminalNotice({ session, status, connection, starting, onStart,
     }
     return <NoticeBar text={headline(session) ?? "The session is not ready."} />;
   }
+  if (status.gone !== undefined && status.link === "live") return <Gone terminal={{ status, connection }} />;
+  if (status.takenOver && status.link === "live") {
+    return (
+      <NoticeBar text="Another window types here alone. You can watch.">
+        <Button look="primary" onClick={() => connection?.takeBack(false)}>
+          Take back
+        </Button>
+      </NoticeBar>
+    );
+  }
   if (status.exit !== undefined && status.link === "live") {
     const { code, signal } = status.exit;
     return (
       <NoticeBar text={signal > 0 ? `The shell was ended by signal ${signal}.` : `The shell ended with code ${code}.`}>
         {!status.viewOnly && (
-          <Button look="primary" autoFocus disabled={status.opening} onClick={() => connection?.openShell()}>
+          <Button look="primary" autoFocus disabled={status.opening} onClick={() => connection?.open(true)}>
             {status.opening ? "Opening…" : "New shell"}
           </Button>
         )}
@@ -64,5 +110,21 @@ export function TerminalNotice({ session, status, connection, starting, onStart,
       </NoticeBar>
     );
   }
+  if (status.viewOnly) return <NoticeBar text="View only: nothing that you type is sent. To type needs the right to create sessions/terminal." />;
   return null;
+}
+
+/** What is on the screen is all that is left. */
+function Gone({ terminal: { status, connection } }: { terminal: Pick<TerminalHandle, "status" | "connection"> }) {
+  const text = status.gone === "restart" ? "The session was restarted: this terminal has ended, and what is shown is from before." : "This terminal was closed elsewhere.";
+  return (
+    <NoticeBar text={text}>
+      <Button onClick={() => status.active !== undefined && connection?.close(status.active)}>Close</Button>
+      {!status.viewOnly && (
+        <Button look="primary" disabled={status.opening} onClick={() => connection?.open(true)}>
+          {status.opening ? "Opening…" : "New shell"}
+        </Button>
+      )}
+    </NoticeBar>
+  );
 }

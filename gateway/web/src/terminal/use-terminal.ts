@@ -1,68 +1,85 @@
-import { useCallback, useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState, useSyncExternalStore } from "react";
 import type { Session } from "../api/types";
 import { useTell } from "../components/toast";
 import { useAuth } from "../layout/auth";
-import { useTheme } from "../layout/theme";
-import { BEFORE as UNLINKED } from "../link/link";
 import { linkStateOf } from "../link/session";
 import { stateOf } from "../session/state";
 import { Connection } from "./connection";
-import type { Status } from "./machine";
-import { TerminalScreen } from "./screen";
-
-const BEFORE: Status = { ...UNLINKED, keysWaiting: 0, viewOnly: false, exit: undefined, opening: false, isShown: false };
+import { BEFORE, type Status } from "./machine";
+import { remember, remembered } from "./remember";
+import { restartCause } from "./restart";
+import type { TerminalScreen } from "./screen";
 
 export interface TerminalHandle {
   status: Status;
   connection: Connection | undefined;
+  /** The screen that is in sight. */
   screen: TerminalScreen | undefined;
-  place: (element: HTMLElement | null) => void;
+  screens: ReadonlyMap<number, TerminalScreen>;
+  /** A tab's screen is there, or is gone. */
+  onScreen: (tab: number, screen: TerminalScreen | undefined) => void;
+  /** The runtime was replaced: when, and why. */
+  restart: string | undefined;
+  onRestartRead: () => void;
 }
 
-/** One terminal and its connection, for as long as its place is on the page. `takesKeys`: what is typed is for it from the beginning. */
-export function useTerminal(session: Session, leave: () => void, takesKeys: boolean): TerminalHandle {
+/** The terminals of a session and their one connection, for as long as they are on the page. */
+export function useTerminal(session: Session): TerminalHandle {
   const { askForLogin, logins } = useAuth();
   const tell = useTell();
-  const theme = useTheme();
-  const [place, setPlace] = useState<HTMLElement | null>(null);
-  const [parts, setParts] = useState<{ connection: Connection; screen: TerminalScreen }>();
+  const [connection, setConnection] = useState<Connection>();
+  const [screens, setScreens] = useState<ReadonlyMap<number, TerminalScreen>>(new Map());
+  const [restart, setRestart] = useState<string>();
   const state = linkStateOf(stateOf(session));
-  // What the terminal is made with; later changes reach it through the effects below.
-  const first = useRef({ session, state, theme, leave, takesKeys, askForLogin, tell });
+  const now = useRef(session);
+  useEffect(() => {
+    now.current = session;
+  }, [session]);
+  // What the connection is made with; later changes reach it through the effects below.
+  const first = useRef({ session, state, askForLogin, tell });
 
   useEffect(() => {
-    if (place === null) return;
-    const { session: at, state: initial, theme: look, leave: onLeave, takesKeys: focuses, askForLogin: onLogin, tell: onNotice } = first.current;
-    const parts: { connection?: Connection } = {};
-    const screen = new TerminalScreen({
-      place,
-      theme: look,
-      onInput: (text, auto) => parts.connection?.input(text, auto),
-      onBytes: (bytes) => parts.connection?.inputBytes(bytes),
-      onSize: (size) => parts.connection?.resize(size),
-      onTitle: () => undefined,
-      onLeave,
+    const { session: at, state: initial, askForLogin: onLogin, tell: onNotice } = first.current;
+    const made = new Connection({
+      session: at,
+      state: initial,
+      remembered: remembered(at.uid),
+      onLogin,
+      onNotice: (text) => onNotice(text, "bad"),
+      onRestart: () => {
+        const words = `The session was restarted at ${new Date().toLocaleTimeString()}: ${restartCause(now.current)}`;
+        setRestart(words);
+        return words;
+      },
     });
-    const connection = new Connection({ session: at, state: initial, size: screen.size, screen, onLogin, onNotice: (text) => onNotice(text, "bad") });
-    parts.connection = connection;
-    setParts({ connection, screen });
-    connection.start();
-    if (focuses) screen.focus();
+    setConnection(made);
     return () => {
-      connection.stop();
-      screen.dispose();
-      setParts(undefined);
+      made.stop();
+      setConnection(undefined);
     };
-  }, [place]);
+  }, []);
 
-  const connection = parts?.connection;
   useEffect(() => connection?.sessionIs(state), [connection, state]);
-  useEffect(() => parts?.screen.setTheme(theme), [parts, theme]);
   useEffect(() => {
     if (logins > 0) connection?.loggedIn();
   }, [connection, logins]);
 
   const subscribe = useCallback((listener: () => void) => connection?.subscribe(listener) ?? (() => undefined), [connection]);
   const status = useSyncExternalStore(subscribe, () => connection?.status ?? BEFORE);
-  return { status, connection, screen: parts?.screen, place: setPlace };
+  const { tabs, active, established } = status;
+  useEffect(() => {
+    if (established) remember(session.uid, tabs, active);
+  }, [established, session.uid, tabs, active]);
+
+  const onScreen = useCallback((tab: number, screen: TerminalScreen | undefined) => {
+    setScreens((all) => {
+      const next = new Map(all);
+      if (screen === undefined) next.delete(tab);
+      else next.set(tab, screen);
+      return next;
+    });
+  }, []);
+  const onRestartRead = useCallback(() => setRestart(undefined), []);
+  const screen = active === undefined ? undefined : screens.get(active);
+  return useMemo(() => ({ status, connection, screen, screens, onScreen, restart, onRestartRead }), [status, connection, screen, screens, onScreen, restart, onRestartRead]);
 }

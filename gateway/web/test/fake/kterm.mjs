@@ -22,6 +22,7 @@ export class FakeTerminal {
     this.output = Buffer.alloc(0);
     this.inputs = new Map();
     this.sockets = new Set();
+    this.title = "bash";
     this.alive = true;
     this.code = 0;
     this.cols = 80;
@@ -42,8 +43,8 @@ export class FakeTerminal {
   }
 
   info(clientId) {
-    const { id, alive, cols, rows, key } = this;
-    return { id, key, title: "bash", cwd: "/workspace/repo", alive, cols, rows, head: this.output.length, tail: 0, in_off: this.inputs.get(clientId) ?? 0 };
+    const { id, alive, cols, rows, key, title } = this;
+    return { id, key, type: "system", title, cwd: "/workspace/repo", alive, cols, rows, head: this.output.length, tail: 0, in_off: this.inputs.get(clientId) ?? 0 };
   }
 
   print(bytes) {
@@ -95,6 +96,7 @@ export class FakeTerminal {
 /** The pod's end of one socket. */
 export function serveTerminal(socket, pod) {
   let clientId = "";
+  const tell = () => socket.send(json(0x87, { terms: [...pod.terminals.values()].map((each) => each.info(clientId)) }));
   socket.on("message", (data, isBinary) => {
     if (!isBinary) return socket.close(1003, "text frame");
     const type = data.readUInt8(0);
@@ -103,7 +105,7 @@ export function serveTerminal(socket, pod) {
       const hello = JSON.parse(data.subarray(4).toString());
       clientId = hello.client_id;
       const terms = [...pod.terminals.values()];
-      socket.send(json(0x89, { epoch: pod.epoch, conn_id: (pod.connections += 1), role: pod.role, limits: { max_frame: 65536, window: 262144, terminals: 16, clients: 16 }, terms: terms.map((each) => each.info(clientId)) }));
+      socket.send(json(0x89, { epoch: pod.epoch, conn_id: (pod.connections += 1), role: pod.role, commands: false, limits: { max_frame: 65536, window: 262144, terminals: 16, clients: 16 }, terms: terms.map((each) => each.info(clientId)) }));
       for (const { id, have_off: have } of hello.terms) pod.terminals.get(id)?.attach(socket, hello.epoch === pod.epoch ? have : undefined);
     } else if (type === 0x01) {
       terminal?.input(socket, clientId, Number(data.readBigUInt64LE(4)), data.subarray(12));
@@ -112,11 +114,20 @@ export function serveTerminal(socket, pod) {
       terminal?.attach(socket, have === 0xffff_ffff_ffff_ffffn ? undefined : Number(have));
     } else if (type === 0x04) {
       const key = data.subarray(4, 20).reverse().toString("hex");
-      const id = pod.terminals.size + 1;
+      const id = Math.max(0, ...pod.terminals.keys()) + 1;
       const opened = new FakeTerminal(id, pod.prompt);
       opened.key = key;
       pod.terminals.set(id, opened);
-      socket.send(json(0x87, { terms: [...pod.terminals.values()].map((each) => each.info(clientId)) }));
+      tell();
+    } else if (type === 0x06) {
+      terminal?.sockets.delete(socket);
+    } else if (type === 0x07) {
+      terminal?.shell?.kill();
+      pod.terminals.delete(terminal?.id);
+      tell();
+    } else if (type === 0x0d && terminal !== undefined) {
+      terminal.title = data.subarray(4).toString() || "bash";
+      tell();
     } else if (type === 0x08) {
       const pong = frame(0x86, 0, 24);
       data.copy(pong, 4, 4, 12);
