@@ -9,10 +9,10 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 PROFILE ?= dev
 export PROFILE
 
-.PHONY: help up down env test check fmt images push charts crds ui bench clean
+.PHONY: help up down env test check fmt images push charts crds ui bench bench-terminal clean
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: ## A real Kubernetes on this machine with Fabrica in it; again: what changed
 	@e2e/cluster/up
@@ -50,6 +50,9 @@ ui: ## Build the web page
 
 bench: ## Measure what docs/performance.md states, on the cluster of make up
 	@e2e/bench/run
+
+bench-terminal: ## Measure the terminal beside node-pty and terminado, without a cluster (ROWS="6a 6d": only these)
+	@e2e/bench/peers/run $(ROWS)
 
 clean: down ## Remove everything built here; the cache of tools stays
 	@rm -rf build target gateway/web/dist gateway/web/node_modules e2e/browser/node_modules

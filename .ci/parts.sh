@@ -49,7 +49,7 @@ part_licences() {
 }
 
 part_modules() {
-  "$CI_FOLDER/circles" src crds/src gateway/protocol/src gateway/store/src gateway/telemetry/src images/runtime/src gateway/src gateway/cli/src e2e/model-api/src
+  "$CI_FOLDER/circles" src crds/src gateway/protocol/src gateway/store/src gateway/telemetry/src images/runtime/src gateway/src gateway/cli/src e2e/model-api/src e2e/network/src e2e/bench/peers/src
 }
 
 check_all() {

@@ -33,54 +33,49 @@ pub fn path(namespace: &str, session: &str) -> String {
     format!("/api/v1/namespaces/{namespace}/sessions/{session}/chat")
 }
 
+/// Says hello until somebody answers. A gateway that has not yet heard of what the API server told this test refuses with
+/// a close frame; then it is tried again, as a page does.
+async fn come_in(gateway: &Gateway, path: &str, hello: &Value) -> Result<(Socket, Value)> {
+    eventually("the chat is open", || async move {
+        let Ok(mut socket) = open(gateway, path, Some(PROTOCOL)).await else { return Ok(None) };
+        if socket.send(Message::text(hello.to_string())).await.is_err() {
+            return Ok(None);
+        }
+        match tokio::time::timeout(DEADLINE, socket.next()).await? {
+            Some(Ok(Message::Text(text))) => Ok(Some((socket, serde_json::from_str(&text)?))),
+            _ => Ok(None),
+        }
+    })
+    .await
+}
+
 impl Chat {
     /// Opens the chat of a Session, and hears everything that was said before.
     pub async fn connect(gateway: &Gateway, namespace: &str, session: &str) -> Result<Self> {
         let path = path(namespace, session);
-        let socket = open(gateway, &path, Some(PROTOCOL)).await?;
+        let (socket, welcome) = come_in(gateway, &path, &json!({"type": "hello"})).await?;
         let mut chat = Self {
             gateway: gateway.clone(),
             path,
             socket,
-            welcome: Value::Null,
+            welcome,
             records: BTreeMap::new(),
             was_reset: false,
         };
-        chat.greet(json!({"type": "hello"})).await?;
+        chat.catch_up().await?;
         Ok(chat)
     }
 
     /// Comes back, as soon as somebody is there, and hears what was missed.
     pub async fn resume(&mut self) -> Result<()> {
         let hello = json!({"type": "hello", "journalId": self.welcome["journalId"], "after": self.newest()});
-        let (gateway, path) = (&self.gateway, &self.path);
-        let hello = &hello;
-        let opened = eventually("the chat is open", || async move {
-            let Ok(mut socket) = open(gateway, path, Some(PROTOCOL)).await else { return Ok(None) };
-            if socket.send(Message::text(hello.to_string())).await.is_err() {
-                return Ok(None);
-            }
-            // A refusal is a close frame; then it is tried again.
-            match tokio::time::timeout(DEADLINE, socket.next()).await? {
-                Some(Ok(Message::Text(text))) => Ok(Some((socket, serde_json::from_str(&text)?))),
-                _ => Ok(None),
-            }
-        })
-        .await?;
-        (self.socket, self.welcome) = opened;
+        (self.socket, self.welcome) = come_in(&self.gateway, &self.path, &hello).await?;
         self.catch_up().await
     }
 
     /// The last record that this client knows.
     pub fn newest(&self) -> u64 {
         self.records.keys().next_back().copied().unwrap_or_default()
-    }
-
-    async fn greet(&mut self, hello: Value) -> Result<()> {
-        self.send(&hello).await?;
-        self.welcome = self.next().await?;
-        ensure!(self.welcome["type"] == "welcome", "{}", self.welcome);
-        self.catch_up().await
     }
 
     async fn catch_up(&mut self) -> Result<()> {

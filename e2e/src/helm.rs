@@ -1,10 +1,19 @@
 //! The real helm: `HELM` names it, else the one on the PATH is taken.
 
 use std::ffi::OsStr;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result, ensure};
+use tempfile::NamedTempFile;
+
+use crate::cluster::SYSTEM_NAMESPACE;
+
+/// The release that `make up` installs.
+pub const RELEASE: &str = "fabrica";
+/// How long helm waits for Deployments.
+const TIMEOUT: &str = "3m";
 
 /// The chart of this repository.
 pub fn chart() -> String {
@@ -37,4 +46,30 @@ pub fn succeed<S: AsRef<OsStr>>(arguments: &[S]) -> Result<String> {
 /// What a program printed.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The values that the release has now.
+pub fn present_values() -> Result<NamedTempFile> {
+    let values =
+        succeed(&["get", "values", RELEASE, "--namespace", SYSTEM_NAMESPACE, "--output", "yaml"])?;
+    let mut file = NamedTempFile::with_suffix(".yaml")?;
+    file.write_all(values.as_bytes())?;
+    Ok(file)
+}
+
+/// Installs or upgrades our chart with these values, and waits until it stands.
+pub fn install(command: &[&str], values: &NamedTempFile) -> Result<()> {
+    let mut all = arguments(command, values);
+    all.extend(["--wait".to_owned(), "--timeout".to_owned(), TIMEOUT.to_owned()]);
+    succeed(&all).map(drop)
+}
+
+/// A helm command on our chart with these values.
+pub fn arguments(command: &[&str], values: &NamedTempFile) -> Vec<String> {
+    let common = ["--namespace", SYSTEM_NAMESPACE, "--values"];
+    let mut all: Vec<String> =
+        command.iter().chain(&common).map(|word| (*word).to_owned()).collect();
+    all.push(values.path().to_string_lossy().into_owned());
+    all.push(chart());
+    all
 }

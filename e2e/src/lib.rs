@@ -12,6 +12,8 @@ pub mod forge;
 pub mod gateway;
 pub mod git_server;
 pub mod helm;
+pub mod page;
+pub mod person;
 pub mod run;
 pub mod scenario;
 pub mod session;

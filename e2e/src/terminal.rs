@@ -95,6 +95,8 @@ impl Terminal {
             client_id: self.client_id.clone(),
             epoch,
             visible: true,
+            cause: self.welcome.as_ref().map(|_| "closed with 1006".to_owned()),
+            attempts: u32::from(self.welcome.is_some()),
             terms: vec![HelloTerminal { id: self.id, have_off: self.have, cols: 100, rows: 30 }],
             ..Hello::default()
         };

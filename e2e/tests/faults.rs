@@ -3,6 +3,8 @@
 
 #[path = "faults/chat.rs"]
 mod chat;
+#[path = "faults/network.rs"]
+mod network;
 
 use std::sync::LazyLock;
 
@@ -323,8 +325,8 @@ async fn counting(namespace: &Namespace, session: &str) -> Result<Terminal> {
 async fn check_count(terminal: &mut Terminal) -> Result<()> {
     let text = terminal.read_until("\nall-counted").await?;
     let numbers: Vec<usize> =
-        // The shell's own sequences stand before the first line, ended by a carriage return.
-        text.split(['\r', '\n']).filter_map(|line| line.strip_prefix("n=")?.parse().ok()).collect();
+        // The shell's own sequences stand before the first line, ended by a carriage return or a bell.
+        text.split(['\r', '\n', '\u{7}']).filter_map(|line| line.strip_prefix("n=")?.parse().ok()).collect();
     ensure!(numbers.len() == COUNT, "{} of {COUNT} numbers arrived", numbers.len());
     ensure!(numbers.iter().copied().eq(1..=COUNT), "a number is missing or doubled");
     Ok(())
@@ -360,14 +362,15 @@ async fn scale(cluster: &Cluster, name: &str, replicas: i32) -> Result<()> {
     deployments.patch(name, &PatchParams::default(), &patch).await?;
     wait_for(&deployments, name, "scaled", |deployment: Option<&Deployment>| {
         deployment.and_then(|deployment| deployment.status.as_ref()).is_some_and(|status| {
-            status.ready_replicas.unwrap_or(0) == replicas && status.replicas == Some(replicas)
+            status.ready_replicas.unwrap_or(0) == replicas
+                && status.replicas.unwrap_or(0) == replicas
         })
     })
     .await?;
     Ok(())
 }
 
-/// Stops, starts or restarts one part of the local cluster.
+/// Stops, starts, restarts, freezes or thaws one part of the local cluster.
 async fn cluster_part(action: &str, part: &str) -> Result<()> {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/cluster/part");
     let output = tokio::process::Command::new(script).args([action, part]).output().await?;

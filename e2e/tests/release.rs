@@ -1,24 +1,18 @@
 //! The chart's life on a cluster: upgraded, uninstalled, installed again under another name. People's Sessions run on
 //! through all of it. Takes operator and gateway away, so it is a binary of its own.
 
-use std::io::Write;
-
 use anyhow::{Context, Result, ensure};
 use fabrica_e2e::Namespace;
 use fabrica_e2e::cluster::{SYSTEM_NAMESPACE, with_namespace};
-use fabrica_e2e::helm::{chart, helm, succeed, text};
+use fabrica_e2e::helm::{RELEASE, arguments, helm, install, present_values, succeed, text};
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{Api, ResourceExt};
 use serde_json::json;
 use tempfile::NamedTempFile;
 
-/// The release that `make up` installs.
-const RELEASE: &str = "fabrica";
 /// Another one, in the same namespace.
 const OTHER: &str = "another";
-/// How long helm waits for Deployments.
-const TIMEOUT: &str = "3m";
 
 #[tokio::test]
 async fn sessions_survive_upgrade_uninstall_and_another_release_name() {
@@ -76,30 +70,6 @@ fn restore(values: &NamedTempFile) -> Result<()> {
     let _ = helm(&["uninstall", OTHER, "--namespace", SYSTEM_NAMESPACE, "--wait"])?;
     install(&["upgrade", RELEASE, "--install", "--take-ownership"], values)
         .context("put the release back")
-}
-
-fn present_values() -> Result<NamedTempFile> {
-    let values =
-        succeed(&["get", "values", RELEASE, "--namespace", SYSTEM_NAMESPACE, "--output", "yaml"])?;
-    let mut file = NamedTempFile::with_suffix(".yaml")?;
-    file.write_all(values.as_bytes())?;
-    Ok(file)
-}
-
-fn install(command: &[&str], values: &NamedTempFile) -> Result<()> {
-    let mut all = arguments(command, values);
-    all.extend(["--wait".to_owned(), "--timeout".to_owned(), TIMEOUT.to_owned()]);
-    succeed(&all).map(drop)
-}
-
-/// A helm command on our chart with these values.
-fn arguments(command: &[&str], values: &NamedTempFile) -> Vec<String> {
-    let common = ["--namespace", SYSTEM_NAMESPACE, "--values"];
-    let mut all: Vec<String> =
-        command.iter().chain(&common).map(|word| (*word).to_owned()).collect();
-    all.push(values.path().to_string_lossy().into_owned());
-    all.push(chart());
-    all
 }
 
 async fn pod_uid(namespace: &Namespace, session: &str) -> Result<String> {

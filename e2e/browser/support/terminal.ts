@@ -1,6 +1,7 @@
 // A terminal on the page, as a person uses it: eyes on the screen, fingers on the keys.
 
 import { expect, type Locator, type Page } from "@playwright/test";
+import { namespace } from "./api";
 
 /**
  * Without 3D the emulator draws into the DOM, where a test can read. That also is the fall-back of browsers that have no
@@ -13,6 +14,14 @@ export class Terminal {
 
   constructor(private readonly page: Page) {
     this.screen = page.locator(".xterm-rows");
+  }
+
+  /** The page of a Session, behind another address than the gateway's if a line leads there. */
+  static async open(page: Page, session: string, base = ""): Promise<Terminal> {
+    await page.goto(`${base}/ns/${await namespace()}/sessions/${session}`);
+    const terminal = new Terminal(page);
+    await terminal.connected();
+    return terminal;
   }
 
   async connected(): Promise<void> {

@@ -50,7 +50,7 @@ test("on a small screen both views of the workspace are tabs", async ({ page }) 
   await page.setViewportSize({ width: 360, height: 640 });
   await open(page, terminalSession("both", { spec: on, conditions: [agentReady("True", "AgentOn", "The agent can be spoken to.")] }));
   await expect(page.getByRole("log", { name: "Conversation" })).toContainText("What is to be done?");
-  await page.getByRole("tab", { name: "Terminal" }).click();
+  await page.getByRole("tab", { name: "Terminal", exact: true }).click();
   await expect(page.locator(".xterm-rows")).toContainText("git log --oneline");
   await page.getByRole("tab", { name: "Chat" }).click();
   await expect(page.getByRole("log", { name: "Conversation" })).toBeVisible();

@@ -196,7 +196,7 @@ test("a command of the agent goes into the shell's line, and is not entered", as
   runtime.typed = "";
   await page.setViewportSize({ width: 360, height: 740 });
   await call("cd src").getByRole("button", { name: "Type it into the terminal" }).click();
-  await expect(page.getByRole("tab", { name: "Terminal", selected: true })).toBeVisible();
+  await expect(page.getByRole("tab", { name: "Terminal", exact: true, selected: true })).toBeVisible();
   await expect.poll(() => runtime.typed).toBe("\x1b[200~cd src\rls\x1b[201~");
 });
 
@@ -250,7 +250,7 @@ test("a small screen has tabs, which the address keeps", async ({ page }) => {
   await page.keyboard.press("ArrowRight");
   await expect(page.locator(".xterm-rows")).toContainText("git log");
   await page.reload();
-  await expect(page.getByRole("tab", { name: "Terminal", selected: true })).toBeVisible();
+  await expect(page.getByRole("tab", { name: "Terminal", exact: true, selected: true })).toBeVisible();
   await expect(page.locator(".xterm-rows")).toContainText("git log");
 });
 

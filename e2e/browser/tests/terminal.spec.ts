@@ -1,5 +1,5 @@
-import { expect, test, type Page } from "@playwright/test";
-import { createSession, namespace, untilReady } from "../support/api";
+import { expect, test } from "@playwright/test";
+import { createSession, untilReady } from "../support/api";
 import { CHROMIUM_FLAGS, environment, uniqueName } from "../support/environment";
 import { Line } from "../support/line";
 import { READABLE, Terminal } from "../support/terminal";
@@ -13,15 +13,8 @@ test.beforeAll(async () => {
   await untilReady(name);
 });
 
-async function open(page: Page, base = ""): Promise<Terminal> {
-  await page.goto(`${base}/ns/${await namespace()}/sessions/${name}`);
-  const terminal = new Terminal(page);
-  await terminal.connected();
-  return terminal;
-}
-
 test("a shell works, and a reload finds it as it was", async ({ page }) => {
-  const terminal = await open(page);
+  const terminal = await Terminal.open(page, name);
   await terminal.run("KEPT=here; echo answer-$((40 + 2))", "answer-42");
   await page.reload();
   await terminal.connected();
@@ -32,7 +25,7 @@ test("a shell works, and a reload finds it as it was", async ({ page }) => {
 test("keys typed while the line is cut arrive once, and output of that time is not lost", async ({ page, context }) => {
   const line = await Line.open();
   try {
-    const terminal = await open(page, line.url);
+    const terminal = await Terminal.open(page, name, line.url);
     await terminal.run("echo first-$((1 + 1))", "first-2");
     await page.keyboard.type("for i in $(seq 5); do sleep 0.3; echo tick-$i; done");
     await page.keyboard.press("Enter");
@@ -58,7 +51,7 @@ test("keys typed while the line is cut arrive once, and output of that time is n
 test("a cut line comes back by itself, without an event to help", async ({ page }) => {
   const line = await Line.open();
   try {
-    const terminal = await open(page, line.url);
+    const terminal = await Terminal.open(page, name, line.url);
     line.cut();
     await expect(page.locator("header [data-connection]")).toContainText(/Reconnecting \(attempt \d+/);
     line.mend();
@@ -72,7 +65,7 @@ test("a cut line comes back by itself, without an event to help", async ({ page 
 test("a login that ends is asked for in place, and the shell goes on", async ({ page, context }) => {
   const line = await Line.open();
   try {
-    const terminal = await open(page, line.url);
+    const terminal = await Terminal.open(page, name, line.url);
     await terminal.run("echo before-$((4 + 4))", "before-8");
     await context.clearCookies();
     line.cut();
@@ -90,7 +83,7 @@ test("a login that ends is asked for in place, and the shell goes on", async ({ 
 });
 
 test("a paste arrives whole, and a selection can be copied", async ({ page }) => {
-  const terminal = await open(page);
+  const terminal = await Terminal.open(page, name);
   await page.evaluate(() => navigator.clipboard.writeText(`echo ${"p".repeat(900)} | tr -d '\\n' | wc -c`));
   await page.locator(".xterm-helper-textarea").focus();
   await page.keyboard.press("Control+Shift+V");
@@ -105,7 +98,7 @@ test("a paste arrives whole, and a selection can be copied", async ({ page }) =>
 });
 
 test("a file is uploaded by drop, listed, and downloaded", async ({ page }) => {
-  const terminal = await open(page);
+  const terminal = await Terminal.open(page, name);
   const files = await page.evaluateHandle(() => {
     const transfer = new DataTransfer();
     transfer.items.add(new File(["dropped here\n"], "dropped file.txt", { type: "text/plain" }));
@@ -124,7 +117,7 @@ test("a file is uploaded by drop, listed, and downloaded", async ({ page }) => {
 });
 
 test("after exit the code is shown and a new shell is one key away", async ({ page }) => {
-  const terminal = await open(page);
+  const terminal = await Terminal.open(page, name);
   await page.locator(".xterm-helper-textarea").focus();
   await page.keyboard.type("exit 3");
   await page.keyboard.press("Enter");

@@ -1,88 +1,17 @@
 //! `kubectl fabrica` at a real pseudo-terminal, through the gateway, against a Session of the cluster.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::process::Stdio;
-
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use fabrica_e2e::Namespace;
 use fabrica_e2e::cluster::{DEADLINE, eventually, with_namespace};
+use fabrica_e2e::person::{self, Person};
 use serde_json::json;
-use tokio::process::{Child, Command};
-use tokio::sync::mpsc;
+use tokio::process::Command;
 
 use crate::lifecycle::editor;
 
 /// The plugin, as a user of this namespace.
 async fn plugin(namespace: &Namespace, arguments: &[&str]) -> Result<Command> {
-    let token = editor(namespace).await?;
-    let mut command = Command::new("kubectl");
-    command.args(["fabrica", "--namespace", &namespace.name, "--token", &token]).args(arguments);
-    Ok(command)
-}
-
-/// Somebody before a screen. `script`, of util-linux, makes the pseudo-terminal.
-struct Person {
-    keyboard: File,
-    output: mpsc::UnboundedReceiver<Vec<u8>>,
-    shown: Vec<u8>,
-    command: Child,
-}
-
-impl Person {
-    fn at(command: &Command) -> Result<Self> {
-        let command = command.as_std();
-        let words = std::iter::once(command.get_program()).chain(command.get_args());
-        let line: Vec<String> = words.map(|word| format!("'{}'", word.to_string_lossy())).collect();
-        let (reader, writer) = std::io::pipe()?;
-        let (mut screen, shown) = std::io::pipe()?;
-        let child = Command::new("script")
-            .args([
-                "--quiet",
-                "--return",
-                "--echo",
-                "never",
-                "--command",
-                &line.join(" "),
-                "/dev/null",
-            ])
-            .stdin(Stdio::from(reader))
-            .stdout(Stdio::from(shown))
-            .kill_on_drop(true)
-            .spawn()
-            .context("script is there in every Debian")?;
-        let (sender, output) = mpsc::unbounded_channel();
-        std::thread::spawn(move || {
-            let mut buffer = [0; 16_384];
-            while let Ok(count @ 1..) = screen.read(&mut buffer) {
-                if sender.send(buffer[..count].to_vec()).is_err() {
-                    break;
-                }
-            }
-        });
-        let keyboard = File::from(std::os::fd::OwnedFd::from(writer));
-        Ok(Self { keyboard, output, shown: Vec::new(), command: child })
-    }
-
-    fn types(&mut self, text: &str) -> Result<()> {
-        Ok(self.keyboard.write_all(text.as_bytes())?)
-    }
-
-    async fn sees(&mut self, text: &str) -> Result<()> {
-        let reading = async {
-            while !String::from_utf8_lossy(&self.shown).contains(text) {
-                match self.output.recv().await {
-                    Some(bytes) => self.shown.extend(bytes),
-                    None => bail!("it ended"),
-                }
-            }
-            Ok(())
-        };
-        let read = tokio::time::timeout(DEADLINE, reading).await;
-        read.unwrap_or_else(|_| bail!("too long")).with_context(|| {
-            format!("«{text}» was not shown: {}", String::from_utf8_lossy(&self.shown))
-        })
-    }
+    Ok(person::plugin(namespace, &editor(namespace).await?, arguments))
 }
 
 #[tokio::test]

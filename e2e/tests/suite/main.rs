@@ -17,6 +17,8 @@ mod guide;
 mod lifecycle;
 mod metrics;
 mod models;
+mod network;
+mod plan_refs;
 mod runs_over_rest;
 mod script_runs;
 mod terminal;

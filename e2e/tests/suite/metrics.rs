@@ -61,6 +61,16 @@ async fn answers(namespace: &Namespace, chat: &Value, prometheus: &Prometheus) -
     }
     grows(prometheus, "sum(fabrica_operator_turns_total{outcome=\"completed\"})", 1.0).await?;
     grows(prometheus, "sum(fabrica_operator_cost_dollars_total{mode=\"Chat\"}) > 0", 0.0).await?;
+    for grown in [
+        "sum(fabrica_operator_terminal_resumes_total{outcome=\"exact\"})",
+        "fabrica_operator_terminal_resume_seconds_count",
+        "fabrica_operator_client_away_seconds_count",
+        "fabrica_operator_terminal_echo_seconds_count",
+        "sum(fabrica_operator_terminal_bytes_total{direction=\"in\"})",
+        "sum(fabrica_operator_terminal_opens_total{outcome=\"opened\"})",
+    ] {
+        grows(prometheus, &format!("sum({grown})"), 1.0).await?;
+    }
     grows(prometheus, "sum(fabrica_operator_leader)", 1.0).await?;
     for query in queries()? {
         let series = prometheus.query(&query.expression).await?;
@@ -97,6 +107,8 @@ async fn use_both_modes(namespace: &Namespace, chat: &Value) -> Result<()> {
     }
     let mut terminal = Terminal::connect(&gateway, &namespace.name, "watched").await?;
     ensure!(terminal.run("echo $((40 + 2))").await?.contains("42"));
+    terminal.resume().await?;
+    ensure!(terminal.run("echo $((50 + 3))").await?.contains("53"));
     let mut ada = Chat::connect(&gateway, &namespace.name, "heard").await?;
     // The first message may wait for the agent's program, which is not the way that is measured.
     for id in ["m-1", "m-2"] {

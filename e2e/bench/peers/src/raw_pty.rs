@@ -1,0 +1,41 @@
+//! The floor: a PTY whose output somebody reads and throws away.
+
+use std::os::fd::OwnedFd;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+
+/// What one read may bring.
+const BUFFER: usize = 64 * 1024;
+
+/// Runs a command there; how long until its last byte, and how many there were.
+pub(crate) fn read(command: &str) -> Result<(Duration, usize)> {
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let master = openpt(flags)?;
+    grantpt(&master)?;
+    unlockpt(&master)?;
+    let terminal = ioctl_tiocgptpeer(&master, flags)?;
+    let started = Instant::now();
+    let mut child = start(command, terminal)?;
+    let mut buffer = vec![0; BUFFER];
+    let mut total = 0;
+    // Nobody holds the other end any more: EIO.
+    while let Ok(count) = rustix::io::read(&master, &mut buffer) {
+        total += count;
+    }
+    let taken = started.elapsed();
+    child.wait()?;
+    Ok((taken, total))
+}
+
+fn start(command: &str, terminal: OwnedFd) -> Result<std::process::Child> {
+    let child = Command::new("bash")
+        .args(["-c", command])
+        .stdin(Stdio::null())
+        .stdout(terminal)
+        .stderr(Stdio::null())
+        .spawn();
+    child.context("start bash")
+}
