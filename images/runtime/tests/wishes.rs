@@ -370,3 +370,16 @@ async fn activity_is_told_four_times_a_second() {
     let said = said_now(&mut listener).await;
     assert!(!said.iter().any(|frame| matches!(frame, ServerFrame::Activity { .. })), "{said:?}");
 }
+
+/// Whoever shows another terminal hears that this one has ended, and one that is closed goes for everybody.
+#[tokio::test]
+async fn everybody_hears_of_an_end() {
+    let runtime = Runtime::start(&[]).await;
+    let caps = Capabilities::default();
+    let (mut other, _) = runtime.greet(Role::Control, unattached("other", caps)).await;
+    let mut page = join(&runtime, "page").await;
+    page.type_text(0, "exit\n").await;
+    while terms(&mut other).await[0].alive {}
+    other.send(&ClientFrame::Close { terminal: 1, signal: 0 }).await;
+    while !terms(&mut other).await.is_empty() {}
+}

@@ -225,7 +225,8 @@ impl State {
             terminal.exit = Some(exit);
             terminal.input.discard();
         }
-        self.wake_attached(id);
+        // EXIT tells those who show it, behind the last byte; the list tells everybody else.
+        self.announce();
     }
 
     /// Whether to read more from a client: not while what it typed, or what it asked, waits.
