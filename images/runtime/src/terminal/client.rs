@@ -72,6 +72,7 @@ pub struct Client {
     pub control: bool,
     /// Empty until HELLO.
     pub client_id: String,
+    /// Somebody can see it, as its HELLO or the last PING said.
     pub visible: bool,
     /// What it said it can do. Without a window of its own, its windows adapt.
     pub caps: Capabilities,

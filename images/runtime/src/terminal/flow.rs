@@ -90,7 +90,7 @@ mod tests {
     fn join(state: &mut State, user: &str) -> u32 {
         let id = fixture::join(state, user);
         let terms = vec![HelloTerminal { id: 1, have_off: None, cols: 0, rows: 0 }];
-        let hello = Hello { client_id: "page".into(), terms, ..Hello::default() };
+        let hello = Hello { client_id: "page".into(), visible: true, terms, ..Hello::default() };
         say(state, id, ClientFrame::Hello(hello), 0);
         id
     }
@@ -142,6 +142,25 @@ mod tests {
             state.note_late(id, Duration::from_secs(second));
         }
         assert_eq!(state.clients[&id].attachments[&1].late_since, None);
+    }
+
+    #[test]
+    fn a_page_that_nobody_sees_holds_no_program_back() {
+        let mut state = state();
+        let id = join(&mut state, "ada");
+        snapshot(&mut state, id);
+        print(&mut state, 300);
+        let seen = |visible| ClientFrame::Ping { visible, client_us: 0 };
+        assert!(!state.wants_output(1));
+        say(&mut state, id, seen(false), 0);
+        assert!(state.wants_output(1), "to the ring alone");
+        say(&mut state, id, seen(true), 0);
+        assert!(!state.wants_output(1));
+        say(&mut state, id, seen(false), 0);
+        let other = join(&mut state, "eve");
+        snapshot(&mut state, other);
+        print(&mut state, 300);
+        assert!(!state.wants_output(1), "one who looks is waited for");
     }
 
     #[test]

@@ -301,7 +301,12 @@ impl State {
 
     fn ping(&mut self, connection: u32, visible: bool, client_us: u64, uptime: Duration) {
         let Some(client) = self.clients.get_mut(&connection) else { return };
-        client.visible = visible;
+        if std::mem::replace(&mut client.visible, visible) != visible {
+            // What is looked at may hold its program back, and what is not may not.
+            for terminal in client.attachments.keys().filter_map(|id| self.terminals.get(id)) {
+                terminal.wake.notify_one();
+            }
+        }
         let head = client.attachments.keys().next().and_then(|id| self.terminals.get(id));
         let head = head.map_or(0, |terminal| terminal.ring.head());
         let server_us = u64::try_from(uptime.as_micros()).unwrap_or(u64::MAX);

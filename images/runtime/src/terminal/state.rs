@@ -167,19 +167,17 @@ impl State {
         }
     }
 
-    /// Whether the PTY should be read: unless every client that may hold it back is behind by its whole window.
+    /// Whether the PTY should be read: unless every client that may hold it back is behind by its whole window. One that
+    /// nobody looks at may not: browsers give hidden pages so little time that a program would stand still for it.
     pub fn wants_output(&self, id: u16) -> bool {
         let Some(terminal) = self.terminals.get(&id) else { return true };
-        let mut holders =
-            self.clients.values().filter(|client| client.control).filter_map(|client| {
-                let attachment =
-                    client.attachments.get(&id).filter(|attachment| !attachment.view)?;
-                Some(
-                    terminal.ring.head() - attachment.acked.min(terminal.ring.head())
-                        >= attachment.window.bytes(),
-                )
-            });
-        // Without anybody attached, output goes to the ring alone.
+        let may_hold = |client: &&Client| client.control && client.visible;
+        let mut holders = self.clients.values().filter(may_hold).filter_map(|client| {
+            let attachment = client.attachments.get(&id).filter(|attachment| !attachment.view)?;
+            let head = terminal.ring.head();
+            Some(head - attachment.acked.min(head) >= attachment.window.bytes())
+        });
+        // Without anybody who looks, output goes to the ring alone.
         holders.next().is_none_or(|behind| !behind || holders.any(|behind| !behind))
     }
 
