@@ -11,7 +11,18 @@ impl State {
         }
         match self.size_policy {
             SizePolicy::Latest => self.take_size(id, connection, size),
-            SizePolicy::Smallest => self.fit(id),
+            SizePolicy::Smallest => {
+                self.fit(id);
+                self.tell_size(connection, id, size);
+            }
+        }
+    }
+
+    /// Whoever asked for a size and has another one is told so, also where it is the one of before.
+    fn tell_size(&mut self, connection: u32, id: u16, asked: Size) {
+        let given = self.terminals.get(&id).is_some_and(|terminal| terminal.size == asked);
+        if !given && let Some(attachment) = self.attachment(connection, id) {
+            attachment.resized_due = true;
         }
     }
 
@@ -62,5 +73,43 @@ impl State {
                 client.wake.notify_one();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use fabrica_protocol::kterm::{ClientFrame, Hello, HelloTerminal};
+
+    use super::*;
+    use crate::terminal::fixture::{self, say, state};
+
+    /// Says HELLO as this user, who shows the terminal in so many columns.
+    fn join(state: &mut State, user: &str, cols: u16, hello: Hello) -> u32 {
+        let id = fixture::join(state, user);
+        let terms = vec![HelloTerminal { id: 1, have_off: None, cols, rows: 24 }];
+        let hello = Hello { client_id: "page".into(), terms, ..hello };
+        say(state, id, ClientFrame::Hello(hello), 0);
+        id
+    }
+
+    fn seen() -> Hello {
+        Hello { visible: true, ..Hello::default() }
+    }
+
+    fn cols(state: &State) -> u16 {
+        state.terminals[&1].size.cols
+    }
+
+    #[test]
+    fn who_asks_for_more_than_the_smallest_is_told_what_it_is() {
+        let mut state = state();
+        state.size_policy = SizePolicy::Smallest;
+        join(&mut state, "ada", 80, seen());
+        let wide = join(&mut state, "eve", 100, seen());
+        state.attachment(wide, 1).unwrap().resized_due = false;
+        let size = ClientFrame::Resize { terminal: 1, cols: 120, rows: 24, x_pixels: 0, y_pixels: 0 };
+        say(&mut state, wide, size, 0);
+        assert_eq!(cols(&state), 80);
+        assert!(state.attachment(wide, 1).unwrap().resized_due);
     }
 }
