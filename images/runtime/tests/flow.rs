@@ -10,7 +10,9 @@ mod support;
 
 use bytes::Bytes;
 use fabrica_protocol::assertion::Role;
-use fabrica_protocol::kterm::{ClientFrame, ErrorCode, Hello, ServerFrame, SnapshotReason};
+use fabrica_protocol::kterm::{
+    Attach, AttachRole, ClientFrame, ErrorCode, Hello, ServerFrame, SnapshotReason,
+};
 use support::{Runtime, eventually, hello};
 
 /// What may be on its way to a client, as docs/developer/protocol-kterm.md says.
@@ -202,4 +204,21 @@ async fn only_the_owner_of_the_size_answers() {
     second.send(&auto(0, "\x1b[3;3R\n")).await;
     let shown = second.read_until("^[[3;3R").await;
     assert!(shown.contains("^[[<0;1;1M") && !shown.contains("^[[2;2R"), "{shown}");
+}
+
+/// What there is to scroll back to is near the screen for who comes by HELLO; who asks for more by ATTACH gets it.
+#[tokio::test]
+async fn a_newcomer_gets_the_end_of_a_long_past() {
+    let runtime = Runtime::start(&[]).await;
+    let mut person = runtime.attach(Role::Control).await;
+    person.type_text(0, "seq 1 100000; echo DO''NE\n").await;
+    person.read_until("DONE\r\n").await;
+    let (mut late, _) = runtime.greet(Role::Control, hello("late", None, None)).await;
+    let shown = late.read_until("DONE\r\n").await;
+    assert!((100 * 1024..=128 * 1024).contains(&shown.len()), "{} bytes", shown.len());
+    let role = AttachRole::Control;
+    let attach = Attach { have: None, epoch: 0, history: u32::MAX, cols: 80, rows: 24, role };
+    late.send(&ClientFrame::Attach { terminal: 1, attach }).await;
+    let shown = late.read_until("DONE\r\n").await;
+    assert!(shown.contains("1\r\n2\r\n3\r\n"), "{} bytes", shown.len());
 }

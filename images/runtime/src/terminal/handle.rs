@@ -21,6 +21,10 @@ const CLIENT_ID_BYTES: usize = 64;
 /// poor network, and gets a screen soon rather than a mebibyte.
 const RETURN_HISTORY: u32 = 32 * 1024;
 
+/// Output sent to scroll back to when a client comes the first time: at 1 Mbit/s it is there within a second, and the screen
+/// with it. Who wants more asks for it by ATTACH.
+const FIRST_HISTORY: u32 = 128 * 1024;
+
 /// What a frame asks of the world outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
@@ -192,7 +196,7 @@ impl State {
             if hello.cause.is_some() && term.have_off.is_some() {
                 self.resumed(connection, term.id, have, hello);
             }
-            let history = if have.is_some() { RETURN_HISTORY } else { u32::MAX };
+            let history = if have.is_some() { RETURN_HISTORY } else { FIRST_HISTORY };
             let role = AttachRole::Control;
             let attach = Attach { have, epoch, history, cols: term.cols, rows: term.rows, role };
             self.attach(connection, term.id, &attach);
