@@ -257,6 +257,11 @@ impl State {
         let barred = self.bar(connection, id);
         let answers = self.responder(id) == Some(connection);
         let Some(terminal) = self.terminals.get_mut(&id) else { return };
+        let Some(name) = self.clients.get(&connection).map(|client| &client.client_id) else {
+            return;
+        };
+        let is_here = |name: &str| self.clients.values().any(|client| client.client_id == name);
+        terminal.input.make_room(name, is_here);
         let Some(client) = self.clients.get_mut(&connection) else { return };
         let attachment = client.attachments.get(&id);
         // An emulator's reply to old output, or from one who only watches, would be typed into the shell.

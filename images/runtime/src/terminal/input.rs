@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes};
 /// Pending input beyond which the runtime stops reading from those who type.
 pub const PENDING_BYTES: usize = 64 * 1024;
 
-/// Streams remembered per terminal: page loads that may still come back.
+/// Streams remembered per terminal: page loads that may still come back, and all who are here, of whom there are fewer.
 const STREAMS: usize = 64;
 
 /// The stream of what the runtime types: no client has an empty name.
@@ -49,6 +49,17 @@ pub struct Input {
 }
 
 impl Input {
+    /// Forgets the streams that were not used for longest, so that there is room for another client's. None of a client that is
+    /// here: it goes on counting, and would never hear that nobody else does.
+    pub fn make_room(&mut self, client: &str, is_here: impl Fn(&str) -> bool) {
+        while !self.streams.contains_key(client) && self.streams.len() >= STREAMS {
+            let gone = self.streams.iter().filter(|(name, _)| !is_here(name));
+            let oldest = gone.min_by_key(|(_, stream)| stream.used);
+            let Some(oldest) = oldest.map(|(name, _)| name.clone()) else { return };
+            self.streams.remove(&oldest);
+        }
+    }
+
     /// Takes bytes that begin at this offset of the client's stream; those that were taken before are left out.
     /// Returns how many are new.
     pub fn push(&mut self, client: &str, offset: u64, mut bytes: Bytes) -> Result<usize, Gap> {
@@ -143,12 +154,6 @@ impl Input {
 
     fn stream(&mut self, client: &str) -> &mut Stream {
         self.uses += 1;
-        if !self.streams.contains_key(client) && self.streams.len() >= STREAMS {
-            let oldest = self.streams.iter().min_by_key(|(_, stream)| stream.used);
-            if let Some(oldest) = oldest.map(|(name, _)| name.clone()) {
-                self.streams.remove(&oldest);
-            }
-        }
         let stream = self.streams.entry(client.to_owned()).or_default();
         stream.used = self.uses;
         stream
@@ -157,9 +162,12 @@ impl Input {
 
 #[cfg(test)]
 mod tests {
+    use fabrica_protocol::kterm::{ClientFrame, Hello};
     use proptest::prelude::*;
 
     use super::*;
+    use crate::terminal::fixture::{self, say, state};
+    use crate::terminal::state::State;
 
     #[test]
     fn what_is_dropped_behind_a_program_that_does_not_read_costs_nothing() {
@@ -200,6 +208,33 @@ mod tests {
             prop_assert_eq!(taken, written);
             prop_assert_eq!(&read, &source[..usize::try_from(taken).unwrap()]);
         }
+    }
+
+    /// It would go on with bytes that follow what nobody remembers.
+    #[test]
+    fn the_stream_of_who_is_here_is_kept() {
+        let mut state = state();
+        let join = |state: &mut State, name: &str| {
+            let id = fixture::join(state, "ada");
+            let hello = Hello { client_id: name.to_owned(), ..Hello::default() };
+            say(state, id, ClientFrame::Hello(hello), 0);
+            id
+        };
+        let letter = |state: &mut State, id, offset| {
+            let bytes = Bytes::from_static(b"x");
+            say(state, id, ClientFrame::Input { terminal: 1, auto: false, offset, bytes }, 0);
+        };
+        let here = join(&mut state, "here");
+        letter(&mut state, here, 0);
+        for number in 0..2 * STREAMS {
+            let guest = join(&mut state, &format!("guest-{number}"));
+            letter(&mut state, guest, 0);
+            state.leave(guest);
+        }
+        letter(&mut state, here, 1);
+        let input = &state.terminals[&1].input;
+        assert_eq!(input.offsets("ada here").0, 2);
+        assert_eq!(input.streams.len(), STREAMS);
     }
 
     #[test]
