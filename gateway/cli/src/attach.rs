@@ -202,7 +202,7 @@ impl Attachment {
                     self.link(Event::Tick).await;
                 }
             }
-            self.flow();
+            self.flow().await;
             self.title();
         }
     }
@@ -289,7 +289,7 @@ impl Attachment {
     }
 
     /// Carries out what the stream asks for.
-    fn flow(&mut self) {
+    async fn flow(&mut self) {
         for effect in self.stream.effects() {
             match effect {
                 StreamEffect::Send(frame) => self.send(&frame),
@@ -309,6 +309,7 @@ impl Attachment {
                 StreamEffect::Exit { code, signal } => {
                     self.end.get_or_insert(End::Exit { code, signal });
                 }
+                StreamEffect::Reconnect => self.link(Event::Gap).await,
                 StreamEffect::Fail(why) => {
                     self.end.get_or_insert(End::Halted(printable(&why)));
                 }

@@ -36,6 +36,8 @@ pub(super) enum Event {
     Heard,
     /// A key was pressed.
     Typed,
+    /// The runtime lacks input that was sent: a new socket begins with what it has.
+    Gap,
     /// The machine woke up, or the user asks.
     Nudge,
     /// A deadline may be over.
@@ -148,6 +150,8 @@ impl Link {
                 let silent = now.saturating_sub(self.last_heard) > SILENCE;
                 if silent || self.state == State::Waiting { self.nudge(now) } else { Vec::new() }
             }
+            Event::Gap if self.state == State::Live => self.replace("input gap", now),
+            Event::Gap => Vec::new(),
             Event::Nudge => self.nudge(now),
             Event::Tick => self.tick(now),
         }

@@ -13,6 +13,7 @@ use fabrica_protocol::kterm::{
 use super::answers::is_answer;
 use super::input::{Frame, InputQueue};
 use super::link::Loss;
+use super::words::count;
 
 const RESIZE_DEBOUNCE: Duration = Duration::from_millis(50);
 const ACK_STEP: u64 = 32 * 1024;
@@ -54,6 +55,8 @@ pub(super) enum Effect {
     },
     /// There is nothing to attach to.
     Fail(String),
+    /// The runtime lacks input that was sent: its next WELCOME tells what it has.
+    Reconnect,
 }
 
 /// What the user asked for.
@@ -311,6 +314,7 @@ impl Stream {
         match code {
             // The EXIT that says more is on its way.
             ErrorCode::Ended => {}
+            ErrorCode::InputGap => self.effects.push(Effect::Reconnect),
             ErrorCode::NoSuchTerminal | ErrorCode::TooManyTerminals | ErrorCode::CannotOpen => {
                 self.effects.push(Effect::Fail(text.to_owned()));
             }
@@ -388,10 +392,6 @@ impl Stream {
     fn notice(&mut self, words: &str) {
         self.effects.push(Effect::Notice(words.to_owned()));
     }
-}
-
-fn count(bytes: usize) -> String {
-    if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
 }
 
 #[cfg(test)]

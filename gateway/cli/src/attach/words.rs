@@ -1,4 +1,4 @@
-//! What the terminal's title says about the connection.
+//! What the terminal's title says about the connection, and bytes in words.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -31,6 +31,11 @@ pub(super) fn title(
     }
     // A title is between ESC ] and BEL: nothing of the other side's words may end it.
     Some(words.chars().filter(|letter| !letter.is_control()).collect())
+}
+
+/// So many bytes, in words.
+pub(super) fn count(bytes: usize) -> String {
+    if bytes == 1 { "1 byte".to_owned() } else { format!("{bytes} bytes") }
 }
 
 #[cfg(test)]

@@ -193,3 +193,14 @@ fn typing_does_not_wait_for_a_breaker() {
     world.handle(Event::Typed);
     assert_eq!(world.attempts.len(), before + 1);
 }
+
+#[test]
+fn a_gap_in_the_input_is_mended_by_another_socket() {
+    let mut world = World::new(1);
+    for event in [Event::Start, Event::Opened, Event::Welcomed, Event::Gap, Event::Gap] {
+        world.handle(event);
+    }
+    assert!(!world.socket && *world.link.state() == State::Waiting);
+    world.pass(Duration::from_millis(100));
+    assert!(world.socket && world.attempts.len() == 2);
+}

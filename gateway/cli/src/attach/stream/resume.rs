@@ -2,7 +2,8 @@
 
 use fabrica_protocol::kterm::{Attach, AttachRole, ClientFrame, OpenRequest, TerminalInfo};
 
-use super::{Effect, Size, Stream, count};
+use super::{Effect, Size, Stream};
+use crate::attach::words::count;
 
 /// Output of before that is shown to somebody who comes.
 const HISTORY: u32 = 64 * 1024;

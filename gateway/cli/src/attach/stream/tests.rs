@@ -262,3 +262,13 @@ fn a_terminal_is_taken_back_once_and_left_to_all() {
     assert_eq!(roles[..2], [AttachRole::Alone, AttachRole::Control]);
     assert!(!roles[2..].contains(&AttachRole::Alone));
 }
+
+#[test]
+fn input_that_the_runtime_lacks_is_sent_on_a_new_socket() {
+    let mut stream = stream(None, false);
+    stream.welcome(welcome("1", vec![info(1, true, 0, 7)]));
+    stream.effects();
+    let (code, text) = (ErrorCode::InputGap, "input continues at 7".to_owned());
+    stream.frame(ServerFrame::Error { terminal: 1, reference: 1, code, text });
+    assert_eq!(stream.effects(), [Effect::Reconnect]);
+}
