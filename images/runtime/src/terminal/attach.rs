@@ -29,7 +29,7 @@ impl State {
                 }
             }
         }
-        self.attach(connection, id, attach);
+        self.attach(connection, id, attach, false);
         // WELCOME told what was taken until then; what came since, while nothing was attached, was never confirmed.
         if let Some(attachment) = self.attachment(connection, id) {
             attachment.input_acked = 0;
@@ -50,8 +50,9 @@ impl State {
         }
     }
 
-    /// Resumes exactly when the ring still has what the client misses, else begins afresh.
-    pub(super) fn attach(&mut self, connection: u32, id: u16, attach: &Attach) {
+    /// Resumes exactly when the ring still has what the client misses, else begins afresh. `quietly` says that no person
+    /// came just now.
+    pub(super) fn attach(&mut self, connection: u32, id: u16, attach: &Attach, quietly: bool) {
         let Some(terminal) = self.terminals.get(&id) else {
             return self.missing(connection, id, ATTACH);
         };
@@ -85,7 +86,9 @@ impl State {
         client.activity.remove(&id);
         client.wake.notify_one();
         terminal.wake.notify_one();
-        if let Some(size) = size {
+        if let Some(size) = size
+            && (!quietly || self.may_return_to_size(connection, id))
+        {
             self.resize(connection, id, size);
         } else if let Some(attachment) = self.attachment(connection, id) {
             // One who takes the size as it is has to know it.

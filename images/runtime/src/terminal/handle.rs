@@ -191,6 +191,7 @@ impl State {
         }
         let same = hello.epoch.as_deref().and_then(|epoch| u64::from_str_radix(epoch, 16).ok())
             == Some(epoch);
+        let quietly = hello.cause.is_some() || !hello.visible;
         for term in &hello.terms {
             let have = term.have_off.filter(|_| same);
             if hello.cause.is_some() && term.have_off.is_some() {
@@ -199,7 +200,7 @@ impl State {
             let history = if have.is_some() { RETURN_HISTORY } else { FIRST_HISTORY };
             let role = AttachRole::Control;
             let attach = Attach { have, epoch, history, cols: term.cols, rows: term.rows, role };
-            self.attach(connection, term.id, &attach);
+            self.attach(connection, term.id, &attach, quietly);
         }
     }
 

@@ -72,6 +72,7 @@ impl State {
             input: Input::default(),
             size,
             owner: 0,
+            sized_by: String::new(),
             exit: None,
             resize_due: None,
             signal_due: None,

@@ -1,5 +1,6 @@
 //! Whose size a terminal has when several clients show it. No I/O.
 
+use super::client::Client;
 use super::size::{Size, SizePolicy};
 use super::state::State;
 
@@ -57,9 +58,21 @@ impl State {
         }
     }
 
+    /// Whether one whom no person brought to a terminal just now, for it came back by itself or nobody sees it, may have its
+    /// size: not when that is another's who shows it too.
+    pub(super) fn may_return_to_size(&self, connection: u32, id: u16) -> bool {
+        let Some(client) = self.clients.get(&connection) else { return false };
+        let types = |other: &Client| other.attachments.get(&id).is_some_and(|it| !it.view);
+        let mut others = self.clients.values().filter(|other| other.client_id != client.client_id);
+        let own = self.terminals.get(&id).is_some_and(|it| it.sized_by == client.client_id);
+        own || self.size_policy == SizePolicy::Smallest || !others.any(types)
+    }
+
     fn take_size(&mut self, id: u16, owner: u32, size: Size) {
         let Some(terminal) = self.terminals.get_mut(&id) else { return };
         terminal.owner = owner;
+        let client = self.clients.get(&owner);
+        terminal.sized_by = client.map(|client| client.client_id.clone()).unwrap_or_default();
         if terminal.size == size {
             return;
         }
@@ -96,6 +109,10 @@ mod tests {
         Hello { visible: true, ..Hello::default() }
     }
 
+    fn back() -> Hello {
+        Hello { cause: Some("ping timeout".into()), ..seen() }
+    }
+
     fn cols(state: &State) -> u16 {
         state.terminals[&1].size.cols
     }
@@ -111,5 +128,34 @@ mod tests {
         say(&mut state, wide, size, 0);
         assert_eq!(cols(&state), 80);
         assert!(state.attachment(wide, 1).unwrap().resized_due);
+    }
+
+    #[test]
+    fn who_comes_back_takes_no_size_from_another() {
+        let mut state = state();
+        let ada = join(&mut state, "ada", 100, seen());
+        let eve = join(&mut state, "eve", 90, seen());
+        assert_eq!(cols(&state), 90);
+        state.leave(ada);
+        let ada = join(&mut state, "ada", 100, back());
+        assert_eq!(cols(&state), 90);
+        state.leave(eve);
+        let eve = join(&mut state, "eve", 95, back());
+        assert_eq!(cols(&state), 95, "it was its own");
+        state.size_follows(ada, 1);
+        assert_eq!(cols(&state), 100, "a person typed here");
+        state.leave(ada);
+        state.leave(eve);
+        join(&mut state, "eve", 95, back());
+        assert_eq!(cols(&state), 95, "nobody else is there");
+    }
+
+    #[test]
+    fn a_page_that_nobody_sees_takes_no_size_from_another() {
+        let mut state = state();
+        join(&mut state, "ada", 100, Hello::default());
+        assert_eq!(cols(&state), 100, "nobody else is there");
+        join(&mut state, "eve", 90, Hello::default());
+        assert_eq!(cols(&state), 100);
     }
 }

@@ -52,6 +52,8 @@ pub struct Terminal {
     pub size: Size,
     /// The connection whose size it has.
     pub owner: u32,
+    /// Its client, whose size it stays over a lost connection.
+    pub(super) sized_by: String,
     /// Set when the last byte of output is in the ring.
     pub exit: Option<Exit>,
     /// A size that the PTY does not have yet.
