@@ -283,3 +283,16 @@ async fn bash_says_in_welcome_that_it_tells() {
     let (_, welcome) = runtime.greet(Role::Control, asking("page")).await;
     assert_eq!(welcome.commands, Some(true));
 }
+
+/// Where the shell is, not where it began: links of its output lead from there.
+#[tokio::test]
+async fn the_list_tells_the_folder_of_the_shell() {
+    let runtime = Runtime::start(&[]).await;
+    let mut page = Page::open(&runtime, "page").await;
+    page.client.type_text(0, "mkdir -p 'a b/100%'; cd 'a b/100%'\n").await;
+    let inside = |frame| match frame {
+        ServerFrame::Terms(list) => list.terms[0].cwd.ends_with("/a b/100%").then_some(()),
+        _ => None,
+    };
+    page.client.until(inside).await;
+}

@@ -1,4 +1,4 @@
-//! What shells are given so that they tell where their commands begin and end (OSC 133).
+//! What shells are given so that they tell where their commands begin and end (OSC 133), and in which folder they are (OSC 7).
 
 use std::ffi::OsString;
 use std::fs::File;

@@ -1,7 +1,7 @@
-//! What output says beside its text: bells, titles, where a shell's commands begin and end, and whether a paste may be
-//! marked as one. Everything else passes at the speed of a search for two bytes. No I/O.
+//! What output says beside its text: bells, titles, folders, where a shell's commands begin and end, and whether a paste may
+//! be marked as one. Everything else passes at the speed of a search for two bytes. No I/O.
 
-use fabrica_protocol::kterm::MAX_TITLE;
+use reqwest::Url;
 
 use super::title::clean;
 
@@ -10,8 +10,12 @@ const ESCAPE: u8 = 0x1B;
 const CANCEL: u8 = 0x18;
 const SUBSTITUTE: u8 = 0x1A;
 
-/// Bytes of a sequence that are looked at: a title at its longest in characters of four bytes, with what leads it.
-const TEXT_BYTES: usize = 4 * MAX_TITLE;
+/// The longest folder that is told: sixteen of them fit the list of terminals.
+const FOLDER_BYTES: usize = 1024;
+
+/// Bytes of a sequence that are looked at: a folder at its longest, each byte of it encoded, with the host that leads it. Of a
+/// title this is more than is told.
+const TEXT_BYTES: usize = 4 * FOLDER_BYTES;
 
 /// What a shell tells when no exit status came with the end of a command.
 pub const NO_STATUS: i32 = -1;
@@ -21,6 +25,8 @@ pub const NO_STATUS: i32 = -1;
 pub enum Mark {
     /// OSC 0 and 2.
     Title(String),
+    /// OSC 7: the shell is in this folder.
+    Folder(String),
     /// OSC 133 A: a prompt begins at this offset.
     Prompt(u64),
     /// OSC 133 C: what follows this offset is a command's output.
@@ -142,6 +148,10 @@ impl Scanner {
                 found.marks.pop_if(|mark| matches!(mark, Mark::Title(_)));
                 found.marks.push(Mark::Title(clean(&String::from_utf8_lossy(title))));
             }
+            // What does not fit may be cut, and would be another folder.
+            (Some(b"7"), Some(url)) if self.text.len() < TEXT_BYTES => {
+                found.marks.extend(folder(url).map(Mark::Folder));
+            }
             (Some(b"133"), Some(words)) => found.marks.extend(self.semantic(words, end)),
             _ => {}
         }
@@ -162,6 +172,15 @@ impl Scanner {
             _ => None,
         }
     }
+}
+
+/// The path of a URL of a file, whichever host it names: a pod is called by many names.
+fn folder(url: &[u8]) -> Option<String> {
+    let (_, path) = str::from_utf8(url).ok()?.strip_prefix("file://")?.split_once('/')?;
+    let url = Url::parse(&format!("file:///{path}")).ok()?;
+    let path = url.to_file_path().ok()?.into_os_string().into_string().ok()?;
+    let plain = path.len() <= FOLDER_BYTES && !path.contains(char::is_control);
+    plain.then_some(path)
 }
 
 #[cfg(test)]
@@ -195,6 +214,9 @@ mod tests {
     #[case::by_st("\x1b]133;C\x1b\\out", false, vec![Mark::Started(9)])]
     #[case::no_status("\x1b]133;D\x1b\\", false, vec![Mark::Done(0, -1)])]
     #[case::more_words("\x1b]133;A;cl=m\x07\x1b]133;B\x07\x1b]133;D;x\x07", false, vec![Mark::Prompt(0), Mark::Done(21, -1)])]
+    #[case::folder("\x1b]7;file://pod/a%20b/%E6%BC%A2\x07\x1b]7;file:///c\x1b\\", false,
+        vec![Mark::Folder("/a b/漢".to_owned()), Mark::Folder("/c".to_owned())])]
+    #[case::no_folder("\x1b]7;/a\x07\x1b]7;https://pod/a\x07\x1b]7;other://pod/a\x07\x1b]7;file:///%07\x07\x1b]7;file:///%FF\x07\x1b]7;\x07", false, vec![])]
     #[case::paste("\x1b[?1;2004h\x1b[?2004l\x1b[2004h\x1bc", false,
         vec![Mark::Paste(true), Mark::Paste(false), Mark::Paste(false)])]
     fn output_says(#[case] output: &str, #[case] bell: bool, #[case] marks: Vec<Mark>) {
@@ -208,11 +230,23 @@ mod tests {
         assert_eq!(found, Found { bell: true, marks: vec![title(&"漢".repeat(42))] });
     }
 
+    #[test]
+    fn a_folder_is_told_whole_or_not_at_all() {
+        for (length, told) in [(FOLDER_BYTES, true), (FOLDER_BYTES + 1, false), (100_000, false)] {
+            let path = format!("/{}", "x".repeat(length - 1));
+            let found = Scanner::default().read(format!("\x1b]7;file://pod{path}\x07").as_bytes());
+            assert_eq!(
+                found.marks,
+                told.then_some(Mark::Folder(path)).into_iter().collect::<Vec<_>>()
+            );
+        }
+    }
+
     proptest! {
         /// Wherever output is cut, it says the same.
         #[test]
         fn cuts_change_nothing(
-            pieces in proptest::collection::vec("[a-z]{0,4}|\u{7}|\u{1b}\\]0;[a-z]{0,5}\u{7}|\u{1b}\\]133;[ACD];?[0-9]?(\u{7}|\u{1b}\\\\)|\u{1b}\\[\\?2004[hl]|\u{1b}[P_(c]?|漢", 0..30),
+            pieces in proptest::collection::vec("[a-z]{0,4}|\u{7}|\u{1b}\\]0;[a-z]{0,5}\u{7}|\u{1b}\\]7;file://pod/[a-z]{0,5}\u{7}|\u{1b}\\]133;[ACD];?[0-9]?(\u{7}|\u{1b}\\\\)|\u{1b}\\[\\?2004[hl]|\u{1b}[P_(c]?|漢", 0..30),
             size in 1..7_usize,
         ) {
             let output = pieces.concat();

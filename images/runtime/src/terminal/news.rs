@@ -10,8 +10,8 @@ use tokio::sync::Notify;
 pub(super) struct News {
     /// Wakes who tells.
     pub(super) wake: Arc<Notify>,
-    /// A title changed.
-    pub(super) titled: bool,
+    /// The list of terminals changed by what a program said: a title, or a folder.
+    pub(super) listed: bool,
     /// Terminals that somebody does not watch and that have printed, and whether they rang.
     pub(super) stirred: BTreeMap<u16, bool>,
 }

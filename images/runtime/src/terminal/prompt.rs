@@ -90,7 +90,7 @@ impl Prompt {
     /// Takes what output says. Returns a command that ended by it.
     pub fn mark(&mut self, mark: &Mark) -> Option<Command> {
         match mark {
-            Mark::Title(_) => None,
+            Mark::Title(_) | Mark::Folder(_) => None,
             Mark::Paste(set) => {
                 self.asked |= *set && self.is_read;
                 self.pastes = match (*set, self.pastes) {

@@ -124,7 +124,8 @@ mod tests {
         join(&mut state, "ada", 80, seen());
         let wide = join(&mut state, "eve", 100, seen());
         state.attachment(wide, 1).unwrap().resized_due = false;
-        let size = ClientFrame::Resize { terminal: 1, cols: 120, rows: 24, x_pixels: 0, y_pixels: 0 };
+        let size =
+            ClientFrame::Resize { terminal: 1, cols: 120, rows: 24, x_pixels: 0, y_pixels: 0 };
         say(&mut state, wide, size, 0);
         assert_eq!(cols(&state), 80);
         assert!(state.attachment(wide, 1).unwrap().resized_due);

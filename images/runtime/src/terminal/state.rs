@@ -69,6 +69,7 @@ pub struct Terminal {
     pub(super) alone: Option<String>,
     pub(super) scanner: Scanner,
     pub(super) prompt: Prompt,
+    /// The folder in which it began, then the one that its shell tells.
     pub(super) cwd: String,
 }
 

@@ -1,5 +1,5 @@
-//! What may change with every byte of output is told four times a second at most: titles, and that terminals which a
-//! client does not watch have printed or rung. When a command ended is told at once.
+//! What may change with every byte of output is told four times a second at most: titles, folders, and that terminals which
+//! a client does not watch have printed or rung. When a command ended is told at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,15 +32,18 @@ impl State {
         let unwatched = self.clients.values().any(|client| hears_of(client, id));
         let Some(terminal) = self.terminals.get_mut(&id) else { return };
         let (found, ended) = terminal.scan(count);
-        let titled = found.marks.into_iter().fold(false, |changed, mark| match mark {
+        let listed = found.marks.into_iter().fold(false, |changed, mark| match mark {
             Mark::Title(title) => terminal.title.told(title) || changed,
+            Mark::Folder(folder) => {
+                std::mem::replace(&mut terminal.cwd, folder) != terminal.cwd || changed
+            }
             _ => changed,
         });
-        self.news.titled |= titled;
+        self.news.listed |= listed;
         if unwatched {
             *self.news.stirred.entry(id).or_default() |= found.bell;
         }
-        if titled || unwatched {
+        if listed || unwatched {
             self.news.wake.notify_one();
         }
         for command in ended {
@@ -49,7 +52,7 @@ impl State {
     }
 
     fn tell_news(&mut self) {
-        if std::mem::take(&mut self.news.titled) {
+        if std::mem::take(&mut self.news.listed) {
             self.announce();
         }
         for (id, rang) in std::mem::take(&mut self.news.stirred) {
