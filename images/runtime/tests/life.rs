@@ -13,6 +13,7 @@ use std::time::Duration;
 use chrono::Utc;
 use fabrica_protocol::assertion::{Claims, Role};
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
 use support::{Runtime, UID, assertion_named, eventually, sign};
 use tokio::time::Instant;
 
@@ -111,4 +112,39 @@ async fn orphans_are_reaped_and_the_end_is_quick() {
         .unwrap();
     assert_eq!(status.code(), Some(0));
     assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+/// Whoever looks for what became of a terminal finds its lines by the Session's ids.
+#[tokio::test]
+async fn what_becomes_of_terminals_is_in_the_log() {
+    let folder = support::folder();
+    let log = folder.path().join("log");
+    let named = [("FABRICA_LOG", "info"), ("FABRICA_NAMESPACE", "demo"), ("FABRICA_NAME", "first")];
+    let into_log = format!("exec \"$@\" >'{0}' 2>&1", log.display());
+    let runtime = Runtime::begin_in(folder, &["sh", "-c", &into_log, "sh"], &named).await;
+    runtime.ready().await;
+    let mut client = runtime.attach(Role::Control).await;
+    client.type_text(0, "exit 3\n").await;
+    let events = || {
+        let text = std::fs::read_to_string(&log).unwrap();
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let all = lines.map(|mut line| line["fields"].take());
+        let ours = |fields: &Value| {
+            fields["event"].as_str().is_some_and(|event| event.starts_with("terminal."))
+        };
+        all.filter(ours).collect::<Vec<_>>()
+    };
+    eventually("the end is told", async || {
+        events().iter().any(|fields| fields["event"] == "terminal.closed")
+    })
+    .await;
+    let told = events();
+    let names: Vec<_> = told.iter().map(|fields| fields["event"].as_str().unwrap()).collect();
+    assert_eq!(names, ["terminal.created", "terminal.attached", "terminal.closed"]);
+    for fields in &told {
+        let ids = ["namespace", "name", "uid", "terminal"].map(|id| fields[id].clone());
+        assert_eq!(ids, [json!("demo"), json!("first"), json!(UID), json!(1)], "{fields}");
+    }
+    assert!(told[1]["connection"].as_str().is_some_and(|id| id.starts_with("connection-")));
+    assert_eq!(told[2]["code"], 3);
 }
