@@ -1,13 +1,17 @@
 //! What the kubeconfig tells: who one is, and where the gateway is.
 
+use std::fmt::Debug;
+
 use http::header::AUTHORIZATION;
 use http::{Request, Response};
+use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::Service;
 use k8s_openapi::api::networking::v1::Ingress;
 use kube::api::{Api, ListParams};
 use kube::client::Body;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
-use kube::{Client, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
 use tower::{Layer, Service as _, ServiceExt, service_fn};
 
 /// What the chart labels its gateway with.
@@ -85,37 +89,66 @@ impl Cluster {
     /// Where the chart's Ingress or Service leads.
     pub async fn gateway(&self) -> Result<String, ClusterError> {
         let client = Client::try_from(self.config.clone()).map_err(ClusterError::Connect)?;
-        let selection = ListParams::default().labels(GATEWAY);
-        let no = |error: kube::Error| ClusterError::NoGateway(refusal(&error));
-        let ingresses = Api::<Ingress>::all(client.clone()).list(&selection).await.map_err(no)?;
-        if let Some(url) = ingresses.iter().find_map(ingress_url) {
-            return Ok(url);
-        }
-        let services = Api::<Service>::all(client).list(&selection).await.map_err(no)?;
-        let host = self.config.cluster_url.host().unwrap_or("localhost");
-        services.iter().find_map(|service| service_url(service, host)).ok_or_else(|| {
-            let way = services.iter().next().map_or_else(
-                || "nothing in the cluster carries the chart's labels".to_owned(),
-                |service| {
-                    format!(
-                        "nothing leads to it from outside; try `kubectl --namespace {} port-forward service/{} 8080:80`",
-                        service.namespace().unwrap_or_default(),
-                        service.name_any()
-                    )
-                },
-            );
-            ClusterError::NoGateway(way)
-        })
+        let node = self.config.cluster_url.host().unwrap_or("localhost");
+        find(&client, self.namespace(), node).await
     }
 }
 
-/// The API server's words, without the request's.
-fn refusal(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) if status.code == 403 => {
-            "you may not list Ingresses and Services of all namespaces".to_owned()
+/// The URL of the first Ingress, else of the first Service, that leads from outside to a gateway. Who may not list Ingresses may
+/// list Services still.
+async fn find(client: &Client, namespace: &str, node: &str) -> Result<String, ClusterError> {
+    let no = |error: kube::Error| ClusterError::NoGateway(refusal(&error, namespace));
+    let ingresses = match listed::<Ingress>(client, namespace).await {
+        Err(error) if is_forbidden(&error) => Vec::new(),
+        ingresses => ingresses.map_err(no)?,
+    };
+    if let Some(url) = ingresses.iter().find_map(ingress_url) {
+        return Ok(url);
+    }
+    let services = listed::<Service>(client, namespace).await.map_err(no)?;
+    services.iter().find_map(|service| service_url(service, node)).ok_or_else(|| {
+        let way = services.first().map_or_else(
+            || "nothing that you may see carries the chart's labels".to_owned(),
+            |service| {
+                format!(
+                    "nothing leads to it from outside; try `kubectl --namespace {} port-forward service/{} 8080:80`",
+                    service.namespace().unwrap_or_default(),
+                    service.name_any()
+                )
+            },
+        );
+        ClusterError::NoGateway(way)
+    })
+}
+
+/// What carries the chart's labels: in all namespaces, or for who may not look there, in this one.
+async fn listed<K>(client: &Client, namespace: &str) -> kube::Result<Vec<K>>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + Clone
+        + DeserializeOwned
+        + Debug,
+{
+    let selection = ListParams::default().labels(GATEWAY);
+    let list = match Api::<K>::all(client.clone()).list(&selection).await {
+        Err(error) if is_forbidden(&error) => {
+            Api::<K>::namespaced(client.clone(), namespace).list(&selection).await
         }
-        other => other.to_string(),
+        list => list,
+    };
+    list.map(|list| list.items)
+}
+
+fn is_forbidden(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 403)
+}
+
+/// The API server's words, without the request's.
+fn refusal(error: &kube::Error, namespace: &str) -> String {
+    if is_forbidden(error) {
+        format!("you may list Services neither of all namespaces nor of {namespace}")
+    } else {
+        error.to_string()
     }
 }
 
@@ -143,6 +176,49 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+
+    /// Paths, and the object that is there.
+    type Allowed = &'static [(&'static str, &'static str)];
+
+    /// An API server that answers these paths with one object each, and refuses all others.
+    fn server(allowed: Allowed) -> Client {
+        let answer = service_fn(move |request: Request<Body>| async move {
+            let found = allowed.iter().find(|(path, _)| *path == request.uri().path());
+            let (status, body) = match found {
+                Some((_, items)) => (200, format!(r#"{{"metadata": {{}}, "items": [{items}]}}"#)),
+                None => {
+                    (403, r#"{"status": "Failure", "reason": "Forbidden", "code": 403}"#.to_owned())
+                }
+            };
+            let answer = Response::builder().status(status).body(Body::from(body.into_bytes()));
+            Ok::<_, tower::BoxError>(answer.unwrap())
+        });
+        Client::new(answer, "default")
+    }
+
+    const INGRESS: &str = r#"{"metadata": {}, "spec": {"rules": [{"host": "fabrica.test"}]}}"#;
+    const SERVICE: &str =
+        r#"{"metadata": {}, "spec": {"ports": [{"port": 80, "nodePort": 30080}]}}"#;
+
+    #[rstest]
+    #[case::all(&[("/apis/networking.k8s.io/v1/ingresses", INGRESS)], Ok("http://fabrica.test"))]
+    #[case::own_namespace(&[("/apis/networking.k8s.io/v1/namespaces/mine/ingresses", INGRESS)], Ok("http://fabrica.test"))]
+    #[case::services(&[("/api/v1/services", SERVICE)], Ok("http://node:30080"))]
+    #[case::own_services(&[("/api/v1/namespaces/mine/services", SERVICE)], Ok("http://node:30080"))]
+    #[case::nothing_there(&[("/api/v1/services", "")], Err("nothing that you may see"))]
+    #[case::nothing_allowed(&[], Err("neither of all namespaces nor of mine"))]
+    #[tokio::test]
+    async fn the_gateway_is_found_where_one_may_look(
+        #[case] allowed: Allowed,
+        #[case] expected: Result<&str, &str>,
+    ) {
+        let found = find(&server(allowed), "mine", "node").await;
+        match (found, expected) {
+            (Ok(url), Ok(expected)) => assert_eq!(url, expected),
+            (Err(error), Err(expected)) => assert!(error.to_string().contains(expected), "{error}"),
+            other => panic!("{other:?}"),
+        }
+    }
 
     #[rstest]
     #[case::plain(json!({"rules": [{"host": "fabrica.test"}]}), Some("http://fabrica.test"))]
