@@ -12,7 +12,7 @@ use super::ring::Ring;
 use super::size::Size;
 use super::state::{Exit, State, Terminal};
 
-/// Bytes of output in one frame of a client that has no other terminal: all that fits.
+/// Bytes of output in one frame of a fast client that has no other terminal: all that fits.
 const OUTPUT_BYTES: u64 = (MAX_FRAME - 12) as u64;
 
 /// Bytes of a character behind its first one, at most.
@@ -118,7 +118,8 @@ impl State {
         let ring = &self.terminals.get(&id)?.ring;
         let attachment = client.attachments.get_mut(&id)?;
         let from = attachment.cursor;
-        let limit = if alone { OUTPUT_BYTES } else { share };
+        let large = alone && attachment.window.takes_large_frames();
+        let limit = if large { OUTPUT_BYTES } else { share };
         let to = (from + limit).min(attachment.acked + attachment.window.bytes());
         let to = cut(ring, from, to);
         attachment.cursor = to;

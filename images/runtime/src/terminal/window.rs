@@ -20,6 +20,10 @@ const LEAST_ROUND_TRIP: Duration = Duration::from_millis(10);
 /// The part of the way to the new size that each measurement goes: one odd measurement must not decide.
 const SMOOTHING: i64 = 4;
 
+/// What a client parses in a second at least that is sent frames as large as they may be: each is there within a quarter of a
+/// second. On a slower way one frame would stand before the answer to a ping for longer than anybody waits for that.
+const LARGE_FRAMES_RATE: u128 = 256 * 1024;
+
 /// Output whose acknowledgement is timed.
 #[derive(Debug, Clone, Copy)]
 struct Mark {
@@ -42,18 +46,25 @@ pub struct Window {
     /// The shortest time from sending to an acknowledgement: later ones measure the queue in the client.
     round_trip: Option<Duration>,
     mark: Option<Mark>,
+    /// It was last seen to parse fast enough for the largest frames.
+    fast: bool,
 }
 
 impl Window {
     /// One that adapts, or the one that the client asked for.
     pub fn new(asked: Option<u64>) -> Self {
         let bytes = asked.map_or(START_BYTES, |bytes| bytes.clamp(LEAST_BYTES, MOST_BYTES));
-        Self { bytes, fixed: asked.is_some(), step: 0, round_trip: None, mark: None }
+        Self { bytes, fixed: asked.is_some(), step: 0, round_trip: None, mark: None, fast: false }
     }
 
     /// Its size.
     pub const fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Whether frames may be as large as they may be.
+    pub const fn takes_large_frames(&self) -> bool {
+        self.fast
     }
 
     /// Nothing that was sent before is timed any more: the client goes on from somewhere else.
@@ -76,8 +87,12 @@ impl Window {
         let round_trip =
             self.round_trip.map_or(took, |least| least.min(took)).max(LEAST_ROUND_TRIP);
         self.round_trip = Some(round_trip);
-        if mark.full && !self.fixed {
-            self.adapt(acked.saturating_sub(mark.acked), took, round_trip);
+        if mark.full {
+            let parsed = acked.saturating_sub(mark.acked);
+            self.fast = u128::from(parsed) * 1_000_000 >= LARGE_FRAMES_RATE * took.as_micros();
+            if !self.fixed {
+                self.adapt(parsed, took, round_trip);
+            }
         }
     }
 
@@ -136,6 +151,21 @@ mod tests {
         assert_eq!(flood(Duration::from_millis(1), 100 * 1024, step), LEAST_BYTES);
         let between = flood(Duration::from_millis(30), 8 * MEBIBYTE, step);
         assert!((300_000..900_000).contains(&between), "{between}");
+    }
+
+    #[test]
+    fn large_frames_are_for_who_was_seen_to_be_fast() {
+        let mut window = Window::new(None);
+        let (mut acked, mut now) = (0, Duration::ZERO);
+        for (milliseconds, large) in [(10, true), (2_000, false), (100, true)] {
+            assert_ne!(window.takes_large_frames(), large);
+            let end = acked + window.bytes();
+            window.sent(acked, end, now);
+            now += Duration::from_millis(milliseconds);
+            window.acknowledged(acked, end, now);
+            acked = end;
+            assert_eq!(window.takes_large_frames(), large);
+        }
     }
 
     #[test]
