@@ -9,6 +9,7 @@ export class ModelPod {
   typed: number[] = [];
   epoch = "a1";
   role: "control" | "view" = "control";
+  readonly size = { cols: 80, rows: 24 };
   /** Oldest byte of output that is still kept. */
   tail = 0;
   key: string | undefined;
@@ -18,7 +19,7 @@ export class ModelPod {
   #client = "";
 
   info(): TerminalInfo {
-    return { id: 1, title: "bash", cwd: "/", alive: true, cols: 80, rows: 24, head: this.output.length, tail: this.tail, in_off: this.#seen.get(this.#client) ?? 0, ...(this.key !== undefined && { key: this.key }) };
+    return { id: 1, title: "bash", cwd: "/", alive: true, ...this.size, head: this.output.length, tail: this.tail, in_off: this.#seen.get(this.#client) ?? 0, ...(this.key !== undefined && { key: this.key }) };
   }
 
   restart(epoch: string): void {
