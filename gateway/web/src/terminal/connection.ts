@@ -109,6 +109,11 @@ export class Connection {
     this.#driver.handle({ type: "resize", tab, size });
   }
 
+  /** Somebody turns to this terminal: it has this window's size from now on. */
+  focus(tab: number): void {
+    this.#driver.handle({ type: "focus", tab });
+  }
+
   sessionIs(state: SessionState): void {
     this.#driver.handle({ type: "session", state });
   }

@@ -15,6 +15,18 @@ describe("size", () => {
     expect(rig.send({ type: "frame", frame: { kind: "resized", terminal: 1, offset: 0, owner: 1, ...size } }).take()).toEqual([{ do: "adopt", tab: 1, size }]);
   });
 
+  it("is taken by who turns to the terminal, and asked for once", () => {
+    const rig = live();
+    rig.take();
+    expect(rig.send({ type: "focus", tab: 1 }).take()).toEqual([]);
+    rig.send(resized(7)).take();
+    const claim = { do: "send", frame: { kind: "resize", terminal: 1, ...size } };
+    expect(rig.send({ type: "focus", tab: 1 }).take()).toEqual([claim]);
+    expect(rig.send({ type: "focus", tab: 1 }).take()).toEqual([]);
+    rig.send(resized(7)).take();
+    expect(rig.send({ type: "focus", tab: 1 }).take()).toEqual([claim]);
+  });
+
   it.each<[string, (rig: Rig) => void]>([
     ["a viewer", (rig) => rig.send({ type: "frame", frame: { kind: "error", terminal: 1, reference: 1, code: ErrorCode.readOnly, text: "no" } })],
     ["one who was taken over", (rig) => rig.send({ type: "frame", frame: { kind: "error", terminal: 1, reference: 5, code: ErrorCode.takenOver, text: "no" } })],

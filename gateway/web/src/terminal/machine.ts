@@ -15,6 +15,7 @@ export type TerminalEvent =
   | { type: "input"; tab: number; bytes: Uint8Array; auto: boolean; keys: number }
   | { type: "parsed"; tab: number; end: number; generation: number }
   | { type: "resize"; tab: number; size: Size }
+  | { type: "focus"; tab: number }
   | { type: "discard" }
   | { type: "select"; tab: number }
   | { type: "show"; tab: number; size: Size }
@@ -152,6 +153,8 @@ export class Machine {
         return terminals.parsed(event.tab, event.end, event.generation, this.#now);
       case "resize":
         return terminals.resize(event.tab, event.size, this.#now);
+      case "focus":
+        return terminals.focus(event.tab);
       case "discard":
         return terminals.discard();
       case "select":

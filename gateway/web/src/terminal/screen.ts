@@ -38,6 +38,7 @@ export interface ScreenOptions {
   onInput: (text: string, auto: boolean) => void;
   onBytes: (bytes: Uint8Array) => void;
   onSize: (size: Size) => void;
+  onFocus: () => void;
   onShortcut: (what: Exclude<Shortcut, "copy">) => void;
   /** A link whose text is not its address. */
   onHiddenLink: (uri: string) => void;
@@ -101,6 +102,7 @@ export class TerminalScreen implements Screen {
     this.#terminal.onData((data) => this.#onData(data));
     this.#terminal.onBinary((data) => options.onBytes(Uint8Array.from(data, (char) => char.charCodeAt(0))));
     const { signal } = this.#stop;
+    options.place.addEventListener("focusin", options.onFocus, { signal });
     options.place.addEventListener("paste", (event) => this.#onPaste(event), { capture: true, signal });
     options.place.addEventListener("mouseup", (event) => event.button === PRIMARY && this.#onSelected(), { signal });
     this.#fit.fit();

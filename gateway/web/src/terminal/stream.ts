@@ -285,6 +285,11 @@ export class TerminalStream {
     this.#grid.resize(size, now);
   }
 
+  /** Somebody is at work here. */
+  focus(): void {
+    this.#grid.claim();
+  }
+
   #pump(): void {
     if (!this.peer.live || this.viewOnly) return;
     for (let next = this.#input.next(); next !== undefined; next = this.#input.next()) {
