@@ -174,6 +174,21 @@ describe("input", () => {
     expect(rig.take()).toEqual([{ do: "notice", text: expect.stringContaining("64 KiB") as string }]);
   });
 
+  it("comes back by itself where the runtime misses some, and says them again", () => {
+    const rig = live().type("a").deliver();
+    rig.take();
+    rig.pod.forgets = true;
+    rig.type("bc").deliver();
+    expect(rig.take()).toContainEqual({ do: "drop" });
+    expect(rig.link).toBe("waiting");
+    rig.tick().take();
+    rig.pod.forgets = false;
+    rig.open();
+    expect(rig.take()[0]).toMatchObject({ frame: { hello: { cause: "input gap" } } });
+    expect(text(rig.pod.typed)).toBe("abc");
+    expect(rig.machine.status().keysWaiting).toBe(0);
+  });
+
   it("drops the emulator's answers to what a snapshot replays", () => {
     const rig = new Rig();
     rig.pod.print(new TextEncoder().encode("\x1b[c"));

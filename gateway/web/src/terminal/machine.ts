@@ -3,7 +3,7 @@
 
 import { Latency } from "../link/latency";
 import { BEFORE as UNLINKED, earliest, Link, type LinkEffect, type LinkEvent, type LinkOptions, type LinkStatus } from "../link/link";
-import type { ServerFrame, Size } from "./kterm";
+import { ErrorCode, type ServerFrame, type Size } from "./kterm";
 import type { Exit, Resumed } from "./stream";
 import type { Gone, Tab } from "./tab";
 import { Terminals, type Remembered, type TabEffect } from "./terminals";
@@ -183,6 +183,8 @@ export class Machine {
   #frame(frame: ServerFrame): void {
     this.#link.heard();
     if (frame.kind === "pong") return this.#latency.add(Math.max(0, this.#now - frame.micros / 1000));
+    // Only WELCOME tells from where on what was typed is to be said again.
+    if (frame.kind === "error" && frame.code === ErrorCode.inputGap) return this.#link.broken("input gap", this.#now);
     if (frame.kind !== "welcome") return this.#terminals.frame(frame);
     this.#link.welcomed(this.#now);
     this.#terminals.welcomed(frame.welcome);
