@@ -150,8 +150,7 @@ export class FakeTerminals {
       case Client.open:
         return this.#open(client, data.subarray(4, 20).reverse().toString("hex"));
       case Client.close:
-        this.terminals.delete(id);
-        return this.#tell();
+        return terminal === undefined ? undefined : this.#close(terminal);
       case Client.resize:
         return terminal === undefined ? undefined : this.#resize(client, terminal, sizeAt(data, 4));
       case Client.title:
@@ -205,6 +204,13 @@ export class FakeTerminals {
   #open(client: Client, key: string): void {
     if (this.terminals.size >= LIMIT) return client.socket.send(error(0, Client.open, 3, "A session has at most 16 terminals; close one first."));
     this.add("bash", "developer@both:~/repo$ ", { key });
+  }
+
+  /** The program is ended; only a terminal whose program has ended is forgotten. */
+  #close({ id, alive }: Terminal): void {
+    if (alive) return this.exit(id, 0);
+    this.terminals.delete(id);
+    this.#tell();
   }
 
   #resize({ number }: Client, terminal: Terminal, size: Size): void {
