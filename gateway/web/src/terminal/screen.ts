@@ -64,6 +64,8 @@ export class TerminalScreen implements Screen {
   #inKey = false;
   #control = false;
   #inSight = true;
+  /** The button of the mouse went down inside and is not up yet. */
+  #selecting = false;
   /** What comes next begins afresh without wiping away what was there. */
   #parted = false;
   /** What waits until the screen is set apart from what comes. */
@@ -104,7 +106,9 @@ export class TerminalScreen implements Screen {
     const { signal } = this.#stop;
     options.place.addEventListener("focusin", options.onFocus, { signal });
     options.place.addEventListener("paste", (event) => this.#onPaste(event), { capture: true, signal });
-    options.place.addEventListener("mouseup", (event) => event.button === PRIMARY && this.#onSelected(), { signal });
+    options.place.addEventListener("mousedown", (event) => (this.#selecting ||= event.button === PRIMARY), { signal });
+    // What began inside may end anywhere.
+    document.addEventListener("mouseup", (event) => event.button === PRIMARY && this.#onReleased(), { signal });
     this.#fit.fit();
     this.#observer = new ResizeObserver(() => this.fit());
     this.#observer.observe(options.place);
@@ -296,7 +300,9 @@ export class TerminalScreen implements Screen {
     else if (text !== "") this.paste(text);
   }
 
-  #onSelected(): void {
+  #onReleased(): void {
+    if (!this.#selecting) return;
+    this.#selecting = false;
     if (settings().copyOnSelect && this.#terminal.hasSelection()) void copyText(this.#terminal.getSelection());
   }
 
