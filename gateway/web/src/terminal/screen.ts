@@ -78,6 +78,7 @@ export class TerminalScreen implements Screen {
       allowProposedApi: true,
       fontFamily: '"JetBrains Mono Variable", ui-monospace, Menlo, monospace',
       fontSize: settings().fontSize,
+      screenReaderMode: settings().screenReader,
       lineHeight: 1.2,
       cursorBlink: !window.matchMedia("(prefers-reduced-motion: reduce)").matches,
       scrollback: SCROLLBACK,
@@ -204,7 +205,8 @@ export class TerminalScreen implements Screen {
     this.#terminal.options.theme = TERMINAL_THEMES[theme];
   }
 
-  apply({ fontSize }: Settings): void {
+  apply({ fontSize, screenReader }: Settings): void {
+    this.#terminal.options.screenReaderMode = screenReader;
     if (this.#terminal.options.fontSize === fontSize) return;
     this.#terminal.options.fontSize = fontSize;
     this.fit();
