@@ -310,7 +310,7 @@ test("a workflow is started where none is open, refused in words, and cancelled 
   runtime.refusal = "The agent works on 7 already: one at a time.";
   await page.getByRole("button", { name: "Start workflow…" }).click();
   const dialog = page.getByRole("dialog", { name: "Start workflow" });
-  await expect(dialog.getByRole("combobox", { name: "Work item" })).toHaveValue("12");
+  await expect(dialog.getByLabel("Work item")).toHaveValue("12");
   await dialog.getByRole("button", { name: "Start workflow" }).click();
   await expect(dialog).toContainText("The agent works on 7 already");
   await expectNoViolations(page);
