@@ -9,6 +9,7 @@ export interface Heard {
   type: string;
   id?: string;
   content?: string;
+  workId?: string;
   questionId?: string;
   text?: string;
   journalId?: string;
@@ -27,6 +28,8 @@ export class FakeRuntime {
   /** What was typed into the terminal. */
   typed = "";
   agent = "idle";
+  /** Why no workflow may begin. */
+  refusal: string | undefined;
   journalId = "5bd4b1a1-04a5-8a8e-9f37-0e4b1d3a5c11";
   #records: object[] = [];
   /** Ids of messages, and of questions that are answered. */
@@ -111,6 +114,10 @@ export class FakeRuntime {
       case "answer":
         if (this.#takes(`answer ${message.questionId ?? ""}`)) this.tell({ type: "question", questionId: message.questionId, state: "answered", text: message.text, answeredBy: "ada" });
         else this.#only(socket, { type: "error", code: "already_answered", message: "grace answered this question before.", recoverable: true, ref: message.questionId });
+        return;
+      case "start_workflow":
+        if (this.refusal === undefined) this.tell({ type: "workflow_started", workId: message.workId, autonomy: "guarded", author: "ada" });
+        else this.#only(socket, { type: "error", code: "workflow_running", message: this.refusal, recoverable: true, ref: message.id });
         return;
       case "interrupt":
         this.tell({ type: "progress", step: "turn", kind: "notice", text: "ada interrupted the agent." }).agentIs("idle");

@@ -4,7 +4,7 @@
 import type { Page, WebSocketRoute } from "@playwright/test";
 
 const Client = { input: 0x01, resize: 0x02, open: 0x04, attach: 0x05, detach: 0x06, close: 0x07, ping: 0x08, hello: 0x0c, title: 0x0d };
-const Server = { output: 0x81, snapshot: 0x82, inputAck: 0x83, exit: 0x85, pong: 0x86, terms: 0x87, error: 0x88, welcome: 0x89, activity: 0x8a };
+const Server = { output: 0x81, snapshot: 0x82, inputAck: 0x83, resized: 0x84, exit: 0x85, pong: 0x86, terms: 0x87, error: 0x88, welcome: 0x89, activity: 0x8a };
 const NOTHING = 0xffff_ffff_ffff_ffffn;
 export const LIMIT = 16;
 
@@ -14,14 +14,22 @@ interface Terminal {
   type: "system" | "agent";
   title: string;
   alive: boolean;
+  size: Size;
   output: Buffer;
   /** What reached the program, by the page that typed it. */
   typed: Buffer;
   taken: Map<string, number>;
 }
 
+interface Size {
+  cols: number;
+  rows: number;
+}
+
 interface Client {
   socket: WebSocketRoute;
+  /** Counts the sockets. */
+  number: number;
   id: string;
   attached: Set<number>;
 }
@@ -50,7 +58,7 @@ export class FakeTerminals {
 
   add(title: string, output: string, part: { type?: "agent"; key?: string } = {}): number {
     const id = (this.#last += 1);
-    this.terminals.set(id, { id, type: "system", title, alive: true, output: Buffer.from(output), typed: Buffer.alloc(0), taken: new Map(), ...part });
+    this.terminals.set(id, { id, type: "system", title, alive: true, size: { cols: 80, rows: 24 }, output: Buffer.from(output), typed: Buffer.alloc(0), taken: new Map(), ...part });
     this.#tell();
     return id;
   }
@@ -118,7 +126,7 @@ export class FakeTerminals {
   #accept(socket: WebSocketRoute): void {
     this.sockets += 1;
     if (this.#refusal !== undefined) return void socket.close(this.#refusal);
-    const client: Client = { socket, id: "", attached: new Set() };
+    const client: Client = { socket, number: this.sockets, id: "", attached: new Set() };
     this.#clients.add(client);
     socket.onMessage((data) => typeof data !== "string" && this.#hear(client, data));
     socket.onClose(() => void this.#clients.delete(client));
@@ -134,6 +142,7 @@ export class FakeTerminals {
         return terminal === undefined ? undefined : this.#input(client, terminal, Number(data.readBigUInt64LE(4)), data.subarray(12));
       case Client.attach: {
         const have = data.readBigUInt64LE(4);
+        if (terminal !== undefined) this.#resize(client, terminal, sizeAt(data, 24));
         return this.#attach(client, id, have === NOTHING ? undefined : Number(have), data.readUInt8(28));
       }
       case Client.detach:
@@ -141,8 +150,9 @@ export class FakeTerminals {
       case Client.open:
         return this.#open(client, data.subarray(4, 20).reverse().toString("hex"));
       case Client.close:
-        this.terminals.delete(id);
-        return this.#tell();
+        return terminal === undefined ? undefined : this.#close(terminal);
+      case Client.resize:
+        return terminal === undefined ? undefined : this.#resize(client, terminal, sizeAt(data, 4));
       case Client.title:
         if (terminal !== undefined) terminal.title = data.subarray(4).toString();
         return this.#tell();
@@ -157,8 +167,14 @@ export class FakeTerminals {
   #hello(client: Client, hello: Hello): void {
     client.id = hello.client_id;
     const limits = { max_frame: 65_536, window: 262_144, terminals: LIMIT, clients: 16 };
-    client.socket.send(json(Server.welcome, { epoch: this.epoch, conn_id: 1, role: this.role, limits, commands: true, terms: this.#list(client.id) }));
-    for (const { id, have_off } of hello.terms) this.#attach(client, id, hello.epoch === this.epoch ? have_off : undefined, 0);
+    client.socket.send(json(Server.welcome, { epoch: this.epoch, conn_id: client.number, role: this.role, limits, commands: true, terms: this.#list(client.id) }));
+    for (const { id, have_off, cols, rows } of hello.terms) {
+      const terminal = this.terminals.get(id);
+      const have = hello.epoch === this.epoch ? have_off : undefined;
+      // Who comes back takes no size by that.
+      if (terminal !== undefined && have === undefined) this.#resize(client, terminal, { cols, rows });
+      this.#attach(client, id, have, 0);
+    }
   }
 
   #attach(client: Client, id: number, have: number | undefined, role: number): void {
@@ -168,8 +184,8 @@ export class FakeTerminals {
     client.attached.add(id);
     if (have === undefined) {
       const snapshot = frame(Server.snapshot, id, [0], Buffer.alloc(5), Buffer.from("\x1bc"));
-      snapshot.writeUInt16LE(80, 12);
-      snapshot.writeUInt16LE(24, 14);
+      snapshot.writeUInt16LE(terminal.size.cols, 12);
+      snapshot.writeUInt16LE(terminal.size.rows, 14);
       client.socket.send(snapshot);
     }
     const missing = terminal.output.subarray(have ?? 0);
@@ -190,6 +206,23 @@ export class FakeTerminals {
     this.add("bash", "developer@both:~/repo$ ", { key });
   }
 
+  /** The program is ended; only a terminal whose program has ended is forgotten. */
+  #close({ id, alive }: Terminal): void {
+    if (alive) return this.exit(id, 0);
+    this.terminals.delete(id);
+    this.#tell();
+  }
+
+  #resize({ number }: Client, terminal: Terminal, size: Size): void {
+    if (terminal.size.cols === size.cols && terminal.size.rows === size.rows) return;
+    terminal.size = size;
+    const resized = frame(Server.resized, terminal.id, [terminal.output.length], Buffer.alloc(8));
+    resized.writeUInt16LE(size.cols, 12);
+    resized.writeUInt16LE(size.rows, 14);
+    resized.writeUInt32LE(number, 16);
+    for (const { socket, attached } of this.#clients) if (attached.has(terminal.id)) socket.send(resized);
+  }
+
   #exit({ id, output }: Terminal, code: number): Buffer {
     const exit = frame(Server.exit, id, [output.length], Buffer.alloc(5));
     exit.writeInt32LE(code, 12);
@@ -197,15 +230,14 @@ export class FakeTerminals {
   }
 
   #list(clientId?: string): object[] {
-    return [...this.terminals.values()].map(({ id, key, type, title, alive, output, taken }) => ({
+    return [...this.terminals.values()].map(({ id, key, type, title, alive, size, output, taken }) => ({
       id,
       key,
       type,
       title,
       alive,
       cwd: "/workspace/repo",
-      cols: 80,
-      rows: 24,
+      ...size,
       head: output.length,
       tail: 0,
       in_off: clientId === undefined ? undefined : (taken.get(clientId) ?? 0),
@@ -220,7 +252,7 @@ export class FakeTerminals {
 interface Hello {
   client_id: string;
   epoch?: string;
-  terms: { id: number; have_off?: number }[];
+  terms: ({ id: number; have_off?: number } & Size)[];
 }
 
 /** A frame whose body is these offsets, then these bytes. */
@@ -230,6 +262,10 @@ function frame(type: number, terminal: number, offsets: number[], ...bytes: Buff
   head.writeUInt16LE(terminal, 2);
   offsets.forEach((offset, at) => head.writeBigUInt64LE(BigInt(offset), 4 + 8 * at));
   return Buffer.concat([head, ...bytes]);
+}
+
+function sizeAt(data: Buffer, at: number): Size {
+  return { cols: data.readUInt16LE(at), rows: data.readUInt16LE(at + 2) };
 }
 
 function flagged(bytes: Buffer, flags: number): Buffer {

@@ -304,3 +304,24 @@ for (const colorScheme of ["dark", "light"] as const) {
     }
   });
 }
+
+test("a workflow is started where none is open, refused in words, and cancelled while the agent rests", async ({ page }) => {
+  const runtime = await open(page, [], {}, { workflow: "None" });
+  runtime.refusal = "The agent works on 7 already: one at a time.";
+  await page.getByRole("button", { name: "Start workflow…" }).click();
+  const dialog = page.getByRole("dialog", { name: "Start workflow" });
+  await expect(dialog.getByLabel("Work item")).toHaveValue("12");
+  await dialog.getByRole("button", { name: "Start workflow" }).click();
+  await expect(dialog).toContainText("The agent works on 7 already");
+  await expectNoViolations(page);
+  runtime.refusal = undefined;
+  await dialog.getByRole("button", { name: "Start workflow" }).click();
+  await expect(dialog).toBeHidden();
+  await expect(page.getByRole("button", { name: "Start workflow…" })).toBeHidden();
+
+  await page.getByRole("button", { name: "Cancel workflow" }).click();
+  await page.getByRole("dialog", { name: "Cancel the workflow?" }).getByRole("button", { name: "Cancel workflow" }).click();
+  await expect.poll(() => runtime.heard.at(-1)?.type).toBe("interrupt");
+  runtime.tell({ type: "workflow_complete", exitCode: 3, summary: "Somebody cancelled the workflow.", costUsd: "0" });
+  await expect(page.getByRole("button", { name: "Start workflow…" })).toBeVisible();
+});

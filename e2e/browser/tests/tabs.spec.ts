@@ -82,7 +82,7 @@ test("a new terminal, a name for it, and closing it", async ({ page }) => {
   await expect(screen(page)).toContainText("$ $");
   await tab(page, "build").locator("[data-close]").click();
   await expect(page.getByRole("tab")).toHaveCount(1);
-  expect([...fake.terminals.keys()]).toEqual([1]);
+  await expect.poll(() => [...fake.terminals.keys()]).toEqual([1]);
   await expect(tab(page, "bash")).toHaveAttribute("aria-selected", "true");
 });
 

@@ -48,6 +48,30 @@ test("keys typed while the line is cut arrive once, and output of that time is n
   }
 });
 
+test("of two terminals one is closed, and its program ends with it", async ({ page }) => {
+  const terminal = await Terminal.open(page, name);
+  const tabs = page.getByRole("tab");
+  const before = await tabs.count();
+  await page.getByRole("button", { name: "New terminal" }).click();
+  await expect(tabs).toHaveCount(before + 1);
+  await expect(tabs.nth(before)).toHaveAttribute("aria-selected", "true");
+  const panel = page.locator("[role=tabpanel]:not(.hidden)");
+  await panel.locator(".xterm-helper-textarea").focus();
+  await page.keyboard.type("echo begun-$((4 + 4)); exec sleep 86399");
+  await page.keyboard.press("Enter");
+  await expect(panel.locator(".xterm-rows")).toContainText("begun-8");
+
+  await tabs.nth(before).locator("[data-close]").click();
+  await page.getByRole("dialog").getByRole("button", { name: "Close terminal" }).click();
+  await expect(tabs).toHaveCount(before);
+  await expect(tabs.first()).toHaveAttribute("aria-selected", "true");
+  await terminal.run("grep -qs '8639[9]' /proc/[0-9]*/cmdline || echo gone-$((5 + 5))", "gone-10");
+  // The runtime has forgotten it, not only this page.
+  await page.reload();
+  await terminal.connected();
+  await expect(tabs).toHaveCount(before);
+});
+
 test("a cut line comes back by itself, without an event to help", async ({ page }) => {
   const line = await Line.open();
   try {

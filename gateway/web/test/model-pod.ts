@@ -1,7 +1,7 @@
 // A model of the runtime's end of `kterm.v1` without sockets: what it would answer to each frame. Tests cut the line
 // between it and the machine wherever they like.
 
-import type { ClientFrame, ServerFrame, TerminalInfo } from "../src/terminal/kterm";
+import { ErrorCode, type ClientFrame, type ServerFrame, type TerminalInfo } from "../src/terminal/kterm";
 
 export class ModelPod {
   output: number[] = [];
@@ -9,16 +9,19 @@ export class ModelPod {
   typed: number[] = [];
   epoch = "a1";
   role: "control" | "view" = "control";
+  readonly size = { cols: 80, rows: 24 };
   /** Oldest byte of output that is still kept. */
   tail = 0;
   key: string | undefined;
   /** Whether a snapshot carries the output that is there, or only says where it begins. */
   inSnapshot = false;
+  /** Refuses input as if bytes before it were missing. */
+  forgets = false;
   #seen = new Map<string, number>();
   #client = "";
 
   info(): TerminalInfo {
-    return { id: 1, title: "bash", cwd: "/", alive: true, cols: 80, rows: 24, head: this.output.length, tail: this.tail, in_off: this.#seen.get(this.#client) ?? 0, ...(this.key !== undefined && { key: this.key }) };
+    return { id: 1, title: "bash", cwd: "/", alive: true, ...this.size, head: this.output.length, tail: this.tail, in_off: this.#seen.get(this.#client) ?? 0, ...(this.key !== undefined && { key: this.key }) };
   }
 
   restart(epoch: string): void {
@@ -37,6 +40,7 @@ export class ModelPod {
         return [{ kind: "welcome", welcome }, ...this.outputFrom(have)];
       }
       case "input": {
+        if (this.forgets) return [{ kind: "error", terminal: 1, reference: 1, code: ErrorCode.inputGap, text: "gap" }];
         const seen = this.#seen.get(this.#client) ?? 0;
         if (frame.offset > seen) throw new Error(`input gap: ${frame.offset} after ${seen}`);
         const fresh = frame.bytes.subarray(seen - frame.offset);

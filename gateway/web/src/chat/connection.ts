@@ -75,6 +75,16 @@ export class Connection {
     this.#driver.handle({ type: "answer", questionId, text });
   }
 
+  /** Has the agent work an item through the phases. */
+  begin(workId: string): void {
+    this.#driver.handle({ type: "begin", id: randomHex(), workId });
+  }
+
+  /** Whether it could begin is of no interest any more. */
+  abandon(): void {
+    this.#driver.handle({ type: "abandon" });
+  }
+
   interrupt(): void {
     this.#driver.handle({ type: "interrupt" });
   }

@@ -111,3 +111,32 @@ describe("what came", () => {
     ["a field of another type", '{"type":"todo_update","seq":1,"timestamp":"","todos":{}}', undefined],
   ])("may be %s", (_name, data, expected) => expect(parse(data)).toEqual(expected));
 });
+
+describe("a workflow that is to begin", () => {
+  const started: ServerMessage = { type: "workflow_started", seq: 6, timestamp: AT, workId: "12", autonomy: "guarded", author: "ada" };
+  const begin: ClientMessage = { type: "start_workflow", id: "w", workId: "12" };
+
+  it("is asked for until one has begun, under one id, over a lost connection too", () => {
+    const rig = new Rig().live();
+    rig.taken();
+    expect(rig.send({ type: "begin", id: "w", workId: "12" }).taken()).toEqual([begin]);
+    expect(rig.machine.status().beginning).toEqual({ id: "w", workId: "12", refused: undefined });
+    rig.send({ type: "closed", code: 1006, reason: "" }, { type: "retry" }, { type: "opened" }).hear(welcome, caughtUp);
+    expect(rig.taken()).toContainEqual(begin);
+    expect(rig.hear(started).machine.status().beginning).toBeUndefined();
+  });
+
+  it("had begun where the runtime knows its id already", () => {
+    const rig = new Rig().live().send({ type: "begin", id: "w", workId: "12" });
+    expect(rig.hear(trouble("duplicate", "w")).machine.status().beginning).toBeUndefined();
+  });
+
+  it("is refused in the runtime's words, and not asked for again", () => {
+    const rig = new Rig().live().send({ type: "begin", id: "w", workId: "12" }).hear(trouble("workflow_running", "w", "The agent works on 7 already: one at a time."));
+    expect(rig.machine.status().beginning?.refused).toBe("The agent works on 7 already: one at a time.");
+    rig.taken();
+    rig.send({ type: "closed", code: 1006, reason: "" }, { type: "retry" }, { type: "opened" }).hear(welcome, caughtUp);
+    expect(rig.taken()).not.toContainEqual(begin);
+    expect(rig.send({ type: "abandon" }).machine.status().beginning).toBeUndefined();
+  });
+});

@@ -23,11 +23,20 @@ export interface Answering {
   refused: string | undefined;
 }
 
+/** A workflow that is to begin. */
+export interface Beginning {
+  id: string;
+  workId: string;
+  refused: string | undefined;
+}
+
 export type ChatEvent =
   | { type: "message"; message: ServerMessage | "unknown" }
   | { type: "say"; id: string; content: string; command: boolean }
   | { type: "forget"; id: string }
   | { type: "answer"; questionId: string; text: string }
+  | { type: "begin"; id: string; workId: string }
+  | { type: "abandon" }
   | { type: "interrupt" };
 
 export type Event = LinkEvent | ChatEvent;
@@ -37,6 +46,7 @@ export type Effect = LinkEffect | { do: "send"; message: ClientMessage } | { do:
 export interface Status extends LinkStatus {
   outbox: readonly Outgoing[];
   answers: readonly Answering[];
+  beginning: Beginning | undefined;
 }
 
 export interface Options extends LinkOptions {
@@ -50,6 +60,7 @@ export class Machine {
 
   #outbox: readonly Outgoing[];
   #answers: readonly Answering[] = [];
+  #beginning: Beginning | undefined;
   /** All has come that there was, so what is still in the outbox is not there. */
   #caughtUp = false;
 
@@ -89,7 +100,7 @@ export class Machine {
   }
 
   status(): Status {
-    return { ...this.#link.status(), outbox: this.#outbox, answers: this.#answers };
+    return { ...this.#link.status(), outbox: this.#outbox, answers: this.#answers, beginning: this.#beginning };
   }
 
   #dispatch(event: Event): void {
@@ -103,6 +114,13 @@ export class Machine {
         return;
       case "answer":
         return this.#answer({ questionId: event.questionId, text: event.text, refused: undefined });
+      case "begin":
+        this.#beginning = { id: event.id, workId: event.workId, refused: undefined };
+        if (this.#caughtUp) this.#sendBeginning();
+        return;
+      case "abandon":
+        this.#beginning = undefined;
+        return;
       case "interrupt":
         if (this.#link.live) this.#send({ type: "interrupt" });
         return;
@@ -123,12 +141,18 @@ export class Machine {
   /** Takes out of the outbox what has arrived; true when nobody else is told about it. */
   #isAboutOurs(message: ServerMessage): boolean {
     if (message.type === "user_message") this.#outbox = this.#without(message.id);
+    // Whoever has begun it: there is one at a time.
+    if (message.type === "workflow_started" && this.#caughtUp) this.#beginning = undefined;
     if (message.type === "question" && message.state === "answered") this.#answers = this.#answers.filter(({ questionId }) => questionId !== message.questionId);
     if (message.type !== "error" || message.ref === undefined) return false;
     return this.#refused(message.ref, message.code, message.message);
   }
 
   #refused(ref: string, code: string, why: string): boolean {
+    if (this.#beginning?.id === ref) {
+      this.#beginning = code === "duplicate" ? undefined : { ...this.#beginning, refused: why };
+      return true;
+    }
     if (this.#outbox.some(({ id }) => id === ref)) {
       // The same id again: it has it already.
       this.#outbox = code === "duplicate" ? this.#without(ref) : this.#outbox.map((each) => (each.id === ref ? { ...each, refused: why } : each));
@@ -147,6 +171,7 @@ export class Machine {
     this.#caughtUp = true;
     this.#outbox.filter(({ refused }) => refused === undefined).forEach((each) => this.#speak(each));
     this.#answers.filter(({ refused }) => refused === undefined).forEach(({ questionId, text }) => this.#send({ type: "answer", questionId, text }));
+    this.#sendBeginning();
   }
 
   #say(outgoing: Outgoing): void {
@@ -161,6 +186,12 @@ export class Machine {
   #answer(answer: Answering): void {
     this.#answers = [...this.#answers.filter(({ questionId }) => questionId !== answer.questionId), answer];
     if (this.#caughtUp) this.#send({ type: "answer", questionId: answer.questionId, text: answer.text });
+  }
+
+  #sendBeginning(): void {
+    if (this.#beginning === undefined || this.#beginning.refused !== undefined) return;
+    const { id, workId } = this.#beginning;
+    this.#send({ type: "start_workflow", id, workId });
   }
 
   #send(message: ClientMessage): void {

@@ -6,6 +6,7 @@ export const SUBPROTOCOL = "fabrica.chat.v1";
 /** The bounds of the runtime, in bytes of UTF-8. */
 export const MESSAGE_BYTES = 64 * 1024;
 export const ANSWER_BYTES = 4096;
+export const WORK_ID_BYTES = 50;
 
 export const AGENT_STATES = ["starting", "idle", "working", "waiting", "restarting", "stopped", "failed"] as const;
 export type AgentState = (typeof AGENT_STATES)[number];
@@ -30,6 +31,7 @@ export interface Tokens {
 export type ClientMessage =
   | { type: "hello"; journalId?: string; after?: number; visible: boolean }
   | { type: "user_message"; id: string; content: string; command?: boolean }
+  | { type: "start_workflow"; id: string; workId: string }
   | { type: "interrupt" }
   | { type: "answer"; questionId: string; text: string }
   | { type: "ping"; visible: boolean };

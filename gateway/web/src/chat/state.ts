@@ -32,6 +32,8 @@ export interface Chat {
   agent: { state: AgentState; message: string | undefined };
   entries: readonly Entry[];
   places: ReadonlyMap<string, number>;
+  /** The work item of the workflow that is open. */
+  work: string | undefined;
   phases: readonly Phase[];
   todos: readonly Todo[];
   usage: { models: Record<string, Tokens>; cost: string } | undefined;
@@ -49,6 +51,7 @@ export const EMPTY: Chat = {
   agent: { state: "starting", message: undefined },
   entries: [],
   places: new Map(),
+  work: undefined,
   phases: [],
   todos: [],
   usage: undefined,
@@ -88,8 +91,8 @@ function isOpen(entry: Entry): entry is Asked {
 
 /** Another journal begins: nothing of the old one is true of it. */
 function forgotten(journalId: string): Partial<Chat> {
-  const { through, phases, todos, usage, cut } = EMPTY;
-  return { journalId, through, phases, todos, usage, cut, caughtUp: false };
+  const { through, work, phases, todos, usage, cut } = EMPTY;
+  return { journalId, through, work, phases, todos, usage, cut, caughtUp: false };
 }
 
 /** Live messages have the number of the record that was shown before them: they say nothing about how far we are. */
@@ -138,6 +141,7 @@ function take(chat: Chat, book: Book, message: ServerMessage): void {
       const { workId, autonomy, author } = message;
       // Its phases begin anew with it.
       chat.phases = [];
+      chat.work = workId;
       return book.put({ is: "begun", key: `begun:${seq}`, id: `begun:${seq}`, seq, time, workId, autonomy, author });
     }
     case "phase_update":
@@ -162,6 +166,7 @@ function take(chat: Chat, book: Book, message: ServerMessage): void {
       return message.agent === undefined ? undefined : agentIs(chat, message.agent, chat.agent.message);
     case "workflow_complete": {
       const id = `ended:${seq}`;
+      chat.work = undefined;
       return book.put({ is: "ended", key: id, id, seq, time, exitCode: message.exitCode, text: message.summary, pullRequest: safeLink(message.prUrl), cost: message.costUsd });
     }
     case "reset":

@@ -7,7 +7,7 @@ import { Connection } from "./connection";
 import type { Status } from "./machine";
 import { EMPTY, type Chat } from "./state";
 
-const BEFORE: Status = { ...UNLINKED, outbox: [], answers: [] };
+const BEFORE: Status = { ...UNLINKED, outbox: [], answers: [], beginning: undefined };
 
 export interface ChatHandle {
   chat: Chat;

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { Entry } from "./entries";
 import { select } from "./search";
 import { look, UNREAD_NOTHING } from "./unread";
-import { autonomyWords, phaseMarks, sendHint, spokenAloud, tokens } from "./words";
+import { EMPTY } from "./state";
+import { autonomyWords, mayCancel, mayStart, phaseMarks, sendHint, spokenAloud, tokens } from "./words";
 
 const base = { key: "k", id: "k", seq: 1, time: "2026-01-01T00:00:00Z" };
 const said: Entry = { ...base, is: "said", thought: false, text: "I round **up**", final: true, cut: false };
@@ -56,4 +57,18 @@ describe("what nobody has read", () => {
     expect(look(read, keys(5), true).mark).toBeUndefined();
   });
   it("stays the same value while nothing changes", () => expect(look(read, keys(3), true)).toBe(read));
+});
+
+it.each([
+  ["idle", undefined, true, true, false],
+  ["failed", undefined, true, true, false],
+  ["starting", undefined, true, false, false],
+  ["idle", undefined, false, false, false],
+  ["idle", "12", true, false, true],
+  ["working", "12", true, false, false],
+  ["idle", "12", false, false, false],
+] as const)("with an agent that is %s, work on %s, and leave to speak: %s, a workflow may be started: %s, and cancelled: %s", (state, work, maySpeak, start, cancel) => {
+  const chat = { ...EMPTY, caughtUp: true, maySpeak, work, agent: { state, message: undefined } };
+  expect([mayStart(chat, "live"), mayCancel(chat, "live")]).toEqual([start, cancel]);
+  expect([mayStart(chat, "waiting"), mayCancel(chat, "waiting")]).toEqual([false, false]);
 });

@@ -56,6 +56,16 @@ export function sendHint(agent: AgentState, link: LinkName): string {
   }
 }
 
+/** Whether a workflow may be asked for: the runtime has one at a time, and an agent that starts may begin its own. */
+export function mayStart({ caughtUp, maySpeak, work, agent }: Chat, link: LinkName): boolean {
+  return link === "live" && caughtUp && maySpeak && work === undefined && agent.state !== "starting" && agent.state !== "stopped";
+}
+
+/** Whether an interrupt would end the workflow: one of an agent that works ends its turn only. */
+export function mayCancel({ maySpeak, work, agent }: Chat, link: LinkName): boolean {
+  return link === "live" && maySpeak && work !== undefined && agent.state === "idle";
+}
+
 export const SPOKEN_WORDS: Record<Spoken["state"], string | undefined> = { queued: "Queued", started: "The agent works on it", completed: undefined, cancelled: "Cancelled" };
 
 export function endWords({ exitCode }: Ended): { text: string; good: boolean } {

@@ -189,6 +189,12 @@ export class Link {
     this.#pingAt = now + PING_FIRST;
   }
 
+  /** What came shows that the two ends no longer agree: a new socket begins with a new agreement. */
+  broken(cause: string, now: number): void {
+    this.#now = now;
+    this.#replaceSocket(cause);
+  }
+
   // --- connecting -------------------------------------------------------------------------------------------------
 
   #connect(): void {

@@ -10,6 +10,7 @@ import { Button } from "../components/button";
 import { useMedia } from "../components/media";
 import type { LinkName } from "../link/link";
 import type { Tone } from "../link/words";
+import { CancelWorkflow } from "./chat-workflow";
 
 interface Props {
   session: Session;
@@ -22,7 +23,8 @@ interface Props {
 }
 
 /** Where one speaks to the agent. What was typed outlives a reload; what is sent outlives a lost connection. */
-export function ChatComposer({ session, handle: { chat, status, connection }, mayInterrupt, warned, onInterrupt, onForgetWarning }: Props) {
+export function ChatComposer({ session, handle, mayInterrupt, warned, onInterrupt, onForgetWarning }: Props) {
+  const { chat, status, connection } = handle;
   const id = useId();
   const [text, setText] = useDraft(`chat-draft ${session.uid}`);
   const [asCommand, setAsCommand] = useState(false);
@@ -86,6 +88,7 @@ export function ChatComposer({ session, handle: { chat, status, connection }, ma
             <span className="sr-only lg:not-sr-only">Interrupt</span>
           </Button>
         )}
+        <CancelWorkflow handle={handle} />
         <Button type="submit" look="primary" disabled={empty || tooLong} aria-label="Send" title="Send (Enter)" className="px-2.5">
           <SendHorizontal className="size-4" aria-hidden />
         </Button>

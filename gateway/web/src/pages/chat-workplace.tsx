@@ -2,7 +2,7 @@ import { Bell, Search } from "lucide-react";
 import { Tabs } from "radix-ui";
 import { useCallback, useMemo, useRef, useState, type ReactNode } from "react";
 import type { Session } from "../api/types";
-import { openQuestions, type Chat } from "../chat/state";
+import { openQuestions } from "../chat/state";
 import { useChat, type ChatHandle } from "../chat/use-chat";
 import { useLeave, useNotice } from "../chat/use-notice";
 import { useAddress } from "../components/address";
@@ -20,6 +20,7 @@ import { ChatRail } from "./chat-rail";
 import { ShellContext } from "./chat-shell";
 import { ChatSide } from "./chat-side";
 import { ChatTerminal } from "./chat-terminal";
+import { StartWorkflow } from "./chat-workflow";
 import { SessionBar } from "./session-bar";
 
 /** The page of a session with an agent: the chat, and beside it the terminal of the same workspace. */
@@ -47,7 +48,7 @@ export function ChatWorkplace({ session }: { session: Session }) {
   const terminal = <ChatTerminal session={session} starting={starting} onStart={start} command={command} onCommandTaken={taken} />;
   return (
     <div className="flex h-full flex-col">
-      <SessionBar session={session} back={back} tools={<Tools session={session} chat={chat} searching={searching} onSearch={() => setSearching(!searching)} />}>
+      <SessionBar session={session} back={back} tools={<Tools session={session} handle={handle} searching={searching} onSearch={() => setSearching(!searching)} />}>
         <ConnectionMark status={{ ...status, viewOnly: status.established && !chat.maySpeak }} state={stateOf(session)} backlog={backlogOf(status.outbox.length, "message")} />
       </SessionBar>
       <ChatRail chat={chat} workflow={workflowOf(session)} />
@@ -60,13 +61,14 @@ export function ChatWorkplace({ session }: { session: Session }) {
 
 interface ToolsProps {
   session: Session;
-  chat: Chat;
+  handle: ChatHandle;
   searching: boolean;
   onSearch: () => void;
 }
 
 /** What a small screen has no room for elsewhere, and the leave to notify. */
-function Tools({ session, chat, searching, onSearch }: ToolsProps) {
+function Tools({ session, handle, searching, onSearch }: ToolsProps) {
+  const { chat } = handle;
   const { mayAsk, ask } = useLeave();
   return (
     <>
@@ -78,6 +80,7 @@ function Tools({ session, chat, searching, onSearch }: ToolsProps) {
       <IconButton label="Search" aria-expanded={searching} onClick={onSearch} className="lg:hidden">
         <Search className="size-4" aria-hidden />
       </IconButton>
+      <StartWorkflow session={session} handle={handle} />
       <AgentSwitch session={session} />
       {mayAsk && (
         <IconButton label="Notify me when I am needed" onClick={ask}>

@@ -24,8 +24,8 @@ export interface ConnectionOptions {
   remembered: Remembered;
   onLogin: () => void;
   onNotice: (text: string) => void;
-  /** The runtime is another process; says when and why, in one line. */
-  onRestart: () => string;
+  /** The runtime is another process than before the loss at that time; says when and why, in one line. */
+  onRestart: (lostAt: number) => string;
 }
 
 /** Until the first screen has been measured. */
@@ -36,12 +36,15 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #screens = new Map<number, Screen>();
   #started = false;
+  #live = false;
+  #lostAt = 0;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
     const machine = new Machine({ ...surroundings(), clientId: randomHex(), size: UNMEASURED, remembered: options.remembered, session: options.state });
     const socket = { path: `${sessionPath(options.session)}/terminal`, protocol: SUBPROTOCOL, read };
     this.#driver = new Driver(machine, socket, (effect) => this.#perform(effect));
+    this.#driver.subscribe(() => this.#noteLoss());
   }
 
   get status(): Status {
@@ -109,6 +112,11 @@ export class Connection {
     this.#driver.handle({ type: "resize", tab, size });
   }
 
+  /** Somebody turns to this terminal: it has this window's size from now on. */
+  focus(tab: number): void {
+    this.#driver.handle({ type: "focus", tab });
+  }
+
   sessionIs(state: SessionState): void {
     this.#driver.handle({ type: "session", state });
   }
@@ -130,6 +138,12 @@ export class Connection {
     this.#driver.handle({ type: "open", key: randomHex(), inPlace });
   }
 
+  #noteLoss(): void {
+    const live = this.status.link === "live";
+    if (this.#live && !live) this.#lostAt = Date.now();
+    this.#live = live;
+  }
+
   #perform(effect: Effect): void {
     switch (effect.do) {
       case "connect":
@@ -145,7 +159,7 @@ export class Connection {
       case "reset":
         return this.#screens.get(effect.tab)?.reset();
       case "part":
-        return this.#screens.get(effect.tab)?.part(this.#options.onRestart());
+        return this.#screens.get(effect.tab)?.part(this.#options.onRestart(this.#lostAt));
       case "adopt":
         return this.#screens.get(effect.tab)?.adopt(effect.size);
       case "login":

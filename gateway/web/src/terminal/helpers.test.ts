@@ -164,9 +164,9 @@ it.each<[string, Tab | undefined, boolean, boolean]>([
 ])("a name for %s", (_name, to, live, may) => expect(hindranceOf(to, live) === undefined).toBe(may));
 
 describe("what the browser keeps", () => {
-  it.each([null, "", "{", "null", "[]", '{"fontSize":"big","copyOnSelect":1}'])("settings in %j are the usual ones", (text) => expect(readSettings(text)).toEqual({ fontSize: 13, copyOnSelect: false, guardPaste: true }));
+  it.each([null, "", "{", "null", "[]", '{"fontSize":"big","copyOnSelect":1}'])("settings in %j are the usual ones", (text) => expect(readSettings(text)).toEqual({ fontSize: 13, copyOnSelect: false, guardPaste: true, screenReader: false }));
   it("keeps sizes within bounds", () => {
-    expect(readSettings('{"fontSize":99,"copyOnSelect":true,"guardPaste":false}')).toEqual({ fontSize: 32, copyOnSelect: true, guardPaste: false });
+    expect(readSettings('{"fontSize":99,"copyOnSelect":true,"guardPaste":false,"screenReader":true}')).toEqual({ fontSize: 32, copyOnSelect: true, guardPaste: false, screenReader: true });
     expect([clampFont(1), clampFont(14.4)]).toEqual([8, 14]);
   });
 

@@ -1,102 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ModelPod } from "../../test/model-pod";
-import type { ServerFrame } from "./kterm";
-import { Machine, type Effect, type Event, type Options } from "./machine";
+import { live, Rig, size, text } from "../../test/rig";
 import { OFFLINE_CAP } from "./stream";
-
-const size = { cols: 80, rows: 24 };
-const text = (bytes: number[]): string => new TextDecoder().decode(Uint8Array.from(bytes));
-
-/** A machine, a pod, and a line between them that can be cut. */
-class Rig {
-  now = 0;
-  readonly pod = new ModelPod();
-  readonly machine: Machine;
-  readonly effects: Effect[] = [];
-  screen: number[] = [];
-  /** How often what is on the screen was set apart from what follows. */
-  parted = 0;
-  connected = false;
-  /** Frames of the pod that have not arrived. */
-  wire: ServerFrame[] = [];
-  #parse: { tab: number; end: number; generation: number }[] = [];
-
-  constructor(options: Partial<Options> = {}) {
-    this.machine = new Machine({ clientId: "c", size, remembered: { order: [], active: undefined }, visible: true, online: true, session: "ready", random: () => 0.5, ...options });
-  }
-
-  send(event: Event): this {
-    for (const effect of this.machine.handle(event, this.now)) {
-      this.effects.push(effect);
-      if (effect.do === "send" && this.connected) this.wire.push(...this.pod.answer(effect.frame));
-      else if (effect.do === "drop") this.#unplug();
-      else if (effect.do === "reset") this.screen = [];
-      else if (effect.do === "part") this.parted += 1;
-      else if (effect.do === "write") {
-        this.screen.push(...effect.bytes);
-        this.#parse.push(effect);
-      }
-    }
-    return this;
-  }
-
-  open(): this {
-    this.connected = true;
-    this.send({ type: "show", tab: 1, size });
-    return this.send({ type: "opened" }).deliver();
-  }
-
-  deliver(count = Number.POSITIVE_INFINITY): this {
-    for (let left = count; left > 0; left -= 1) {
-      const frame = this.wire.shift();
-      if (frame === undefined) break;
-      this.send({ type: "frame", frame });
-    }
-    return this;
-  }
-
-  parseAll(): this {
-    for (const { tab, end, generation } of this.#parse.splice(0)) this.send({ type: "parsed", tab, end, generation });
-    return this;
-  }
-
-  cut(code = 1006, reason = ""): this {
-    this.#unplug();
-    return this.send({ type: "closed", code, reason });
-  }
-
-  /** Goes to the next deadline. */
-  tick(): this {
-    this.now = Math.max(this.now, this.machine.deadline() ?? this.now);
-    return this.send({ type: "tick" });
-  }
-
-  type(keys: string, auto = false): this {
-    return this.send({ type: "input", tab: 1, bytes: new TextEncoder().encode(keys), auto, keys: keys.length });
-  }
-
-  print(output: string): this {
-    const frame = this.pod.print(new TextEncoder().encode(output));
-    if (this.connected) this.wire.push(frame);
-    return this;
-  }
-
-  take(): Effect[] {
-    return this.effects.splice(0);
-  }
-
-  get link(): string {
-    return this.machine.status().link;
-  }
-
-  #unplug(): void {
-    this.connected = false;
-    this.wire = [];
-  }
-}
-
-const live = (options: Partial<Options> = {}): Rig => new Rig(options).send({ type: "start" }).open();
 
 describe("connecting", () => {
   it("waits for the session, and goes ahead the moment it is ready", () => {
@@ -269,6 +174,21 @@ describe("input", () => {
     expect(rig.take()).toEqual([{ do: "notice", text: expect.stringContaining("64 KiB") as string }]);
   });
 
+  it("comes back by itself where the runtime misses some, and says them again", () => {
+    const rig = live().type("a").deliver();
+    rig.take();
+    rig.pod.forgets = true;
+    rig.type("bc").deliver();
+    expect(rig.take()).toContainEqual({ do: "drop" });
+    expect(rig.link).toBe("waiting");
+    rig.tick().take();
+    rig.pod.forgets = false;
+    rig.open();
+    expect(rig.take()[0]).toMatchObject({ frame: { hello: { cause: "input gap" } } });
+    expect(text(rig.pod.typed)).toBe("abc");
+    expect(rig.machine.status().keysWaiting).toBe(0);
+  });
+
   it("drops the emulator's answers to what a snapshot replays", () => {
     const rig = new Rig();
     rig.pod.print(new TextEncoder().encode("\x1b[c"));
@@ -326,29 +246,6 @@ describe("shells", () => {
     rig.send({ type: "frame", frame: { kind: "terms", terms: [{ ...rig.pod.info(), key: "0f" }] } });
     expect(frames(rig)).toEqual(["attach"]);
     expect(rig.machine.status().exit).toBeUndefined();
-  });
-});
-
-describe("size", () => {
-  const resized = (owner: number): Event => ({ type: "frame", frame: { kind: "resized", terminal: 1, offset: 0, owner, cols: 120, rows: 40 } });
-
-  it("shows the grid of the window that owns it, until somebody types here", () => {
-    const rig = live();
-    rig.take();
-    expect(rig.send(resized(7)).take()).toEqual([{ do: "adopt", tab: 1, size: { cols: 120, rows: 40 } }]);
-    rig.type("x");
-    expect(rig.take().slice(0, 2)).toEqual([
-      { do: "adopt", tab: 1, size },
-      { do: "send", frame: { kind: "resize", terminal: 1, ...size } },
-    ]);
-  });
-
-  it("sends a new size once it has settled", () => {
-    const rig = live().parseAll().tick();
-    rig.take();
-    for (const cols of [90, 95, 100]) rig.send({ type: "resize", tab: 1, size: { cols, rows: 30 } });
-    rig.tick();
-    expect(rig.take()).toEqual([{ do: "send", frame: { kind: "resize", terminal: 1, cols: 100, rows: 30 } }]);
   });
 });
 

@@ -3,7 +3,7 @@
 
 import { Latency } from "../link/latency";
 import { BEFORE as UNLINKED, earliest, Link, type LinkEffect, type LinkEvent, type LinkOptions, type LinkStatus } from "../link/link";
-import type { ServerFrame, Size } from "./kterm";
+import { ErrorCode, type ServerFrame, type Size } from "./kterm";
 import type { Exit, Resumed } from "./stream";
 import type { Gone, Tab } from "./tab";
 import { Terminals, type Remembered, type TabEffect } from "./terminals";
@@ -15,6 +15,7 @@ export type TerminalEvent =
   | { type: "input"; tab: number; bytes: Uint8Array; auto: boolean; keys: number }
   | { type: "parsed"; tab: number; end: number; generation: number }
   | { type: "resize"; tab: number; size: Size }
+  | { type: "focus"; tab: number }
   | { type: "discard" }
   | { type: "select"; tab: number }
   | { type: "show"; tab: number; size: Size }
@@ -152,6 +153,8 @@ export class Machine {
         return terminals.parsed(event.tab, event.end, event.generation, this.#now);
       case "resize":
         return terminals.resize(event.tab, event.size, this.#now);
+      case "focus":
+        return terminals.focus(event.tab);
       case "discard":
         return terminals.discard();
       case "select":
@@ -180,6 +183,8 @@ export class Machine {
   #frame(frame: ServerFrame): void {
     this.#link.heard();
     if (frame.kind === "pong") return this.#latency.add(Math.max(0, this.#now - frame.micros / 1000));
+    // Only WELCOME tells from where on what was typed is to be said again.
+    if (frame.kind === "error" && frame.code === ErrorCode.inputGap) return this.#link.broken("input gap", this.#now);
     if (frame.kind !== "welcome") return this.#terminals.frame(frame);
     this.#link.welcomed(this.#now);
     this.#terminals.welcomed(frame.welcome);

@@ -1,12 +1,26 @@
-// Why a session's runtime is another process than before, in one sentence.
+// That a session's runtime is another process than before: when, and why, in one sentence.
 
 import type { Session } from "../api/types";
 import { condition } from "../session/state";
+import { clock } from "../session/time";
+
+/** A dead line is noticed late, and the cluster's clock is another one than ours, in milliseconds. */
+const SLACK = 60_000;
+
+/** What is older than the loss of the connection has another story to tell. */
+export function restartWords(session: Session, lostAt: number, now: number): string {
+  const isOfNow = (time: string | undefined): time is string => time !== undefined && Date.parse(time) >= lostAt - SLACK;
+  const startedAt = session.status?.startedAt;
+  const at = isOfNow(startedAt) ? startedAt : new Date(now).toISOString();
+  return `The session was restarted at ${clock(at)}: ${cause(session, isOfNow)}`;
+}
 
 /** What the session itself says first; else whether its pod is a new one. */
-export function restartCause(session: Session): string {
-  const told = session.status?.messages?.findLast(({ type }) => type === "Failed")?.text;
-  const suspended = condition(session, "Suspended");
+function cause(session: Session, isOfNow: (time: string | undefined) => boolean): string {
+  // Later ones may tell of the new start.
+  const told = session.status?.messages?.find(({ type, time }) => type === "Failed" && isOfNow(time))?.text;
   if (told !== undefined) return told;
-  return suspended?.status === "True" ? suspended.message : "its pod or its container was replaced.";
+  const suspended = condition(session, "Suspended");
+  if (suspended?.status === "True") return suspended.message;
+  return isOfNow(session.status?.stoppedAt) ? "it was stopped, and started again." : "its pod or its container was replaced.";
 }

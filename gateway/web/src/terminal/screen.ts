@@ -38,6 +38,7 @@ export interface ScreenOptions {
   onInput: (text: string, auto: boolean) => void;
   onBytes: (bytes: Uint8Array) => void;
   onSize: (size: Size) => void;
+  onFocus: () => void;
   onShortcut: (what: Exclude<Shortcut, "copy">) => void;
   /** A link whose text is not its address. */
   onHiddenLink: (uri: string) => void;
@@ -63,6 +64,8 @@ export class TerminalScreen implements Screen {
   #inKey = false;
   #control = false;
   #inSight = true;
+  /** The button of the mouse went down inside and is not up yet. */
+  #selecting = false;
   /** What comes next begins afresh without wiping away what was there. */
   #parted = false;
   /** What waits until the screen is set apart from what comes. */
@@ -75,6 +78,7 @@ export class TerminalScreen implements Screen {
       allowProposedApi: true,
       fontFamily: '"JetBrains Mono Variable", ui-monospace, Menlo, monospace',
       fontSize: settings().fontSize,
+      screenReaderMode: settings().screenReader,
       lineHeight: 1.2,
       cursorBlink: !window.matchMedia("(prefers-reduced-motion: reduce)").matches,
       scrollback: SCROLLBACK,
@@ -101,8 +105,11 @@ export class TerminalScreen implements Screen {
     this.#terminal.onData((data) => this.#onData(data));
     this.#terminal.onBinary((data) => options.onBytes(Uint8Array.from(data, (char) => char.charCodeAt(0))));
     const { signal } = this.#stop;
+    options.place.addEventListener("focusin", options.onFocus, { signal });
     options.place.addEventListener("paste", (event) => this.#onPaste(event), { capture: true, signal });
-    options.place.addEventListener("mouseup", (event) => event.button === PRIMARY && this.#onSelected(), { signal });
+    options.place.addEventListener("mousedown", (event) => (this.#selecting ||= event.button === PRIMARY), { signal });
+    // What began inside may end anywhere.
+    document.addEventListener("mouseup", (event) => event.button === PRIMARY && this.#onReleased(), { signal });
     this.#fit.fit();
     this.#observer = new ResizeObserver(() => this.fit());
     this.#observer.observe(options.place);
@@ -198,7 +205,8 @@ export class TerminalScreen implements Screen {
     this.#terminal.options.theme = TERMINAL_THEMES[theme];
   }
 
-  apply({ fontSize }: Settings): void {
+  apply({ fontSize, screenReader }: Settings): void {
+    this.#terminal.options.screenReaderMode = screenReader;
     if (this.#terminal.options.fontSize === fontSize) return;
     this.#terminal.options.fontSize = fontSize;
     this.fit();
@@ -294,7 +302,9 @@ export class TerminalScreen implements Screen {
     else if (text !== "") this.paste(text);
   }
 
-  #onSelected(): void {
+  #onReleased(): void {
+    if (!this.#selecting) return;
+    this.#selecting = false;
     if (settings().copyOnSelect && this.#terminal.hasSelection()) void copyText(this.#terminal.getSelection());
   }
 

@@ -8,6 +8,8 @@ export interface Settings {
   copyOnSelect: boolean;
   /** Ask before many lines are pasted. */
   guardPaste: boolean;
+  /** Tell screen readers what is printed; it slows much output down. */
+  screenReader: boolean;
 }
 
 export const LEAST_FONT = 8;
@@ -15,7 +17,7 @@ export const USUAL_FONT = 13;
 export const LARGEST_FONT = 32;
 
 const KEY = "fabrica-terminal";
-const USUAL: Settings = { fontSize: USUAL_FONT, copyOnSelect: false, guardPaste: true };
+const USUAL: Settings = { fontSize: USUAL_FONT, copyOnSelect: false, guardPaste: true, screenReader: false };
 const listeners = new Set<() => void>();
 let current: Settings | undefined;
 
@@ -32,6 +34,7 @@ export function readSettings(text: string | null): Settings {
     fontSize: typeof kept.fontSize === "number" ? clampFont(kept.fontSize) : USUAL_FONT,
     copyOnSelect: flag(kept.copyOnSelect, USUAL.copyOnSelect),
     guardPaste: flag(kept.guardPaste, USUAL.guardPaste),
+    screenReader: flag(kept.screenReader, USUAL.screenReader),
   };
 }
 

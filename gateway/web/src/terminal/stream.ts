@@ -1,17 +1,18 @@
 // One terminal over whatever socket there is: what the page has of its output, what it owes of its input, and its
 // size. Offsets and the epoch make a resume exact; nothing here knows how a socket is made or lost, or of other terminals.
 
+import { Grid, type GridEffect } from "./grid";
 import { InputQueue } from "./input-queue";
 import type { AttachRole, ClientFrame, ServerFrame, Size, TerminalInfo } from "./kterm";
 
-const RESIZE_DEBOUNCE = 50;
 const ACK_STEP = 32 * 1024;
 const ACK_DELAY = 50;
 /** Typed while there is no connection; beyond it keys are refused, and that is said. */
 export const OFFLINE_CAP = 64 * 1024;
 /** Pasted while connected. */
 export const PASTE_CAP = 16 * 1024 * 1024;
-const HISTORY = 1024 * 1024;
+/** What a first look at a terminal shows of before, in bytes: more would keep a slow line from the live screen for seconds. */
+const HISTORY = 128 * 1024;
 
 export type StreamEffect =
   | { do: "send"; frame: ClientFrame }
@@ -65,12 +66,9 @@ export class TerminalStream {
   readonly #input = new InputQueue();
   #exit: Exit | undefined;
 
-  #size: Size;
-  #sentSize: Size | undefined;
-  #foreignSize = false;
+  readonly #grid: Grid;
 
   #ackAt: number | undefined;
-  #resizeAt: number | undefined;
 
   constructor(
     terminal: number,
@@ -79,7 +77,8 @@ export class TerminalStream {
     private readonly emit: (effect: StreamEffect) => void,
   ) {
     this.#terminal = terminal;
-    this.#size = size;
+    const standing = () => ({ heard: peer.live && this.#attached, viewOnly: this.viewOnly, connection: peer.connection });
+    this.#grid = new Grid(size, standing, (effect) => this.#sized(effect));
   }
 
   get terminal(): number {
@@ -120,7 +119,7 @@ export class TerminalStream {
   }
 
   deadlines(): (number | undefined)[] {
-    return [this.#ackAt, this.#resizeAt];
+    return [this.#ackAt, this.#grid.dueAt];
   }
 
   // --- coming and going -------------------------------------------------------------------------------------------
@@ -129,14 +128,13 @@ export class TerminalStream {
   hello(): { id: number; have_off?: number } & Size {
     this.#attached = true;
     this.#leaving = false;
-    this.#sentSize = this.#size;
-    const term = { id: this.#terminal, ...this.#size };
+    const term = { id: this.#terminal, ...this.#grid.greet(this.isKnown) };
     return this.#have === undefined ? term : { ...term, have_off: this.#have };
   }
 
   /** It is looked at: its output is wanted from where the screen is. */
   show(size: Size): void {
-    this.#size = size;
+    this.#grid.place(size);
     this.#leaving = false;
     if (!this.peer.live || this.#attached) return;
     this.#attach();
@@ -159,7 +157,8 @@ export class TerminalStream {
   /** The socket is gone. */
   lost(): void {
     this.#attached = this.#leaving = false;
-    this.#ackAt = this.#resizeAt = undefined;
+    this.#ackAt = undefined;
+    this.#grid.rest();
   }
 
   /** The same shell at a new connection, which HELLO has attached where it was looked at. */
@@ -176,6 +175,7 @@ export class TerminalStream {
       this.#resumed = this.#have === undefined ? undefined : "exact";
       // Also tells the pod that replies of this emulator belong to what is on its screen.
       if (this.#have !== undefined) this.#ack();
+      this.#grid.welcomed(info, this.isKnown);
     }
     this.#pump();
   }
@@ -188,10 +188,11 @@ export class TerminalStream {
     this.#have = this.#exit = this.#resumed = undefined;
     this.#key = info.key;
     this.#generation += 1;
+    this.#grid.forget();
     this.#takenOver = this.#alone = false;
     this.#input.restart(info.in_off ?? 0);
     this.#replayUntil = info.head;
-    if (isLookedAt) this.show(this.#size);
+    if (isLookedAt) this.show(this.#grid.own);
   }
 
   /** The runtime is another process: what was counted against the old one is void. Returns the keys that are lost. */
@@ -232,7 +233,7 @@ export class TerminalStream {
 
   tick(now: number): void {
     if (this.#ackAt !== undefined && this.#ackAt <= now) this.#ack();
-    if (this.#resizeAt !== undefined && this.#resizeAt <= now) this.#sendSize();
+    if (this.#grid.dueAt !== undefined && this.#grid.dueAt <= now) this.#grid.tell();
   }
 
   frame(frame: StreamFrame): void {
@@ -247,7 +248,7 @@ export class TerminalStream {
         if (this.#leaving && this.#input.pending === 0) this.#detach();
         return;
       case "resized":
-        return this.#resizedElsewhere(frame, frame.owner);
+        return this.#grid.become(frame, frame.owner);
       case "exit":
         this.#exit = { code: frame.code, signal: frame.signal };
         return this.#input.discardUnsent();
@@ -272,7 +273,7 @@ export class TerminalStream {
       this.#notice(this.peer.live ? "That is too much to paste at once; upload it as a file." : "64 KiB are waiting already: what you type now is not kept.");
       return;
     }
-    if (!auto && this.#foreignSize) this.#claimSize();
+    if (!auto) this.#grid.claim();
     this.#input.push(bytes, auto, count);
     this.#pump();
   }
@@ -282,9 +283,12 @@ export class TerminalStream {
   }
 
   resize(size: Size, now: number): void {
-    this.#size = size;
-    this.#foreignSize = false;
-    if (this.peer.live && this.#attached) this.#resizeAt = now + RESIZE_DEBOUNCE;
+    this.#grid.resize(size, now);
+  }
+
+  /** Somebody is at work here. */
+  focus(): void {
+    this.#grid.claim();
   }
 
   #pump(): void {
@@ -294,25 +298,9 @@ export class TerminalStream {
     }
   }
 
-  #sendSize(): void {
-    this.#resizeAt = undefined;
-    if (this.viewOnly || (this.#sentSize?.cols === this.#size.cols && this.#sentSize.rows === this.#size.rows)) return;
-    this.#sentSize = this.#size;
-    this.#send({ kind: "resize", terminal: this.#terminal, ...this.#size });
-  }
-
-  /** Another window owns the size: show its grid until somebody types here. */
-  #resizedElsewhere({ cols, rows }: Size, owner: number | undefined): void {
-    if (owner === this.peer.connection || (cols === this.#size.cols && rows === this.#size.rows)) return;
-    this.#foreignSize = true;
-    this.#sentSize = undefined;
-    this.emit({ do: "adopt", size: { cols, rows } });
-  }
-
-  #claimSize(): void {
-    this.#foreignSize = false;
-    this.emit({ do: "adopt", size: this.#size });
-    if (this.peer.live) this.#sendSize();
+  #sized({ do: what, size }: GridEffect): void {
+    if (what === "adopt") this.emit({ do: what, size });
+    else this.#send({ kind: "resize", terminal: this.#terminal, ...size });
   }
 
   // --- output -----------------------------------------------------------------------------------------------------
@@ -320,9 +308,9 @@ export class TerminalStream {
   #attach(): void {
     this.#attached = true;
     this.#leaving = false;
-    this.#sentSize = this.#size;
+    const size = this.#grid.greet(false);
     this.#resumed = this.#have === undefined ? undefined : "exact";
-    this.#send({ kind: "attach", terminal: this.#terminal, have: this.#have, epoch: this.peer.epoch ?? "0", history: HISTORY, role: this.#role(), ...this.#size });
+    this.#send({ kind: "attach", terminal: this.#terminal, have: this.#have, epoch: this.peer.epoch ?? "0", history: HISTORY, role: this.#role(), ...size });
   }
 
   /** For typing would give up sole control where we have it; a watcher stays one until its user wants to type again. */
@@ -334,7 +322,8 @@ export class TerminalStream {
   #detach(): void {
     if (this.#attached && this.peer.live) this.#send({ kind: "detach", terminal: this.#terminal });
     this.#attached = this.#leaving = false;
-    this.#ackAt = this.#resizeAt = undefined;
+    this.#ackAt = undefined;
+    this.#grid.rest();
   }
 
   #snapshot({ offset, bytes, ...size }: { offset: number; bytes: Uint8Array } & Size): void {
@@ -344,7 +333,7 @@ export class TerminalStream {
     this.#parsed = this.#ackSent = Math.max(0, offset - bytes.length);
     this.#replayUntil = Math.max(this.#replayUntil, offset);
     this.emit({ do: "reset" });
-    this.#resizedElsewhere(size, undefined);
+    this.#grid.become(size, undefined);
     this.#write(bytes, offset);
   }
 

@@ -6,7 +6,7 @@ import { useSettings } from "./settings";
 import { panelId, tabId } from "./tab-ids";
 import type { TerminalHandle } from "./use-terminal";
 
-export interface ScreenEvents extends Omit<ScreenOptions, "place" | "theme" | "onInput" | "onBytes" | "onSize" | "onPasteQuestion"> {
+export interface ScreenEvents extends Omit<ScreenOptions, "place" | "theme" | "onInput" | "onBytes" | "onSize" | "onFocus" | "onPasteQuestion"> {
   onPasteQuestion: (tab: number, question: PasteQuestion) => void;
 }
 
@@ -40,6 +40,7 @@ export function TerminalView({ tab, terminal: { status, connection, onScreen }, 
       onInput: (text, auto) => connection.input(tab, text, auto),
       onBytes: (bytes) => connection.inputBytes(tab, bytes),
       onSize: (size) => connection.resize(tab, size),
+      onFocus: () => connection.focus(tab),
       onShortcut: (what) => latest.current.onShortcut(what),
       onHiddenLink: (uri) => latest.current.onHiddenLink(uri),
       onFile: (file) => latest.current.onFile(file),

@@ -140,6 +140,10 @@ export class Terminals {
     this.#slot(tab)?.stream.resize(size, now);
   }
 
+  focus(tab: number): void {
+    this.#slot(tab)?.stream.focus();
+  }
+
   /** Looks at another tab; its screen says when it is there. */
   select(tab: number): void {
     if (tab === this.#active || this.#slot(tab) === undefined) return;

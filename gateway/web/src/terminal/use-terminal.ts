@@ -7,7 +7,7 @@ import { stateOf } from "../session/state";
 import { Connection } from "./connection";
 import { BEFORE, type Status } from "./machine";
 import { remember, remembered } from "./remember";
-import { restartCause } from "./restart";
+import { restartWords } from "./restart";
 import type { TerminalScreen } from "./screen";
 
 export interface TerminalHandle {
@@ -46,8 +46,8 @@ export function useTerminal(session: Session): TerminalHandle {
       remembered: remembered(at.uid),
       onLogin,
       onNotice: (text) => onNotice(text, "bad"),
-      onRestart: () => {
-        const words = `The session was restarted at ${new Date().toLocaleTimeString()}: ${restartCause(now.current)}`;
+      onRestart: (lostAt) => {
+        const words = restartWords(now.current, lostAt, Date.now());
         setRestart(words);
         return words;
       },
