@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::rows::Row;
 
 /// A pod that nobody has seen for so long is gone: the reconciler looks every few seconds.
-const GONE: Duration = Duration::from_mins(1);
+pub(super) const GONE: Duration = Duration::from_mins(1);
 /// Of the database's words, as many characters as a sentence bears.
 const WORDS: usize = 300;
 
@@ -63,8 +63,10 @@ pub(super) struct Known {
     attempts: BTreeMap<u32, Kept>,
     /// When each pod was last seen, by UID.
     pods: HashMap<String, (LivePod, Instant)>,
-    /// Pods with a stream.
+    /// Pods with a stream, which takes its own off when it ends.
     pub(super) streams: Vec<String>,
+    /// Pods in sight that were read to their last record.
+    whole: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -117,8 +119,14 @@ impl Known {
             self.pods.insert(pod.uid.clone(), (pod, now));
         }
         self.pods.retain(|_, (_, seen)| now.duration_since(*seen) < GONE);
-        self.streams.retain(|uid| self.pods.contains_key(uid));
+        self.whole.retain(|uid| self.pods.contains_key(uid));
         closes
+    }
+
+    /// The stream to a pod has ended, perhaps after its last record.
+    pub(super) fn left(&mut self, pod: &str, is_whole: bool) {
+        self.streams.retain(|uid| uid != pod);
+        self.whole.extend(is_whole.then(|| pod.to_owned()));
     }
 
     pub(super) fn is_live(&self, pod: &str, now: Instant) -> bool {
@@ -134,9 +142,9 @@ impl Known {
         self.pods.get(pod).and_then(|(pod, _)| pod.spent.clone())
     }
 
-    /// Whether this pod is read along.
+    /// Whether this pod is read along, or was to its end.
     pub(super) fn follows(&self, pod: &str) -> bool {
-        self.streams.iter().any(|uid| uid == pod)
+        self.streams.iter().chain(&self.whole).any(|uid| uid == pod)
     }
 
     pub(super) fn kept(&self, attempt: u32) -> Kept {
