@@ -158,7 +158,9 @@ impl Known {
 
     /// How a Run that has ended stands. What may still come is said before what will not.
     fn at_the_end(&self, status: &RunStatus) -> Recorded {
-        let missing = status.attempts.iter().filter_map(|attempt| {
+        // What never ran has told nothing.
+        let begun = status.attempts.iter().filter(|attempt| attempt.started_at.is_some());
+        let missing = begun.filter_map(|attempt| {
             let number = u32::try_from(attempt.number).ok()?;
             let kept = self.kept(number);
             (!kept.ended).then(|| {
@@ -254,7 +256,22 @@ pub(super) fn chat_recorded(
 mod tests {
     use super::*;
     use fabrica_crds::run::{Attempt, Phase};
+    use fabrica_crds::time::to_kubernetes;
     use rstest::rstest;
+
+    fn begun(number: i32) -> Attempt {
+        let started_at = Some(to_kubernetes(DateTime::UNIX_EPOCH));
+        Attempt { number, started_at, ..Attempt::default() }
+    }
+
+    #[test]
+    fn an_attempt_that_never_started_has_nothing_to_lose() {
+        let attempts = vec![begun(1), Attempt { number: 2, ..Attempt::default() }];
+        let status = RunStatus { phase: Some(Phase::Cancelled), attempts, ..RunStatus::default() };
+        let mut known = Known { loaded: true, ..Known::default() };
+        known.advance(1, Kept { last: 9, ended: true });
+        assert_eq!(recorded(Some(&known), None, &status), Recorded::All);
+    }
 
     #[rstest]
     #[case::goes_on(Phase::Running, true, None, Recorded::Keeping)]
@@ -269,7 +286,7 @@ mod tests {
         #[case] kept: Option<Kept>,
         #[case] expected: Recorded,
     ) {
-        let attempts = vec![Attempt { number: 1, ..Attempt::default() }];
+        let attempts = vec![begun(1)];
         let status = RunStatus { phase: Some(phase), attempts, ..RunStatus::default() };
         let mut known = Known { loaded, ..Known::default() };
         if let Some(kept) = kept {
@@ -300,7 +317,7 @@ mod tests {
 
     #[test]
     fn what_may_still_come_is_waited_for_before_something_is_called_lost() {
-        let attempts = [1, 2].map(|number| Attempt { number, ..Attempt::default() }).to_vec();
+        let attempts = [1, 2].map(begun).to_vec();
         let status = RunStatus { phase: Some(Phase::Completed), attempts, ..RunStatus::default() };
         let mut known = Known { loaded: true, ..Known::default() };
         let (uid, address) = ("a".to_owned(), String::new());
