@@ -37,7 +37,7 @@ pub use rows::{Journaled, Row};
 pub use state::{ChatState, Kept, LivePod, Recorded};
 use state::{Known, Part, State};
 
-pub(crate) use condition::condition;
+pub(crate) use condition::{condition, is_settled};
 
 use crate::controller::{cause, error_chain};
 

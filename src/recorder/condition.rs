@@ -40,6 +40,13 @@ pub(crate) fn condition(
     look
 }
 
+/// Whether what `Recorded` says is final: all is archived, or lost, or nobody archives anything.
+pub(crate) fn is_settled(conditions: &[Condition]) -> bool {
+    let last = [Reason::AllRecorded, Reason::RecordsLost, Reason::NoDatabase];
+    find(conditions, KIND)
+        .is_some_and(|found| last.iter().any(|reason| found.reason == reason.as_str()))
+}
+
 fn finding(recorded: Option<Recorded>) -> Finding {
     let (truth, reason, message) = match recorded {
         None => (Truth::Unknown, Reason::NoDatabase, "There is no database.".to_owned()),

@@ -13,11 +13,14 @@ use super::queue::Place;
 use crate::children::state::container_runs;
 use crate::config::RunDefaults;
 use crate::controller::{FOLLOWED, LONGEST, MARGIN, QUIET, SHORTEST, patient_look};
+use crate::recorder::is_settled;
 
 /// The runtime ends at the deadline by itself; this is how much later the operator does.
 pub(super) const OVERDUE: chrono::Duration = chrono::Duration::seconds(5);
 /// A runtime that does not hear that its verdict is kept.
 const LATE: Duration = Duration::from_secs(10);
+/// So long a runtime that has ended waits for its journal to be archived: what is not by then will not be.
+const LINGER: chrono::Duration = chrono::Duration::hours(1);
 
 /// When to look again. `followed`: what the present runtime tells wakes us.
 pub(super) fn next_look(
@@ -59,10 +62,12 @@ fn deadline(observed: &Observed, status: &RunStatus, now: DateTime<Utc>) -> Date
     now + deadline + OVERDUE - escalation::used(status, now)
 }
 
-/// When a Run that has ended is deleted.
+/// When a Run that has ended is deleted: not while its pods have something that the archive still lacks.
 pub(super) fn expires(observed: &Observed, status: &RunStatus) -> Option<DateTime<Utc>> {
     let seconds = observed.run.spec.ttl_seconds_after_finished?;
-    Some(from_kubernetes(status.finished_at.as_ref()?) + chrono::Duration::seconds(seconds))
+    let finished = from_kubernetes(status.finished_at.as_ref()?);
+    let least = if is_settled(&status.conditions) { chrono::Duration::zero() } else { LINGER };
+    Some(finished + chrono::Duration::seconds(seconds).max(least))
 }
 
 #[cfg(test)]

@@ -300,3 +300,33 @@ fn a_lost_attempt_begins_anew_when_nothing_is_kept() {
         assert_eq!(build::resumes(&pod), expected);
     }
 }
+
+/// Whether a Run goes that ended then, may stay for so long, and whose condition `Recorded` stands so.
+fn goes(finished: &str, seconds: i64, recorded: (&str, &str)) -> bool {
+    let (status, reason) = recorded;
+    let condition = json!({"type": "Recorded", "status": status, "reason": reason, "message": "",
+        "lastTransitionTime": finished});
+    let status = json!({"phase": "Completed", "finishedAt": finished, "conditions": [condition]});
+    let fields = json!({"ttlSecondsAfterFinished": seconds});
+    with(&fields, &status, None, Kept::Unasked).expired
+}
+
+const NOW: &str = "2026-01-01T01:00:00Z";
+
+#[rstest]
+#[case::archived(NOW, 0, ("True", "AllRecorded"), true)]
+#[case::not_yet(NOW, 1, ("True", "AllRecorded"), false)]
+#[case::lost(NOW, 0, ("False", "RecordsLost"), true)]
+#[case::no_database(NOW, 0, ("Unknown", "NoDatabase"), true)]
+#[case::behind(NOW, 0, ("False", "Behind"), false)]
+#[case::not_asked(NOW, 0, ("Unknown", "Recording"), false)]
+#[case::behind_for_nearly_an_hour("2026-01-01T00:00:01Z", 0, ("False", "Behind"), false)]
+#[case::behind_for_an_hour("2026-01-01T00:00:00Z", 0, ("False", "Behind"), true)]
+fn a_run_goes_when_its_journal_is_archived_or_will_not_be(
+    #[case] finished: &str,
+    #[case] seconds: i64,
+    #[case] recorded: (&str, &str),
+    #[case] expected: bool,
+) {
+    assert_eq!(goes(finished, seconds, recorded), expected);
+}
