@@ -7,9 +7,9 @@ use fabrica_crds::RunStatus;
 use fabrica_crds::run::Phase;
 use fabrica_crds::time::from_kubernetes;
 
-use super::escalation;
 use super::observe::{Kept, Observed};
 use super::queue::Place;
+use super::{escalation, pause};
 use crate::children::state::container_runs;
 use crate::config::RunDefaults;
 use crate::controller::{FOLLOWED, LONGEST, MARGIN, QUIET, SHORTEST, patient_look};
@@ -33,9 +33,12 @@ pub(super) fn next_look(
     let until = |time: DateTime<Utc>| (time - now).to_std().unwrap_or_default() + MARGIN;
     let waits = escalation::unanswered(status, &observed.run.spec, now);
     let due = waits.map(|asked| until(from_kubernetes(&asked.due_at)));
-    if status.phase.is_some_and(Phase::is_final) || escalation::is_parked(status) && due.is_some() {
+    let has_ended = status.phase.is_some_and(Phase::is_final);
+    let begins = pause::next_begins(status, &observed.run.spec);
+    let paused = begins.filter(|begins| !has_ended && now < *begins);
+    if has_ended || paused.is_some() || escalation::is_parked(status) && due.is_some() {
         let regular = if observed.asked.is_empty() { QUIET } else { LATE };
-        let next = due.or_else(|| expires(observed, status).map(until));
+        let next = due.or_else(|| expires(observed, status).or(paused).map(until));
         return next.map_or(regular, |next| regular.min(next));
     }
     if status.stopping_at.is_some() || observed.kept == Kept::Unknown {

@@ -89,3 +89,15 @@ fn what_is_to_go_is_looked_at_when_it_may(
     let observed = Observed { run, ..Observed::default() };
     assert_eq!(next_look(&observed, &status, false, &defaults(), at(60)).as_secs(), expected);
 }
+
+#[test]
+fn a_pause_is_looked_at_when_it_ends() {
+    let paused = |cause: &str| {
+        attempt(
+            &json!({"phase": "Pending", "attempts": [{"number": 1, "podName": "r-run-1", "createdAt": STARTED,
+            "startedAt": STARTED, "finishedAt": "2026-01-01T00:00:45Z", "cause": cause}]}),
+        )
+    };
+    assert_eq!(look(&paused("ModelUnavailable"), None, Place::Goes, false), 15);
+    assert_eq!(look(&paused("NodeLost"), None, Place::Goes, false), 60);
+}

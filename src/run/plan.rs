@@ -17,6 +17,7 @@ use super::cause::{self, Ending};
 use super::clock::{OVERDUE, expires};
 use super::escalation;
 use super::observe::{Kept, Observed, number};
+use super::pause;
 use super::queue::Place;
 use super::snapshot;
 use super::usage::{Allowance, allowance, turns};
@@ -34,6 +35,8 @@ pub(super) enum Intent {
     Go,
     /// Its pod was let go with a question that nobody has answered.
     Park,
+    /// The model's service is left alone until then.
+    Pause(DateTime<Utc>),
     /// What it goes on from cannot be asked for now.
     Await,
     /// The runtime is told to end.
@@ -77,7 +80,9 @@ pub(super) fn plan(
     let status = observed.asked_status();
     let intent = intent(observed, &status, defaults, now);
     let (policy, pod) = match &intent {
-        Intent::Queue(_) | Intent::Park | Intent::Await | Intent::Rest => (Step::Keep, Step::Keep),
+        Intent::Queue(_) | Intent::Park | Intent::Pause(_) | Intent::Await | Intent::Rest => {
+            (Step::Keep, Step::Keep)
+        }
         Intent::Go => {
             (policy_step(observed, defaults), run_step(observed, &status, defaults, keys, now))
         }
@@ -174,6 +179,10 @@ fn without_pod(
     }
     let former = status.attempts.iter().rfind(|attempt| attempt.finished_at.is_some());
     let continues = former.is_some_and(escalation::is_continued);
+    let begins = pause::next_begins(status, spec);
+    if let Some(begins) = begins.filter(|begins| now < *begins) {
+        return Some(Intent::Pause(begins));
+    }
     match observed.kept {
         Kept::Unknown => Some(Intent::Await),
         // Its time came up while we looked.

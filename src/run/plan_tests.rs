@@ -330,3 +330,24 @@ fn a_run_goes_when_its_journal_is_archived_or_will_not_be(
 ) {
     assert_eq!(goes(finished, seconds, recorded), expected);
 }
+
+/// Attempts that ended for these causes, the last of them then.
+fn ended(finished: &str, causes: &[&str]) -> Value {
+    let attempt = |cause: &&str| {
+        json!({"number": 1, "podName": "r-run-1", "startedAt": finished,
+        "finishedAt": finished, "cause": cause})
+    };
+    json!({"startedAt": STARTED, "attempts": causes.iter().map(attempt).collect::<Vec<_>>()})
+}
+
+#[rstest]
+#[case::limited(ended("2026-01-01T00:59:31Z", &["RateLimited"]), false)]
+#[case::long_enough_ago(ended("2026-01-01T00:59:30Z", &["RateLimited"]), true)]
+#[case::a_lost_node(ended(NOW, &["NodeLost"]), true)]
+#[case::out_of_order(ended(NOW, &["RateLimited", "NodeLost"]), true)]
+#[case::again(ended("2026-01-01T00:59:01Z", &["RateLimited", "ModelUnavailable"]), false)]
+#[case::again_and_long_enough_ago(ended("2026-01-01T00:59:00Z", &["RateLimited", "ModelUnavailable"]), true)]
+fn a_model_that_does_not_answer_is_given_time(#[case] status: Value, #[case] expected: bool) {
+    let found = with(&json!({}), &status, None, Kept::Nothing).intent;
+    assert_eq!(found == Intent::Go, expected, "{found:?}");
+}
