@@ -351,3 +351,18 @@ fn a_model_that_does_not_answer_is_given_time(#[case] status: Value, #[case] exp
     let found = with(&json!({}), &status, None, Kept::Nothing).intent;
     assert_eq!(found == Intent::Go, expected, "{found:?}");
 }
+
+#[rstest]
+#[case::just_lost(ended("2026-01-01T00:58:01Z", &["NodeLost"]), Intent::Await)]
+#[case::lost_long_ago(ended("2026-01-01T00:58:00Z", &["NodeLost"]), Intent::Go)]
+fn an_archive_that_is_away_holds_up_for_a_while_who_need_not_have_it(
+    #[case] status: Value,
+    #[case] expected: Intent,
+) {
+    assert_eq!(with(&json!({}), &status, None, Kept::Unknown).intent, expected);
+    let mut unheard = status;
+    unheard["escalation"] = asks("2026-01-01T00:01:00Z", LATER);
+    let fields = json!({"answers": [{"id": "a", "text": "yes"}]});
+    let found = with(&fields, &unheard, None, Kept::Unknown).intent;
+    assert_eq!(found, Intent::Await, "the agent would never hear the answer");
+}
