@@ -12,6 +12,8 @@ mod lines;
 mod rows;
 mod state;
 mod stream;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -35,7 +37,7 @@ pub use rows::{Journaled, Row};
 pub use state::{ChatState, Kept, LivePod, Recorded};
 use state::{Known, Part, State};
 
-pub(crate) use condition::condition;
+pub(crate) use condition::{condition, is_settled};
 
 use crate::controller::{cause, error_chain};
 
@@ -330,6 +332,13 @@ impl Recorder {
             }
             // A pod that is gone is told by nobody.
             let _ = tokio::time::timeout(SWEEP, closing).await;
+        }
+    }
+
+    /// A stream has ended, which wakes [`Self::record`]: a pod that is in sight again gets another.
+    fn left(&self, uid: Uuid, pod: &str, is_whole: bool) {
+        if let Some(known) = self.state().objects.get_mut(&uid) {
+            known.left(pod, is_whole);
         }
     }
 

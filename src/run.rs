@@ -16,6 +16,7 @@ mod faber;
 mod journal;
 mod measured;
 mod observe;
+mod pause;
 mod plan;
 mod queue;
 mod recorded;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::rows::Row;
 
 /// A pod that nobody has seen for so long is gone: the reconciler looks every few seconds.
-const GONE: Duration = Duration::from_mins(1);
+pub(super) const GONE: Duration = Duration::from_mins(1);
 /// Of the database's words, as many characters as a sentence bears.
 const WORDS: usize = 300;
 
@@ -63,8 +63,10 @@ pub(super) struct Known {
     attempts: BTreeMap<u32, Kept>,
     /// When each pod was last seen, by UID.
     pods: HashMap<String, (LivePod, Instant)>,
-    /// Pods with a stream.
+    /// Pods with a stream, which takes its own off when it ends.
     pub(super) streams: Vec<String>,
+    /// Pods in sight that were read to their last record.
+    whole: Vec<String>,
 }
 
 #[derive(Debug, Default)]
@@ -117,8 +119,14 @@ impl Known {
             self.pods.insert(pod.uid.clone(), (pod, now));
         }
         self.pods.retain(|_, (_, seen)| now.duration_since(*seen) < GONE);
-        self.streams.retain(|uid| self.pods.contains_key(uid));
+        self.whole.retain(|uid| self.pods.contains_key(uid));
         closes
+    }
+
+    /// The stream to a pod has ended, perhaps after its last record.
+    pub(super) fn left(&mut self, pod: &str, is_whole: bool) {
+        self.streams.retain(|uid| uid != pod);
+        self.whole.extend(is_whole.then(|| pod.to_owned()));
     }
 
     pub(super) fn is_live(&self, pod: &str, now: Instant) -> bool {
@@ -134,9 +142,9 @@ impl Known {
         self.pods.get(pod).and_then(|(pod, _)| pod.spent.clone())
     }
 
-    /// Whether this pod is read along.
+    /// Whether this pod is read along, or was to its end.
     pub(super) fn follows(&self, pod: &str) -> bool {
-        self.streams.iter().any(|uid| uid == pod)
+        self.streams.iter().chain(&self.whole).any(|uid| uid == pod)
     }
 
     pub(super) fn kept(&self, attempt: u32) -> Kept {
@@ -150,7 +158,9 @@ impl Known {
 
     /// How a Run that has ended stands. What may still come is said before what will not.
     fn at_the_end(&self, status: &RunStatus) -> Recorded {
-        let missing = status.attempts.iter().filter_map(|attempt| {
+        // What never ran has told nothing.
+        let begun = status.attempts.iter().filter(|attempt| attempt.started_at.is_some());
+        let missing = begun.filter_map(|attempt| {
             let number = u32::try_from(attempt.number).ok()?;
             let kept = self.kept(number);
             (!kept.ended).then(|| {
@@ -246,7 +256,22 @@ pub(super) fn chat_recorded(
 mod tests {
     use super::*;
     use fabrica_crds::run::{Attempt, Phase};
+    use fabrica_crds::time::to_kubernetes;
     use rstest::rstest;
+
+    fn begun(number: i32) -> Attempt {
+        let started_at = Some(to_kubernetes(DateTime::UNIX_EPOCH));
+        Attempt { number, started_at, ..Attempt::default() }
+    }
+
+    #[test]
+    fn an_attempt_that_never_started_has_nothing_to_lose() {
+        let attempts = vec![begun(1), Attempt { number: 2, ..Attempt::default() }];
+        let status = RunStatus { phase: Some(Phase::Cancelled), attempts, ..RunStatus::default() };
+        let mut known = Known { loaded: true, ..Known::default() };
+        known.advance(1, Kept { last: 9, ended: true });
+        assert_eq!(recorded(Some(&known), None, &status), Recorded::All);
+    }
 
     #[rstest]
     #[case::goes_on(Phase::Running, true, None, Recorded::Keeping)]
@@ -261,7 +286,7 @@ mod tests {
         #[case] kept: Option<Kept>,
         #[case] expected: Recorded,
     ) {
-        let attempts = vec![Attempt { number: 1, ..Attempt::default() }];
+        let attempts = vec![begun(1)];
         let status = RunStatus { phase: Some(phase), attempts, ..RunStatus::default() };
         let mut known = Known { loaded, ..Known::default() };
         if let Some(kept) = kept {
@@ -292,7 +317,7 @@ mod tests {
 
     #[test]
     fn what_may_still_come_is_waited_for_before_something_is_called_lost() {
-        let attempts = [1, 2].map(|number| Attempt { number, ..Attempt::default() }).to_vec();
+        let attempts = [1, 2].map(begun).to_vec();
         let status = RunStatus { phase: Some(Phase::Completed), attempts, ..RunStatus::default() };
         let mut known = Known { loaded: true, ..Known::default() };
         let (uid, address) = ("a".to_owned(), String::new());

@@ -57,11 +57,17 @@ struct Pending {
 
 /// Reads a pod until its last record is kept and acknowledged, or until the pod has been gone for a while.
 pub(super) async fn follow(recorder: Arc<Recorder>, uid: Uuid, pod: LivePod) {
+    let is_whole = read_on(&recorder, uid, &pod).await;
+    recorder.left(uid, &pod.uid, is_whole);
+}
+
+/// One connection after the other; whether that was all there is.
+async fn read_on(recorder: &Recorder, uid: Uuid, pod: &LivePod) -> bool {
     let mut backoff = Backoff::default();
     while recorder.is_live(uid, &pod.uid) {
         let before = recorder.kept(uid, pod.attempt);
-        match read(&recorder, uid, &pod).await {
-            Ok(()) if recorder.kept(uid, pod.attempt).ended => return,
+        match read(recorder, uid, pod).await {
+            Ok(()) if recorder.kept(uid, pod.attempt).ended => return true,
             Ok(()) => {}
             Err(error) => {
                 if let StreamError::Store(error)
@@ -77,6 +83,7 @@ pub(super) async fn follow(recorder: Arc<Recorder>, uid: Uuid, pod: LivePod) {
         }
         backoff.wait().await;
     }
+    false
 }
 
 /// One connection. Ends without an error when the runtime closes it, or after the last record.

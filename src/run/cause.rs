@@ -3,10 +3,11 @@
 use fabrica_crds::run::{Attempt, INFRASTRUCTURE_RETRIES, Phase, Usage};
 use fabrica_crds::{Reason, RunSpec};
 use fabrica_protocol::run::{Entry, Outcome, Question, Verdict};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ContainerStateTerminated, Pod};
 
 use super::escalation::is_continued;
 use super::observe::Observed;
+use crate::children::cause::is_out_of_memory;
 use crate::children::state::{has_ended, terminated};
 use crate::children::usage::of;
 
@@ -91,14 +92,24 @@ const fn unnamed(phase: Phase) -> Reason {
     }
 }
 
+/// The verdict of a container that ended by itself, as its runtime does with that outcome. Its agent may write the file of
+/// the message too: where the kernel ended the container, nobody has written over what that left.
+fn believed(ended: &ContainerStateTerminated) -> Option<Verdict> {
+    let verdict: Verdict = serde_json::from_str(ended.message.as_deref()?).ok()?;
+    let code = match verdict.outcome {
+        Outcome::Completed => 0,
+        Outcome::Failed | Outcome::Cancelled | Outcome::Escalated => 1,
+    };
+    (ended.exit_code == code).then_some(verdict)
+}
+
 fn of_pod(pod: &Pod) -> Option<Ending> {
     let status = pod.status.as_ref()?;
     if let Some(ended) = terminated(pod) {
-        let words = ended.message.as_deref().unwrap_or_default();
-        if let Ok(verdict) = serde_json::from_str::<Verdict>(words) {
+        if let Some(verdict) = believed(ended) {
             return Some(of_verdict(&verdict));
         }
-        if ended.reason.as_deref() == Some("OOMKilled") {
+        if is_out_of_memory(ended) {
             let message = "The container needed more memory than resources.limits.memory allows and was killed.";
             return Some(Ending::lost(Reason::OOMKilled, message));
         }
@@ -158,6 +169,7 @@ pub(super) fn is_last(attempts: &[Attempt], spec: &RunSpec) -> (bool, bool) {
 mod tests {
     use super::*;
     use rstest::rstest;
+    use serde_json::json;
 
     #[rstest]
     #[case::agent_once(Reason::AgentFailed, &[], true)]
@@ -179,6 +191,47 @@ mod tests {
         assert_eq!(follows(&Ending::lost(reason, ""), &former, &spec), expected);
         let last = Ending::last(Phase::Failed, reason, "");
         assert!(!follows(&last, &former, &spec), "a verdict without again is the last");
+    }
+
+    /// A pod whose container ended so, and left a verdict with this outcome.
+    fn left(code: i32, word: &str, outcome: Option<&str>) -> Pod {
+        let message = outcome.map(|outcome| {
+            json!({"outcome": outcome, "reason": "Other", "message": "m", "again": false,
+                "pullRequestUrl": "https://git.example/b/1"})
+            .to_string()
+        });
+        let ended = json!({"exitCode": code, "reason": word, "message": message});
+        serde_json::from_value(json!({"status": {"phase": "Failed", "containerStatuses": [
+            {"name": "run", "state": {"terminated": ended}, "image": "", "imageID": "", "ready": false,
+                "restartCount": 0}]}}))
+        .unwrap()
+    }
+
+    #[rstest]
+    #[case::done(0, "Completed", Some("Completed"), Reason::Succeeded)]
+    #[case::failed(1, "Error", Some("Failed"), Reason::AgentFailed)]
+    #[case::cancelled(1, "Error", Some("Cancelled"), Reason::Cancelled)]
+    #[case::let_go(1, "Error", Some("Escalated"), Reason::Escalated)]
+    #[case::only_a_program_was_killed(0, "OOMKilled", Some("Completed"), Reason::Succeeded)]
+    #[case::forged_before_it_was_killed(137, "OOMKilled", Some("Completed"), Reason::OOMKilled)]
+    #[case::forged_failure(137, "OOMKilled", Some("Failed"), Reason::OOMKilled)]
+    #[case::killed(137, "Error", Some("Completed"), Reason::ContainerCrashed)]
+    #[case::told_to_end(143, "Error", Some("Completed"), Reason::ContainerCrashed)]
+    #[case::panicked(101, "Error", Some("Failed"), Reason::ContainerCrashed)]
+    #[case::another_outcome(1, "Error", Some("Completed"), Reason::ContainerCrashed)]
+    #[case::another_code(0, "Completed", Some("Failed"), Reason::ContainerCrashed)]
+    #[case::out_of_memory(137, "OOMKilled", None, Reason::OOMKilled)]
+    #[case::no_verdict(1, "Error", None, Reason::ContainerCrashed)]
+    fn a_verdict_is_believed_where_the_container_ended_as_it_says(
+        #[case] code: i32,
+        #[case] word: &str,
+        #[case] outcome: Option<&str>,
+        #[case] expected: Reason,
+    ) {
+        let ending = of_pod(&left(code, word, outcome)).unwrap();
+        assert_eq!(ending.reason, expected);
+        let lost = matches!(expected, Reason::OOMKilled | Reason::ContainerCrashed);
+        assert_eq!((ending.again, ending.pull_request_url.is_none()), (lost, lost));
     }
 
     #[test]

@@ -7,17 +7,20 @@ use fabrica_crds::RunStatus;
 use fabrica_crds::run::Phase;
 use fabrica_crds::time::from_kubernetes;
 
-use super::escalation;
 use super::observe::{Kept, Observed};
 use super::queue::Place;
+use super::{escalation, pause};
 use crate::children::state::container_runs;
 use crate::config::RunDefaults;
 use crate::controller::{FOLLOWED, LONGEST, MARGIN, QUIET, SHORTEST, patient_look};
+use crate::recorder::is_settled;
 
 /// The runtime ends at the deadline by itself; this is how much later the operator does.
 pub(super) const OVERDUE: chrono::Duration = chrono::Duration::seconds(5);
 /// A runtime that does not hear that its verdict is kept.
 const LATE: Duration = Duration::from_secs(10);
+/// So long a runtime that has ended waits for its journal to be archived: what is not by then will not be.
+const LINGER: chrono::Duration = chrono::Duration::hours(1);
 
 /// When to look again. `followed`: what the present runtime tells wakes us.
 pub(super) fn next_look(
@@ -30,9 +33,12 @@ pub(super) fn next_look(
     let until = |time: DateTime<Utc>| (time - now).to_std().unwrap_or_default() + MARGIN;
     let waits = escalation::unanswered(status, &observed.run.spec, now);
     let due = waits.map(|asked| until(from_kubernetes(&asked.due_at)));
-    if status.phase.is_some_and(Phase::is_final) || escalation::is_parked(status) && due.is_some() {
+    let has_ended = status.phase.is_some_and(Phase::is_final);
+    let begins = pause::next_begins(status, &observed.run.spec);
+    let paused = begins.filter(|begins| !has_ended && now < *begins);
+    if has_ended || paused.is_some() || escalation::is_parked(status) && due.is_some() {
         let regular = if observed.asked.is_empty() { QUIET } else { LATE };
-        let next = due.or_else(|| expires(observed, status).map(until));
+        let next = due.or_else(|| expires(observed, status).or(paused).map(until));
         return next.map_or(regular, |next| regular.min(next));
     }
     if status.stopping_at.is_some() || observed.kept == Kept::Unknown {
@@ -59,10 +65,12 @@ fn deadline(observed: &Observed, status: &RunStatus, now: DateTime<Utc>) -> Date
     now + deadline + OVERDUE - escalation::used(status, now)
 }
 
-/// When a Run that has ended is deleted.
+/// When a Run that has ended is deleted: not while its pods have something that the archive still lacks.
 pub(super) fn expires(observed: &Observed, status: &RunStatus) -> Option<DateTime<Utc>> {
     let seconds = observed.run.spec.ttl_seconds_after_finished?;
-    Some(from_kubernetes(status.finished_at.as_ref()?) + chrono::Duration::seconds(seconds))
+    let finished = from_kubernetes(status.finished_at.as_ref()?);
+    let least = if is_settled(&status.conditions) { chrono::Duration::zero() } else { LINGER };
+    Some(finished + chrono::Duration::seconds(seconds).max(least))
 }
 
 #[cfg(test)]

@@ -19,8 +19,12 @@ fn look(status: &Value, pod: Option<&Value>, place: Place, followed: bool) -> u6
     });
     let status = run.status.clone().unwrap_or_default();
     let observed = Observed { run, pod, place, ..Observed::default() };
-    let now = DateTime::parse_from_rfc3339("2026-01-01T00:01:00Z").unwrap().to_utc();
-    next_look(&observed, &status, followed, &defaults(), now).as_secs()
+    next_look(&observed, &status, followed, &defaults(), at(60)).as_secs()
+}
+
+/// So many seconds after the start.
+fn at(second: i64) -> DateTime<Utc> {
+    DateTime::parse_from_rfc3339(STARTED).unwrap().to_utc() + chrono::Duration::seconds(second)
 }
 
 fn attempt(fields: &Value) -> Value {
@@ -66,4 +70,34 @@ fn what_waits_for_its_container_is_looked_at_when_its_age_has_doubled() {
 fn nothing_is_expected_of_one_that_has_ended_but_its_time_to_go() {
     let ended = attempt(&json!({"phase": "Completed", "finishedAt": STARTED}));
     assert_eq!(look(&ended, None, Place::Goes, true), QUIET.as_secs());
+}
+
+#[rstest]
+#[case::archived("AllRecorded", "True", 0)]
+#[case::behind("Behind", "False", 3_540)]
+fn what_is_to_go_is_looked_at_when_it_may(
+    #[case] reason: &str,
+    #[case] truth: &str,
+    #[case] expected: u64,
+) {
+    let condition = json!({"type": "Recorded", "status": truth, "reason": reason, "message": "",
+        "lastTransitionTime": STARTED});
+    let status = json!({"phase": "Completed", "finishedAt": STARTED, "conditions": [condition]});
+    let spec = json!({"plan": "p", "repository": {"url": "https://git.example/a"}, "ttlSecondsAfterFinished": 60});
+    let run = run(&spec, &status);
+    let status = run.status.clone().unwrap_or_default();
+    let observed = Observed { run, ..Observed::default() };
+    assert_eq!(next_look(&observed, &status, false, &defaults(), at(60)).as_secs(), expected);
+}
+
+#[test]
+fn a_pause_is_looked_at_when_it_ends() {
+    let paused = |cause: &str| {
+        attempt(
+            &json!({"phase": "Pending", "attempts": [{"number": 1, "podName": "r-run-1", "createdAt": STARTED,
+            "startedAt": STARTED, "finishedAt": "2026-01-01T00:00:45Z", "cause": cause}]}),
+        )
+    };
+    assert_eq!(look(&paused("ModelUnavailable"), None, Place::Goes, false), 15);
+    assert_eq!(look(&paused("NodeLost"), None, Place::Goes, false), 60);
 }

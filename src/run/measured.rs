@@ -6,6 +6,7 @@ use fabrica_crds::{Reason, Run, RunStatus};
 use kube::ResourceExt;
 
 use super::observe::Observed;
+use super::pause::is_due_to_service;
 use crate::children::usage::spent;
 use crate::metrics::{Counted, Mode, Stage, Standing, Step};
 
@@ -25,6 +26,7 @@ fn standing(status: &RunStatus) -> Standing {
         find(&status.conditions, "Succeeded").and_then(|found| Reason::named(&found.reason));
     let stage = match status.phase {
         Some(Phase::Running) if reason == Some(Reason::Running) => Stage::Ready,
+        Some(Phase::Pending) if reason.is_some_and(is_due_to_service) => Stage::Rests,
         None | Some(Phase::Pending | Phase::Running) => Stage::Waits,
         // For its turn, or for a person.
         Some(Phase::Queued | Phase::Escalated) => Stage::Rests,

@@ -17,6 +17,7 @@ use super::cause::{self, Ending};
 use super::clock::{OVERDUE, expires};
 use super::escalation;
 use super::observe::{Kept, Observed, number};
+use super::pause;
 use super::queue::Place;
 use super::snapshot;
 use super::usage::{Allowance, allowance, turns};
@@ -34,6 +35,8 @@ pub(super) enum Intent {
     Go,
     /// Its pod was let go with a question that nobody has answered.
     Park,
+    /// The model's service is left alone until then.
+    Pause(DateTime<Utc>),
     /// What it goes on from cannot be asked for now.
     Await,
     /// The runtime is told to end.
@@ -66,6 +69,8 @@ pub(super) struct Plan<State> {
 /// How long a runtime that was told to stop gets for its verdict.
 const CANCEL_GRACE: chrono::Duration = chrono::Duration::seconds(30);
 const DEADLINE_GRACE: chrono::Duration = chrono::Duration::seconds(60);
+/// How long an archive that is away is waited for by who could also begin anew: a restart of a database is over by then.
+const ARCHIVE_PATIENCE: chrono::Duration = chrono::Duration::minutes(2);
 
 /// Decides.
 pub(super) fn plan(
@@ -77,7 +82,9 @@ pub(super) fn plan(
     let status = observed.asked_status();
     let intent = intent(observed, &status, defaults, now);
     let (policy, pod) = match &intent {
-        Intent::Queue(_) | Intent::Park | Intent::Await | Intent::Rest => (Step::Keep, Step::Keep),
+        Intent::Queue(_) | Intent::Park | Intent::Pause(_) | Intent::Await | Intent::Rest => {
+            (Step::Keep, Step::Keep)
+        }
         Intent::Go => {
             (policy_step(observed, defaults), run_step(observed, &status, defaults, keys, now))
         }
@@ -172,17 +179,28 @@ fn without_pod(
         let message = "The turns that agent.maxTurns allows are used up by former attempts.";
         return Some(Intent::Close(Ending::last(Phase::Failed, Reason::MaxTurns, message)));
     }
+    let begins = pause::next_begins(status, spec);
+    if let Some(begins) = begins.filter(|begins| now < *begins) {
+        return Some(Intent::Pause(begins));
+    }
     let former = status.attempts.iter().rfind(|attempt| attempt.finished_at.is_some());
     let continues = former.is_some_and(escalation::is_continued);
     match observed.kept {
-        Kept::Unknown => Some(Intent::Await),
+        // To begin anew would lose an answer; all else that is kept can be worked out again.
+        Kept::Unknown
+            if continues
+                || status.escalation.is_some()
+                || begins.is_some_and(|begins| now - begins < ARCHIVE_PATIENCE) =>
+        {
+            Some(Intent::Await)
+        }
         // Its time came up while we looked.
         Kept::Unasked if continues => Some(Intent::Park),
         Kept::Nothing if continues => {
             let message = "What the Run was to go on from is not in the database.";
             Some(Intent::Close(Ending::last(Phase::Failed, Reason::CheckpointMissing, message)))
         }
-        Kept::Unasked | Kept::Nothing | Kept::There => None,
+        Kept::Unasked | Kept::Nothing | Kept::There | Kept::Unknown => None,
     }
 }
 

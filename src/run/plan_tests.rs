@@ -300,3 +300,69 @@ fn a_lost_attempt_begins_anew_when_nothing_is_kept() {
         assert_eq!(build::resumes(&pod), expected);
     }
 }
+
+/// Whether a Run goes that ended then, may stay for so long, and whose condition `Recorded` stands so.
+fn goes(finished: &str, seconds: i64, recorded: (&str, &str)) -> bool {
+    let (status, reason) = recorded;
+    let condition = json!({"type": "Recorded", "status": status, "reason": reason, "message": "",
+        "lastTransitionTime": finished});
+    let status = json!({"phase": "Completed", "finishedAt": finished, "conditions": [condition]});
+    let fields = json!({"ttlSecondsAfterFinished": seconds});
+    with(&fields, &status, None, Kept::Unasked).expired
+}
+
+const NOW: &str = "2026-01-01T01:00:00Z";
+
+#[rstest]
+#[case::archived(NOW, 0, ("True", "AllRecorded"), true)]
+#[case::not_yet(NOW, 1, ("True", "AllRecorded"), false)]
+#[case::lost(NOW, 0, ("False", "RecordsLost"), true)]
+#[case::no_database(NOW, 0, ("Unknown", "NoDatabase"), true)]
+#[case::behind(NOW, 0, ("False", "Behind"), false)]
+#[case::not_asked(NOW, 0, ("Unknown", "Recording"), false)]
+#[case::behind_for_nearly_an_hour("2026-01-01T00:00:01Z", 0, ("False", "Behind"), false)]
+#[case::behind_for_an_hour("2026-01-01T00:00:00Z", 0, ("False", "Behind"), true)]
+fn a_run_goes_when_its_journal_is_archived_or_will_not_be(
+    #[case] finished: &str,
+    #[case] seconds: i64,
+    #[case] recorded: (&str, &str),
+    #[case] expected: bool,
+) {
+    assert_eq!(goes(finished, seconds, recorded), expected);
+}
+
+/// Attempts that ended for these causes, the last of them then.
+fn ended(finished: &str, causes: &[&str]) -> Value {
+    let attempt = |cause: &&str| {
+        json!({"number": 1, "podName": "r-run-1", "startedAt": finished,
+        "finishedAt": finished, "cause": cause})
+    };
+    json!({"startedAt": STARTED, "attempts": causes.iter().map(attempt).collect::<Vec<_>>()})
+}
+
+#[rstest]
+#[case::limited(ended("2026-01-01T00:59:31Z", &["RateLimited"]), false)]
+#[case::long_enough_ago(ended("2026-01-01T00:59:30Z", &["RateLimited"]), true)]
+#[case::a_lost_node(ended(NOW, &["NodeLost"]), true)]
+#[case::out_of_order(ended(NOW, &["RateLimited", "NodeLost"]), true)]
+#[case::again(ended("2026-01-01T00:59:01Z", &["RateLimited", "ModelUnavailable"]), false)]
+#[case::again_and_long_enough_ago(ended("2026-01-01T00:59:00Z", &["RateLimited", "ModelUnavailable"]), true)]
+fn a_model_that_does_not_answer_is_given_time(#[case] status: Value, #[case] expected: bool) {
+    let found = with(&json!({}), &status, None, Kept::Nothing).intent;
+    assert_eq!(found == Intent::Go, expected, "{found:?}");
+}
+
+#[rstest]
+#[case::just_lost(ended("2026-01-01T00:58:01Z", &["NodeLost"]), Intent::Await)]
+#[case::lost_long_ago(ended("2026-01-01T00:58:00Z", &["NodeLost"]), Intent::Go)]
+fn an_archive_that_is_away_holds_up_for_a_while_who_need_not_have_it(
+    #[case] status: Value,
+    #[case] expected: Intent,
+) {
+    assert_eq!(with(&json!({}), &status, None, Kept::Unknown).intent, expected);
+    let mut unheard = status;
+    unheard["escalation"] = asks("2026-01-01T00:01:00Z", LATER);
+    let fields = json!({"answers": [{"id": "a", "text": "yes"}]});
+    let found = with(&fields, &unheard, None, Kept::Unknown).intent;
+    assert_eq!(found, Intent::Await, "the agent would never hear the answer");
+}

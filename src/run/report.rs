@@ -46,6 +46,7 @@ pub(super) fn report(
             (Phase::Queued, Truth::Unknown, Reason::Queued, message)
         }
         Intent::Park => asks(&status, Reason::Escalated),
+        Intent::Pause(until) => pauses(&status, *until),
         Intent::Await => {
             let message = "The database does not answer that keeps what the Run goes on from.";
             (Phase::Pending, Truth::Unknown, Reason::CheckpointMissing, message.to_owned())
@@ -159,6 +160,16 @@ fn left_behind(observed: &Observed, status: &RunStatus) -> Option<String> {
         let reference = work_in_progress(&observed.run.uid().unwrap_or_default());
         format!("The work in progress stays at {reference} of the repository: `git push origin :{reference}` removes it.")
     })
+}
+
+/// Between two attempts.
+fn pauses(status: &RunStatus, until: DateTime<Utc>) -> (Phase, Truth, Reason, String) {
+    let cause = status.attempts.last().and_then(|last| Reason::named(last.cause.as_deref()?));
+    let until = until.format("%Y-%m-%dT%H:%M:%SZ");
+    let message = format!(
+        "The model's service is left alone for a while: another attempt begins at {until}."
+    );
+    (Phase::Pending, Truth::Unknown, cause.unwrap_or(Reason::ModelUnavailable), message)
 }
 
 fn going(observed: &Observed, outcome: &Outcome) -> (Phase, Truth, Reason, String) {

@@ -78,6 +78,21 @@ fn asking(answers: &serde_json::Value, records: serde_json::Value) -> Observed {
     }
 }
 
+#[test]
+fn a_pause_says_why_and_until_when() {
+    let began = "2026-01-01T00:50:00Z";
+    let status = json!({"startedAt": began, "attempts": [{"number": 1, "podName": "r-run-1", "startedAt": began,
+        "finishedAt": "2026-01-01T00:59:50Z", "cause": "RateLimited"}]});
+    let run = run(&json!({"plan": "p", "repository": {"url": "https://git.example/a"}}), &status);
+    let observed = Observed { run, ..Observed::default() };
+    let until = now() + chrono::Duration::seconds(20);
+    let status = report(&observed, &intends(Intent::Pause(until)), &defaults(), now());
+    assert_eq!((status.phase, status.attempts.len()), (Some(Phase::Pending), 1));
+    let found = &status.conditions[0];
+    assert_eq!((&*found.status, &*found.reason), ("Unknown", "RateLimited"));
+    assert!(found.message.ends_with("begins at 2026-01-01T01:00:20Z."), "{}", found.message);
+}
+
 fn question(time: &str) -> serde_json::Value {
     json!({"seq": 1, "time": time, "kind": "question", "id": "a", "questionKind": "approval", "question": "May I?",
         "options": ["Yes", "No"]})

@@ -29,7 +29,8 @@ fn run(uid: Uuid, phase: &str) -> Run {
         "metadata": {"name": "one", "namespace": "demo", "uid": uid.to_string(),
                      "creationTimestamp": "2026-01-01T00:00:00Z"},
         "spec": {"plan": "Do it", "repository": {"url": "https://example.com/a.git"}},
-        "status": {"phase": phase, "conditions": [], "attempts": [{"number": 1, "podName": "one-run-1"}]},
+        "status": {"phase": phase, "conditions": [], "attempts": [{"number": 1, "podName": "one-run-1",
+                   "startedAt": "2026-01-01T00:00:00Z"}]},
     }))
     .unwrap()
 }
