@@ -9,6 +9,8 @@
     reason = "a test ends at what it did not expect, and each file uses its share of what they share"
 )]
 
+mod actor;
+mod branch;
 mod faber;
 mod faults;
 mod forged;
