@@ -11,6 +11,7 @@
 
 mod actor;
 mod branch;
+mod ends;
 mod faber;
 mod faults;
 mod forged;
