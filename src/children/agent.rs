@@ -31,6 +31,9 @@ pub(crate) fn line(record: &Record) -> Option<Line> {
             let (added, removed) = (changes.added, changes.removed);
             (MessageType::Notice, format!("Changed files: {files}. Lines: +{added} -{removed}."))
         }
+        Entry::Turn { state: told::TurnState::Failed, message: Some(text), .. } => {
+            (MessageType::Failed, text.clone())
+        }
         Entry::ToolFinished { .. }
         | Entry::Todos { .. }
         | Entry::Usage(_)
@@ -126,4 +129,27 @@ pub(crate) fn given(id: &str, answers: Option<&Vec<Answer>>) -> Option<told::Ans
         text: found.text.clone(),
         answered_by: found.answered_by.clone().unwrap_or_default(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case::failed(json!({"state": "failed", "code": "auth_rejected", "message": "No key."}), Some("No key."))]
+    #[case::begun(json!({"state": "started"}), None)]
+    #[case::over(json!({"state": "completed"}), None)]
+    fn a_turn_is_told_when_it_fails(
+        #[case] fields: serde_json::Value,
+        #[case] expected: Option<&str>,
+    ) {
+        let mut record = json!({"seq": 1, "time": "2026-01-01T00:00:00Z", "kind": "turn"});
+        record.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let told = line(&serde_json::from_value(record).unwrap());
+        let told = told.map(|line| (line.kind, line.text));
+        assert_eq!(told, expected.map(|text| (MessageType::Failed, text.to_owned())));
+    }
 }

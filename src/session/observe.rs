@@ -48,9 +48,9 @@ impl Observed {
             container: CONTAINER,
             ready: match is_chat(&self.session) {
                 true if self.prepares() => {
-                    "The agent can be spoken to, and begins when the repository is there."
+                    "The chat is open, and the agent begins when the repository is there."
                 }
-                true => "The agent can be spoken to.",
+                true => "The chat is open; status.messages tell how the agent fares.",
                 false => "A terminal can be used.",
             },
             pod: self.pod.as_ref(),

@@ -161,6 +161,11 @@ impl Broker {
         &self.shared.dummy
     }
 
+    /// A turn has ended: a model without a price that was asked in it does not concern the next one.
+    pub fn forgive(&self) {
+        self.shared.ledger().forgive();
+    }
+
     /// Why the agent was refused, if it was.
     pub fn refusal(&self) -> Option<Refusal> {
         self.ledger().refusal().cloned()

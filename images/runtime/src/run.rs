@@ -200,7 +200,7 @@ impl Attempt<'_> {
             start::arrive(self.config, self.steps, self.activity).await.map_err(Ending::Start)?;
         let git = Git::find(self.config, self.repository)?;
         let branch = branch::Branch { name: &self.settings.branch, uid: &self.config.session_id };
-        let begun = branch.look(&git, self.steps).await?;
+        let begun = branch.look(&git, branch::NEWEST, self.steps).await?;
         if let Some(base) = &begun.base {
             self.base.get_or_init(|| base.clone());
         }

@@ -9,6 +9,9 @@ use crate::session::chat::{Start, Talk, Told};
 use crate::session::observe::Observed;
 use crate::session::plan::{Applied, Intent, Outcome, Plan, Step};
 
+/// Begins the ids of the questions that the runtime asks by itself.
+const APPROVAL: &str = "approval-";
+
 /// Adds what the conversation told. In a part of a journal a question may stand without its answer, so nothing is made of
 /// that.
 pub(super) fn add(observed: &Observed, plan: &Plan<Applied>, status: &mut SessionStatus) {
@@ -20,15 +23,16 @@ pub(super) fn add(observed: &Observed, plan: &Plan<Applied>, status: &mut Sessio
         status.pull_request_url.clone_from(&talk.pull_request_url);
         count(status, i32::try_from(*number).unwrap_or(i32::MAX), talk);
     }
-    if matches!(plan.intent, Intent::Stop(_)) && observed.session.spec.workspace.is_none() {
-        forget_questions(status);
+    if matches!(plan.intent, Intent::Stop(_)) {
+        forget_questions(status, observed.session.spec.workspace.is_some());
     }
 }
 
-/// Without a volume a conversation ends with its pod: nobody is there to hear an answer.
-fn forget_questions(status: &mut SessionStatus) {
-    let Some(faber) = status.faber.take() else { return };
-    let faber = Faber { pending_approvals: Vec::new(), ..faber };
+/// Without a volume a conversation ends with its pod: nobody is there to hear an answer. Where it goes on, what the runtime
+/// itself asked leave for is asked anew by the next one.
+fn forget_questions(status: &mut SessionStatus, goes_on: bool) {
+    let Some(mut faber) = status.faber.take() else { return };
+    faber.pending_approvals.retain(|asked| goes_on && !asked.id.starts_with(APPROVAL));
     status.faber = (faber != Faber::default()).then_some(faber);
 }
 
@@ -75,21 +79,23 @@ mod tests {
     }
 
     #[rstest]
-    #[case::volume(json!({"mode": "Chat", "workspace": {"size": "1Gi"}}), StopReason::Suspended, 1)]
-    #[case::none(json!({"mode": "Chat"}), StopReason::ShutdownTime, 0)]
+    #[case::volume(json!({"mode": "Chat", "workspace": {"size": "1Gi"}}), StopReason::Suspended, &["a"])]
+    #[case::none(json!({"mode": "Chat"}), StopReason::ShutdownTime, &[])]
     fn questions_of_a_stopped_chat_wait_in_its_volume(
         #[case] spec: serde_json::Value,
         #[case] reason: StopReason,
-        #[case] open: usize,
+        #[case] open: &[&str],
     ) {
-        let asked = json!({"id": "a", "kind": "Approval", "question": "b", "askedAt": "2026-01-01T00:00:00Z"});
-        let faber = json!({"phase": "build", "pendingApprovals": [asked]});
+        let asked = |id| json!({"id": id, "kind": "Approval", "question": "b", "askedAt": "2026-01-01T00:00:00Z"});
+        let faber =
+            json!({"phase": "build", "pendingApprovals": [asked("a"), asked("approval-4f21")]});
         let mut status: SessionStatus =
             serde_json::from_value(json!({"phase": "Running", "faber": faber})).unwrap();
         let observed = Observed { session: session(spec), ..Observed::default() };
         add(&observed, &applied(Intent::Stop(reason)), &mut status);
         let faber = status.faber.unwrap();
-        assert_eq!((faber.phase.as_deref(), faber.pending_approvals.len()), (Some("build"), open));
+        let left: Vec<&str> = faber.pending_approvals.iter().map(|asked| &*asked.id).collect();
+        assert_eq!((faber.phase.as_deref(), &*left), (Some("build"), open));
     }
 
     #[test]

@@ -108,6 +108,11 @@ impl Ledger {
         self.refusal.get_or_insert(refusal);
     }
 
+    /// Forgets a model without a price: the next question may name another one. What is used up stays so.
+    pub(super) fn forgive(&mut self) {
+        self.refusal.take_if(|refusal| matches!(refusal, Refusal::Unpriced { .. }));
+    }
+
     /// Why the agent was refused, if it was.
     pub fn refusal(&self) -> Option<&Refusal> {
         self.refusal.as_ref()
@@ -163,6 +168,18 @@ mod tests {
         let turns = Limits { budget: None, turns: Some(2) };
         assert_eq!(ledger.exhausted(&turns), Some(Refusal::TurnsExceeded { turns: 2 }));
         assert_eq!(ledger.exhausted(&Limits::default()), None);
+    }
+
+    #[test]
+    fn a_model_without_a_price_is_forgiven_and_a_limit_is_not() {
+        let mut ledger = Ledger::default();
+        ledger.refuse(Refusal::Unpriced { model: "x".to_owned() });
+        ledger.forgive();
+        assert_eq!(ledger.refusal(), None);
+        let limit = Refusal::TurnsExceeded { turns: 1 };
+        ledger.refuse(limit.clone());
+        ledger.forgive();
+        assert_eq!(ledger.refusal(), Some(&limit));
     }
 
     #[test]

@@ -81,6 +81,11 @@ impl Desk {
         guard(&self.begun).remote = Some(commit.to_owned());
     }
 
+    /// This is what the work is compared with.
+    pub(crate) fn compared(&self, base: Option<String>) {
+        guard(&self.begun).base = base;
+    }
+
     pub(crate) fn item(&self) -> Option<WorkItem> {
         guard(&self.item).clone()
     }

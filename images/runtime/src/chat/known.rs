@@ -36,9 +36,11 @@ pub(crate) struct Known {
     pub(crate) waiting: Vec<Said>,
     /// Whether the agent is in a turn.
     pub(crate) in_turn: bool,
+    /// How the newest turn ended that did.
+    over: Option<TurnState>,
     pub(crate) work: Option<Work>,
-    /// Whether there was ever a workflow.
-    pub(crate) has_worked: bool,
+    /// The work items that workflows were about.
+    worked: HashSet<String>,
     pub(crate) usage: Usage,
     pub(crate) questions: BTreeMap<String, (Question, Option<Answer>)>,
 }
@@ -50,8 +52,9 @@ impl Known {
             ids: HashSet::new(),
             waiting: Vec::new(),
             in_turn: false,
+            over: None,
             work: None,
-            has_worked: false,
+            worked: HashSet::new(),
             usage: Usage::default(),
             questions: BTreeMap::new(),
         }
@@ -68,6 +71,7 @@ impl Known {
             }
             Entry::Turn { state, .. } => {
                 self.in_turn = *state == TurnState::Started;
+                self.over = Some(*state).filter(|_| !self.in_turn);
                 if let Some(work) = &mut self.work {
                     work.is_begun |= self.in_turn;
                 }
@@ -97,8 +101,23 @@ impl Known {
     fn begin(&mut self, work_id: &str, autonomy: Autonomy) {
         let engine = Engine::new(autonomy.min(self.most));
         self.work = Some(Work { id: work_id.to_owned(), engine, is_begun: false });
-        self.has_worked = true;
+        self.worked.insert(plain(work_id).to_owned());
     }
+
+    /// Whether the agent has ended its turn, and nobody has told it to.
+    pub(crate) fn has_rested(&self) -> bool {
+        matches!(self.over, Some(TurnState::Completed | TurnState::Failed))
+    }
+
+    /// Whether there ever was a workflow about this work item.
+    pub(crate) fn has_worked(&self, work_id: &str) -> bool {
+        self.worked.contains(plain(work_id))
+    }
+}
+
+/// People write a number as `12` or `#12`.
+fn plain(work_id: &str) -> &str {
+    work_id.trim_start_matches('#')
 }
 
 #[cfg(test)]
@@ -167,6 +186,14 @@ mod tests {
         assert!(!is_begun(&[turn(TurnState::Started), started.clone()]));
         assert!(!is_begun(&[started.clone(), turn(TurnState::Failed)]));
         assert!(is_begun(&[started, turn(TurnState::Started), turn(TurnState::Completed)]));
+    }
+
+    #[test]
+    fn each_work_item_is_known_that_was_begun() {
+        let (work_id, author) = ("#1".to_owned(), String::new());
+        let started = Entry::WorkflowStarted { work_id, autonomy: Autonomy::Assist, author };
+        let known = after(&[started]);
+        assert!(known.has_worked("1") && known.has_worked("#1") && !known.has_worked("2"));
     }
 
     #[test]

@@ -18,6 +18,7 @@ use super::agent::Agent;
 use super::conversation::{Conversation, Step};
 use super::desk::Desk;
 use super::handle::{Chat, Wish};
+use super::known::Work;
 use super::words::notice;
 use super::{ground, view};
 use crate::config::Config;
@@ -35,6 +36,8 @@ use crate::start::{self, StartError};
 const HEARD: Duration = Duration::from_secs(5);
 /// What models were used for is told at most this often, while it grows.
 const USAGE_PERIOD: Duration = Duration::from_secs(5);
+/// A workflow whose turn has failed goes on after this: the program itself has asked the model for minutes by then.
+const AFTER_FAILURE: Duration = Duration::from_secs(15);
 
 const INSTALLING: &str = "(From Fabrica: the repository's dependencies are being installed by npm. You are told when that has ended.)";
 const INSTALLED: &str =
@@ -100,6 +103,8 @@ struct Life {
     heard: Vec<String>,
     /// How the newest turn ended.
     over: Option<TurnState>,
+    /// When a workflow goes on whose turn has failed, and why it has.
+    failed: Option<(Instant, String)>,
     counted: Instant,
     /// The text that is shown piece by piece, by its id.
     shown: (String, Pieces),
@@ -118,6 +123,7 @@ enum Event {
     Gone,
     Answered(Answer),
     Start,
+    GoOn,
     Silent,
     Installed,
 }
@@ -157,6 +163,7 @@ impl Life {
             was_in_turn,
             heard: Vec::new(),
             over: None,
+            failed: None,
             counted: Instant::now(),
             shown: Default::default(),
         })
@@ -217,6 +224,7 @@ impl Life {
             event = line => event,
             answer = chat.questions.answered(&orphans) => Event::Answered(answer),
             () = until(self.start_at) => Event::Start,
+            () = until(self.failed.as_ref().map(|(at, _)| *at)) => Event::GoOn,
         }
     }
 
@@ -250,6 +258,7 @@ impl Life {
             // A call has come for it meanwhile.
             Event::Answered(_) => {}
             Event::Start => self.start().await,
+            Event::GoOn => self.go_on().await,
             Event::Silent => {
                 if let Some(running) = &mut self.running {
                     running.heard = Instant::now();
@@ -273,12 +282,14 @@ impl Life {
             match step {
                 Step::Tell(entry) => {
                     let over = match &entry {
-                        Entry::Turn { state, code, .. } => Some((*state, *code)),
+                        Entry::Turn { state, code, message } => {
+                            Some((*state, *code, message.clone()))
+                        }
                         _ => None,
                     };
                     self.chat.tell(entry);
-                    if let Some((state, code)) = over {
-                        self.turned(state, code);
+                    if let Some((state, code, message)) = over {
+                        self.turned(state, code, message);
                     }
                 }
                 Step::Piece { id, text } => self.show(id, &text),
@@ -304,10 +315,14 @@ impl Life {
         }
     }
 
-    /// A workflow that has no money, or no key, is over.
-    fn turned(&mut self, state: TurnState, code: Option<Code>) {
+    /// A workflow that has no money, or no key, is over; after another failure it goes on.
+    fn turned(&mut self, state: TurnState, code: Option<Code>, message: Option<String>) {
+        self.failed = None;
         if state == TurnState::Started {
             return;
+        }
+        if let Some(agent) = &self.agent {
+            agent.broker().forgive();
         }
         self.over = Some(state);
         self.desk.count();
@@ -317,6 +332,10 @@ impl Life {
             }
             Some(Code::AuthRejected) => {
                 self.desk.end_workflow(4, "The model's service does not accept the key.", None);
+            }
+            _ if state == TurnState::Failed => {
+                let why = message.unwrap_or_else(|| "The agent failed.".to_owned());
+                self.failed = Some((Instant::now() + AFTER_FAILURE, why));
             }
             _ => {}
         }
@@ -332,25 +351,6 @@ impl Life {
         }
     }
 
-    /// The agent rests: while a workflow is open it is reminded of it.
-    async fn rests(&mut self) {
-        if self.over.take() != Some(TurnState::Completed) || !self.queue.is_empty() {
-            return;
-        }
-        if !self.desk.orphans().is_empty() {
-            return;
-        }
-        let nudge = self.chat.known().work.as_mut().map(|work| work.engine.nudge());
-        match nudge {
-            Some(Some(words)) => self.tell(&words).await,
-            Some(None) => {
-                let summary = "The agent rested again and again without completing the workflow.";
-                self.desk.end_workflow(1, summary, None);
-            }
-            None => {}
-        }
-    }
-
     async fn obey(&mut self, wish: Wish) {
         match wish {
             Wish::Say(said) => {
@@ -362,6 +362,11 @@ impl Life {
                 self.pass_on().await;
             }
             Wish::Work { work_id, plan } => {
+                // It may have ended before the agent heard of it.
+                let is_open = |work: &Work| work.id == work_id;
+                if !self.chat.known().work.as_ref().is_some_and(is_open) {
+                    return;
+                }
                 self.wake();
                 self.work(&work_id, plan.as_deref()).await;
             }

@@ -1,7 +1,10 @@
 //! The release: what is left is committed, pushed by us, and proposed. The agent is alive meanwhile and holds no login, so
 //! git pushes through a door that sets this one branch and nothing else.
 
+use std::path::Path;
+
 use super::desk::Desk;
+use super::ground;
 use crate::run::branch;
 use crate::run::checkpoint::door::Door;
 use crate::run::driver::Completion;
@@ -12,11 +15,14 @@ use crate::run::{changes, lent, outgoing, verify};
 
 /// Git's folder for the push, below the workspace.
 const FOLDER: &str = ".fabrica-push";
+/// What git says where the remote's branch is not where we left it.
+const STALE: &str = "stale info";
 
 /// Commits, pushes and proposes; where the pull request is, if there can be one. Else what went wrong.
 pub(crate) async fn release(desk: &Desk, done: &Completion) -> Result<Option<String>, String> {
     let _alone = desk.publishing.lock().await;
     let git = Git::find(&desk.config, &desk.repository).map_err(words)?;
+    compare(desk, &git).await?;
     let (branch, begun, item) = (desk.branch(), desk.begun(), desk.item());
     let task = Task { uid: branch.uid, title: None, plan: None, item: item.as_ref() };
     let title = task.title(Some(&done.title));
@@ -26,6 +32,22 @@ pub(crate) async fn release(desk: &Desk, done: &Completion) -> Result<Option<Str
     changes::tell(&git, &begun, &commit, &desk.chat.journal).await;
     send(desk, &git, &commit).await?;
     propose(desk, &commit, &title, &task.body(Some(&done.body))).await
+}
+
+/// Asks where the work began, if that is not known: without it there is no pull request.
+async fn compare(desk: &Desk, git: &Git<'_>) -> Result<(), String> {
+    if desk.begun().base.is_some() {
+        return Ok(());
+    }
+    let found = async {
+        let folder = lent::lend(git, FOLDER).await?;
+        ground::base(git, &folder, &desk.branch()).await
+    };
+    let base = found.await.map_err(|GitError(words)| {
+        format!("The branch that this is to be merged into cannot be fetched, so there can be no pull request: {words}")
+    })?;
+    desk.compared(base);
+    Ok(())
 }
 
 /// Pushes what is committed; the commit that the remote's branch is at.
@@ -56,6 +78,7 @@ pub(crate) async fn propose(
     title: &str,
     body: &str,
 ) -> Result<Option<String>, String> {
+    compare(desk, &Git::find(&desk.config, &desk.repository).map_err(words)?).await?;
     let (settings, branch) = (&desk.chat.settings, desk.branch());
     let forge = crate::forge::Forge::of(&desk.repository, &settings.forge, &desk.config.secrets);
     let change = Change {
@@ -107,20 +130,55 @@ async fn arrive(
     let reference = branch.reference();
     let door = Door::open(git.repository, &reference).await;
     let door = door.map_err(|error| GitError(crate::chain(&error)))?;
-    // The branch is where we saw it, or still absent: so nobody else's commit is ever pushed over.
-    let lease =
-        format!("--force-with-lease={reference}:{}", begun.remote.as_deref().unwrap_or_default());
+    let url = door.url();
     let target = format!("{commit}:{reference}");
     // No proxy of the pod stands between git and us.
     let words = ["-c", "http.proxy=", "push", "--no-verify"];
-    let url = door.url();
-    git.remote(&folder, &[&words[..], &[&lease, "--", &url, &target]].concat()).await?;
+    // The branch is where we saw it, or still absent: so nobody else's commit is ever pushed over.
+    let push = async |there: Option<&str>| {
+        let lease = format!("--force-with-lease={reference}:{}", there.unwrap_or_default());
+        git.remote(&folder, &[&words[..], &[&lease, "--", &url, &target]].concat()).await
+    };
+    match push(begun.remote.as_deref()).await {
+        Err(GitError(words)) if words.contains(STALE) => {
+            let there = met(git, &folder, &reference, commit).await?;
+            push(there.as_deref()).await?;
+        }
+        pushed => {
+            pushed?;
+        }
+    }
     let asked = [&words[..], &["--dry-run", "--porcelain", "--", &url, &target]].concat();
     let there = git.remote(&folder, &asked).await?;
     if there.lines().any(|line| line.starts_with('=')) {
         return Ok(None);
     }
     Err(GitError(format!("the remote's branch is not at {commit}")))
+}
+
+/// Where the remote's branch is after somebody else has changed it: nowhere, as when it was merged, or at a commit that
+/// ours builds on. Any other becomes the repository's, and the agent is told of it.
+async fn met(
+    git: &Git<'_>,
+    folder: &Path,
+    reference: &str,
+    commit: &str,
+) -> Result<Option<String>, GitError> {
+    let door = Door::open_to_read(git.repository).await;
+    let door = door.map_err(|error| GitError(crate::chain(&error)))?;
+    let url = door.url();
+    let asked = ["-c", "http.proxy=", "ls-remote", "--", &url, reference];
+    if git.remote(folder, &asked).await?.is_empty() {
+        return Ok(None);
+    }
+    let there = lent::fetch_through(git, folder, &url, &[], reference).await?;
+    let is_within = ["merge-base", "--is-ancestor", &there, commit];
+    if git.remote(folder, &is_within).await.is_ok() {
+        return Ok(Some(there));
+    }
+    Err(GitError(format!(
+        "somebody else has changed the branch. It is at {there} there, which your repository has now: take it in (git merge {there}, or git rebase {there}), and try again"
+    )))
 }
 
 fn words(ending: Ending) -> String {

@@ -11,6 +11,9 @@ use crate::start::StartError;
 /// Git's folder for questions to the remote, below the workspace.
 const FOLDER: &str = ".fabrica-fetch";
 
+/// An attempt marks what it pushes last.
+pub(crate) const NEWEST: u16 = 1;
+
 /// A branch, and whose it must be.
 pub(crate) struct Branch<'a> {
     pub(crate) name: &'a str,
@@ -46,34 +49,46 @@ impl Branch<'_> {
         message.lines().any(|line| line.trim() == self.trailer())
     }
 
-    /// Looks where the work begins, in a repository that was just cloned.
-    pub(crate) async fn look(&self, git: &Git<'_>, steps: &Journal) -> Result<Begun, Ending> {
-        let base = head(git).await.map_err(|error| self.unprepared(&error, steps))?;
-        Ok(Begun { base, remote: self.remote(git, steps).await? })
-    }
-
-    /// The commit of the remote's branch, if it is there. The remote is asked from a folder of ours, for the repository
-    /// may be one that an agent has configured: no program of it runs while git can ask for the login.
-    pub(crate) async fn remote(
+    /// Looks where the work begins, in a repository that was just cloned. The branch is ours when one of its newest
+    /// commits, as many as `depth`, is.
+    pub(crate) async fn look(
         &self,
         git: &Git<'_>,
+        depth: u16,
         steps: &Journal,
-    ) -> Result<Option<String>, Ending> {
-        self.ask(git, steps).await.unwrap_or_else(|error| Err(self.unprepared(&error, steps)))
+    ) -> Result<Begun, Ending> {
+        let base = head(git).await.map_err(|error| self.unprepared(&error, steps))?;
+        let asked = self.ask(git, depth, steps).await;
+        let remote = asked.unwrap_or_else(|error| Err(self.unprepared(&error, steps)))?;
+        Ok(Begun { base, remote })
+    }
+
+    /// The commit that the remote's branch is at and that an earlier pod pushed from this repository; nothing when there
+    /// is none, or somebody else's. The remote is asked from a folder of ours, for the repository may be one that an agent
+    /// has configured: no program of it runs while git can ask for the login.
+    pub(crate) async fn pushed(&self, git: &Git<'_>) -> Result<Option<String>, GitError> {
+        let folder = lent::lend(git, FOLDER).await?;
+        let Some(commit) = git.remote_head(&folder, self.name).await? else { return Ok(None) };
+        // One that is not here was not pushed from here.
+        let message = git.remote(&folder, &["log", "-1", "--format=%B", &commit, "--"]).await;
+        Ok(message.is_ok_and(|message| self.marks(&message)).then_some(commit))
     }
 
     async fn ask(
         &self,
         git: &Git<'_>,
+        depth: u16,
         steps: &Journal,
     ) -> Result<Result<Option<String>, Ending>, GitError> {
         let folder = lent::lend(git, FOLDER).await?;
         if git.remote_head(&folder, self.name).await?.is_none() {
             return Ok(Ok(None));
         }
-        let commit = lent::fetch(git, &folder, &["--depth", "1"], &self.reference()).await?;
-        let message = git.remote(&folder, &["log", "-1", "--format=%B", &commit, "--"]).await?;
-        if !self.marks(&message) {
+        let depth = depth.to_string();
+        let commit = lent::fetch(git, &folder, &["--depth", &depth], &self.reference()).await?;
+        let words = ["log", "--max-count", &depth, "--format=%B", &commit, "--"];
+        let messages = git.remote(&folder, &words).await?;
+        if !self.marks(&messages) {
             let message = format!("The branch {} belongs to somebody else.", self.name);
             steps.tell("clone", EventType::Failed, message);
             return Ok(Err(Ending::BranchExists { branch: self.name.to_owned() }));

@@ -29,11 +29,28 @@ pub(crate) async fn fetch(
     depth: &[&str],
     what: &str,
 ) -> Result<String, GitError> {
+    let words = [&["fetch", "-q", "--no-tags"], depth, &["--", &git.repository.url, what]].concat();
+    keep(git, folder, &words).await
+}
+
+/// As [`fetch`], through a door, while git can ask for no login.
+pub(crate) async fn fetch_through(
+    git: &Git<'_>,
+    folder: &Path,
+    door: &str,
+    depth: &[&str],
+    what: &str,
+) -> Result<String, GitError> {
+    // No proxy of the pod stands between git and us.
+    let words = ["-c", "http.proxy=", "fetch", "-q", "--no-tags"];
+    keep(git, folder, &[&words[..], depth, &["--", door, what]].concat()).await
+}
+
+async fn keep(git: &Git<'_>, folder: &Path, words: &[&str]) -> Result<String, GitError> {
     let source = git.folder().join(".git");
     let objects = source.join("objects").to_string_lossy().into_owned();
     let into = [("GIT_OBJECT_DIRECTORY".to_owned(), objects)];
-    let words = [&["fetch", "-q", "--no-tags"], depth, &["--", &git.repository.url, what]].concat();
-    git.remote_with(folder, &words, &into).await?;
+    git.remote_with(folder, words, &into).await?;
     let list = folder.join("shallow");
     if list.exists() {
         // In its place, whatever lies there.

@@ -174,17 +174,16 @@ async fn a_rejected_release_publishes_nothing_and_a_workflow_can_be_cancelled() 
 }
 
 #[tokio::test]
-async fn a_workflow_that_was_cancelled_before_the_agent_lived_is_not_worked() {
+async fn a_workflow_without_an_agent_ends_and_is_not_worked_later() {
     let Some(cli) = cli() else { return };
     let (github, model) = (forge("faber").await, model().await);
     let folder = tempfile::tempdir().unwrap();
     let command = folder.path().join("claude");
     let pod = begin(&github, &model, command.to_str().unwrap(), &[]).await;
     let mut ada = pod.talk("ada", Role::Control, json!({})).await;
-    ada.until("it is open", |it| it["type"] == "workflow_started").await;
-    ada.send(&json!({"type": "interrupt"})).await;
     let complete = ada.until("the end", |it| it["type"] == "workflow_complete").await;
-    assert_eq!(complete["exitCode"], 3, "{complete}");
+    assert_eq!(complete["exitCode"], 4, "{complete}");
+    assert!(complete["summary"].as_str().unwrap().contains("no Claude Code"), "{complete}");
     std::os::unix::fs::symlink(&cli, &command).unwrap();
     ada.say("m-1", "scenario: chat").await;
     ada.text("Hello, I am the scripted model.").await;

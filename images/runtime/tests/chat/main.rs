@@ -9,6 +9,9 @@
     reason = "a test ends at what it did not expect, and each file uses its share of what they share"
 )]
 
+mod actor;
+mod branch;
+mod ends;
 mod faber;
 mod faults;
 mod forged;

@@ -49,7 +49,7 @@ impl Life {
         if let Err(failure) = self.launch().await {
             let code = code(&failure);
             self.chat.tell(turn(TurnState::Failed, Some((code, failure.message.clone()))));
-            self.turned(TurnState::Failed, Some(code));
+            self.end_work(4, &failure.message);
             self.given_up = Some(failure.message);
         }
     }
@@ -139,6 +139,9 @@ impl Life {
     pub(super) fn crashed(&mut self, words: &str) {
         self.chat.counters.crashed();
         self.running = None;
+        if let Some(agent) = &self.agent {
+            agent.broker().forgive();
+        }
         self.desk.let_go();
         self.desk.count();
         let left = self.conversation.gone();
@@ -172,6 +175,7 @@ impl Life {
         self.was_in_turn |= was_in_turn;
         self.conversation = Conversation::new(self.desk.autonomy());
         if gives_up {
+            self.end_work(4, &text);
             self.given_up = Some(text);
         } else {
             let doublings = u32::try_from(self.crashes.len() - 1).unwrap_or_default();

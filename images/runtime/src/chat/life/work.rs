@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use fabrica_protocol::run::Entry;
+use fabrica_protocol::run::{Entry, TurnState};
+
+use tokio::time::Instant;
 
 use super::Life;
+use super::program::Words;
 use crate::run::work_item;
 
 /// A forge that has not handed out a work item by then does not.
@@ -15,23 +18,31 @@ impl Life {
     /// The Session's own workflow begins, once; one that a former process began goes on.
     pub(super) async fn come_back(&mut self) {
         let settings = &self.chat.settings;
-        let (has_worked, open) = {
+        let (has_worked, open, rested) = {
             let known = self.chat.known();
             let begun = known.work.as_ref().filter(|work| work.is_begun);
-            (known.has_worked, begun.map(|work| work.id.clone()))
+            let named = settings.forge.work_id.as_deref();
+            let has_worked = known.work.is_some() || named.is_some_and(|id| known.has_worked(id));
+            (has_worked, begun.map(|work| work.id.clone()), known.has_rested())
         };
         match (open, &settings.forge.work_id) {
             (Some(work_id), _) => {
                 // Only the pull request's words need it.
                 let fetching = self.desk.fetch(&work_id);
                 let _ = tokio::time::timeout(FETCH, fetching).await;
+                // What it was to hear next was only in the former process.
+                let lost = "The runtime was restarted, and the agent did not go on.";
+                self.failed = rested.then(|| (Instant::now(), lost.to_owned()));
             }
             (None, Some(work_id)) if settings.workflow && !has_worked => {
                 let (work_id, autonomy) = (work_id.clone(), settings.autonomy);
                 let named = work_id.clone();
                 let author = String::new();
                 self.chat.tell(Entry::WorkflowStarted { work_id: named, autonomy, author });
-                self.work(&work_id, None).await;
+                match self.given_up.clone() {
+                    Some(why) => self.end_work(4, &why),
+                    None => self.work(&work_id, None).await,
+                }
             }
             _ => {}
         }
@@ -51,5 +62,47 @@ impl Life {
             }
             Err(words) => self.desk.end_workflow(4, &words, None),
         }
+    }
+
+    /// The agent rests: while a workflow is open it is reminded of it.
+    pub(super) async fn rests(&mut self) {
+        if self.over.take() != Some(TurnState::Completed) || self.is_awaited() {
+            return;
+        }
+        let summary = "The agent rested again and again without completing the workflow.";
+        self.nudge(1, summary).await;
+    }
+
+    /// A turn has failed a while ago: while a workflow is open the agent is to try again.
+    pub(super) async fn go_on(&mut self) {
+        let Some((_, why)) = self.failed.take() else { return };
+        // Whatever is under way has an end of its own.
+        if !self.conversation.is_busy() && !self.is_awaited() {
+            self.nudge(4, &why).await;
+        }
+    }
+
+    /// Whether the agent is to hear something anyway.
+    fn is_awaited(&self) -> bool {
+        !self.queue.is_empty() || !self.desk.orphans().is_empty()
+    }
+
+    async fn nudge(&mut self, exit_code: u8, summary: &str) {
+        let nudge = self.chat.known().work.as_mut().map(|work| work.engine.nudge());
+        match nudge {
+            Some(Some(words)) => self.tell(&words).await,
+            Some(None) => self.desk.end_workflow(exit_code, summary, None),
+            None => {}
+        }
+    }
+
+    /// The workflow is over, as there is no agent to work it; the one that comes is not told to.
+    pub(super) fn end_work(&mut self, exit_code: u8, why: &str) {
+        if self.chat.known().work.is_none() {
+            return;
+        }
+        self.desk.end_workflow(exit_code, why, None);
+        self.queue.retain(Words::is_said);
+        self.notes.push(format!("(From Fabrica: the workflow has ended: {why})"));
     }
 }

@@ -14,6 +14,7 @@ use crate::chat::engine::Engine;
 use crate::chat::release;
 use crate::run::git::{Git, GitError};
 use crate::run::output::Output;
+use crate::run::pull_request::Task;
 
 pub(super) const NAME: &str = "fractary-repo";
 const DRY: &str = "Refused: this is a dry run, which changes nothing.";
@@ -145,7 +146,11 @@ impl Repo {
         let proposed = async {
             self.0.may_publish().await?;
             let commit = release::push(&self.0).await?;
-            release::propose(&self.0, &commit, &asked.title, &asked.body).await
+            let item = self.0.item();
+            let task =
+                Task { uid: self.0.branch().uid, title: None, plan: None, item: item.as_ref() };
+            let (title, body) = (task.title(Some(&asked.title)), task.body(Some(&asked.body)));
+            release::propose(&self.0, &commit, &title, &body).await
         };
         match proposed.await {
             Ok(Some(url)) => format!("The pull request is {url}."),

@@ -1,5 +1,6 @@
 //! A door to the repository on loopback, for pushes while the agent is at work: the login is added behind it, so no
-//! process but ours ever has it. Whoever finds the door can set the one ref that it is for, and nothing else.
+//! process but ours ever has it. Whoever finds the door can set the one ref that it is for, and nothing else; or read, and
+//! set nothing.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -26,6 +27,8 @@ const SILENCE_LIMIT: Duration = Duration::from_mins(5);
 const REFS: &str = "/info/refs";
 const REFS_QUERY: &str = "service=git-receive-pack";
 const PUSH: &str = "/git-receive-pack";
+const READ_QUERY: &str = "service=git-upload-pack";
+const READ: &str = "/git-upload-pack";
 
 /// Why there is no door.
 #[derive(Debug, thiserror::Error)]
@@ -48,17 +51,30 @@ pub(crate) struct Door {
 struct Behind {
     url: String,
     login: Option<HeaderValue>,
-    reference: String,
+    /// What may be set; where it is nothing one may read.
+    reference: Option<String>,
     client: reqwest::Client,
 }
 
 impl Door {
     /// Opens the door for one ref.
     pub(crate) async fn open(repository: &Repository, reference: &str) -> Result<Self, DoorError> {
+        Self::open_for(repository, Some(reference.to_owned())).await
+    }
+
+    /// Opens the door to read what the remote has.
+    pub(crate) async fn open_to_read(repository: &Repository) -> Result<Self, DoorError> {
+        Self::open_for(repository, None).await
+    }
+
+    async fn open_for(
+        repository: &Repository,
+        reference: Option<String>,
+    ) -> Result<Self, DoorError> {
         let behind = Arc::new(Behind {
             url: repository.url.trim_end_matches('/').to_owned(),
             login: login(&repository.login)?,
-            reference: reference.to_owned(),
+            reference,
             client: client()?,
         });
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -111,15 +127,20 @@ fn client() -> Result<reqwest::Client, reqwest::Error> {
 async fn pass(State(behind): State<Arc<Behind>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
-    let asked = match (parts.method, path, query) {
-        (Method::GET, REFS, REFS_QUERY) => {
-            behind.client.get(format!("{}{REFS}?{REFS_QUERY}", behind.url))
-        }
-        (Method::POST, PUSH, "") if !parts.headers.contains_key(header::CONTENT_ENCODING) => {
-            let Some(body) = checked(body.into_data_stream(), &behind.reference).await else {
+    let (url, client) = (&behind.url, &behind.client);
+    let is_packed = parts.headers.contains_key(header::CONTENT_ENCODING);
+    let asked = match (parts.method, path, query, &behind.reference) {
+        (Method::GET, REFS, REFS_QUERY, Some(_)) => client.get(format!("{url}{REFS}?{REFS_QUERY}")),
+        (Method::GET, REFS, READ_QUERY, None) => client.get(format!("{url}{REFS}?{READ_QUERY}")),
+        (Method::POST, PUSH, "", Some(reference)) if !is_packed => {
+            let Some(body) = checked(body.into_data_stream(), reference).await else {
                 return StatusCode::FORBIDDEN.into_response();
             };
-            behind.client.post(format!("{}{PUSH}", behind.url)).body(body)
+            client.post(format!("{url}{PUSH}")).body(body)
+        }
+        (Method::POST, READ, "", None) => {
+            let body = reqwest::Body::wrap_stream(body.into_data_stream());
+            client.post(format!("{url}{READ}")).body(body)
         }
         _ => return StatusCode::NOT_FOUND.into_response(),
     };
@@ -133,7 +154,7 @@ async fn pass(State(behind): State<Arc<Behind>>, request: Request) -> Response {
 fn forwarded(from: &HeaderMap, login: Option<&HeaderValue>) -> HeaderMap {
     let mut headers = HeaderMap::new();
     let version = header::HeaderName::from_static("git-protocol");
-    for name in [header::ACCEPT, header::CONTENT_TYPE, version] {
+    for name in [header::ACCEPT, header::CONTENT_TYPE, header::CONTENT_ENCODING, version] {
         if let Some(value) = from.get(&name) {
             headers.insert(name, value.clone());
         }

@@ -4,6 +4,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use fabrica_protocol::chat::QUEUED;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::Value;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -18,8 +19,9 @@ use crate::secrets::Secrets;
 const LINE_BYTES: usize = 16 * 1024 * 1024;
 /// Lines between the program and us: few, as each may be long.
 const LINES: usize = 4;
-/// Questions are rare and answers short.
-const ANSWERS: usize = 16;
+/// Lines to the program: more than people's messages that may wait and the answers to its questions. Whoever writes also
+/// reads what the program says, so it must not wait for the program to read.
+const WRITTEN: usize = 4 * QUEUED;
 
 /// The running CLI.
 #[derive(Debug)]
@@ -46,7 +48,7 @@ impl Process {
         let stdin = child.stdin.take().ok_or_else(closed)?;
         let stdout = child.stdout.take().ok_or_else(closed)?;
         let stderr = child.stderr.take().ok_or_else(closed)?;
-        let (input, values) = mpsc::channel(ANSWERS);
+        let (input, values) = mpsc::channel(WRITTEN);
         let (sender, lines) = mpsc::channel(LINES);
         let complaints = Arc::new(Mutex::new(Output::default()));
         tokio::spawn(write(stdin, values));
