@@ -17,10 +17,12 @@ use crate::run::faber;
 
 /// Lines that are none: a program that says more of them speaks another language.
 const MALFORMED: usize = 100;
-/// The first rejection of a key may be a mistake of the service, the second is none.
+/// The first rejection of a key may be a mistake of the service, the second in a row is none.
 const REJECTIONS: u32 = 2;
 /// Tools that are agents themselves: what they wait for is the model.
 const AGENTS: [&str; 2] = ["Task", "Agent"];
+/// What is said of an agent that is not let to work.
+const NO_TOOLS: &str = "The agent could not reach the tools of its Run.";
 /// The agent's list, which is told as such.
 const TODOS: &str = "TodoWrite";
 
@@ -39,7 +41,7 @@ pub(super) enum Step {
 }
 
 /// How the conversation stands.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Conversation {
     waiting: Waiting,
     /// Tools at work, by their id; the answer that called for them.
@@ -59,21 +61,6 @@ struct Tool {
     name: String,
     answer: String,
     is_own: bool,
-}
-
-impl Default for Conversation {
-    fn default() -> Self {
-        Self {
-            waiting: Waiting::Start,
-            tools: HashMap::new(),
-            held: BTreeMap::new(),
-            background: 0,
-            result: None,
-            idle: false,
-            malformed: 0,
-            rejections: 0,
-        }
-    }
 }
 
 impl Conversation {
@@ -102,12 +89,14 @@ impl Conversation {
             Heard::Retry { attempt, most, delay, status } => {
                 return self.retry(attempt, most, delay, status, refusal);
             }
-            _ => self.waiting = Waiting::Model,
+            // An answer: the key is taken again, whatever was said of it before.
+            Heard::Said { .. } | Heard::ToolStarted { .. } => self.rejections = 0,
+            _ => {}
         }
+        self.waiting = Waiting::Model;
         match heard {
             Heard::Ready { tools_failed: true } => {
-                let message = "The agent could not reach the tools of its Run.";
-                vec![Step::End(Err(Failure::passing("AgentFailed", message)))]
+                vec![Step::End(Err(Failure::passing("AgentFailed", NO_TOOLS)))]
             }
             Heard::Said { answer, text } => {
                 self.answer_begins(&answer);

@@ -10,9 +10,10 @@ const SETTLE: Duration = Duration::from_secs(10);
 const INTERRUPTED: Duration = Duration::from_secs(10);
 
 /// What the agent waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Waiting {
     /// Its own start.
+    #[default]
     Start,
     /// The model.
     Model,

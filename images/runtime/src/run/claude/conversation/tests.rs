@@ -95,6 +95,25 @@ fn what_the_broker_refused_ends_the_agent_at_once() {
 }
 
 #[test]
+fn only_rejections_in_a_row_end_the_agent() {
+    let mut conversation = Conversation::default();
+    let rejected = || Heard::Retry { attempt: 1, most: 6, delay: 10, status: Some(401) };
+    let answers = [
+        heard(
+            &json!({"type": "assistant", "message": {"id": "m", "content": [{"type": "text", "text": "t"}]}}),
+        ),
+        started("1", "Bash"),
+    ];
+    for answer in answers {
+        assert!(matches!(&conversation.hear(rejected(), None)[..], [Step::Tell(_)]));
+        conversation.hear(answer, None);
+    }
+    assert!(matches!(&conversation.hear(rejected(), None)[..], [Step::Tell(_)]));
+    let steps = conversation.hear(rejected(), None);
+    assert!(matches!(&steps[..], [Step::End(Err(failure))] if failure.reason == "AuthRejected"));
+}
+
+#[test]
 fn tools_are_allowed_and_questions_are_not() {
     let ask = |tool: &str| {
         let request = json!({"subtype": "can_use_tool", "tool_name": tool, "input": {"a": 1}});
