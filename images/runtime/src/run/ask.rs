@@ -41,11 +41,11 @@ impl AskHuman {
         if id.is_empty() || id.len() > QUESTION_ID_BYTES || !id.bytes().all(is_plain) {
             return Err("This call cannot be put to anybody: its id is not one.");
         }
-        let question = cut(&self.question, QUESTION_CHARACTERS);
+        let question = cut(self.question.trim(), QUESTION_CHARACTERS);
         if question.is_empty() {
             return Err("The question is empty: ask again with one.");
         }
-        let options = self.options.iter().map(|option| cut(option, OPTION_CHARACTERS));
+        let options = self.options.iter().map(|option| cut(option.trim(), OPTION_CHARACTERS));
         let options = options.filter(|option| !option.is_empty()).take(OPTIONS).collect();
         Ok(Question { id: id.to_owned(), kind: self.kind.into(), question, options })
     }
@@ -60,9 +60,8 @@ pub(crate) fn words(answer: &Answer) -> String {
 }
 
 /// At most so many characters, saying so when some are missing.
-fn cut(text: &str, characters: usize) -> String {
+pub(crate) fn cut(text: &str, characters: usize) -> String {
     const NOTE: char = '…';
-    let text = text.trim();
     if text.chars().count() <= characters {
         return text.to_owned();
     }

@@ -2,7 +2,12 @@
 
 use fabrica_protocol::run::{Change, Changes, Entry, Question, Record, TEXT_BYTES, Todo};
 
+use super::ask;
 use crate::secrets::Secrets;
+
+/// The longest text of one of many in a record, in characters: a hundred of them, each escaped, still make a line that
+/// every reader takes.
+const LISTED_CHARACTERS: usize = 500;
 
 /// A record as its line.
 pub(super) fn encode(record: &Record) -> Vec<u8> {
@@ -25,6 +30,7 @@ pub(super) fn whole_lines(bytes: &[u8]) -> Vec<&[u8]> {
 /// An entry without secrets, none of its texts longer than allowed.
 pub(super) fn clean(entry: Entry, secrets: &Secrets) -> Entry {
     let text = |text: String| cut(secrets.redact(&text));
+    let listed = |text: String| ask::cut(&secrets.redact(&text), LISTED_CHARACTERS);
     match entry {
         Entry::Step { step, kind, text: told, duration_ms } => {
             Entry::Step { step, kind, text: text(told), duration_ms }
@@ -37,7 +43,7 @@ pub(super) fn clean(entry: Entry, secrets: &Secrets) -> Entry {
             Entry::ToolFinished { id: text(id), output: text(output), failed, duration_ms }
         }
         Entry::Todos { items } => {
-            let todo = |todo: Todo| Todo { text: text(todo.text), ..todo };
+            let todo = |todo: Todo| Todo { text: listed(todo.text), ..todo };
             Entry::Todos { items: items.into_iter().map(todo).collect() }
         }
         Entry::Phase { phase, status, step, message, retry } => {
@@ -45,14 +51,14 @@ pub(super) fn clean(entry: Entry, secrets: &Secrets) -> Entry {
         }
         Entry::Question(asked) => Entry::Question(Question {
             question: text(asked.question),
-            options: asked.options.into_iter().map(text).collect(),
+            options: asked.options.into_iter().map(listed).collect(),
             ..asked
         }),
         Entry::Answered { id, text: told, answered_by } => {
             Entry::Answered { id, text: text(told), answered_by: text(answered_by) }
         }
         Entry::Changes(changes) => {
-            let file = |file: Change| Change { path: text(file.path), ..file };
+            let file = |file: Change| Change { path: listed(file.path), ..file };
             Entry::Changes(Changes {
                 files: changes.files.into_iter().map(file).collect(),
                 ..changes
@@ -93,7 +99,9 @@ fn cut(mut text: String) -> String {
 #[cfg(test)]
 mod tests {
     use chrono::DateTime;
+    use fabrica_protocol::run::{CHANGES, TodoStatus};
     use proptest::prelude::*;
+    use rstest::rstest;
 
     use super::*;
 
@@ -120,6 +128,28 @@ mod tests {
             let login = Secrets::default();
             let Entry::Said { text, .. } = clean(Entry::Said { id: None, text: text.repeat(times) }, &login) else { panic!() };
             prop_assert!(text.len() <= TEXT_BYTES);
+        }
+    }
+
+    /// The operator's reader takes no longer line.
+    const LINE_BYTES: usize = 512 * 1024;
+
+    #[rstest]
+    #[case::ascii("x")]
+    #[case::wide("é")]
+    #[case::escaped("\u{1}")]
+    fn the_longest_lists_make_a_line_that_is_read(#[case] character: &str) {
+        let text = character.repeat(TEXT_BYTES);
+        let items = vec![Todo { text: text.clone(), status: TodoStatus::Pending }; 100];
+        let file = Change { path: text.clone(), added: 1, removed: 1, binary: false };
+        let files = Changes { files: vec![file; CHANGES], ..Changes::default() };
+        for entry in [Entry::Todos { items }, Entry::Changes(files)] {
+            let entry = clean(entry, &Secrets::default());
+            if let Entry::Todos { items } = &entry {
+                assert_eq!(items[0].text.chars().count(), LISTED_CHARACTERS);
+                assert!(items[0].text.ends_with(&format!("{character}…")));
+            }
+            assert!(encode(&Record { entry, ..said(1, "") }).len() < LINE_BYTES);
         }
     }
 
