@@ -261,12 +261,22 @@ pub(crate) fn environment(
     told: Vec<(&'static str, String)>,
     own: Option<&Vec<EnvironmentVariable>>,
 ) -> Vec<EnvVar> {
-    let told = told.into_iter().map(|(name, value)| EnvVar {
+    let told = told.into_iter().chain(secret_variables(own)).map(|(name, value)| EnvVar {
         name: name.to_owned(),
         value: Some(escaped(&value)),
         value_from: None,
     });
     told.chain(own.into_iter().flatten().map(own_variable)).collect()
+}
+
+/// Which of the user's own variables come out of Secrets: no record is to show their values.
+fn secret_variables(own: Option<&Vec<EnvironmentVariable>>) -> Option<(&'static str, String)> {
+    let is_secret = |variable: &&EnvironmentVariable| {
+        variable.value_from.as_ref().is_some_and(|source| source.secret_key_ref.is_some())
+    };
+    let names = own?.iter().filter(is_secret).map(|variable| variable.name.as_str());
+    let names = names.collect::<Vec<_>>().join(",");
+    (!names.is_empty()).then_some(("FABRICA_SECRET_ENV", names))
 }
 
 /// The kubelet expands `$(NAME)` in values; what we tell is meant as it stands, and plans are full of that.
@@ -327,5 +337,31 @@ fn mount(name: &str, path: &str, read_only: bool) -> VolumeMount {
         mount_path: path.to_owned(),
         read_only: read_only.then_some(true),
         ..VolumeMount::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_runtime_is_told_which_variables_came_out_of_secrets() {
+        let reference = json!({"name": "n", "key": "k"});
+        let own: Vec<EnvironmentVariable> = serde_json::from_value(json!([
+            {"name": "COLOUR", "value": "green"},
+            {"name": "PASSWORD", "valueFrom": {"secretKeyRef": reference}},
+            {"name": "VERSION", "valueFrom": {"configMapKeyRef": reference}},
+            {"name": "PIN", "valueFrom": {"secretKeyRef": reference}},
+        ]))
+        .unwrap();
+        let told = |own: &[EnvironmentVariable]| {
+            let all = environment(vec![("MODE", "run".to_owned())], Some(&own.to_vec()));
+            let found = all.into_iter().find(|variable| variable.name == "FABRICA_SECRET_ENV");
+            found.and_then(|variable| variable.value)
+        };
+        assert_eq!(told(&own).as_deref(), Some("PASSWORD,PIN"));
+        assert_eq!(told(&own[..1]), None);
     }
 }

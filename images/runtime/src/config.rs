@@ -7,7 +7,7 @@ mod providers;
 mod run;
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,6 +40,9 @@ const SILENCE_MILLISECONDS: u64 = 120_000;
 
 /// Variables of ours are never passed on.
 const OURS: &str = "FABRICA_";
+
+/// The names of variables whose values came out of Secrets, separated by commas.
+const SECRET_VARIABLES: &str = "FABRICA_SECRET_ENV";
 
 /// What the operator said.
 #[derive(Clone)]
@@ -143,7 +146,7 @@ impl Config {
         let has_agent = run.is_some() || chat.is_some();
         let login = login(&text);
         Self {
-            secrets: Secrets::new(login.password(), credentials(&all)),
+            secrets: Secrets::new(login.password(), secret_values(&all)),
             session_id: text("SESSION_ID").unwrap_or_default(),
             namespace: text("FABRICA_NAMESPACE").unwrap_or_default(),
             name: text("FABRICA_NAME").unwrap_or_default(),
@@ -189,10 +192,15 @@ impl Config {
     }
 }
 
-/// The values of all credentials, known by name or not.
-fn credentials(all: &BTreeMap<OsString, OsString>) -> impl Iterator<Item = String> {
-    let is_credential = |name: &OsString| name.to_string_lossy().starts_with("FABRICA_CREDENTIAL_");
-    let found = all.iter().filter(move |(name, _)| is_credential(name));
+/// The values of all credentials, known by name or not, and of the user's own variables that came out of Secrets.
+fn secret_values(all: &BTreeMap<OsString, OsString>) -> impl Iterator<Item = String> {
+    let named = all.get(OsStr::new(SECRET_VARIABLES)).map(|names| names.to_string_lossy());
+    let is_secret = move |name: &OsString| {
+        let name = name.to_string_lossy();
+        let is_named = named.as_ref().is_some_and(|names| names.split(',').any(|it| it == name));
+        is_named || name.starts_with("FABRICA_CREDENTIAL_")
+    };
+    let found = all.iter().filter(move |(name, _)| is_secret(name));
     found.map(|(_, value)| value.to_string_lossy().into_owned())
 }
 
@@ -298,6 +306,20 @@ mod tests {
         assert_eq!(shell("SESSION_ID").as_deref(), Some("uid"));
         assert!(config.shell.values().all(|value| value != "hidden"));
         assert!(config.shell.keys().all(|name| !name.to_string_lossy().starts_with(OURS)));
+    }
+
+    #[test]
+    fn what_came_out_of_a_secret_is_one() {
+        let variables = [
+            ("FABRICA_SECRET_ENV", "DATABASE_PASSWORD,PIN"),
+            ("DATABASE_PASSWORD", "tops3cret"),
+            ("PIN", "1234"),
+            ("COLOUR", "turquoise"),
+        ];
+        let config = read(&variables);
+        let text = "tops3cret 1234 turquoise DATABASE_PASSWORD";
+        assert_eq!(config.secrets.redact(text), "*** 1234 turquoise DATABASE_PASSWORD");
+        assert_eq!(config.shell.get(OsStr::new("DATABASE_PASSWORD")), Some(&"tops3cret".into()));
     }
 
     #[test]

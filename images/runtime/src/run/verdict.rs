@@ -98,7 +98,7 @@ impl Ending {
             Self::Push { words } => push_failed(&words),
             Self::Secret { place } => {
                 let message = format!(
-                    "A secret of this Run stands in {place}, so nothing was pushed. The value is one of credentialsRef or of the repository's login."
+                    "A secret of this Run stands in {place}, so nothing was pushed. The value is one of credentialsRef, of the repository's login, or of a Secret that spec.env names."
                 );
                 verdict(Failed, "SecretInCommit", message, false)
             }
