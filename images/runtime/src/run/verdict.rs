@@ -8,19 +8,25 @@ use super::handle::Interrupt;
 use crate::start::StartError;
 
 /// Git's words when the line failed rather than the remote refused.
-const NETWORK: [&str; 8] = [
+const NETWORK: [&str; 13] = [
     "Could not resolve host",
     "Failed to connect",
     "Connection refused",
     "Connection reset",
     "timed out",
     "returned error: 5",
+    "returned error: 429",
+    "RPC failed",
+    "Empty reply from server",
     "hung up unexpectedly",
+    "early EOF",
+    "unexpected disconnect",
     "did not end within",
 ];
 
 /// Git's words when the remote refused, whatever else it said: a request that is too large ends in a hang-up too.
-const REFUSED: [&str; 3] = ["[remote rejected]", "[rejected]", "returned error: 4"];
+const REFUSED: [&str; 4] =
+    ["[remote rejected]", "[rejected]", "returned error: 40", "returned error: 41"];
 /// Git's words when the branch is not where we saw it.
 const MOVED: &str = "stale info";
 
@@ -79,10 +85,7 @@ impl Ending {
                 let message = "The plan was worked on, and nothing has changed.".to_owned();
                 verdict(Completed, "NoChanges", message, false)
             }
-            Self::Start(error) => {
-                let again = matches!(error.reason, "CloneFailed" | "ContainerCrashed");
-                verdict(Failed, error.reason, error.message, again)
-            }
+            Self::Start(error) => not_started(error),
             Self::WorkItem { error, again } => verdict(Failed, error.reason, error.message, again),
             Self::Plan(message) => verdict(Failed, "PlanMissing", message + ".", false),
             Self::BranchExists { branch } => {
@@ -161,13 +164,25 @@ fn pushed(branch: String, commit: String, pull_request: Option<String>) -> Verdi
     }
 }
 
+fn not_started(error: StartError) -> Verdict {
+    let again = match error.reason {
+        "CloneFailed" => may_pass(&error.message),
+        reason => reason == "ContainerCrashed",
+    };
+    verdict(Outcome::Failed, error.reason, error.message, again)
+}
+
 fn push_failed(words: &str) -> Verdict {
-    let says = |signs: &[&str]| signs.iter().any(|sign| words.contains(sign));
-    let again = says(&NETWORK) && !says(&REFUSED);
     let moved = ", for somebody else has changed the branch meanwhile";
-    let why = if says(&[MOVED]) { moved } else { "" };
+    let why = if words.contains(MOVED) { moved } else { "" };
     let message = format!("The push failed{why}: {words}");
-    verdict(Outcome::Failed, "PushRejected", message, again)
+    verdict(Outcome::Failed, "PushRejected", message, may_pass(words))
+}
+
+/// Whether git may have other words for the same another time.
+fn may_pass(words: &str) -> bool {
+    let says = |signs: &[&str]| signs.iter().any(|sign| words.contains(sign));
+    says(&NETWORK) && !says(&REFUSED)
 }
 
 /// A verdict that fits a termination message: its question loses its end and then its options, its message its end.
@@ -205,14 +220,49 @@ mod tests {
 
     use super::*;
 
-    fn start(reason: &'static str) -> Ending {
-        Ending::Start(StartError { step: "clone", reason, message: "m".to_owned() })
+    fn start(reason: &'static str, message: &str) -> Ending {
+        Ending::Start(StartError { step: "clone", reason, message: message.to_owned() })
     }
 
     #[rstest]
     #[case(Ending::NoChanges, Outcome::Completed, "NoChanges", false)]
-    #[case(start("CloneFailed"), Outcome::Failed, "CloneFailed", true)]
-    #[case(start("SecretKeyMissing"), Outcome::Failed, "SecretKeyMissing", false)]
+    #[case(start("CloneFailed", "Could not resolve host: h"), Outcome::Failed, "CloneFailed", true)]
+    #[case(
+        start("CloneFailed", "The requested URL returned error: 502"),
+        Outcome::Failed,
+        "CloneFailed",
+        true
+    )]
+    #[case(
+        start("CloneFailed", "The requested URL returned error: 429"),
+        Outcome::Failed,
+        "CloneFailed",
+        true
+    )]
+    #[case(start("CloneFailed", "fatal: early EOF"), Outcome::Failed, "CloneFailed", true)]
+    #[case(
+        start(
+            "CloneFailed",
+            "remote: Invalid token. fatal: Authentication failed for 'https://h/'"
+        ),
+        Outcome::Failed,
+        "CloneFailed",
+        false
+    )]
+    #[case(
+        start("CloneFailed", "The requested URL returned error: 403"),
+        Outcome::Failed,
+        "CloneFailed",
+        false
+    )]
+    #[case(
+        start("CloneFailed", "fatal: repository 'https://h/' not found"),
+        Outcome::Failed,
+        "CloneFailed",
+        false
+    )]
+    #[case(start("ContainerCrashed", "m"), Outcome::Failed, "ContainerCrashed", true)]
+    #[case(start("SecretKeyMissing", "m"), Outcome::Failed, "SecretKeyMissing", false)]
     #[case(Ending::Plan("m".to_owned()), Outcome::Failed, "PlanMissing", false)]
     #[case(Ending::BranchExists { branch: "b".to_owned() }, Outcome::Failed, "BranchExists", false)]
     #[case(Ending::Agent("m".to_owned()), Outcome::Failed, "AgentFailed", true)]
