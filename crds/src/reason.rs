@@ -109,6 +109,8 @@ reasons! {
     SecretInCommit,
     /// The branch is there already, and not by this Run.
     BranchExists,
+    /// A branch that the spec names to begin from, or to merge into, is not there.
+    BranchMissing,
     /// There is no plan to carry out.
     PlanMissing,
     /// The runtime was told no repository.

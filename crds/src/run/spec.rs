@@ -53,6 +53,8 @@ pub const MAXIMUM_ATTEMPTS: i32 = 10;
         .message("set exactly one of spec.plan, spec.planRef and spec.workId"),
     validation = Rule::new("!has(self.workId) || !has(self.agent) || !has(self.agent.driver) || self.agent.driver != 'Script'")
         .message("spec.workId needs an agent that reads: blocks of a work item are not run as a script; leave spec.agent.driver out or set it to Claude"),
+    validation = Rule::new("!has(self.branch) || !has(self.pullRequest) || !has(self.pullRequest.base) || self.pullRequest.base != self.branch")
+        .message("spec.pullRequest.base must be another branch than spec.branch, which is merged into it"),
     validation = Rule::new("oldSelf.desiredState != 'Cancelled' || self.desiredState == 'Cancelled'")
         .message("spec.desiredState cannot leave Cancelled: make a new Run"),
     validation = rules::immutable("plan", "Run"),
@@ -192,6 +194,16 @@ const fn default_attempts() -> i32 {
 /// How a pull request is opened.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 pub struct PullRequest {
+    /// The branch that it is to be merged into, 1 to 100 characters; `HEAD`: the repository's default one. Unset:
+    /// `repository.branch`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 100))]
+    #[x_kube(
+        validation = rules::branch_characters("spec.pullRequest.base"),
+        validation = rules::branch_words("spec.pullRequest.base"),
+        validation = rules::branch_parts("spec.pullRequest.base")
+    )]
+    pub base: Option<String>,
     /// Labels of the forge, at most 16.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 50)), extend("x-kubernetes-list-type" = "set"))]

@@ -22,6 +22,10 @@ use crate::runtime::EventType;
 /// The longest text of one record, in bytes: what is longer is cut, and says so.
 pub const TEXT_BYTES: usize = 64 * 1024;
 
+/// What a pull request is to be merged into: the repository's default branch, whatever that is called. Git lets no branch be
+/// called so.
+pub const DEFAULT_BRANCH: &str = "HEAD";
+
 /// One record of the journal, one line of `/v1/events` where an agent works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -16,7 +16,7 @@ use std::time::Duration;
 use fabrica_protocol::runtime::PORT;
 
 pub use chat::ChatConfig;
-pub use forge::{ForgeConfig, Token};
+pub use forge::{Base, ForgeConfig, Token};
 pub use providers::ProviderConfig;
 pub use run::{AgentConfig, RunConfig};
 

@@ -201,6 +201,7 @@ impl Attempt<'_> {
         let git = Git::find(self.config, self.repository)?;
         let branch = branch::Branch { name: &self.settings.branch, uid: &self.config.session_id };
         let begun = branch.look(&git, branch::NEWEST, self.steps).await?;
+        branch.check_base(&git, &begun, &self.settings.forge.base, self.steps).await?;
         if let Some(base) = &begun.base {
             self.base.get_or_init(|| base.clone());
         }
@@ -236,7 +237,7 @@ impl Attempt<'_> {
         changes::tell(&git, &begun, &commit, &self.run.journal).await;
         push::push(&git, &branch, &begun, &commit, self.steps).await?;
         let change = Change {
-            base: self.repository.branch.as_deref(),
+            base: self.settings.forge.base.name(self.repository.branch.as_deref()),
             config: &self.settings.forge,
             secrets: &self.config.secrets,
             branch: branch.name,

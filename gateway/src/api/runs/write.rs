@@ -5,6 +5,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::Response;
 use fabrica_crds::{Run, RunSpec};
+use fabrica_protocol::run::DEFAULT_BRANCH;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -202,7 +203,10 @@ fn again(old: &RunView, plan: Option<String>) -> Result<Draft, Problem> {
     // They are answers to questions of the old one.
     spec.answers = None;
     if let (Some(branch), Some(_)) = (status.branch, status.commit) {
-        spec.repository.repository.branch = Some(branch);
+        let begun = spec.repository.repository.branch.replace(branch);
+        // What the old one left is to be merged with it, and so into the same branch.
+        let base = &mut spec.pull_request.get_or_insert_default().base;
+        base.get_or_insert_with(|| begun.unwrap_or_else(|| DEFAULT_BRANCH.to_owned()));
     }
     if plan.is_some() {
         spec.plan_ref = None;
@@ -221,6 +225,7 @@ fn again(old: &RunView, plan: Option<String>) -> Result<Draft, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use fabrica_crds::run::PullRequest;
     use rstest::rstest;
 
     use super::*;
@@ -251,6 +256,29 @@ mod tests {
             assert_eq!(spec.get(gone), None, "{gone}");
         }
         assert_eq!(draft.generate_name, Some(format!("{}-", "x".repeat(46))));
+    }
+
+    #[rstest]
+    #[case::where_the_old_one_began(Some("main"), None, "main")]
+    #[case::the_default_one(None, None, "HEAD")]
+    #[case::what_a_retry_before_said(Some("fabrica/0"), Some("main"), "main")]
+    fn what_a_retry_does_is_merged_into_what_the_old_one_was_for(
+        #[case] begun: Option<&str>,
+        #[case] base: Option<&str>,
+        #[case] expected: &str,
+    ) {
+        let mut view = old(Some("abc"));
+        view.spec.repository.repository.branch = begun.map(str::to_owned);
+        view.spec.pull_request =
+            base.map(|base| PullRequest { base: Some(base.to_owned()), ..PullRequest::default() });
+        let spec = Value::Object(again(&view, None).unwrap().spec);
+        assert_eq!(spec["repository"]["branch"], "work");
+        assert_eq!(spec["pullRequest"]["base"], expected);
+        // Nothing was pushed: it begins where the old one began.
+        view.status.as_mut().unwrap().commit = None;
+        let spec = Value::Object(again(&view, None).unwrap().spec);
+        assert_eq!(spec["repository"].get("branch"), begun.map(|name| json!(name)).as_ref());
+        assert_eq!(spec["pullRequest"].get("base"), base.map(|name| json!(name)).as_ref());
     }
 
     #[test]

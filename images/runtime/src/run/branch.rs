@@ -5,6 +5,7 @@ use fabrica_protocol::runtime::EventType;
 use super::git::{Git, GitError};
 use super::lent;
 use super::verdict::Ending;
+use crate::config::Base;
 use crate::journal::Journal;
 use crate::start::StartError;
 
@@ -94,6 +95,27 @@ impl Branch<'_> {
             return Ok(Err(Ending::BranchExists { branch: self.name.to_owned() }));
         }
         Ok(Ok(Some(commit)))
+    }
+
+    /// What a pull request is to be merged into has to be there before any work.
+    pub(crate) async fn check_base(
+        &self,
+        git: &Git<'_>,
+        begun: &Begun,
+        base: &Base,
+        steps: &Journal,
+    ) -> Result<(), Ending> {
+        // Without a commit nothing can be merged, and no pull request follows.
+        let (Base::Named(base), Some(_)) = (base, &begun.base) else { return Ok(()) };
+        let found = async { git.remote_head(&lent::lend(git, FOLDER).await?, base).await }.await;
+        if found.map_err(|error| self.unprepared(&error, steps))?.is_some() {
+            return Ok(());
+        }
+        let message = format!(
+            "The repository has no branch {base}, which spec.pullRequest.base names to merge into: make a new Run with one that is there."
+        );
+        steps.tell("clone", EventType::Failed, message.as_str());
+        Err(Ending::Start(StartError { step: "clone", reason: "BranchMissing", message }))
     }
 
     /// Puts the repository on the branch. Its filters run, so git can ask for no login meanwhile.

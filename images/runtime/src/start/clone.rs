@@ -101,13 +101,23 @@ impl Work<'_> {
         self.create_branch(folder, branch).await
     }
 
-    /// A branch that the remote does not have begins at its default one, or empty when there is no commit yet.
+    /// A branch that the remote does not have begins at its default one, or empty when there is no commit yet. A Run is
+    /// to begin from one that is there: what it is to be merged into has to be.
     async fn create_branch(&self, folder: &Path, branch: &str) -> Result<(), StartError> {
         let target = folder.to_string_lossy();
         let has_commits = self
             .git(&["git", "-C", &target, "rev-parse", "--verify", "-q", "HEAD"], GIT_LIMIT)
             .await?
             .success;
+        if has_commits && self.config.run.is_some() {
+            return Err(StartError {
+                step: "clone",
+                reason: "BranchMissing",
+                message: format!(
+                    "The repository has no branch {branch}, which spec.repository.branch names to begin from. It may have been removed, such as that of a former Run once it was merged: make a new Run that begins from a branch that is there."
+                ),
+            });
+        }
         if has_commits {
             self.succeed(&["git", "-C", &target, "checkout", "-q", "-b", branch], GIT_LIMIT)
                 .await?;

@@ -291,6 +291,23 @@ async fn a_token_is_not_carried_elsewhere() {
 }
 
 #[tokio::test]
+async fn a_base_may_be_another_branch_than_the_one_that_the_work_begins_from() {
+    let github = GitHub::start().await;
+    github.git.commit_elsewhere("fabrica/former", "former");
+    github.git.commit_elsewhere("next", "next");
+    let lab = Lab::github(&github);
+    for (base, expected) in [("HEAD", "main"), ("next", "next")] {
+        let more = [("BRANCH", "fabrica/former"), ("FABRICA_PULL_REQUEST_BASE", base)];
+        let end = lab.run(WORK, &more).await;
+        assert_eq!(end.verdict.reason, "Succeeded", "{:?}", end.verdict);
+        let pulls = lab.pulls("open").await;
+        let bases: Vec<_> = pulls.iter().map(|pull| pull["base"]["ref"].clone()).collect();
+        assert!(bases.contains(&json!(expected)), "{bases:?}");
+        assert!(!bases.contains(&json!("fabrica/former")), "{bases:?}");
+    }
+}
+
+#[tokio::test]
 async fn where_no_forge_is_known_the_branch_stands_alone() {
     let server = Server::start().await;
     let end = Pod::run(&server, WORK, &[]).await;

@@ -193,6 +193,38 @@ async fn a_repository_that_cannot_be_cloned_may_be_tried_again() {
 }
 
 #[tokio::test]
+async fn a_login_or_an_address_that_is_refused_is_not_tried_again() {
+    let server = Server::start().await;
+    let url = format!("http://{}/team/nothing.git", server.address);
+    let wrong = [
+        ("FABRICA_REPOSITORY_token", "wrong-c4nary", "Authentication failed"),
+        ("REPO_URL", url.as_str(), "not found"),
+    ];
+    for (name, value, words) in wrong {
+        let verdict = Pod::run(&server, ENDLESS, &[(name, value)]).await.verdict;
+        assert_eq!((&*verdict.reason, verdict.again), ("CloneFailed", false), "{verdict:?}");
+        assert!(verdict.message.contains(words), "{}", verdict.message);
+        assert!(!verdict.message.contains("c4nary"), "{}", verdict.message);
+    }
+}
+
+#[rstest]
+#[case::to_begin_from("BRANCH", "spec.repository.branch")]
+#[case::to_merge_into("FABRICA_PULL_REQUEST_BASE", "spec.pullRequest.base")]
+#[tokio::test]
+async fn a_branch_that_is_not_there_is_told_before_any_work(
+    #[case] variable: &str,
+    #[case] field: &str,
+) {
+    let server = Server::start().await;
+    let end = Pod::run(&server, "```sh\necho x > x\n```", &[(variable, "gone/x")]).await;
+    assert_eq!((&*end.verdict.reason, end.verdict.again), ("BranchMissing", false));
+    let message = &end.verdict.message;
+    assert!(message.contains("gone/x") && message.contains(field), "{message}");
+    assert_eq!((end.outputs(), server.head(BRANCH)), (Vec::new(), None));
+}
+
+#[tokio::test]
 async fn the_deadline_ends_a_run() {
     let server = Server::start().await;
     let end = Pod::run(&server, ENDLESS, &[("FABRICA_RUN_SECONDS", "2")]).await;
