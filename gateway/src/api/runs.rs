@@ -3,6 +3,7 @@
 
 pub mod answers;
 mod archived;
+mod key;
 pub mod list;
 mod long_plan;
 pub mod messages;

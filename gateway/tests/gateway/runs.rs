@@ -220,6 +220,41 @@ async fn the_same_key_gives_the_same_run() {
 }
 
 #[tokio::test]
+async fn a_key_counts_wherever_a_run_is_made() {
+    let world = World::start(&[]).await;
+    world.grant_all();
+    let ended = json!({"phase": "Failed", "conditions": [], "branch": "b", "commit": "abc"});
+    for name in ["one", "two"] {
+        world.put_run(name, spec(), ended.clone()).await;
+    }
+    let keyed =
+        |path: &str, body: &Value| post(&world, path).header("idempotency-key", "k").json(body);
+    let create = (
+        RUNS.to_owned(),
+        json!({"spec": spec()}),
+        json!({"spec": {"plan": "# Other", "repository": {"url": "https://git.example.com/a"}}}),
+    );
+    let retry =
+        |name: &str| (format!("{RUNS}/{name}/retry"), json!({}), json!({"plan": "# Other"}));
+    let mut names = Vec::new();
+    for (path, same, other) in [create, retry("one"), retry("two")] {
+        let (status, first) = world.answer(keyed(&path, &same)).await;
+        assert_eq!(status, 201, "{first}");
+        assert_eq!(world.answer(keyed(&path, &same)).await, (201, first.clone()));
+        let (status, problem) = world.answer(keyed(&path, &other)).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("Idempotency-Key")));
+        names.push(first["name"].clone());
+        let none = post(&world, &path).header("idempotency-key", "").json(&same);
+        assert_eq!(world.answer(none).await.0, 400);
+    }
+    assert!(names[0] != names[1] && names[1] != names[2], "{names:?}");
+    // A name of the caller's own is its own key.
+    let own = json!({"name": "mine", "spec": spec()});
+    assert_eq!(world.answer(keyed(RUNS, &own)).await.1["name"], "mine");
+    assert_eq!(world.answer(keyed(RUNS, &own)).await.0, 409);
+}
+
+#[tokio::test]
 async fn wrong_plans_name_line_and_field() {
     let world = World::start(&[]).await;
     world.grant_all();

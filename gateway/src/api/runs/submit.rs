@@ -3,21 +3,19 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, Request, State};
-use fabrica_crds::Run;
 use fabrica_telemetry::Traceparent;
+use http::StatusCode;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 use utoipa::{IntoParams, ToSchema};
 
+use super::key::{self, Taken, create_once};
 use super::long_plan;
 use super::plan::Document;
-use crate::access::Verb;
 use crate::api::body::{has_type, read_bytes};
 use crate::api::caller::Caller;
-use crate::api::objects::write::{Draft, create, permitted, trace};
+use crate::api::objects::write::{Draft, trace};
 use crate::app::App;
 use crate::identity::{Identity, origin};
 use crate::names::{ObjectKey, check_namespace};
@@ -30,12 +28,6 @@ const FILE_BYTES: usize = 1024 * 1024;
 
 /// The longest plan that a Run holds, in characters, as the CRD has it.
 const PLAN_CHARACTERS: usize = 32_768;
-
-/// The header by which a caller says that it asks for the same thing again.
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
-
-/// The longest key: more than any UUID or hash.
-const KEY_BYTES: usize = 255;
 
 /// Where the run is made.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -68,7 +60,7 @@ pub struct Accepted {
 #[utoipa::path(
     post, path = "/run", tag = "short forms",
     request_body(content = String, content_type = "text/markdown", description = "The plan, below front matter"),
-    params(SubmitQuery, ("Idempotency-Key" = Option<String>, Header, description = "Asking again with the same key gives the same run")),
+    params(SubmitQuery, key::Header),
     responses(
         (status = 202, description = "The run is there and will start", body = Accepted),
         (status = 400, description = "The query, the key or the text is wrong", body = Problem, content_type = "application/problem+json"),
@@ -97,7 +89,7 @@ pub async fn submit_plan(
         let detail = "Send the plan as markdown, with Content-Type: text/markdown.";
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
-    let named = (key_name(&parts.headers, &identity)?, trace(&parts.headers));
+    let named = (key::name(&parts.headers, &identity)?, trace(&parts.headers));
     let bytes = read_bytes(body, FILE_BYTES).await?;
     let text = std::str::from_utf8(&bytes)
         .map_err(|_| Problem::bad_request("The plan is not text in UTF-8."))?;
@@ -165,13 +157,7 @@ async fn take_long(
     Ok(view)
 }
 
-/// A Run, and whether this request made it.
-struct Taken {
-    view: RunView,
-    new: bool,
-}
-
-/// Creates the Run, or finds the one that was created for the same key.
+/// The Run; what the API server says against a field is told of the line that it comes from.
 async fn take(
     app: &App,
     identity: &Identity,
@@ -180,35 +166,13 @@ async fn take(
     document: &Document,
     spec: Map<String, Value>,
 ) -> Result<Taken, Problem> {
-    let draft = Draft { name: name.clone(), generate_name: None, spec: spec.clone(), trace };
-    let problem = match create::<Run>(app, identity, namespace, draft).await {
-        Ok(view) => return Ok(Taken { view, new: true }),
-        Err(problem) => problem,
-    };
-    match name {
-        Some(name) if problem.status == StatusCode::CONFLICT.as_u16() => {
-            let key = ObjectKey { namespace: namespace.to_owned(), name };
-            let view = permitted::<Run>(app, identity, Verb::Get, &key).await?;
-            same(&view, &spec)?;
-            Ok(Taken { view, new: false })
+    let draft = Draft { name, generate_name: None, spec, trace };
+    create_once(app, identity, namespace, draft).await.map_err(|problem| {
+        if problem.status != StatusCode::UNPROCESSABLE_ENTITY.as_u16() {
+            return problem;
         }
-        _ if problem.status == StatusCode::UNPROCESSABLE_ENTITY.as_u16() => {
-            let translate = |error| document.translate(error);
-            Err(refused(problem.errors.into_iter().map(translate).collect()))
-        }
-        _ => Err(problem),
-    }
-}
-
-/// A key stands for one plan.
-fn same(view: &RunView, wanted: &Map<String, Value>) -> Result<(), Problem> {
-    let found = serde_json::to_value(&view.spec).unwrap_or_default();
-    let parts = ["plan", "planRef", "title", "branch", "repository", "agent"];
-    if parts.iter().all(|part| found.get(*part) == wanted.get(*part)) {
-        return Ok(());
-    }
-    let message = format!("was used for another plan ({}); take a new key", view.key());
-    Err(Problem::invalid("Idempotency-Key", message))
+        refused(problem.errors.into_iter().map(|error| document.translate(error)).collect())
+    })
 }
 
 /// The spec that the front matter asks for, with the plan or where it is.
@@ -255,19 +219,4 @@ async fn default_namespace(app: &App, identity: &Identity) -> Result<String, Pro
             "You may create runs in no namespace; ask for the verb create on runs.fabrica.dev in one.",
         )
     })
-}
-
-/// The name that an Idempotency-Key stands for: one user's keys are not another's.
-fn key_name(headers: &HeaderMap, identity: &Identity) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
-    let usable = value.to_str().ok().filter(|key| (1..=KEY_BYTES).contains(&key.len()));
-    let Some(key) = usable else {
-        let detail = format!("Idempotency-Key must be 1 to {KEY_BYTES} characters of ASCII.");
-        return Err(Problem::bad_request(detail));
-    };
-    // The user's name cannot hold a zero byte, so that no two pairs give one text.
-    let hash = Sha256::digest(format!("{}\0{key}", identity.name()));
-    // The half of it fits into a name, and two keys of one user do not meet in it.
-    let half = hash.first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes));
-    Ok(Some(format!("run-{half:032x}")))
 }

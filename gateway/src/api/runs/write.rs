@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
+use super::key::{self, Taken, create_once};
 use super::long_plan;
 use super::messages::WhichRun;
 use crate::access::Verb;
@@ -77,15 +78,15 @@ pub async fn get_run(
 /// Creates a run. The caller becomes its owner.
 #[utoipa::path(
     post, path = "/api/v1/namespaces/{namespace}/runs", tag = "runs", request_body = CreateRun,
-    params(("namespace" = String, Path, description = "The namespace")),
+    params(("namespace" = String, Path, description = "The namespace"), key::Header),
     responses(
-        (status = 201, description = "Created", body = RunView),
-        (status = 400, description = "The body is not JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 201, description = "Created, or found by its key", body = RunView),
+        (status = 400, description = "The body is not JSON, or the key is none", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not allowed, by RBAC, a quota or a policy", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such namespace, or not for you", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The name is taken", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "Fields are wrong; errors names them", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "Fields are wrong, or the key was used for another plan; errors names them", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The API server does not answer", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -99,6 +100,12 @@ pub async fn create_run(
     let (parts, body) = request.into_parts();
     let CreateRun { name, generate_name, spec } = read_json(&parts.headers, body).await?;
     let draft = Draft { name, generate_name, spec, trace: trace(&parts.headers) };
+    let keyed = key::name(&parts.headers, &identity)?;
+    // A name of the caller's own is taken once anyway.
+    if let Some(name) = keyed.filter(|_| draft.name.is_none()) {
+        let draft = Draft { name: Some(name), generate_name: None, ..draft };
+        return Ok(created(create_once(&app, &identity, &namespace, draft).await?.view));
+    }
     Ok(created(create::<Run>(&app, &identity, &namespace, draft).await?))
 }
 
@@ -155,15 +162,15 @@ pub async fn cancel_run(
 /// Creates a run that does the same again, or an edited plan, and begins from the branch that the old one pushed.
 #[utoipa::path(
     post, path = "/api/v1/namespaces/{namespace}/runs/{name}/retry", tag = "runs", request_body = Option<RetryRun>,
-    params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The name of the run that has ended")),
+    params(("namespace" = String, Path, description = "The namespace"), ("name" = String, Path, description = "The name of the run that has ended"), key::Header),
     responses(
-        (status = 201, description = "The new run", body = RunView),
-        (status = 400, description = "The path names what no object can be called; errors names the part", body = Problem, content_type = "application/problem+json"),
+        (status = 201, description = "The new run, or the one that was made for the same key", body = RunView),
+        (status = 400, description = "The path names what no object can be called (errors names the part), or the key is none", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "Not logged in", body = Problem, content_type = "application/problem+json"),
         (status = 403, description = "Not allowed, by RBAC, a quota or a policy", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such run, or not for you", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "The old run has not ended yet, or its plan was too long for it and went with it", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "The plan is wrong", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The plan is wrong, or the key was used for another one", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "The API server does not answer", body = Problem, content_type = "application/problem+json"),
     )
 )]
@@ -183,14 +190,17 @@ pub async fn retry_run(
     // One that was too long for the old run goes with it, so the new one gets its own.
     let long = if plan.is_none() { long_plan::of(&app, &old).await? } else { None };
     let mut draft = Draft { trace: trace(&parts.headers), ..again(&old, plan)? };
-    let Some(long) = long else {
-        return Ok(created(create::<Run>(&app, &identity, &key.namespace, draft).await?));
-    };
-    let name = long_plan::name(draft.generate_name.take().as_deref().unwrap_or_default());
-    draft.spec.insert("planRef".to_owned(), long_plan::reference(&name, &long));
-    draft.name = Some(name);
-    let view = create::<Run>(&app, &identity, &key.namespace, draft).await?;
-    long_plan::keep(&app, &view, true, &long).await?;
+    draft.name = key::retry_name(&parts.headers, &identity, &old)?;
+    let beginning = draft.generate_name.take_if(|_| draft.name.is_some() || long.is_some());
+    if let Some(long) = &long {
+        let made = || long_plan::name(beginning.as_deref().unwrap_or_default());
+        let name = draft.name.get_or_insert_with(made);
+        draft.spec.insert("planRef".to_owned(), long_plan::reference(name, long));
+    }
+    let Taken { view, new } = create_once(&app, &identity, &key.namespace, draft).await?;
+    if let Some(long) = &long {
+        long_plan::keep(&app, &view, new, long).await?;
+    }
     Ok(created(view))
 }
 

@@ -1185,6 +1185,11 @@ export interface components {
             /** @description How the pull request is opened. Unset: without labels, ready for review. */
             pullRequest?: {
                 /**
+                 * @description The branch that it is to be merged into, 1 to 100 characters; `HEAD`: the repository's default one. Unset:
+                 *     `repository.branch`.
+                 */
+                base?: string;
+                /**
                  * @description Not yet to be merged (default false).
                  * @default false
                  */
@@ -2515,7 +2520,10 @@ export interface operations {
     create_run: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Asking again with the same key gives the same run. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The namespace */
                 namespace: string;
@@ -2528,7 +2536,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Created */
+            /** @description Created, or found by its key */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -2537,7 +2545,7 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description The body is not JSON */
+            /** @description The body is not JSON, or the key is none */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2582,7 +2590,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Fields are wrong; errors names them */
+            /** @description Fields are wrong, or the key was used for another plan; errors names them */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -3102,7 +3110,10 @@ export interface operations {
     retry_run: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Asking again with the same key gives the same run. */
+                "Idempotency-Key"?: string;
+            };
             path: {
                 /** @description The namespace */
                 namespace: string;
@@ -3117,7 +3128,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The new run */
+            /** @description The new run, or the one that was made for the same key */
             201: {
                 headers: {
                     [name: string]: unknown;
@@ -3126,7 +3137,7 @@ export interface operations {
                     "application/json": components["schemas"]["Run"];
                 };
             };
-            /** @description The path names what no object can be called; errors names the part */
+            /** @description The path names what no object can be called (errors names the part), or the key is none */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -3171,7 +3182,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The plan is wrong */
+            /** @description The plan is wrong, or the key was used for another one */
             422: {
                 headers: {
                     [name: string]: unknown;
@@ -4341,7 +4352,7 @@ export interface operations {
                 namespace?: string;
             };
             header?: {
-                /** @description Asking again with the same key gives the same run */
+                /** @description Asking again with the same key gives the same run. */
                 "Idempotency-Key"?: string;
             };
             path?: never;
