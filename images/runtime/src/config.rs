@@ -44,6 +44,9 @@ const OURS: &str = "FABRICA_";
 /// The names of variables whose values came out of Secrets, separated by commas.
 const SECRET_VARIABLES: &str = "FABRICA_SECRET_ENV";
 
+/// A longer value is no name, whatever it is made of: passphrases are words, too.
+const LONGEST_NAME: usize = 20;
+
 /// What the operator said.
 #[derive(Clone)]
 pub struct Config {
@@ -195,13 +198,22 @@ impl Config {
 /// The values of all credentials, known by name or not, and of the user's own variables that came out of Secrets.
 fn secret_values(all: &BTreeMap<OsString, OsString>) -> impl Iterator<Item = String> {
     let named = all.get(OsStr::new(SECRET_VARIABLES)).map(|names| names.to_string_lossy());
-    let is_secret = move |name: &OsString| {
+    let is_secret = move |name: &OsString, value: &str| {
         let name = name.to_string_lossy();
         let is_named = named.as_ref().is_some_and(|names| names.split(',').any(|it| it == name));
-        is_named || name.starts_with("FABRICA_CREDENTIAL_")
+        name.starts_with("FABRICA_CREDENTIAL_") || is_named && !is_plain_name(value)
     };
-    let found = all.iter().filter(move |(name, _)| is_secret(name));
-    found.map(|(_, value)| value.to_string_lossy().into_owned())
+    all.iter().filter_map(move |(name, value)| {
+        let value = value.to_string_lossy();
+        is_secret(name, &value).then(|| value.into_owned())
+    })
+}
+
+/// Whether a value is a name rather than a secret, as users, databases and hosts have them: cut out of every text, it would
+/// take words from all of them, and no push that says it would go through.
+fn is_plain_name(value: &str) -> bool {
+    let is_of_names = |byte: u8| byte.is_ascii_lowercase() || matches!(byte, b'.' | b'-' | b'_');
+    value.len() <= LONGEST_NAME && value.bytes().all(is_of_names)
 }
 
 fn login(text: &impl Fn(&str) -> Option<String>) -> Login {
@@ -311,14 +323,16 @@ mod tests {
     #[test]
     fn what_came_out_of_a_secret_is_one() {
         let variables = [
-            ("FABRICA_SECRET_ENV", "DATABASE_PASSWORD,PIN"),
+            ("FABRICA_SECRET_ENV", "DATABASE_PASSWORD,PIN,DATABASE_USER"),
             ("DATABASE_PASSWORD", "tops3cret"),
+            ("DATABASE_USER", "postgres"),
             ("PIN", "1234"),
             ("COLOUR", "turquoise"),
         ];
         let config = read(&variables);
-        let text = "tops3cret 1234 turquoise DATABASE_PASSWORD";
-        assert_eq!(config.secrets.redact(text), "*** 1234 turquoise DATABASE_PASSWORD");
+        let text = "tops3cret 1234 postgres turquoise DATABASE_PASSWORD";
+        let shown = "*** 1234 postgres turquoise DATABASE_PASSWORD";
+        assert_eq!(config.secrets.redact(text), shown);
         assert_eq!(config.shell.get(OsStr::new("DATABASE_PASSWORD")), Some(&"tops3cret".into()));
     }
 

@@ -139,8 +139,8 @@ async fn what_becomes_of_terminals_is_in_the_log() {
     })
     .await;
     let told = events();
-    let names: Vec<_> = told.iter().map(|fields| fields["event"].as_str().unwrap()).collect();
-    assert_eq!(names, ["terminal.created", "terminal.attached", "terminal.closed"]);
+    let order: Vec<_> = told.iter().map(|fields| fields["event"].as_str().unwrap()).collect();
+    assert_eq!(order, ["terminal.created", "terminal.attached", "terminal.closed"]);
     for fields in &told {
         let ids = ["namespace", "name", "uid", "terminal"].map(|id| fields[id].clone());
         assert_eq!(ids, [json!("demo"), json!("first"), json!(UID), json!(1)], "{fields}");

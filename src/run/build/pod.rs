@@ -130,6 +130,7 @@ fn forge(run: &Run) -> Vec<(&'static str, String)> {
     let request = spec.pull_request.as_ref();
     let labels = request.and_then(|request| request.labels.as_ref());
     let settings = [
+        ("FABRICA_PULL_REQUEST_BASE", request.and_then(|request| request.base.clone())),
         // A list of texts is always JSON.
         (
             "FABRICA_PULL_REQUEST_LABELS",
@@ -193,7 +194,7 @@ mod tests {
         "claude",
         json!({"workId": "#12", "agent": {"model": "m", "budgetUSD": "2"}, "credentialsRef": {"name": "keys"},
             "repository": {"url": "https://git.example/a", "forge": "Gitea", "secretRef": {"name": "git"}},
-            "pullRequest": {"labels": ["a b"], "draft": true}, "workspace": {"size": "1Gi"}})
+            "pullRequest": {"base": "main", "labels": ["a b"], "draft": true}, "workspace": {"size": "1Gi"}})
     )]
     fn snapshots(#[case] name: &str, #[case] spec: serde_json::Value) {
         let status = json!({"attempts": [{"number": 1, "podName": "p", "usage": {"inputTokens": 1, "outputTokens": 1,
