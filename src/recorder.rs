@@ -338,7 +338,7 @@ impl Recorder {
     /// A stream has ended, which wakes [`Self::record`]: a pod that is in sight again gets another.
     fn left(&self, uid: Uuid, pod: &str, is_whole: bool) {
         if let Some(known) = self.state().objects.get_mut(&uid) {
-            known.left(pod, is_whole);
+            known.left(pod, is_whole, Instant::now());
         }
     }
 

@@ -118,15 +118,21 @@ impl Known {
             closes |= pod.closed && !self.is_closed(&pod.uid);
             self.pods.insert(pod.uid.clone(), (pod, now));
         }
-        self.pods.retain(|_, (_, seen)| now.duration_since(*seen) < GONE);
+        self.forget_gone(now);
         self.whole.retain(|uid| self.pods.contains_key(uid));
         closes
     }
 
     /// The stream to a pod has ended, perhaps after its last record.
-    pub(super) fn left(&mut self, pod: &str, is_whole: bool) {
+    pub(super) fn left(&mut self, pod: &str, is_whole: bool, now: Instant) {
         self.streams.retain(|uid| uid != pod);
+        // One that is out of sight would be read again at once, and again.
+        self.forget_gone(now);
         self.whole.extend(is_whole.then(|| pod.to_owned()));
+    }
+
+    fn forget_gone(&mut self, now: Instant) {
+        self.pods.retain(|_, (_, seen)| now.duration_since(*seen) < GONE);
     }
 
     pub(super) fn is_live(&self, pod: &str, now: Instant) -> bool {

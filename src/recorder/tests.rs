@@ -59,6 +59,7 @@ async fn a_pod_that_was_out_of_sight_is_read_again() {
     }
     let (uid, found) = recorder.next_streams(1).remove(0);
     stream::follow(recorder.clone(), uid, found).await;
+    assert_eq!(recorder.next_streams(2).len(), 0, "what is out of sight waits to be seen again");
     recorder.see(&session, [pod()], false);
     assert_eq!(recorder.next_streams(2).len(), 1, "nothing would be archived any more");
     assert_eq!(recorder.next_streams(2).len(), 0, "one stream is enough");
