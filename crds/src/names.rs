@@ -60,9 +60,12 @@ pub fn run_plan(run: &str) -> String {
     format!("{run}-run")
 }
 
+/// How the branches of Runs begin that name none.
+pub const RUN_BRANCHES: &str = "fabrica/";
+
 /// The branch of a Run that names none.
 pub fn run_branch(uid: &str) -> String {
     /// Enough that two Runs of one repository do not meet.
     const CHARACTERS: usize = 8;
-    format!("fabrica/{}", uid.get(..CHARACTERS).unwrap_or(uid))
+    format!("{RUN_BRANCHES}{}", uid.get(..CHARACTERS).unwrap_or(uid))
 }

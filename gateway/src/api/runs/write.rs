@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::Response;
+use fabrica_crds::names::RUN_BRANCHES;
 use fabrica_crds::{Run, RunSpec};
 use fabrica_protocol::run::DEFAULT_BRANCH;
 use http::StatusCode;
@@ -214,6 +215,8 @@ fn again(old: &RunView, plan: Option<String>) -> Result<Draft, Problem> {
     spec.answers = None;
     if let (Some(branch), Some(_)) = (status.branch, status.commit) {
         let begun = spec.repository.repository.branch.replace(branch);
+        // A retry begins from another Run's branch, and nobody wants to merge into that.
+        let begun = begun.filter(|branch| !branch.starts_with(RUN_BRANCHES));
         // What the old one left is to be merged with it, and so into the same branch.
         let base = &mut spec.pull_request.get_or_insert_default().base;
         base.get_or_insert_with(|| begun.unwrap_or_else(|| DEFAULT_BRANCH.to_owned()));
@@ -271,6 +274,7 @@ mod tests {
     #[rstest]
     #[case::where_the_old_one_began(Some("main"), None, "main")]
     #[case::the_default_one(None, None, "HEAD")]
+    #[case::a_retry_that_did_not_say(Some("fabrica/0"), None, "HEAD")]
     #[case::what_a_retry_before_said(Some("fabrica/0"), Some("main"), "main")]
     fn what_a_retry_does_is_merged_into_what_the_old_one_was_for(
         #[case] begun: Option<&str>,

@@ -7,14 +7,15 @@ use super::driver::Failure;
 use super::handle::Interrupt;
 use crate::start::StartError;
 
-/// Git's words when the line failed rather than the remote refused.
-const NETWORK: [&str; 13] = [
+/// Git's words when the line failed rather than the remote refused a push.
+const NETWORK: [&str; 14] = [
     "Could not resolve host",
     "Failed to connect",
     "Connection refused",
     "Connection reset",
     "timed out",
     "returned error: 5",
+    "returned error: 408",
     "returned error: 429",
     "RPC failed",
     "Empty reply from server",
@@ -25,8 +26,22 @@ const NETWORK: [&str; 13] = [
 ];
 
 /// Git's words when the remote refused, whatever else it said: a request that is too large ends in a hang-up too.
-const REFUSED: [&str; 4] =
-    ["[remote rejected]", "[rejected]", "returned error: 40", "returned error: 41"];
+const REFUSED: [&str; 2] = ["[remote rejected]", "[rejected]"];
+/// What stands before the status of a request that failed.
+const STATUS: &str = "returned error: ";
+/// Too slow and too much: statuses of refusals that may pass.
+const PASSING: [&str; 2] = ["408", "429"];
+/// Git's words when a clone would fail another time, too.
+const LASTING: [&str; 8] = [
+    "Authentication failed",
+    "could not read Username",
+    "could not read Password",
+    "Access denied",
+    "Permission denied",
+    "not found",
+    "SSL certificate problem",
+    "certificate verification failed",
+];
 /// Git's words when the branch is not where we saw it.
 const MOVED: &str = "stale info";
 
@@ -166,7 +181,7 @@ fn pushed(branch: String, commit: String, pull_request: Option<String>) -> Verdi
 
 fn not_started(error: StartError) -> Verdict {
     let again = match error.reason {
-        "CloneFailed" => may_pass(&error.message),
+        "CloneFailed" => !says(&error.message, &LASTING) && !is_refused(&error.message),
         reason => reason == "ContainerCrashed",
     };
     verdict(Outcome::Failed, error.reason, error.message, again)
@@ -181,8 +196,19 @@ fn push_failed(words: &str) -> Verdict {
 
 /// Whether git may have other words for the same another time.
 fn may_pass(words: &str) -> bool {
-    let says = |signs: &[&str]| signs.iter().any(|sign| words.contains(sign));
-    says(&NETWORK) && !says(&REFUSED)
+    says(words, &NETWORK) && !says(words, &REFUSED) && !is_refused(words)
+}
+
+fn says(words: &str, signs: &[&str]) -> bool {
+    signs.iter().any(|sign| words.contains(sign))
+}
+
+/// Whether a server answered that the fault is with the request.
+fn is_refused(words: &str) -> bool {
+    let mut statuses = words.split(STATUS).skip(1);
+    statuses.any(|status| {
+        status.starts_with('4') && !PASSING.iter().any(|passing| status.starts_with(passing))
+    })
 }
 
 /// A verdict that fits a termination message: its question loses its end and then its options, its message its end.
@@ -261,6 +287,12 @@ mod tests {
         "CloneFailed",
         false
     )]
+    #[case(
+        start("CloneFailed", "OpenSSL SSL_connect: SSL_ERROR_SYSCALL"),
+        Outcome::Failed,
+        "CloneFailed",
+        true
+    )]
     #[case(start("ContainerCrashed", "m"), Outcome::Failed, "ContainerCrashed", true)]
     #[case(start("SecretKeyMissing", "m"), Outcome::Failed, "SecretKeyMissing", false)]
     #[case(Ending::Plan("m".to_owned()), Outcome::Failed, "PlanMissing", false)]
@@ -269,6 +301,7 @@ mod tests {
     #[case(Ending::Push { words: "! [remote rejected]".to_owned() }, Outcome::Failed, "PushRejected", false)]
     #[case(Ending::Push { words: "Could not resolve host: h".to_owned() }, Outcome::Failed, "PushRejected", true)]
     #[case(Ending::Push { words: "returned error: 413 hung up unexpectedly".to_owned() }, Outcome::Failed, "PushRejected", false)]
+    #[case(Ending::Push { words: "RPC failed; HTTP 422 curl 22 The requested URL returned error: 422".to_owned() }, Outcome::Failed, "PushRejected", false)]
     #[case(Ending::Push { words: "returned error: 503 hung up unexpectedly".to_owned() }, Outcome::Failed, "PushRejected", true)]
     #[case(Ending::Secret { place: "p".to_owned() }, Outcome::Failed, "SecretInCommit", false)]
     #[case(Ending::Interrupted(Interrupt::Cancelled), Outcome::Cancelled, "Cancelled", false)]

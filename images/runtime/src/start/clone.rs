@@ -102,14 +102,16 @@ impl Work<'_> {
     }
 
     /// A branch that the remote does not have begins at its default one, or empty when there is no commit yet. A Run is
-    /// to begin from one that is there: what it is to be merged into has to be.
+    /// to begin from one that is there: what it is to be merged into has to be. One that goes on
+    /// has work to save first.
     async fn create_branch(&self, folder: &Path, branch: &str) -> Result<(), StartError> {
         let target = folder.to_string_lossy();
         let has_commits = self
             .git(&["git", "-C", &target, "rev-parse", "--verify", "-q", "HEAD"], GIT_LIMIT)
             .await?
             .success;
-        if has_commits && self.config.run.is_some() {
+        let begins = self.config.run.as_ref().is_some_and(|run| !run.resume);
+        if has_commits && begins {
             return Err(StartError {
                 step: "clone",
                 reason: "BranchMissing",
