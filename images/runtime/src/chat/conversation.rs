@@ -167,6 +167,10 @@ impl Conversation {
         if !matches!(self.waiting, Waiting::Interrupted) {
             self.waiting = Waiting::Model;
         }
+        if matches!(heard, Heard::Said { .. } | Heard::ToolStarted { .. }) {
+            // The service answers: what it rejected before is over.
+            self.rejections = 0;
+        }
         match heard {
             Heard::Ready { tools_failed: true } => {
                 vec![Step::Broken("The agent could not reach our tools.".to_owned())]

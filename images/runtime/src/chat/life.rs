@@ -378,7 +378,7 @@ impl Life {
                 None if !self.conversation.in_turn() => {
                     self.desk.withdraw();
                     // The agent has not heard of it, and need not.
-                    self.queue.retain(Words::is_said);
+                    self.forget_work();
                     self.desk.end_workflow(3, "Somebody cancelled the workflow.", None);
                 }
                 None => {}

@@ -6,8 +6,8 @@ use fabrica_protocol::run::{Entry, TurnState};
 
 use tokio::time::Instant;
 
-use super::Life;
 use super::program::Words;
+use super::{AFTER_FAILURE, Life};
 use crate::run::work_item;
 
 /// A forge that has not handed out a work item by then does not.
@@ -77,7 +77,10 @@ impl Life {
     pub(super) async fn go_on(&mut self) {
         let Some((_, why)) = self.failed.take() else { return };
         // Whatever is under way has an end of its own.
-        if !self.conversation.is_busy() && !self.is_awaited() {
+        if self.conversation.is_busy() {
+            // What works beside it may end without another turn.
+            self.failed = Some((Instant::now() + AFTER_FAILURE, why));
+        } else if !self.is_awaited() {
             self.nudge(4, &why).await;
         }
     }
@@ -96,13 +99,19 @@ impl Life {
         }
     }
 
+    /// Nothing of a workflow that is over is said to the agent, nor said again to the one that is started next.
+    pub(super) fn forget_work(&mut self) {
+        self.queue.retain(Words::is_said);
+        self.was_in_turn = false;
+    }
+
     /// The workflow is over, as there is no agent to work it; the one that comes is not told to.
     pub(super) fn end_work(&mut self, exit_code: u8, why: &str) {
         if self.chat.known().work.is_none() {
             return;
         }
         self.desk.end_workflow(exit_code, why, None);
-        self.queue.retain(Words::is_said);
+        self.forget_work();
         self.notes.push(format!("(From Fabrica: the workflow has ended: {why})"));
     }
 }
