@@ -75,17 +75,18 @@ function mistakeOf(workId: string): string | undefined {
 /** Ends the workflow of an agent that rests; one that works is interrupted first. */
 export function CancelWorkflow({ handle: { chat, status, connection } }: Pick<Props, "handle">) {
   const [asking, setAsking] = useState(false);
-  if (!mayCancel(chat, status.link)) return null;
+  const may = mayCancel(chat, status.link);
+  if (!may && !asking) return null;
   return (
     <>
-      <Button onClick={() => setAsking(true)}>Cancel workflow</Button>
+      {may && <Button onClick={() => setAsking(true)}>Cancel workflow</Button>}
       {asking && (
         <Confirm
           title="Cancel the workflow?"
           description={`The agent stops its work on ${chat.work ?? "the item"}. What it has changed in the workspace stays; another workflow begins with the first phase.`}
           stay="Keep it"
           act="Cancel workflow"
-          busy={false}
+          busy={!may}
           error={null}
           onAct={() => {
             connection?.interrupt();

@@ -59,10 +59,11 @@ export class Grid {
   welcomed(grid: Size, isReturn: boolean): void {
     const claims = this.#changed && !this.standing().viewOnly;
     this.#changed = false;
+    if (claims || isReturn) this.become(grid, undefined);
     if (claims) {
       this.#told = undefined;
       this.tell();
-    } else if (isReturn) this.become(grid, undefined);
+    }
   }
 
   /** This window has another size; its screen has taken it already. */

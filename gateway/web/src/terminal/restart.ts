@@ -1,7 +1,7 @@
 // That a session's runtime is another process than before: when, and why, in one sentence.
 
 import type { Session } from "../api/types";
-import { condition } from "../session/state";
+import { condition, hasAgent } from "../session/state";
 import { clock } from "../session/time";
 
 /** A dead line is noticed late, and the cluster's clock is another one than ours, in milliseconds. */
@@ -17,8 +17,8 @@ export function restartWords(session: Session, lostAt: number, now: number): str
 
 /** What the session itself says first; else whether its pod is a new one. */
 function cause(session: Session, isOfNow: (time: string | undefined) => boolean): string {
-  // Later ones may tell of the new start.
-  const told = session.status?.messages?.find(({ type, time }) => type === "Failed" && isOfNow(time))?.text;
+  // Later ones may tell of the new start. An agent tells there what failed of its own work, too.
+  const told = hasAgent(session) ? undefined : session.status?.messages?.find(({ type, time }) => type === "Failed" && isOfNow(time))?.text;
   if (told !== undefined) return told;
   const suspended = condition(session, "Suspended");
   if (suspended?.status === "True") return suspended.message;
