@@ -318,6 +318,8 @@ async fn counting(namespace: &Namespace, session: &str) -> Result<Terminal> {
     let command =
         format!("stty -echo; for i in $(seq {COUNT}); do echo \"n=$i\"; done; echo all-counted");
     terminal.type_line(&command).await?;
+    // Whoever has seen nothing yet is a newcomer when it comes back, and is shown the end alone.
+    terminal.read_until("n=1\r").await?;
     Ok(terminal)
 }
 
