@@ -92,15 +92,20 @@ const fn unnamed(phase: Phase) -> Reason {
     }
 }
 
-/// The verdict of a container that ended by itself, as its runtime does with that outcome. Its agent may write the file of
-/// the message too: where the kernel ended the container, nobody has written over what that left.
+/// What a container ends with that is killed. Nobody inside kills a container's first process with a signal.
+const KILLED: i32 = 137;
+
+/// The verdict of a container that ended as its runtime does with that outcome, or was killed from outside while the runtime
+/// waited for somebody to read its journal. Its agent may write the file of the message too, and have the kernel end the
+/// container for its memory before anybody writes over that.
 fn believed(ended: &ContainerStateTerminated) -> Option<Verdict> {
     let verdict: Verdict = serde_json::from_str(ended.message.as_deref()?).ok()?;
     let code = match verdict.outcome {
         Outcome::Completed => 0,
         Outcome::Failed | Outcome::Cancelled | Outcome::Escalated => 1,
     };
-    (ended.exit_code == code).then_some(verdict)
+    let is_killed = ended.exit_code == KILLED && !is_out_of_memory(ended);
+    (ended.exit_code == code || is_killed).then_some(verdict)
 }
 
 fn of_pod(pod: &Pod) -> Option<Ending> {
@@ -215,7 +220,8 @@ mod tests {
     #[case::only_a_program_was_killed(0, "OOMKilled", Some("Completed"), Reason::Succeeded)]
     #[case::forged_before_it_was_killed(137, "OOMKilled", Some("Completed"), Reason::OOMKilled)]
     #[case::forged_failure(137, "OOMKilled", Some("Failed"), Reason::OOMKilled)]
-    #[case::killed(137, "Error", Some("Completed"), Reason::ContainerCrashed)]
+    #[case::killed_while_it_waited(137, "Error", Some("Completed"), Reason::Succeeded)]
+    #[case::killed_before(137, "Error", None, Reason::ContainerCrashed)]
     #[case::told_to_end(143, "Error", Some("Completed"), Reason::ContainerCrashed)]
     #[case::panicked(101, "Error", Some("Failed"), Reason::ContainerCrashed)]
     #[case::another_outcome(1, "Error", Some("Completed"), Reason::ContainerCrashed)]
