@@ -48,12 +48,12 @@ function Rail({ slim }: { slim: boolean }) {
       <NavLink to="/sessions" className={({ isActive }) => entry(isActive)} title="Sessions">
         <Icon of={SquareTerminal} />
         <span className={`${words} text-left lg:flex-1`}>Sessions</span>
-        <Waiting count={sessions} />
+        <Waiting count={sessions} slim={slim} />
       </NavLink>
       <NavLink to="/runs" className={({ isActive }) => entry(isActive)} title="Runs">
         <Icon of={Play} />
         <span className={`${words} text-left lg:flex-1`}>Runs</span>
-        <Waiting count={runs} />
+        <Waiting count={runs} slim={slim} />
       </NavLink>
       <button type="button" className={entry(false)} onClick={palette.open} title="Commands (Ctrl K)" aria-label="Commands">
         <Icon of={Command} />
@@ -67,10 +67,11 @@ function Rail({ slim }: { slim: boolean }) {
   );
 }
 
-function Waiting({ count }: { count: number }) {
+/** On the icon's corner where there are no words to stand behind. */
+function Waiting({ count, slim }: { count: number; slim: boolean }) {
   if (count === 0) return null;
   return (
-    <span className="numbers absolute top-0.5 right-1 min-w-4 rounded-full bg-accent px-1 text-center text-xs text-accent-ink lg:static">
+    <span className={`numbers absolute top-0.5 right-1 min-w-4 rounded-full bg-accent px-1 text-center text-xs text-accent-ink ${slim ? "" : "lg:static"}`}>
       {count}
       <span className="sr-only"> waiting for you</span>
     </span>
