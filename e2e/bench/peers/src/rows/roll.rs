@@ -112,11 +112,13 @@ fn roll(terminals: usize) -> Result<Vec<Seen>> {
             let ways = [dies.way(name, "user"), lives.way(name, "user")];
             let (ready, count) = (Arc::clone(&ready), *count);
             let (sender, outcome): (Sender<Result<Seen>>, Receiver<_>) = channel();
+            let jitter = Duration::from_millis(number as u64 * JITTER / 13);
             thread::spawn(move || {
+                // A gateway has few new tokens of one address looked at in one moment.
+                thread::sleep(jitter);
                 let page = Page::open(&ways[0], count);
                 ready.wait();
-                let jitter = number as u64 * JITTER / 13;
-                let seen = page.and_then(|page| page.live(&ways[1], Duration::from_millis(jitter)));
+                let seen = page.and_then(|page| page.live(&ways[1], jitter));
                 // Whoever waits is there until all have answered.
                 let _ = sender.send(seen);
             });
