@@ -201,10 +201,7 @@ impl Attempt<'_> {
         let git = Git::find(self.config, self.repository)?;
         let branch = branch::Branch { name: &self.settings.branch, uid: &self.config.session_id };
         let begun = branch.look(&git, branch::NEWEST, self.steps).await?;
-        // What was done already is not given up for it.
-        if !self.settings.resume {
-            branch.check_base(&git, &begun, &self.settings.forge.base, self.steps).await?;
-        }
+        branch.check_base(&git, &begun, self.settings, self.steps).await?;
         if let Some(base) = &begun.base {
             self.base.get_or_init(|| base.clone());
         }

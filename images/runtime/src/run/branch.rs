@@ -5,7 +5,7 @@ use fabrica_protocol::runtime::EventType;
 use super::git::{Git, GitError};
 use super::lent;
 use super::verdict::Ending;
-use crate::config::Base;
+use crate::config::{Base, RunConfig};
 use crate::journal::Journal;
 use crate::start::StartError;
 
@@ -97,16 +97,20 @@ impl Branch<'_> {
         Ok(Ok(Some(commit)))
     }
 
-    /// What a pull request is to be merged into has to be there before any work.
+    /// What a pull request is to be merged into has to be there before any work. What was done already is not given up for it.
     pub(crate) async fn check_base(
         &self,
         git: &Git<'_>,
         begun: &Begun,
-        base: &Base,
+        settings: &RunConfig,
         steps: &Journal,
     ) -> Result<(), Ending> {
         // Without a commit nothing can be merged, and no pull request follows.
-        let (Base::Named(base), Some(_)) = (base, &begun.base) else { return Ok(()) };
+        let (Base::Named(base), Some(_), false) =
+            (&settings.forge.base, &begun.base, settings.resume)
+        else {
+            return Ok(());
+        };
         let found = async { git.remote_head(&lent::lend(git, FOLDER).await?, base).await }.await;
         if found.map_err(|error| self.unprepared(&error, steps))?.is_some() {
             return Ok(());
