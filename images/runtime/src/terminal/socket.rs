@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use chrono::Utc;
 use fabrica_protocol::kterm::{ClientFrame, close};
 use tokio::io::Interest;
@@ -112,7 +112,7 @@ struct Socket<'shells> {
     timing: Timing,
     started: Instant,
     decoder: Decoder,
-    /// What the kernel has not taken yet of the last message, copied, for the ring moves on.
+    /// What the kernel did not take of the last message: at most one message, copied, for the ring moves on.
     rest: Bytes,
     /// Messages may have been left unread because the client had to wait.
     left: bool,
@@ -235,8 +235,12 @@ impl Socket<'_> {
             match state.next_message(self.id, self.started.elapsed()) {
                 Next::Send(message) => {
                     let head = websocket::binary_head(message.len());
-                    let [first, second] = message.body;
-                    self.rest = write(&self.stream, [&head, &message.head, first, second])?;
+                    let pieces = [&head[..], &message.head, message.body[0], message.body[1]];
+                    let written = match self.stream.try_write_vectored(&pieces.map(IoSlice::new)) {
+                        Ok(written) => written,
+                        Err(error) => would_block(error).map(|()| 0)?,
+                    };
+                    self.rest = behind(pieces, written);
                 }
                 Next::Working => return Ok(true),
                 Next::Nothing => {
@@ -322,21 +326,16 @@ impl Socket<'_> {
     }
 }
 
-/// Writes a message from where it lies. What the kernel does not take is copied.
-fn write(stream: &TcpStream, parts: [&[u8]; 4]) -> io::Result<Bytes> {
-    let mut taken = match stream.try_write_vectored(&parts.map(IoSlice::new)) {
-        Ok(count) => count,
-        Err(error) => would_block(error).map(|()| 0)?,
-    };
-    let left = parts.map(|part| part.split_at(taken_of(part, &mut taken)).1);
-    Ok(if left.iter().all(|part| part.is_empty()) { Bytes::new() } else { left.concat().into() })
-}
-
-/// How many bytes of a part are among those that were taken, which are fewer by them then.
-fn taken_of(part: &[u8], taken: &mut usize) -> usize {
-    let count = part.len().min(*taken);
-    *taken -= count;
-    count
+/// What of these pieces lies behind the first `written` bytes.
+fn behind(pieces: [&[u8]; 4], mut written: usize) -> Bytes {
+    let total: usize = pieces.iter().map(|piece| piece.len()).sum();
+    let mut rest = BytesMut::with_capacity(total - written.min(total));
+    for piece in pieces {
+        let skip = written.min(piece.len());
+        rest.extend_from_slice(&piece[skip..]);
+        written -= skip;
+    }
+    rest.freeze()
 }
 
 fn would_block(error: io::Error) -> io::Result<()> {
