@@ -100,12 +100,8 @@ const KILLED: i32 = 137;
 /// container for its memory before anybody writes over that.
 fn believed(ended: &ContainerStateTerminated) -> Option<Verdict> {
     let verdict: Verdict = serde_json::from_str(ended.message.as_deref()?).ok()?;
-    let code = match verdict.outcome {
-        Outcome::Completed => 0,
-        Outcome::Failed | Outcome::Cancelled | Outcome::Escalated => 1,
-    };
     let is_killed = ended.exit_code == KILLED && !is_out_of_memory(ended);
-    (ended.exit_code == code || is_killed).then_some(verdict)
+    (ended.exit_code == i32::from(verdict.outcome.exit_code()) || is_killed).then_some(verdict)
 }
 
 fn of_pod(pod: &Pod) -> Option<Ending> {

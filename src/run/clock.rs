@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use fabrica_crds::RunStatus;
 use fabrica_crds::run::Phase;
 use fabrica_crds::time::from_kubernetes;
+use fabrica_protocol::run::LINGER_SECONDS;
 
 use super::observe::{Kept, Observed};
 use super::queue::Place;
@@ -19,8 +20,6 @@ use crate::recorder::is_settled;
 pub(super) const OVERDUE: chrono::Duration = chrono::Duration::seconds(5);
 /// A runtime that does not hear that its verdict is kept.
 const LATE: Duration = Duration::from_secs(10);
-/// So long a runtime that has ended waits for its journal to be archived: what is not by then will not be.
-const LINGER: chrono::Duration = chrono::Duration::hours(1);
 
 /// When to look again. `followed`: what the present runtime tells wakes us.
 pub(super) fn next_look(
@@ -69,8 +68,9 @@ fn deadline(observed: &Observed, status: &RunStatus, now: DateTime<Utc>) -> Date
 pub(super) fn expires(observed: &Observed, status: &RunStatus) -> Option<DateTime<Utc>> {
     let seconds = observed.run.spec.ttl_seconds_after_finished?;
     let finished = from_kubernetes(status.finished_at.as_ref()?);
-    let least = if is_settled(&status.conditions) { chrono::Duration::zero() } else { LINGER };
-    Some(finished + chrono::Duration::seconds(seconds).max(least))
+    // What the runtime has not been rid of by then is not archived any more.
+    let least = if is_settled(&status.conditions) { 0 } else { LINGER_SECONDS.into() };
+    Some(finished + chrono::Duration::seconds(seconds.max(least)))
 }
 
 #[cfg(test)]

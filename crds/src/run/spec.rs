@@ -162,7 +162,8 @@ pub struct RunSpec {
     #[serde(default = "default_attempts")]
     #[schemars(range(min = 1, max = 10))]
     pub max_attempts: i32,
-    /// The Run and its pods are deleted so many seconds after the end. Unset: never.
+    /// The Run and its pods are deleted so many seconds after the end, and not before its journal is archived, for which an
+    /// hour is waited at most. Unset: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 31_536_000))]
     pub ttl_seconds_after_finished: Option<i64>,

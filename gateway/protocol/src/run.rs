@@ -289,6 +289,20 @@ pub enum Outcome {
     Escalated,
 }
 
+impl Outcome {
+    /// What a runtime exits with that ends so by itself.
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Self::Completed => 0,
+            Self::Failed | Self::Cancelled | Self::Escalated => 1,
+        }
+    }
+}
+
+/// How long a runtime that is done waits for somebody to keep its last records: longer than an operator takes that is being
+/// replaced.
+pub const LINGER_SECONDS: u32 = 3_600;
+
 /// The body of `POST /v1/ack`: everything up to this record is kept elsewhere. Whoever says so may be newer than the pod,
 /// which leaves alone what it does not know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -38,7 +38,7 @@ use std::convert::Infallible;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use fabrica_protocol::run::{Entry, Outcome, Question, Verdict};
+use fabrica_protocol::run::{Entry, Question, Verdict};
 use tokio_util::sync::CancellationToken;
 
 use self::agent::Agent;
@@ -107,10 +107,7 @@ async fn conclude(
     if let Err(error) = std::fs::write(&config.termination_log, text) {
         tracing::warn!(%error, "the termination message cannot be written");
     }
-    let code = match verdict.outcome {
-        Outcome::Completed => ExitCode::SUCCESS,
-        Outcome::Failed | Outcome::Cancelled | Outcome::Escalated => ExitCode::FAILURE,
-    };
+    let code = ExitCode::from(verdict.outcome.exit_code());
     // What could not be written nobody can acknowledge.
     if let Some(seq) = run.journal.write(Entry::Ended(verdict.clone())) {
         let kept = async {

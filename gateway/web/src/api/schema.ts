@@ -1217,7 +1217,8 @@ export interface components {
             title?: string;
             /**
              * Format: int64
-             * @description The Run and its pods are deleted so many seconds after the end. Unset: never.
+             * @description The Run and its pods are deleted so many seconds after the end, and not before its journal is archived, for which an
+             *     hour is waited at most. Unset: never.
              */
             ttlSecondsAfterFinished?: number;
             /**

@@ -23,3 +23,9 @@ it.each<[string, NonNullable<Session["status"]>, string, string]>([
 ])("a restart is told %s", (_name, status, at, cause) => {
   expect(restartWords(session(status), LOST, NOW)).toBe(`The session was restarted at ${clock(at)}: ${cause}`);
 });
+
+it("what failed of an agent's own work is no cause", () => {
+  const told = session({ startedAt: RESTARTED, messages: [failed("2026-01-01T11:59:50Z", "grep: x: No such file")] });
+  const chat: Session = { ...told, spec: { ...told.spec, mode: "Chat" } };
+  expect(restartWords(chat, LOST, NOW)).toContain("its pod or its container was replaced.");
+});

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use fabrica_protocol::run::LINGER_SECONDS;
+
 use super::forge::{self, ForgeConfig};
 use super::providers::{self, ProviderConfig};
 
@@ -10,8 +12,6 @@ use super::providers::{self, ProviderConfig};
 const MODEL_URL: &str = "https://api.anthropic.com";
 /// A Run's own deadline stands in its object; this one holds where nobody said any.
 const SECONDS: u64 = 3_600;
-/// How long the verdict is kept for an operator that does not come: longer than one that is being replaced takes.
-const LINGER_SECONDS: u64 = 3_600;
 
 /// The agent's words come at least this often while it waits for nothing of its own: the CLI gives an unanswered
 /// question up after 600 s, and says so.
@@ -103,7 +103,7 @@ pub(super) fn read(text: &impl Fn(&str) -> Option<String>) -> Option<RunConfig> 
         used_volume: is_true("FABRICA_USED_VOLUME"),
         resume: is_true("FABRICA_RESUME"),
         last: (is_true("FABRICA_LAST_OF_AGENT"), is_true("FABRICA_LAST_OF_OTHERS")),
-        linger: seconds("FABRICA_LINGER_SECONDS", LINGER_SECONDS),
+        linger: seconds("FABRICA_LINGER_SECONDS", LINGER_SECONDS.into()),
     })
 }
 
