@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::Namespace;
 use crate::cluster::DEADLINE;
+use crate::page::{ENOUGH, check_numbers};
 
 /// The plugin, for whoever has this token.
 pub fn plugin(namespace: &Namespace, token: &str, arguments: &[&str]) -> Command {
@@ -74,6 +75,14 @@ impl Person {
         read.unwrap_or_else(|_| bail!("too long")).with_context(|| {
             format!("«{text}» was not shown: {}", String::from_utf8_lossy(&self.shown))
         })
+    }
+
+    /// Ends a [`crate::page::PRINTER`], and checks that each number was shown once, in order.
+    pub async fn check_numbers(&mut self) -> Result<()> {
+        self.types(ENOUGH)?;
+        self.sees("total=").await?;
+        self.sees("=\r\n").await?;
+        check_numbers(&self.text())
     }
 
     /// All that was shown, without what titles said.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use fabrica_e2e::cluster::{Cluster, SYSTEM_NAMESPACE, eventually, wait_for, with_namespace};
 use fabrica_e2e::helm::{RELEASE, install, present_values};
-use fabrica_e2e::page::{ENOUGH, PRINTER, Page, check_numbers};
+use fabrica_e2e::page::{PRINTER, Page};
 use fabrica_e2e::person::{Person, plugin};
 use fabrica_e2e::terminal::{Terminal, closed, open};
 use fabrica_e2e::{Gateway, Namespace};
@@ -167,10 +167,7 @@ async fn check_everybody(pages: &mut [Page], people: &mut [Person]) -> Result<()
         page.check_numbers().await?;
     }
     for (number, person) in people.iter_mut().enumerate() {
-        person.types(ENOUGH)?;
-        person.sees("total=").await?;
-        person.sees("=\r\n").await?;
-        check_numbers(&person.text()).with_context(|| format!("person {number}"))?;
+        person.check_numbers().await.with_context(|| format!("person {number}"))?;
     }
     Ok(())
 }

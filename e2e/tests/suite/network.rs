@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use fabrica_e2e::cluster::with_namespace;
-use fabrica_e2e::page::{ENOUGH, PRINTER, Page, check_numbers};
+use fabrica_e2e::page::{PRINTER, Page};
 use fabrica_e2e::person::{Person, plugin};
 use fabrica_e2e::terminal::{Terminal, closed, next_frame, open};
 use fabrica_e2e::{Gateway, Namespace};
@@ -95,10 +95,7 @@ async fn sixteen_people_come_back_over_every_cut() {
             if round % 2 == 0 { network.reset() } else { network.close() }
         }
         for (number, person) in people.iter_mut().enumerate() {
-            person.types(ENOUGH)?;
-            person.sees("total=").await?;
-            person.sees("=\r\n").await?;
-            check_numbers(&person.text()).with_context(|| format!("person {number}"))?;
+            person.check_numbers().await.with_context(|| format!("person {number}"))?;
         }
         Ok(())
     })
