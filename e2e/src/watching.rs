@@ -1,9 +1,9 @@
 //! What watches over Fabrica: the queries of its dashboard and alerts, and a real Prometheus to ask.
 
-use std::net::{Ipv4Addr, TcpListener};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
+use fabrica_test_network::own_address;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -69,8 +69,7 @@ impl Prometheus {
         let folder = tempfile::tempdir()?;
         let file = folder.path().join("prometheus.json");
         std::fs::write(&file, configuration.to_string())?;
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-        let address = format!("127.0.0.1:{port}");
+        let address = own_address();
         let log = std::fs::File::create(folder.path().join("log"))?;
         let process = Command::new("prometheus")
             .arg(format!("--config.file={}", file.display()))

@@ -8,7 +8,8 @@
 mod carry;
 pub mod namespace;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -16,6 +17,17 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use crate::carry::carry;
+
+/// An address for a server that takes it later. A free port of 127.0.0.1 may be another's by then, so the host is one that
+/// nobody else has.
+#[must_use]
+pub fn own_address() -> SocketAddr {
+    static GIVEN: AtomicU8 = AtomicU8::new(0);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let host = Ipv4Addr::new(127, high | 1, low, GIVEN.fetch_add(1, Ordering::Relaxed));
+    let listener = std::net::TcpListener::bind((host, 0)).expect("a loopback address");
+    listener.local_addr().expect("a bound port")
+}
 
 /// What bytes meet on their way. The default is a network that is well.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

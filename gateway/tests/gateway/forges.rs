@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 
-use crate::common::forge::Forge;
-use crate::common::{World, free_address};
+use fabrica_test_network::own_address;
 use rstest::rstest;
 use serde_json::{Value, json};
+
+use crate::common::World;
+use crate::common::forge::Forge;
 
 const DOOR: &str = "The door squeaks";
 
@@ -160,7 +162,7 @@ async fn a_forge_that_fails_is_named(
 
 #[tokio::test]
 async fn a_forge_that_is_away_leaves_the_field() {
-    let world = world("GitHub", free_address().await, None).await;
+    let world = world("GitHub", own_address(), None).await;
     let (status, problem) = world.get("dana", "/api/v1/forges/0/repositories?q=x").await;
     let detail = problem["detail"].as_str().unwrap();
     assert!(status == 502 && detail.contains("give the address by hand"), "{detail}");

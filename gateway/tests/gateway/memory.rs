@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::process::Stdio;
 
+use fabrica_test_network::own_address;
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -10,7 +11,7 @@ use tokio::process::{Child, Command};
 
 use crate::common::kubernetes::Kubernetes;
 use crate::common::pod::Pod;
-use crate::common::{free_address, running, until};
+use crate::common::{running, until};
 
 /// The most that an idle connection may take, in KiB.
 const CEILING_KIB: f64 = 20.0;
@@ -21,7 +22,7 @@ const PER_USER: u32 = 50;
 
 /// Starts the real binary before a fake API server.
 async fn start(api: SocketAddr) -> (Child, SocketAddr, tempfile::NamedTempFile) {
-    let (address, admin) = (free_address().await, free_address().await);
+    let (address, admin) = (own_address(), own_address());
     let kubeconfig = tempfile::NamedTempFile::new().unwrap();
     let content = json!({
         "apiVersion": "v1", "kind": "Config", "current-context": "fake",

@@ -195,7 +195,7 @@ async fn one_byte_at_a_time_is_understood() {
 
 /// A socket after the upgrade, without a WebSocket library.
 async fn upgrade(runtime: &Runtime) -> TcpStream {
-    let mut stream = TcpStream::connect(("127.0.0.1", runtime.port)).await.unwrap();
+    let mut stream = TcpStream::connect(runtime.address).await.unwrap();
     let request = format!(
         "GET /v1/terminal HTTP/1.1\r\nHost: pod\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\

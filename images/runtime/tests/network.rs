@@ -49,7 +49,7 @@ fn lines(from: u64, to: u64) -> String {
 }
 
 async fn before(runtime: &Runtime) -> Network {
-    Network::before(([127, 0, 0, 1], runtime.port).into()).await
+    Network::before(runtime.address).await
 }
 
 /// A paste that is written to a file and shown again: resets at any moment, and both copies are exact.

@@ -1,6 +1,7 @@
 //! Stands where the gateway stands, before a real runtime and behind a network that fails on demand: lets a client in with an
 //! assertion of its own.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use chrono::Utc;
 use fabrica_protocol::assertion::{Claims, Role, Signer};
 use fabrica_protocol::kterm::{ClientFrame, Hello, OpenRequest, SUBPROTOCOL, ServerFrame};
-use fabrica_test_network::Network;
+use fabrica_test_network::{Network, own_address};
 use futures::{SinkExt, StreamExt};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -56,7 +57,7 @@ impl Door {
         std::fs::create_dir(at("workspace")).unwrap();
         std::fs::create_dir(at("tmp")).unwrap();
         std::fs::write(at("keys"), KEYS).unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+        let address = own_address();
         let runtime = Command::new(program)
             .arg("serve")
             .env_clear()
@@ -70,15 +71,15 @@ impl Door {
             .env("FABRICA_WORKSPACE", at("workspace"))
             .env("FABRICA_TRUST_KEYS", at("keys"))
             .env("FABRICA_TERMINATION_LOG", at("termination"))
-            .env("FABRICA_ADDRESS", format!("127.0.0.1:{port}"))
+            .env("FABRICA_ADDRESS", address.to_string())
             .stdin(std::process::Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        tokio::time::timeout(PATIENCE, ready(port)).await.expect("the runtime becomes ready");
+        tokio::time::timeout(PATIENCE, ready(address)).await.expect("the runtime becomes ready");
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let network = Network::before(listener.local_addr().unwrap()).await;
-        tokio::spawn(serve(listener, port));
+        tokio::spawn(serve(listener, address));
         let url = format!("http://{}", network.address());
         Some(Self { url, folder, _runtime: runtime, network })
     }
@@ -117,22 +118,22 @@ impl Door {
     }
 }
 
-async fn ready(port: u16) {
-    let url = format!("http://127.0.0.1:{port}/healthz");
+async fn ready(address: SocketAddr) {
+    let url = format!("http://{address}/healthz");
     while !reqwest::get(&url).await.is_ok_and(|answer| answer.status() == 200) {
         tokio::task::yield_now().await;
     }
 }
 
-async fn serve(listener: TcpListener, port: u16) {
+async fn serve(listener: TcpListener, address: SocketAddr) {
     loop {
         let (client, _) = listener.accept().await.unwrap();
-        tokio::spawn(carry(client, port));
+        tokio::spawn(carry(client, address));
     }
 }
 
 /// Answers what is asked of the Session itself; hands the rest on.
-async fn carry(mut client: TcpStream, port: u16) -> std::io::Result<()> {
+async fn carry(mut client: TcpStream, address: SocketAddr) -> std::io::Result<()> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(client.read_u8().await?);
@@ -169,7 +170,7 @@ async fn carry(mut client: TcpStream, port: u16) -> std::io::Result<()> {
         forwarded.push_str(line);
         forwarded.push_str("\r\n");
     }
-    let mut runtime = TcpStream::connect(("127.0.0.1", port)).await?;
+    let mut runtime = TcpStream::connect(address).await?;
     runtime.write_all(forwarded.as_bytes()).await?;
     tokio::io::copy_bidirectional(&mut client, &mut runtime).await?;
     Ok(())

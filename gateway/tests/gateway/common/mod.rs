@@ -1,4 +1,4 @@
-//! A gateway on free ports, before a fake API server and a stand-in for the runtime.
+//! A gateway on addresses of its own, before a fake API server and a stand-in for the runtime.
 
 pub(crate) mod forge;
 pub(crate) mod kubernetes;
@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::Parser;
 use fabrica_gateway::config::Config;
 use fabrica_gateway::flags::Flags;
+use fabrica_test_network::own_address;
 use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -34,7 +35,7 @@ impl World {
     /// Starts a gateway with these flags and waits until it is ready.
     pub(crate) async fn start(flags: &[&str]) -> Self {
         let (kubernetes, api) = Kubernetes::start().await;
-        let (address, admin) = (free_address().await, free_address().await);
+        let (address, admin) = (own_address(), own_address());
         let (address_text, admin_text) = (address.to_string(), admin.to_string());
         let mut arguments = vec![
             "gateway",
@@ -169,8 +170,4 @@ pub(crate) async fn until(mut condition: impl AsyncFnMut() -> bool) {
 /// A status of a Session whose pod has this address.
 pub(crate) fn running(ip: impl std::fmt::Display) -> Value {
     json!({"phase": "Running", "podIP": ip.to_string(), "conditions": []})
-}
-
-pub(crate) async fn free_address() -> SocketAddr {
-    tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap()
 }

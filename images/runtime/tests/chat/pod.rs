@@ -97,7 +97,9 @@ impl Pod {
     pub async fn socket(&self, author: &str, role: Role, answers: bool) -> Talk {
         let connection = uuid::Uuid::new_v4().to_string();
         let claims = Claims::new("fabrica-gateway", UID, author, role, &connection, Utc::now());
-        Talk::connect(self.0.port, &sign(&Claims { answers, ..claims }), connection).await.unwrap()
+        Talk::connect(self.0.address, &sign(&Claims { answers, ..claims }), connection)
+            .await
+            .unwrap()
     }
 
     pub fn signal(&self, signal: Signal) {

@@ -110,7 +110,7 @@ async fn an_image_without_the_agent_has_terminals_all_the_same() {
     assert_eq!(opened_now(&pod).await, NONE, "an agent may come");
     kept.type_text(0, "echo still h''ere\r").await;
     kept.read_until("still here").await;
-    let chat = Talk::connect(pod.0.port, &assertion(Role::Control), "c".to_owned()).await;
+    let chat = Talk::connect(pod.0.address, &assertion(Role::Control), "c".to_owned()).await;
     assert!(chat.is_err(), "there is nobody to talk to");
     switch(&pod, false).await;
     comes_to(&pod, AgentPower::Off).await;

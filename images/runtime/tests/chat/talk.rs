@@ -1,5 +1,7 @@
 //! A client of `fabrica.chat.v1`.
 
+use std::net::SocketAddr;
+
 use futures::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
@@ -18,8 +20,12 @@ pub struct Talk {
 }
 
 impl Talk {
-    pub async fn connect(port: u16, assertion: &str, connection: String) -> Result<Self, Error> {
-        let mut request = format!("ws://127.0.0.1:{port}/v1/chat").into_client_request()?;
+    pub async fn connect(
+        address: SocketAddr,
+        assertion: &str,
+        connection: String,
+    ) -> Result<Self, Error> {
+        let mut request = format!("ws://{address}/v1/chat").into_client_request()?;
         let headers = request.headers_mut();
         headers.insert("authorization", format!("Bearer {assertion}").parse().unwrap());
         headers.insert("sec-websocket-protocol", "fabrica.chat.v1".parse().unwrap());

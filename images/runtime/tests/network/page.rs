@@ -55,7 +55,7 @@ impl Page {
 
     /// The same, on the short way.
     pub(crate) async fn open_near(runtime: &Runtime) -> Self {
-        let mut page = Self::new(([127, 0, 0, 1], runtime.port).into(), 1);
+        let mut page = Self::new(runtime.address, 1);
         page.come_back().await;
         page
     }

@@ -1,14 +1,16 @@
 //! A real Gitea, where FABRICA_TEST_GITEA names its program: `templates`, `options` and `public` lie beside it.
 
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use fabrica_test_network::own_address;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::support::{eventually, free_port};
+use crate::support::eventually;
 
 /// Whom Gitea runs as when we are root, which it refuses to be.
 const NOBODY: u32 = 65_534;
@@ -33,9 +35,9 @@ impl Gitea {
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
-        let port = free_port().await;
-        let url = format!("http://127.0.0.1:{port}");
-        let own = prepare(folder.path(), &program, &url, port);
+        let address = own_address();
+        let url = format!("http://{address}");
+        let own = prepare(folder.path(), &program, address);
         let run = |words: &[&str]| command(folder.path(), &own, words);
         let process = run(&["web"]).kill_on_drop(true).spawn().unwrap();
         eventually("Gitea answers", async || {
@@ -73,7 +75,7 @@ impl Gitea {
 }
 
 /// Copies what Gitea reads to where nobody may read it, and writes its configuration; the copy of the program.
-fn prepare(folder: &Path, program: &Path, url: &str, port: u16) -> PathBuf {
+fn prepare(folder: &Path, program: &Path, address: SocketAddr) -> PathBuf {
     let source = program.parent().unwrap();
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
     let mut copy = std::process::Command::new("cp");
@@ -85,7 +87,9 @@ fn prepare(folder: &Path, program: &Path, url: &str, port: u16) -> PathBuf {
     let data = folder.join("data");
     std::fs::create_dir(&data).unwrap();
     let config = format!(
-        "WORK_PATH = {data}\n[server]\nHTTP_ADDR = 127.0.0.1\nHTTP_PORT = {port}\nROOT_URL = {url}/\nDISABLE_SSH = true\nOFFLINE_MODE = true\nSTATIC_ROOT_PATH = {folder}\n[database]\nDB_TYPE = sqlite3\nPATH = {data}/gitea.db\n[security]\nINSTALL_LOCK = true\n[log]\nMODE = console\nLEVEL = Warn\n",
+        "WORK_PATH = {data}\n[server]\nHTTP_ADDR = {host}\nHTTP_PORT = {port}\nROOT_URL = http://{address}/\nDISABLE_SSH = true\nOFFLINE_MODE = true\nSTATIC_ROOT_PATH = {folder}\n[database]\nDB_TYPE = sqlite3\nPATH = {data}/gitea.db\n[security]\nINSTALL_LOCK = true\n[log]\nMODE = console\nLEVEL = Warn\n",
+        host = address.ip(),
+        port = address.port(),
         data = data.display(),
         folder = folder.display()
     );

@@ -1,8 +1,9 @@
-//! A real runtime in a folder of its own, on a port of its own, and a client that shares no code with its sockets.
+//! A real runtime in a folder of its own, on an address of its own, and a client that shares no code with its sockets.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its share of this")]
 
 pub mod talk;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -15,6 +16,7 @@ use fabrica_protocol::kterm::{
     Capabilities, ClientFrame, Hello, HelloTerminal, ServerFrame, Welcome,
 };
 use fabrica_protocol::runtime::{Event, EventType};
+use fabrica_test_network::own_address;
 use futures::{SinkExt, StreamExt};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -43,7 +45,7 @@ pub const KEYS: &str =
 pub struct Runtime {
     pub folder: TempDir,
     pub process: Child,
-    pub port: u16,
+    pub address: SocketAddr,
     /// Clients that [`Self::attach`] made.
     pages: AtomicUsize,
 }
@@ -79,7 +81,7 @@ impl Runtime {
 
     /// Starts one in a folder that may hold something already, by a program that ends by starting it.
     pub async fn begin_in(folder: TempDir, by: &[&str], variables: &[(&str, &str)]) -> Self {
-        let port = free_port().await;
+        let address = own_address();
         let at = |name: &str| folder.path().join(name);
         let words = [by, &[env!("CARGO_BIN_EXE_fabrica-runtime"), "serve"]].concat();
         let process = Command::new(words[0])
@@ -95,13 +97,13 @@ impl Runtime {
             .env("FABRICA_WORKSPACE", at("workspace"))
             .env("FABRICA_TRUST_KEYS", at("keys"))
             .env("FABRICA_TERMINATION_LOG", at("termination"))
-            .env("FABRICA_ADDRESS", format!("127.0.0.1:{port}"))
+            .env("FABRICA_ADDRESS", address.to_string())
             .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        Self { folder, process, port, pages: AtomicUsize::new(0) }
+        Self { folder, process, address, pages: AtomicUsize::new(0) }
     }
 
     pub fn workspace(&self) -> PathBuf {
@@ -109,7 +111,7 @@ impl Runtime {
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://127.0.0.1:{}{path}", self.port)
+        format!("http://{}{path}", self.address)
     }
 
     pub async fn ready(&self) {
@@ -171,8 +173,7 @@ impl Runtime {
         &self,
         assertion: &str,
     ) -> Result<Client, tokio_tungstenite::tungstenite::Error> {
-        let mut request =
-            format!("ws://127.0.0.1:{}/v1/terminal", self.port).into_client_request()?;
+        let mut request = format!("ws://{}/v1/terminal", self.address).into_client_request()?;
         request
             .headers_mut()
             .insert("authorization", format!("Bearer {assertion}").parse().unwrap());
@@ -224,10 +225,6 @@ pub fn may_unshare(kind: &str) -> bool {
         eprintln!("left out: this needs root and `unshare {kind}`");
     }
     may
-}
-
-pub async fn free_port() -> u16 {
-    tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port()
 }
 
 /// HELLO for terminal 1.
