@@ -125,14 +125,15 @@ impl Recorder {
     pub fn recorded(&self, run: &Run, status: &RunStatus) -> Recorded {
         let state = self.state();
         let known = run.id().and_then(|uid| state.objects.get(&uid));
-        state::recorded(known, state.away(), status)
+        state::recorded(known, state.away(), status, Instant::now())
     }
 
     /// How a Chat stands in the archive.
     pub fn chat_recorded(&self, chat: &Session, state: ChatState) -> Recorded {
         let all = self.state();
         let known = chat.id().and_then(|uid| all.objects.get(&uid));
-        state::chat_recorded(known, all.away(), state, chat.spec.workspace.is_some())
+        let has_volume = chat.spec.workspace.is_some();
+        state::chat_recorded(known, all.away(), state, has_volume, Instant::now())
     }
 
     /// Whether there is something that a Run's next pod can go on from.

@@ -132,11 +132,11 @@ impl Known {
     }
 
     fn forget_gone(&mut self, now: Instant) {
-        self.pods.retain(|_, (_, seen)| now.duration_since(*seen) < GONE);
+        self.pods.retain(|_, (_, seen)| is_recent(*seen, now));
     }
 
     pub(super) fn is_live(&self, pod: &str, now: Instant) -> bool {
-        self.pods.get(pod).is_some_and(|(_, seen)| now.duration_since(*seen) < GONE)
+        self.pods.get(pod).is_some_and(|(_, seen)| is_recent(*seen, now))
     }
 
     pub(super) fn is_closed(&self, pod: &str) -> bool {
@@ -163,14 +163,14 @@ impl Known {
     }
 
     /// How a Run that has ended stands. What may still come is said before what will not.
-    fn at_the_end(&self, status: &RunStatus) -> Recorded {
+    fn at_the_end(&self, status: &RunStatus, now: Instant) -> Recorded {
         // What never ran has told nothing.
         let begun = status.attempts.iter().filter(|attempt| attempt.started_at.is_some());
         let missing = begun.filter_map(|attempt| {
             let number = u32::try_from(attempt.number).ok()?;
             let kept = self.kept(number);
             (!kept.ended).then(|| {
-                let lives = self.lives(number);
+                let lives = self.lives(number, now);
                 let of = format!("Attempt {number}: records after {} are", kept.last);
                 (lives, of)
             })
@@ -186,8 +186,9 @@ impl Known {
     }
 
     /// Whether a pod of this attempt was seen lately.
-    fn lives(&self, number: u32) -> bool {
-        self.pods.values().any(|(pod, _)| pod.attempt == number)
+    fn lives(&self, number: u32, now: Instant) -> bool {
+        let mut pods = self.pods.values();
+        pods.any(|(pod, seen)| pod.attempt == number && is_recent(*seen, now))
     }
 
     /// Pods that need a stream and have none.
@@ -198,14 +199,23 @@ impl Known {
     }
 }
 
+fn is_recent(seen: Instant, now: Instant) -> bool {
+    now.duration_since(seen) < GONE
+}
+
 /// How a Run stands, by its status and by what is kept.
-pub(super) fn recorded(known: Option<&Known>, away: Option<&Away>, status: &RunStatus) -> Recorded {
+pub(super) fn recorded(
+    known: Option<&Known>,
+    away: Option<&Away>,
+    status: &RunStatus,
+    now: Instant,
+) -> Recorded {
     let state = match known.filter(|known| known.loaded) {
         None => Recorded::Unasked,
         Some(_) if !status.phase.is_some_and(fabrica_crds::run::Phase::is_final) => {
             Recorded::Keeping
         }
-        Some(known) => known.at_the_end(status),
+        Some(known) => known.at_the_end(status, now),
     };
     unless_away(state, away)
 }
@@ -237,6 +247,7 @@ pub(super) fn chat_recorded(
     away: Option<&Away>,
     chat: ChatState,
     has_volume: bool,
+    now: Instant,
 ) -> Recorded {
     let state = match (known.filter(|known| known.loaded), chat) {
         (None, _) | (_, ChatState::Stopped(None)) => Recorded::Unasked,
@@ -248,7 +259,7 @@ pub(super) fn chat_recorded(
                 Recorded::All
             } else if has_volume {
                 Recorded::Behind(format!("{which} wait in the volume."))
-            } else if known.lives(number) {
+            } else if known.lives(number, now) {
                 Recorded::Behind(format!("{which} are not kept yet."))
             } else {
                 Recorded::Lost(format!("{which} are lost with its pod."))
@@ -276,7 +287,7 @@ mod tests {
         let status = RunStatus { phase: Some(Phase::Cancelled), attempts, ..RunStatus::default() };
         let mut known = Known { loaded: true, ..Known::default() };
         known.advance(1, Kept { last: 9, ended: true });
-        assert_eq!(recorded(Some(&known), None, &status), Recorded::All);
+        assert_eq!(recorded(Some(&known), None, &status, Instant::now()), Recorded::All);
     }
 
     #[rstest]
@@ -298,9 +309,10 @@ mod tests {
         if let Some(kept) = kept {
             known.advance(1, kept);
         }
-        assert_eq!(recorded(Some(&known), None, &status), expected);
+        let now = Instant::now();
+        assert_eq!(recorded(Some(&known), None, &status, now), expected);
         let away = Away { since: DateTime::UNIX_EPOCH, words: "No space left".to_owned() };
-        let away = recorded(Some(&known), Some(&away), &status);
+        let away = recorded(Some(&known), Some(&away), &status, now);
         match expected {
             Recorded::All | Recorded::Lost(_) => assert_eq!(away, expected),
             _ => assert!(
@@ -330,13 +342,10 @@ mod tests {
         let pod = LivePod { uid, address, attempt: 2, closed: true, spent: None };
         let start = Instant::now();
         known.see([pod], start);
-        assert!(
-            matches!(known.at_the_end(&status), Recorded::Behind(text) if text.starts_with("Attempt 2"))
-        );
-        known.see([], start + GONE);
-        assert!(
-            matches!(known.at_the_end(&status), Recorded::Lost(text) if text.starts_with("Attempt 1"))
-        );
+        let at = |now| known.at_the_end(&status, now);
+        assert!(matches!(at(start), Recorded::Behind(text) if text.starts_with("Attempt 2")));
+        // Nobody need have looked at its pods since.
+        assert!(matches!(at(start + GONE), Recorded::Lost(text) if text.starts_with("Attempt 1")));
     }
 
     #[rstest]
@@ -356,7 +365,8 @@ mod tests {
     ) {
         let mut known = Known { loaded: true, ..Known::default() };
         known.advance(2, Kept { last: 9, ended: false });
-        assert_eq!(chat_recorded(Some(&known), None, chat, has_volume), expected);
-        assert_eq!(chat_recorded(None, None, chat, has_volume), Recorded::Unasked);
+        let now = Instant::now();
+        assert_eq!(chat_recorded(Some(&known), None, chat, has_volume, now), expected);
+        assert_eq!(chat_recorded(None, None, chat, has_volume, now), Recorded::Unasked);
     }
 }
