@@ -14,6 +14,7 @@ pub mod git_server;
 pub mod helm;
 pub mod page;
 pub mod person;
+pub mod processes;
 pub mod run;
 pub mod scenario;
 pub mod session;

@@ -9,13 +9,14 @@ use anyhow::{Context, Result, ensure};
 use fabrica_crds::Run;
 use fabrica_crds::run::Phase;
 use fabrica_e2e::archive::{Row, await_recorded, check_numbers, messages};
-use fabrica_e2e::cluster::{SYSTEM_NAMESPACE, eventually, is_ready, wait_for, with_namespace};
+use fabrica_e2e::cluster::{eventually, is_ready, wait_for, with_namespace};
 use fabrica_e2e::forge::{Forge, ForgeRepository};
+use fabrica_e2e::processes::{self, kill_pod};
 use fabrica_e2e::run::{causes, condition, phase_of};
 use fabrica_e2e::{Cluster, Namespace};
 use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::ResourceExt;
-use kube::api::{DeleteParams, ListParams};
+use kube::api::ListParams;
 use serde_json::json;
 
 /// How many parts are killed: enough that each kind is met in different moments. `FABRICA_KILLS` says otherwise.
@@ -115,13 +116,12 @@ async fn kill(namespace: &Namespace, names: &[String], part: Part) -> Result<boo
     }
 }
 
-/// Deletes the pods of a component and waits for others in their place.
+/// Kills the pods of a component and waits for others in their place.
 async fn replace(cluster: &Cluster, component: &str) -> Result<()> {
-    let at_once = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
-    let before: Vec<_> =
-        cluster.component_pods(component).await?.iter().map(ResourceExt::uid).collect();
-    for pod in cluster.component_pods(component).await? {
-        cluster.api::<Pod>(SYSTEM_NAMESPACE).delete(&pod.name_any(), &at_once).await?;
+    let pods = cluster.component_pods(component).await?;
+    let before: Vec<_> = pods.iter().map(ResourceExt::uid).collect();
+    for pod in &pods {
+        kill_pod(cluster, pod).await?;
     }
     eventually(&format!("the {component} is back"), || async {
         let pods = cluster.component_pods(component).await?;
@@ -131,7 +131,7 @@ async fn replace(cluster: &Cluster, component: &str) -> Result<()> {
     .await
 }
 
-/// Kills the runtime of a Run at work: SIGKILL to PID 1 of its container, as the kernel's out-of-memory killer would.
+/// Kills the runtime of a Run at work.
 async fn kill_runtime(namespace: &Namespace, names: &[String]) -> Result<bool> {
     for name in names {
         let run = namespace.api::<Run>().get(name).await?;
@@ -141,13 +141,7 @@ async fn kill_runtime(namespace: &Namespace, names: &[String]) -> Result<bool> {
         let pods = namespace.api::<Pod>().list(&ListParams::default()).await?.items;
         let own = pods.iter().filter(|pod| pod.name_any().starts_with(&format!("{name}-")));
         for pod in own {
-            if let Some(process) = first_process(&pod.uid().unwrap_or_default()) {
-                let signal = tokio::process::Command::new("kill").args(["-9", &process]).status();
-                ensure!(
-                    signal.await?.success(),
-                    "the runtime of {} is not ours to kill",
-                    pod.name_any()
-                );
+            if processes::kill(pod, "fabrica-runtime\0serve")? {
                 let uid = pod.uid();
                 wait_for(
                     &namespace.api::<Pod>(),
@@ -167,19 +161,6 @@ async fn kill_runtime(namespace: &Namespace, names: &[String]) -> Result<bool> {
 
 fn phase(pod: &Pod) -> &str {
     pod.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or_default()
-}
-
-/// The runtime within this pod, by the control group that the kubelet made for it.
-fn first_process(pod: &str) -> Option<String> {
-    let processes = std::fs::read_dir("/proc").ok()?.filter_map(Result::ok);
-    let numbers = processes.filter_map(|entry| entry.file_name().into_string().ok());
-    let names = [pod.to_owned(), pod.replace('-', "_")];
-    numbers.filter(|number| number.bytes().all(|byte| byte.is_ascii_digit())).find(|number| {
-        let read = |file: &str| std::fs::read_to_string(format!("/proc/{number}/{file}"));
-        let (group, command) =
-            (read("cgroup").unwrap_or_default(), read("cmdline").unwrap_or_default());
-        names.iter().any(|name| group.contains(name)) && command.contains("fabrica-runtime\0serve")
-    })
 }
 
 async fn check(
@@ -222,13 +203,13 @@ async fn await_settled(namespace: &Namespace, name: &str, whole: bool) -> Result
     if whole {
         return await_recorded(namespace, name, "True").await.map(|_| true);
     }
-    eventually("Recorded is settled", || async {
-        let run = namespace.api::<Run>().get(name).await?;
-        let found = condition(&run, "Recorded").context("Recorded")?;
-        let lost = found.reason == "RecordsLost";
-        Ok((lost || found.status == "True").then_some(!lost))
-    })
-    .await
+    let settled = |run: Option<&Run>| {
+        let found = run.and_then(|run| condition(run, "Recorded"));
+        found.is_some_and(|found| found.reason == "RecordsLost" || found.status == "True")
+    };
+    let run = wait_for(&namespace.api::<Run>(), name, "Recorded is settled", settled).await?;
+    let found = run.as_ref().and_then(|run| condition(run, "Recorded"));
+    Ok(found.context("Recorded")?.status == "True")
 }
 
 /// Whether the runtime of an attempt was killed while it waited for somebody to read its verdict, which the kubelet kept.

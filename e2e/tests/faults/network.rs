@@ -8,6 +8,7 @@ use fabrica_e2e::cluster::{Cluster, SYSTEM_NAMESPACE, eventually, wait_for, with
 use fabrica_e2e::helm::{RELEASE, install, present_values};
 use fabrica_e2e::page::{PRINTER, Page};
 use fabrica_e2e::person::{Person, plugin};
+use fabrica_e2e::processes::kill_pod;
 use fabrica_e2e::terminal::{Terminal, closed, open};
 use fabrica_e2e::{Gateway, Namespace};
 use fabrica_protocol::kterm::{SUBPROTOCOL, close};
@@ -102,7 +103,7 @@ async fn crowd(namespace: &Namespace, count: usize) -> Result<Vec<Page>> {
 /// Kills one replica after the other, each when all that stood before stands again.
 async fn kill_each_gateway(cluster: &Cluster) -> Result<()> {
     for pod in cluster.component_pods("gateway").await? {
-        cluster.api::<Pod>(SYSTEM_NAMESPACE).delete(&pod.name_any(), &at_once()).await?;
+        kill_pod(cluster, &pod).await?;
         eventually("the gateways stand again", || async { Ok(stands().await?.then_some(())) })
             .await?;
     }
