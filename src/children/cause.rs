@@ -164,8 +164,14 @@ fn containers(subject: &Subject<'_>, pod: &Pod) -> Option<Cause> {
         .flatten()
         .find(|container| container.name == subject.container);
     let kind = subject.kind;
+    let restarts =
+        pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref()) != Some("Never");
     init.and_then(|container| waiting(kind, container).or_else(|| init_crash(container))).or_else(
-        || main.and_then(|container| waiting(kind, container).or_else(|| crash(container))),
+        || {
+            main.and_then(|container| {
+                waiting(kind, container).or_else(|| crash(container, restarts))
+            })
+        },
     )
 }
 
@@ -249,18 +255,19 @@ pub(crate) fn is_out_of_memory(terminated: &ContainerStateTerminated) -> bool {
 }
 
 /// The last end of the container, as long as it has not become ready again.
-fn crash(container: &ContainerStatus) -> Option<Cause> {
+fn crash(container: &ContainerStatus, restarts: bool) -> Option<Cause> {
     let terminated = failure(container)?;
     if is_out_of_memory(terminated) {
         let message = format!("{OUT_OF_MEMORY} Raise the limit; the files are kept.");
         return Some(cause(Stage::Failed, Reason::OOMKilled, message));
     }
+    let next = if restarts { " and is started again with growing pauses" } else { "" };
     let words = terminated.message.as_deref().unwrap_or_default();
     if let Ok(told) = serde_json::from_str::<Termination>(words) {
         return Some(cause(Stage::Failed, reason_of(&told), told.message));
     }
     let message = format!(
-        "The container ended with exit code {} ({}) and is started again with growing pauses. {words}",
+        "The container ended with exit code {} ({}){next}. {words}",
         terminated.exit_code,
         terminated.reason.as_deref().unwrap_or("no reason"),
     );

@@ -94,6 +94,20 @@ fn one_reason_and_one_sentence(
     assert!(found.message.contains(mentions), "{found:?}");
 }
 
+#[rstest]
+#[case::always(json!("Always"), true)]
+#[case::of_a_run(json!("Never"), false)]
+fn only_a_container_that_is_started_again_is_said_to_be(
+    #[case] policy: Value,
+    #[case] is_said: bool,
+) {
+    let mut observed = observed(Some(crashed("Error", 137, "")), json!([]));
+    let spec = observed.pod.as_mut().unwrap().spec.as_mut().unwrap();
+    spec.restart_policy = policy.as_str().map(str::to_owned);
+    let found = explain(&observed, &Outcome::Done);
+    assert_eq!(found.message.contains("started again"), is_said, "{found:?}");
+}
+
 #[test]
 fn an_init_container_that_fails_is_told_before_the_rest() {
     let status = json!({"phase": "Pending", "initContainerStatuses": [{"name": "runtime", "image": "r:1", "imageID": "",
