@@ -96,6 +96,38 @@ test("many lines are asked about before they are pasted, as the program takes th
   await expect.poll(() => fake.typed(1)).toContain("last\rlast");
 });
 
+test("what an input method puts in at once is asked about like a paste", async ({ page }) => {
+  const fake = await open(page);
+  await page.locator(".xterm-helper-textarea").focus();
+  await page.keyboard.insertText("rm -rf build\nmake\n");
+  const dialog = page.getByRole("dialog", { name: "Paste 2 lines?" });
+  await expect(dialog).toContainText("rm -rf build");
+  await page.keyboard.press("Escape");
+  await expect(dialog).toBeHidden();
+  expect(fake.typed(1)).toBe("");
+
+  fake.print(1, "\x1b[?2004hready");
+  await expect(screen(page)).toContainText("ready");
+  await page.locator(".xterm-helper-textarea").focus();
+  await page.keyboard.insertText("one\ntwo");
+  await expect.poll(() => fake.typed(1)).toBe("\x1b[200~one\rtwo\x1b[201~");
+});
+
+test("news take no line from the terminal", async ({ page }) => {
+  const fake = await open(page);
+  const place = () => page.locator(".xterm").evaluate(({ parentElement }) => ({ width: parentElement?.clientWidth, height: parentElement?.clientHeight }));
+  const [room, size] = [await place(), fake.terminals.get(1)?.size];
+  fake.print(1, "\x1b]52;c;aGVsbG8=\x07");
+  await expect(page.getByText("would like to put 5 characters on your clipboard")).toBeVisible();
+  expect(await place()).toEqual(room);
+  await expectNoViolations(page);
+  await page.screenshot({ path: "test-results/news-1440.png" });
+  fake.exit(1, 3);
+  await expect(page.getByText("The shell ended with code 3.")).toBeVisible();
+  expect(await place()).toEqual(room);
+  expect(fake.terminals.get(1)?.size).toEqual(size);
+});
+
 test("the size of the text is changed by keys and menu, and remembered", async ({ page }) => {
   await open(page);
   const size = () => page.locator(".xterm-rows").evaluate((rows) => getComputedStyle(rows).fontSize);

@@ -2,7 +2,7 @@ import { Terminal } from "@xterm/headless";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { findPlaces, inWorkspace } from "./file-links";
-import { pasteable, pasteQuestion, stillStands } from "./paste";
+import { isPasted, pasteable, pasteQuestion, stillStands } from "./paste";
 import { offeredText, Programs, promptAfter } from "./programs";
 import { readShelf, shelve } from "./remember";
 import { clampFont, readSettings } from "./settings";
@@ -23,6 +23,16 @@ describe("a paste", () => {
     if (question === undefined) expect(pasteQuestion(text, bracketed)).toBeUndefined();
     else expect(pasteQuestion(text, bracketed)).toMatchObject({ text, ...question });
   });
+  it.each([
+    ["rm -rf build\nmake\n", true],
+    ["make\r", true],
+    ["\r\r", true],
+    ["a long text of one line", false],
+    ["\r", false],
+    ["\n", false],
+    ["\x1b\r", false],
+    ["\x1b[200~a\rb\x1b[201~", true],
+  ])("takes %j for pasted: %j", (typed, pasted) => expect(isPasted(typed)).toBe(pasted));
   it("shows no line wider than it can", () => expect(pasteQuestion(`${"x".repeat(9_999)}\n`, false)?.preview[0]).toHaveLength(200));
 });
 

@@ -19,6 +19,14 @@ export function pasteable(text: string): string {
   return text.replace(CONTROLS, "");
 }
 
+/**
+ * Whether what comes as if it were typed is a paste: keyboards of touch screens put their clipboard in as text of an input
+ * method. No key sends a line end with something beside it but Enter with Alt.
+ */
+export function isPasted(typed: string): boolean {
+  return typed.length > 1 && /[\r\n]/.test(typed) && typed !== "\x1b\r";
+}
+
 export interface PasteQuestion {
   text: string;
   lines: number;

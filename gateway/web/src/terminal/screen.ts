@@ -11,7 +11,7 @@ import type { Screen } from "./connection";
 import { placeLinks, type FilePlace } from "./file-links";
 import { Finder, type Found } from "./finder";
 import type { Size } from "./kterm";
-import { pasteable, pasteQuestion, stillStands, type PasteQuestion } from "./paste";
+import { isPasted, pasteable, pasteQuestion, stillStands, type PasteQuestion } from "./paste";
 import { Programs } from "./programs";
 import { isReport } from "./reports";
 import { settings, type Settings } from "./settings";
@@ -62,6 +62,8 @@ export class TerminalScreen implements Screen {
   #webgl: WebglAddon | undefined;
   /** While the handler of a key runs, whatever is sent was typed. */
   #inKey = false;
+  /** While a paste goes out that was decided on. */
+  #pasting = false;
   #control = false;
   #inSight = true;
   /** The button of the mouse went down inside and is not up yet. */
@@ -107,6 +109,7 @@ export class TerminalScreen implements Screen {
     const { signal } = this.#stop;
     options.place.addEventListener("focusin", options.onFocus, { signal });
     options.place.addEventListener("paste", (event) => this.#onPaste(event), { capture: true, signal });
+    options.place.addEventListener("beforeinput", (event) => this.#onPut(event), { capture: true, signal });
     options.place.addEventListener("mousedown", (event) => (this.#selecting ||= event.button === PRIMARY), { signal });
     // What began inside may end anywhere.
     document.addEventListener("mouseup", (event) => event.button === PRIMARY && this.#onReleased(), { signal });
@@ -169,7 +172,9 @@ export class TerminalScreen implements Screen {
 
   /** The only way into xterm's paste, which would pass on escape sequences. */
   paste(text: string): void {
+    this.#pasting = true;
     this.#terminal.paste(pasteable(text));
+    this.#pasting = false;
   }
 
   /** What was asked about may go out, unless the program would take it otherwise by now: then it is asked again. */
@@ -285,6 +290,8 @@ export class TerminalScreen implements Screen {
   }
 
   #onData(data: string): void {
+    // Of what could not be kept from it xterm tells nothing but that it was typed.
+    if (!this.#pasting && isPasted(data)) return this.#takePaste(data);
     const isOwn = !this.#inKey && isReport(data);
     if (isOwn || !this.#control) return this.#options.onInput(data, isOwn);
     this.holdControl(false);
@@ -295,8 +302,18 @@ export class TerminalScreen implements Screen {
   #onPaste(event: ClipboardEvent): void {
     event.preventDefault();
     event.stopPropagation();
-    if (this.#terminal.options.disableStdin === true) return;
-    const text = pasteable(event.clipboardData?.getData("text/plain") ?? "");
+    if (this.#terminal.options.disableStdin !== true) this.#takePaste(event.clipboardData?.getData("text/plain") ?? "");
+  }
+
+  /** Lines that an input method puts in at once: xterm would lose their ends. */
+  #onPut(event: InputEvent): void {
+    if (!event.cancelable || event.data === null || !isPasted(event.data)) return;
+    event.preventDefault();
+    if (this.#terminal.options.disableStdin !== true) this.#takePaste(event.data);
+  }
+
+  #takePaste(pasted: string): void {
+    const text = pasteable(pasted);
     const question = settings().guardPaste ? pasteQuestion(text, this.#terminal.modes.bracketedPasteMode) : undefined;
     if (question !== undefined) this.#options.onPasteQuestion(question);
     else if (text !== "") this.paste(text);

@@ -32,7 +32,7 @@ export function SearchBar({ screen, found, onClose }: Props) {
     event.preventDefault();
   };
   return (
-    <div role="search" aria-label="Terminal output" className="animate-appear absolute top-1 right-4 z-20 flex max-w-[calc(100%-2rem)] items-center gap-0.5 rounded-lg bg-raised p-1 shadow-float" onKeyDown={(event) => event.key === "Escape" && onClose()}>
+    <div role="search" aria-label="Terminal output" className="animate-appear flex max-w-full items-center gap-0.5 rounded-lg bg-raised p-1 shadow-float" onKeyDown={(event) => event.key === "Escape" && onClose()}>
       <input
         ref={field}
         type="text"

@@ -1,3 +1,4 @@
+import { useState } from "react";
 import { Link } from "react-router";
 import type { Session } from "../api/types";
 import { Button, buttonLook } from "../components/button";
@@ -18,11 +19,11 @@ interface Props {
   onOfferDone: () => void;
 }
 
-/** Lines under the terminal when there is something to know or to decide. What is on the screen stays readable. */
+/** Lines in a corner of the terminal when there is something to know or to decide. What is on the screen stays as it is. */
 export function TerminalNotice({ offer, onOfferDone, ...props }: Props) {
   const { restart, onRestartRead } = props.terminal;
   return (
-    <>
+    <div className="w-full overflow-hidden rounded-lg border-line shadow-float not-empty:border *:first:border-t-0">
       {restart !== undefined && (
         <NoticeBar text={`${restart} What was there before stands above: scroll up to read it.`}>
           <Button onClick={onRestartRead}>Dismiss</Button>
@@ -43,7 +44,7 @@ export function TerminalNotice({ offer, onOfferDone, ...props }: Props) {
         </NoticeBar>
       )}
       <Standing {...props} />
-    </>
+    </div>
   );
 }
 
@@ -110,8 +111,18 @@ function Standing({ session, terminal: { status, connection }, starting, onStart
       </NoticeBar>
     );
   }
-  if (status.viewOnly) return <NoticeBar text="View only: nothing that you type is sent. To type needs the right to create sessions/terminal." />;
-  return null;
+  return status.viewOnly ? <ViewOnly /> : null;
+}
+
+/** Stands for as long as one watches, unless it is in the way: the mark of the connection says it, too. */
+function ViewOnly() {
+  const [read, setRead] = useState(false);
+  if (read) return null;
+  return (
+    <NoticeBar text="View only: nothing that you type is sent. To type needs the right to create sessions/terminal.">
+      <Button onClick={() => setRead(true)}>Dismiss</Button>
+    </NoticeBar>
+  );
 }
 
 /** What is on the screen is all that is left. */

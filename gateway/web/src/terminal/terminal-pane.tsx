@@ -72,16 +72,20 @@ export function TerminalPane({ session, terminal, starting, onStart, takesKeys, 
     <div className="flex min-h-0 min-w-0 flex-1 flex-col">
       <div className="relative min-h-0 flex-1 overflow-hidden bg-terminal" role="region" aria-label="Terminal. Control Shift Up leaves it.">
         {status.tabs.filter(({ tab, seen }) => seen || tab === status.active).map(({ tab }) => <TerminalView key={tab} tab={tab} terminal={terminal} takesKeys={takesKeys || shown} events={events} />)}
-        {finding && screen !== undefined && (
-          <SearchBar
-            screen={screen}
-            found={found}
-            onClose={() => {
-              onFind(false);
-              screen.focus();
-            }}
-          />
-        )}
+        {/* Over the screen, for the room of a line would be taken from it: a program would be given another size for no more than news. */}
+        <div className="pointer-events-none absolute top-1 right-4 z-20 flex w-[30rem] max-w-[calc(100%-2rem)] flex-col items-end gap-1 *:pointer-events-auto">
+          {finding && screen !== undefined && (
+            <SearchBar
+              screen={screen}
+              found={found}
+              onClose={() => {
+                onFind(false);
+                screen.focus();
+              }}
+            />
+          )}
+          <TerminalNotice session={session} terminal={terminal} starting={starting} onStart={onStart} onLogin={askForLogin} offer={offer} onOfferDone={() => setOffer(undefined)} />
+        </div>
         {!status.established && (
           <div className="absolute inset-0 z-10 bg-terminal">
             <StartProgress session={session} last="Opening the terminal" starting={starting} onStart={onStart} />
@@ -99,7 +103,6 @@ export function TerminalPane({ session, terminal, starting, onStart, takesKeys, 
         )}
       </div>
       {needsKeys && screen !== undefined && status.established && !status.viewOnly && <KeyBar screen={screen} control={control} />}
-      <TerminalNotice session={session} terminal={terminal} starting={starting} onStart={onStart} onLogin={askForLogin} offer={offer} onOfferDone={() => setOffer(undefined)} />
       {asked !== undefined && (
         <PasteDialog
           question={asked.question}
