@@ -1,8 +1,7 @@
 //! What every request needs: one shared value.
 
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::Arc;
 
 use fabrica_crds::{Run, Session};
 use fabrica_telemetry::Exporter;
@@ -14,7 +13,6 @@ use crate::archive::Archive;
 use crate::config::Config;
 use crate::forges::Forge;
 use crate::identity::bearer::TokenReviews;
-use crate::identity::limit::LoginLimit;
 use crate::metrics::Metrics;
 use crate::namespaces::Namespaces;
 use crate::objects::Served;
@@ -74,7 +72,6 @@ pub struct Parts {
     pub stop: CancellationToken,
     /// Every task that outlives its request.
     pub tasks: TaskTracker,
-    logins: Mutex<LoginLimit>,
 }
 
 impl std::fmt::Debug for Parts {
@@ -121,17 +118,11 @@ impl App {
             draining: CancellationToken::new(),
             stop: CancellationToken::new(),
             tasks: TaskTracker::new(),
-            logins: Mutex::new(LoginLimit::new(Instant::now())),
             config,
             client,
             metrics,
             traces,
         }))
-    }
-
-    /// The limit of failed logins.
-    pub fn logins(&self) -> MutexGuard<'_, LoginLimit> {
-        self.logins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,7 +1,9 @@
 //! Who is asking: a Kubernetes identity from a sealed cookie or a bearer token.
 
+pub mod attempts;
 pub mod bearer;
 pub mod cookie;
+pub mod flight;
 pub mod limit;
 pub mod origin;
 

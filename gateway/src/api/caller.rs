@@ -1,7 +1,6 @@
 //! The caller of a request: an identity, and the rule that a cookie needs a matching Origin.
 
 use std::net::IpAddr;
-use std::time::Instant;
 
 use axum::extract::FromRequestParts;
 use chrono::Utc;
@@ -30,7 +29,7 @@ impl FromRequestParts<App> for Caller {
 /// Finds the identity behind a request. `guarded`: with a cookie the Origin must be ours.
 pub async fn authenticate(app: &App, parts: &Parts, guarded: bool) -> Result<Identity, Refused> {
     if let Some(token) = bearer_token(&parts.headers) {
-        return by_token(app, token, address(parts)).await;
+        return app.reviews.identify(token, address(parts)).await;
     }
     if !cookie::is_present(&parts.headers) {
         return Err(Refused::NotLoggedIn);
@@ -42,31 +41,6 @@ pub async fn authenticate(app: &App, parts: &Parts, guarded: bool) -> Result<Ide
         return Err(Refused::Origin);
     }
     Ok(identity)
-}
-
-/// Reviews a token, unless this address has failed too often. Who once sent a good token is not kept out by others
-/// behind the same address.
-pub async fn by_token(app: &App, token: &str, address: IpAddr) -> Result<Identity, Refused> {
-    if let Some(known) = app.reviews.remembered(token) {
-        let held = known.filter(|identity| Utc::now() < identity.expires);
-        return held.ok_or(Refused::NotLoggedIn);
-    }
-    let limited = !app.reviews.was_good(token);
-    if limited {
-        let attempt = app.logins().attempt(address, Instant::now());
-        attempt.map_err(|wait| Refused::TooMany { seconds: wait.as_secs() + 1 })?;
-    }
-    let reviewed = app.reviews.review(token, Utc::now()).await;
-    if limited && !matches!(reviewed, Ok(None)) {
-        app.logins().succeeded(address, Instant::now());
-    }
-    match reviewed {
-        Ok(identity) => identity.ok_or(Refused::NotLoggedIn),
-        Err(error) => {
-            tracing::warn!(error = crate::chain(&error), "a token could not be reviewed");
-            Err(Refused::Unavailable)
-        }
-    }
 }
 
 /// Where a request came from; unknown ones share one limit.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::body::read_json;
-use super::caller::{Caller, address, by_token};
+use super::caller::{Caller, address};
 use crate::app::App;
 use crate::identity::Refused;
 use crate::identity::cookie::{self, CookieError};
@@ -85,7 +85,8 @@ pub async fn login(State(app): State<App>, request: Request) -> Result<Response,
     }
     let body: LoginRequest = read_json(&parts.headers, body).await?;
     let key = app.trust.cookie_key().ok_or(Refused::Unavailable)?;
-    let identity = by_token(&app, body.token.trim(), address(&parts)).await.map_err(|refused| {
+    let identified = app.reviews.identify(body.token.trim(), address(&parts)).await;
+    let identity = identified.map_err(|refused| {
         app.metrics.login(outcome(refused));
         match refused {
             Refused::NotLoggedIn => Problem::new(

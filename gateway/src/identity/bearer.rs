@@ -1,7 +1,7 @@
 //! Bearer tokens: reviewed by the API server, remembered for a few seconds.
 
-use std::hash::{BuildHasher, RandomState};
-use std::sync::{Mutex, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -10,8 +10,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec};
 use kube::api::{Api, PostParams};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
-use super::{Identity, User};
+use super::attempts::Attempts;
+use super::flight::Flights;
+use super::{Identity, Refused, User};
 use crate::cache::ExpiringTable;
 use crate::kubernetes::{ApiError, answer};
 
@@ -37,12 +40,17 @@ pub enum ReviewError {
     Ask(#[source] ApiError),
 }
 
+/// What a token is remembered by: no token is kept.
+type TokenHash = [u8; 32];
+
 /// Asks the API server whose token it is.
 pub struct TokenReviews {
     api: Api<TokenReview>,
-    known: Mutex<ExpiringTable<String, Option<Identity>>>,
-    good: Mutex<ExpiringTable<u64, ()>>,
-    hasher: RandomState,
+    known: Mutex<ExpiringTable<TokenHash, Option<Identity>>>,
+    good: Mutex<ExpiringTable<TokenHash, ()>>,
+    attempts: Attempts,
+    /// By address, too: nobody waits, or is refused, for what another address has done.
+    asked: Flights<(TokenHash, IpAddr), Result<Identity, Refused>>,
 }
 
 impl std::fmt::Debug for TokenReviews {
@@ -58,31 +66,58 @@ impl TokenReviews {
             api: Api::all(client),
             known: Mutex::new(ExpiringTable::new(LIFETIME, CAPACITY)),
             good: Mutex::new(ExpiringTable::new(GOOD_LIFETIME, CAPACITY)),
-            hasher: RandomState::new(),
+            attempts: Attempts::new(Instant::now()),
+            asked: Flights::default(),
         }
     }
 
-    /// What is remembered of a token: nothing, or whether it is somebody's.
-    pub fn remembered(&self, token: &str) -> Option<Option<Identity>> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&token.to_owned(), Instant::now())
+    /// The identity behind a token that was sent from an address, unless too many of there have failed. All who send the
+    /// same token at once get the answer to one review. Who once sent a good token is not kept out by others behind the
+    /// same address.
+    pub async fn identify(&self, token: &str, address: IpAddr) -> Result<Identity, Refused> {
+        if token.is_empty() || token.len() > TOKEN_BYTES {
+            return Err(Refused::NotLoggedIn);
+        }
+        let hash = TokenHash::from(Sha256::digest(token));
+        if let Some(known) = self.known().get(&hash, Instant::now()) {
+            let held = known.filter(|identity| Utc::now() < identity.expires);
+            return held.ok_or(Refused::NotLoggedIn);
+        }
+        self.asked.answer((hash, address), self.review_within_limits(token, hash, address)).await
     }
 
-    /// Whether this token was good not long ago. It says nothing of now.
-    pub fn was_good(&self, token: &str) -> bool {
-        let good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
-        good.get(&self.hasher.hash_one(token), Instant::now()).is_some()
+    async fn review_within_limits(
+        &self,
+        token: &str,
+        hash: TokenHash,
+        address: IpAddr,
+    ) -> Result<Identity, Refused> {
+        let was_good = self.good().get(&hash, Instant::now()).is_some();
+        let attempt = if was_good { None } else { Some(self.attempts.begin(address).await) };
+        let attempt =
+            attempt.transpose().map_err(|wait| Refused::TooMany { seconds: wait.as_secs() + 1 })?;
+        let reviewed = self.review(token, hash, Utc::now()).await;
+        if let Some(attempt) = attempt
+            && !matches!(reviewed, Ok(None))
+        {
+            attempt.succeed();
+        }
+        match reviewed {
+            Ok(identity) => identity.ok_or(Refused::NotLoggedIn),
+            Err(error) => {
+                tracing::warn!(error = crate::chain(&error), "a token could not be reviewed");
+                Err(Refused::Unavailable)
+            }
+        }
     }
 
     /// The identity behind a token; none when the API server does not accept it.
-    pub async fn review(
+    async fn review(
         &self,
         token: &str,
+        hash: TokenHash,
         now: DateTime<Utc>,
     ) -> Result<Option<Identity>, ReviewError> {
-        if token.is_empty() || token.len() > TOKEN_BYTES {
-            return Ok(None);
-        }
         let spec = TokenReviewSpec { token: Some(token.to_owned()), audiences: None };
         let review = TokenReview { spec, ..TokenReview::default() };
         let parameters = PostParams::default();
@@ -96,12 +131,18 @@ impl TokenReviews {
             .filter(|user| !user.name.is_empty())
             .map(|user| Identity::new(user, expiry(token, now)));
         if identity.is_some() {
-            let mut good = self.good.lock().unwrap_or_else(PoisonError::into_inner);
-            good.insert(self.hasher.hash_one(token), (), Instant::now());
+            self.good().insert(hash, (), Instant::now());
         }
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(token.to_owned(), identity.clone(), Instant::now());
+        self.known().insert(hash, identity.clone(), Instant::now());
         Ok(identity)
+    }
+
+    fn known(&self) -> MutexGuard<'_, ExpiringTable<TokenHash, Option<Identity>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn good(&self) -> MutexGuard<'_, ExpiringTable<TokenHash, ()>> {
+        self.good.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

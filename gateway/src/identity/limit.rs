@@ -19,6 +19,15 @@ const GLOBAL_PERIOD: Duration = Duration::from_millis(300);
 /// Addresses remembered at a time; all others share one bucket.
 const ADDRESS_LIMIT: usize = 4096;
 
+/// No attempt may be made now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Full {
+    /// How long until there may be one, if all that are under way fail.
+    pub wait: Duration,
+    /// Whether some are under way that count in the same place.
+    pub under_way: bool,
+}
+
 /// Limits attempts. A success is given back, so only failures count: many people may share an address.
 #[derive(Debug)]
 pub struct LoginLimit {
@@ -37,23 +46,22 @@ impl LoginLimit {
         }
     }
 
-    /// Takes one attempt, or tells how long to wait for the next.
-    pub fn attempt(&mut self, address: IpAddr, now: Instant) -> Result<(), Duration> {
+    /// Takes one attempt, which is under way until it has ended.
+    pub fn attempt(&mut self, address: IpAddr, now: Instant) -> Result<(), Full> {
         let bucket = self.bucket(address, now);
         bucket.refill(ADDRESS_BURST, ADDRESS_PERIOD, now);
         bucket.available(ADDRESS_PERIOD)?;
         self.all.refill(GLOBAL_BURST, GLOBAL_PERIOD, now);
         self.all.available(GLOBAL_PERIOD)?;
-        self.all.tokens -= 1.0;
-        self.bucket(address, now).tokens -= 1.0;
+        self.all.take();
+        self.bucket(address, now).take();
         Ok(())
     }
 
-    /// Gives an attempt back that succeeded.
-    pub fn succeeded(&mut self, address: IpAddr, now: Instant) {
-        self.all.tokens = (self.all.tokens + 1.0).min(GLOBAL_BURST);
-        let bucket = self.bucket(address, now);
-        bucket.tokens = (bucket.tokens + 1.0).min(ADDRESS_BURST);
+    /// An attempt is over. One that succeeded is given back.
+    pub fn ended(&mut self, address: IpAddr, succeeded: bool, now: Instant) {
+        self.all.end(succeeded, GLOBAL_BURST);
+        self.bucket(address, now).end(succeeded, ADDRESS_BURST);
     }
 
     fn bucket(&mut self, address: IpAddr, now: Instant) -> &mut Bucket {
@@ -61,7 +69,7 @@ impl LoginLimit {
         if self.addresses.len() >= ADDRESS_LIMIT && !self.addresses.contains_key(&address) {
             self.addresses.retain(|_, bucket| {
                 bucket.refill(ADDRESS_BURST, ADDRESS_PERIOD, now);
-                bucket.tokens < ADDRESS_BURST
+                bucket.tokens < ADDRESS_BURST || bucket.under_way > 0
             });
             if self.addresses.len() >= ADDRESS_LIMIT {
                 return &mut self.others;
@@ -75,11 +83,12 @@ impl LoginLimit {
 struct Bucket {
     tokens: f64,
     refilled: Instant,
+    under_way: u32,
 }
 
 impl Bucket {
     fn full(burst: f64, now: Instant) -> Self {
-        Self { tokens: burst, refilled: now }
+        Self { tokens: burst, refilled: now, under_way: 0 }
     }
 
     fn refill(&mut self, burst: f64, period: Duration, now: Instant) {
@@ -88,13 +97,29 @@ impl Bucket {
         self.refilled = now;
     }
 
-    fn available(&self, period: Duration) -> Result<(), Duration> {
-        if self.tokens >= 1.0 { Ok(()) } else { Err(period.mul_f64(1.0 - self.tokens)) }
+    fn available(&self, period: Duration) -> Result<(), Full> {
+        if self.tokens >= 1.0 {
+            return Ok(());
+        }
+        Err(Full { wait: period.mul_f64(1.0 - self.tokens), under_way: self.under_way > 0 })
+    }
+
+    fn take(&mut self) {
+        self.tokens -= 1.0;
+        self.under_way += 1;
+    }
+
+    fn end(&mut self, succeeded: bool, burst: f64) {
+        // One that began where all others are counted may end where its address is.
+        self.under_way = self.under_way.saturating_sub(1);
+        if succeeded {
+            self.tokens = (self.tokens + 1.0).min(burst);
+        }
     }
 }
 
 /// Who has one IPv6 address has the whole /64.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((address.to_bits() & !u128::from(u64::MAX)).into()),
         address @ IpAddr::V4(_) => address,
@@ -118,8 +143,14 @@ mod tests {
         for _ in 0..10 {
             assert!(limit.attempt(address(1), start).is_ok());
         }
-        let wait = limit.attempt(address(1), start).unwrap_err();
-        assert_eq!(wait, ADDRESS_PERIOD);
+        let wait = ADDRESS_PERIOD;
+        let full = limit.attempt(address(1), start).unwrap_err();
+        assert_eq!(full, Full { wait, under_way: true });
+        for _ in 0..10 {
+            limit.ended(address(1), false, start);
+        }
+        let full = limit.attempt(address(1), start).unwrap_err();
+        assert_eq!(full, Full { wait, under_way: false });
         assert!(limit.attempt(address(2), start).is_ok());
         assert!(limit.attempt(address(1), start + wait).is_ok());
     }
@@ -130,7 +161,7 @@ mod tests {
         let mut limit = LoginLimit::new(start);
         for _ in 0..1000 {
             assert!(limit.attempt(address(1), start).is_ok());
-            limit.succeeded(address(1), start);
+            limit.ended(address(1), true, start);
         }
     }
 

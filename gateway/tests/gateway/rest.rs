@@ -1,6 +1,7 @@
 //! Login, rights, lists and writes over REST.
 
-use crate::common::World;
+use crate::common::{World, until};
+use futures::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
@@ -68,6 +69,35 @@ async fn failed_logins_are_limited_and_successes_are_not() {
         world.client.post(format!("{}/api/v1/login", world.url)).json(&body).send().await.unwrap();
     assert_eq!(answer.status(), 429);
     assert!(answer.headers().contains_key("retry-after"));
+}
+
+#[tokio::test]
+async fn one_review_answers_all_who_send_the_same_token_at_once() {
+    let world = World::start(&[]).await;
+    world.kubernetes.hold_token_reviews(true);
+    let first_is_asked = async {
+        until(async || world.kubernetes.token_reviews() > 0).await;
+        world.kubernetes.hold_token_reviews(false);
+    };
+    let all = join_all((0..40).map(|_| world.get("dana", "/api/v1/me")));
+    let (answers, ()) = tokio::join!(all, first_is_asked);
+    assert_eq!(answers.iter().map(|(status, _)| *status).collect::<Vec<_>>(), [200; 40]);
+    assert_eq!(world.kubernetes.token_reviews(), 1);
+}
+
+#[tokio::test]
+async fn many_people_behind_one_address_wait_for_each_other() {
+    let world = World::start(&[]).await;
+    world.kubernetes.hold_token_reviews(true);
+    let as_many_as_may_fail_are_asked = async {
+        until(async || world.kubernetes.token_reviews() == 10).await;
+        world.kubernetes.hold_token_reviews(false);
+    };
+    let people: Vec<String> = (0..30).map(|number| format!("person-{number}")).collect();
+    let all = join_all(people.iter().map(|person| world.get(person, "/api/v1/me")));
+    let (answers, ()) = tokio::join!(all, as_many_as_may_fail_are_asked);
+    assert_eq!(answers.iter().map(|(status, _)| *status).collect::<Vec<_>>(), [200; 30]);
+    assert_eq!(world.kubernetes.token_reviews(), 30);
 }
 
 #[tokio::test]

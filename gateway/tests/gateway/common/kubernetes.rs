@@ -16,7 +16,7 @@ use axum::routing::{get, post};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 /// The seed and the public key of the first test vector of RFC 8032.
 const PKCS8: &str = "302e020100300506032b6570042204209d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60";
@@ -35,6 +35,8 @@ struct Inner {
     config_maps: Mutex<Vec<Value>>,
     changes: broadcast::Sender<Value>,
     reviews: AtomicU64,
+    token_reviews: AtomicU64,
+    held: watch::Sender<bool>,
     version: AtomicU64,
     away: std::sync::atomic::AtomicBool,
 }
@@ -48,6 +50,8 @@ impl Kubernetes {
             config_maps: Mutex::default(),
             changes: broadcast::channel(64).0,
             reviews: AtomicU64::new(0),
+            token_reviews: AtomicU64::new(0),
+            held: watch::Sender::new(false),
             version: AtomicU64::new(10),
             away: false.into(),
         }));
@@ -85,6 +89,16 @@ impl Kubernetes {
     /// How many access reviews were asked.
     pub(crate) fn reviews(&self) -> u64 {
         self.0.reviews.load(Ordering::SeqCst)
+    }
+
+    /// How many token reviews were asked.
+    pub(crate) fn token_reviews(&self) -> u64 {
+        self.0.token_reviews.load(Ordering::SeqCst)
+    }
+
+    /// Holds the answers to token reviews back, or lets them go.
+    pub(crate) fn hold_token_reviews(&self, held: bool) {
+        self.0.held.send_replace(held);
     }
 
     /// Adds or replaces a Session and tells the watches.
@@ -222,6 +236,8 @@ async fn review_token(State(fake): State<Kubernetes>, Json(review): Json<Value>)
     if fake.is_away() {
         return failure(500, "InternalError", "away");
     }
+    fake.0.token_reviews.fetch_add(1, Ordering::SeqCst);
+    fake.0.held.subscribe().wait_for(|held| !held).await.unwrap();
     let user =
         review["spec"]["token"].as_str().unwrap_or("").strip_suffix("-token").map(str::to_owned);
     let status = match user {
