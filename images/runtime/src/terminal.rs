@@ -4,6 +4,7 @@
 //! [`pump`] moves bytes between a PTY ([`pty`]) and the state, [`socket`] between the state and a client, and
 //! [`shells`] holds it all together.
 
+mod asked;
 mod attach;
 pub mod client;
 pub mod events;

@@ -16,7 +16,9 @@ function connect(pod: ModelPod) {
     return () => rest.forEach((frame) => frame.kind !== "welcome" && frame.kind !== "pong" && terminals.frame(frame));
   };
   const parse = (): void => effects.splice(0).forEach((effect) => effect.do === "write" && terminals.parsed(effect.tab, effect.end, effect.generation, 0));
-  return { terminals, isShown: () => terminals.stream?.isShown, open, parse };
+  /** What was sent since the last look. */
+  const sent = (): string[] => effects.splice(0).flatMap((effect) => (effect.do === "send" ? [effect.frame.kind] : []));
+  return { terminals, sent, isShown: () => terminals.stream?.isShown, open, parse };
 }
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -51,4 +53,17 @@ describe("what was there before", () => {
     if (frame.kind === "output") terminals.frame(frame);
     expect(isShown()).toBe(true);
   });
+});
+
+it("says what was parsed before it answers what stands there", () => {
+  const pod = new ModelPod();
+  const { terminals, sent, open, parse } = connect(pod);
+  open()();
+  const frame = pod.print(bytes("\x1b[5n"));
+  if (frame.kind === "output") terminals.frame(frame);
+  parse();
+  terminals.typed(1, bytes("\x1b[0n"), true, 0);
+  expect(sent()).toEqual(["ack", "input"]);
+  terminals.typed(1, bytes("\x1b[0n"), true, 0);
+  expect(sent()).toEqual(["input"]);
 });

@@ -274,6 +274,8 @@ export class TerminalStream {
       return;
     }
     if (!auto) this.#grid.claim();
+    // An answer counts by what was parsed before it.
+    else if (this.#ackSent < this.#parsed) this.#ack();
     this.#input.push(bytes, auto, count);
     this.#pump();
   }

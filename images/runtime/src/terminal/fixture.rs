@@ -33,8 +33,17 @@ pub(super) fn say(state: &mut State, connection: u32, frame: ClientFrame, at: u6
 
 pub(super) fn print(state: &mut State, kibibytes: u64) {
     for _ in 0..kibibytes {
+        output(state, &[b'x'; 1024]);
+    }
+}
+
+pub(super) fn output(state: &mut State, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
         let terminal = state.terminals.get_mut(&1).unwrap();
-        terminal.room(1024, Duration::ZERO)[..1024].fill(b'x');
-        state.produced(1, 1024);
+        let room = terminal.room(bytes.len(), Duration::ZERO);
+        let count = room.len();
+        room.copy_from_slice(&bytes[..count]);
+        state.produced(1, count);
+        bytes = &bytes[count..];
     }
 }

@@ -8,6 +8,7 @@ use fabrica_protocol::kterm::{
     Attach, AttachRole, ClientFrame, ErrorCode, Hello, OpenRequest, ServerFrame, Welcome, close,
 };
 
+use super::asked::is_answer;
 use super::client::{Attachment, Client};
 use super::events::What;
 use super::reference::{HELLO, INPUT, OPEN, writes};
@@ -256,7 +257,7 @@ impl State {
             return;
         }
         let barred = self.bar(connection, id);
-        let answers = self.responder(id) == Some(connection);
+        let answers = self.responder(id).is_some_and(|(responder, _)| responder == connection);
         let Some(terminal) = self.terminals.get_mut(&id) else { return };
         let Some(name) = self.clients.get(&connection).map(|client| &client.client_id) else {
             return;
@@ -270,7 +271,7 @@ impl State {
             && attachment.is_none_or(|attachment| {
                 attachment.view
                     || attachment.acked < attachment.replay_until
-                    || !answers && is_answer(bytes)
+                    || is_answer(bytes) && (!answers || attachment.acked < terminal.answered)
             });
         let taken = if stale || barred.is_some() {
             terminal.input.drop_bytes(&client.client_id, offset, bytes.len())
@@ -325,15 +326,5 @@ impl State {
 
     pub(super) fn attachment(&mut self, connection: u32, id: u16) -> Option<&mut Attachment> {
         self.clients.get_mut(&connection)?.attachments.get_mut(&id)
-    }
-}
-
-/// Whether an emulator answers a question with this: to each there is one answer, whoever else watches. Reports of the
-/// mouse and of the focus are a person's doing.
-fn is_answer(bytes: &[u8]) -> bool {
-    match bytes {
-        [0x1B, b']' | b'P', ..] => true,
-        [0x1B, b'[', .., last] => matches!(last, b'c' | b'n' | b'R' | b'y' | b't'),
-        _ => false,
     }
 }

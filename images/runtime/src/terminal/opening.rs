@@ -69,6 +69,7 @@ impl State {
             ring: Ring::default(),
             history: History::new(size),
             watch: Watch::default(),
+            answered: 0,
             input: Input::default(),
             size,
             owner: 0,

@@ -115,12 +115,15 @@ impl State {
         // With a second terminal there may be an echo to send at any time.
         let alone = client.attachments.len() == 1;
         let (id, share) = client.turns.next(&ready)?;
-        let ring = &self.terminals.get(&id)?.ring;
+        let Terminal { ring, answered, .. } = self.terminals.get(&id)?;
         let attachment = client.attachments.get_mut(&id)?;
         let from = attachment.cursor;
         let large = alone && attachment.window.takes_large_frames();
         let limit = if large { OUTPUT_BYTES } else { share };
         let to = (from + limit).min(attachment.acked + attachment.window.bytes());
+        // Of one frame a client acknowledges the whole: its emulator's answers count from here on.
+        let border = attachment.replay_until.max(*answered);
+        let to = if from < border { to.min(border) } else { to };
         let to = cut(ring, from, to);
         attachment.cursor = to;
         attachment.window.sent(attachment.acked, to, now);

@@ -1,6 +1,5 @@
 //! All terminals and all clients of the Session: what the edges ask and tell. No I/O, and time is an argument.
 
-use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,8 +45,10 @@ pub struct Exit {
 pub struct Terminal {
     pub ring: Ring,
     pub history: History,
-    /// Reads what programs ask while nobody is there to answer.
+    /// Reads what programs ask while nobody's emulator sees it.
     pub(super) watch: Watch,
+    /// What they asked below this offset was answered here: answers of emulators that come to it later are too many.
+    pub(super) answered: u64,
     pub input: Input,
     pub size: Size,
     /// The connection whose size it has.
@@ -186,24 +187,13 @@ impl State {
 
     /// Counts output that was read into the ring, and wakes those who watch.
     pub fn produced(&mut self, id: u16, count: usize) {
-        let alone = self.responder(id).is_none();
+        let alone = self.responder(id).is_none_or(|(_, sees)| !sees);
         if let Some(terminal) = self.terminals.get_mut(&id) {
             terminal.ring.commit(count);
             terminal.answer(count, alone);
         }
         self.heard(id, count);
         self.wake_attached(id);
-    }
-
-    /// The client whose emulator answers what programs ask: the owner of the size, else who came first.
-    pub(super) fn responder(&self, id: u16) -> Option<u32> {
-        let owner = self.terminals.get(&id)?.owner;
-        let answers = |client: &Client| {
-            client.control && client.attachments.get(&id).is_some_and(|attached| !attached.view)
-        };
-        let mut able = self.clients.iter().filter(|(_, client)| answers(client)).map(|(id, _)| *id);
-        let first = able.next()?;
-        Some(if first == owner || able.any(|other| other == owner) { owner } else { first })
     }
 
     /// Counts input that the program has read.
@@ -286,25 +276,6 @@ impl Terminal {
     pub fn room(&mut self, limit: usize, uptime: Duration) -> &mut [u8] {
         self.history.make_room(&self.ring, limit, uptime);
         self.ring.room(limit)
-    }
-
-    /// Answers what the newest output asks, when nobody else does.
-    fn answer(&mut self, count: usize, alone: bool) {
-        if !alone || self.exit.is_some() {
-            self.watch = Watch::default();
-            return;
-        }
-        let head = self.ring.head();
-        let pieces = self.ring.slices(head - count as u64, head);
-        let queries: Vec<_> = pieces.iter().flat_map(|piece| self.watch.read(piece)).collect();
-        // Made once for all of them, if one asks for it at all.
-        let screen = LazyCell::new(|| self.history.screen_at(&self.ring, head));
-        for query in queries {
-            if self.input.is_full() {
-                return;
-            }
-            self.input.push_own(query.answer(|| &screen).into());
-        }
     }
 
     /// What leads a fresh emulator of the terminal's size to the state at an offset that its history knows.
