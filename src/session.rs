@@ -154,7 +154,7 @@ async fn reconcile(session: Arc<Session>, context: Arc<Context>) -> Result<Actio
         announce::announce(&context, &session, &status).await;
     }
     let followed = recorded::is_followed(&context, &observed);
-    let defaults = &context.defaults.terminal;
+    let defaults = &context.defaults;
     let next = clock::next_look(&observed, &applied, &status, followed, defaults, now);
     Ok(Action::requeue(unsettled.map_or(next, |soon| next.min(soon))))
 }

@@ -13,7 +13,7 @@ use super::chat::{Told, is_chat};
 use super::observe::Observed;
 use super::plan::{Applied, Intent, Outcome, Plan, replaced_at};
 use super::switch;
-use crate::config::SessionDefaults;
+use crate::config::{Defaults, SessionDefaults};
 use crate::controller::{FOLLOWED, MARGIN, QUIET, SHORTEST, patient_look};
 
 /// Start steps are told within a second.
@@ -58,14 +58,15 @@ pub(super) fn next_look(
     plan: &Plan<Applied>,
     status: &SessionStatus,
     followed: bool,
-    defaults: &SessionDefaults,
+    defaults: &Defaults,
     now: DateTime<Utc>,
 ) -> Duration {
     let spec = &observed.session.spec;
     let regular = match (plan.intent, status.phase) {
         (Intent::Stop(_) | Intent::Off, _) => QUIET,
         (Intent::Run, Some(Phase::Running))
-            if observed.prepares() || switch::is_under_way(observed, status) =>
+            if observed.prepares()
+                || switch::is_under_way(observed, plan.intent, &defaults.chat) =>
         {
             STARTING
         }
@@ -80,7 +81,7 @@ pub(super) fn next_look(
         (Intent::Run, _) => {
             let since = waits_since(observed, &status.conditions);
             let age = since.and_then(|since| (now - since).to_std().ok()).unwrap_or_default();
-            patient_look(age, defaults.pending_deadline)
+            patient_look(age, defaults.terminal.pending_deadline)
         }
     };
     let replaced = observed.pod.as_ref().and_then(replaced_at);

@@ -14,7 +14,7 @@ use serde_json::json;
 fn look(observed: &mut Observed, second: i64) -> Duration {
     let plan = applied(Intent::Run);
     let status = report(observed, &plan, &defaults(), at(second));
-    let wait = next_look(observed, &plan, &status, false, &defaults().terminal, at(second));
+    let wait = next_look(observed, &plan, &status, false, &defaults(), at(second));
     observed.session.status = Some(status);
     wait
 }
@@ -85,7 +85,7 @@ fn the_next_look_is_never_later_than_the_clock_asks() {
     let observed = Observed { session: session(wake), ..Observed::default() };
     let plan = applied(Intent::Stop(StopReason::IdleTimeout));
     let status = report(&observed, &plan, &defaults(), at(0));
-    let wait = next_look(&observed, &plan, &status, false, &defaults().terminal, at(0));
+    let wait = next_look(&observed, &plan, &status, false, &defaults(), at(0));
     assert_eq!(wait, Duration::from_millis(70_100));
 }
 
@@ -111,7 +111,7 @@ fn a_chat_is_read_on_at_once(#[case] followed: bool, #[case] whole: bool, #[case
     };
     let (plan, defaults) = (applied(Intent::Run), defaults());
     let status = report(&observed, &plan, &defaults, at(5));
-    assert_eq!(next_look(&observed, &plan, &status, followed, &defaults.terminal, at(5)), wait);
+    assert_eq!(next_look(&observed, &plan, &status, followed, &defaults, at(5)), wait);
 }
 
 /// Its door is open before its repository is there.

@@ -1,8 +1,8 @@
 //! The agent of a Terminal: what its runtime is to be told of it, and what is said of it. Pure.
 
-use fabrica_crds::condition::{Finding, Truth, find};
+use fabrica_crds::condition::{Finding, Truth};
 use fabrica_crds::session::{AGENT_READY, AgentState, Mode};
-use fabrica_crds::{Reason, Session, SessionStatus};
+use fabrica_crds::{Reason, Session};
 use fabrica_protocol::runtime::{AgentPower, AgentReport, AgentSwitch};
 
 use super::build;
@@ -56,18 +56,10 @@ fn goes_on(observed: &Observed) -> bool {
     observed.session.spec.workspace.is_some() || (here.is_some() && here == known)
 }
 
-/// Whether the runtime has not come to where it is to be, and will.
-pub(super) fn is_under_way(observed: &Observed, status: &SessionStatus) -> bool {
-    let Some(report) = reported(observed) else { return false };
-    let ready = find(&status.conditions, AGENT_READY);
-    if ready.is_some_and(|found| found.reason == Reason::ChatDisabled.as_str()) {
-        return false;
-    }
-    match report.power {
-        AgentPower::Unasked | AgentPower::Starting => true,
-        AgentPower::Off => is_wanted(&observed.session),
-        AgentPower::On | AgentPower::Failed => !is_wanted(&observed.session) || is_other(observed),
-    }
+/// Whether the runtime has not come to where it is to be, and will: it begins, or it is being told.
+pub(super) fn is_under_way(observed: &Observed, intent: Intent, defaults: &ChatDefaults) -> bool {
+    let begins = reported(observed).is_some_and(|report| report.power == AgentPower::Starting);
+    begins || order(observed, intent, defaults).is_some()
 }
 
 /// The condition `AgentReady` of a Terminal whose spec speaks of an agent.

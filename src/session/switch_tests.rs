@@ -42,7 +42,7 @@ fn the_runtime_is_told_what_it_has_otherwise(
     let order = order(&observed, Intent::Run, &defaults().chat);
     assert_eq!(order.as_ref().map(|order| order.on), on);
     let is_told = order.is_some() || power == "Starting";
-    assert_eq!(is_under_way(&observed, &SessionStatus::default()), is_told);
+    assert_eq!(is_under_way(&observed, Intent::Run, &defaults().chat), is_told);
     let number = order.as_ref().and_then(|order| order.settings.get("FABRICA_CHAT_ATTEMPT"));
     assert_eq!(number.map(String::as_str), on.filter(|on| *on).map(|_| "5"));
 }
@@ -59,7 +59,7 @@ fn an_agent_that_was_changed_unseen_is_told_so(#[case] agent: Value, #[case] on:
     idle.agent.as_mut().unwrap().spec = Some(told);
     let order = order(&observed, Intent::Run, &defaults().chat);
     assert_eq!(order.as_ref().map(|order| order.on), on);
-    assert_eq!(is_under_way(&observed, &SessionStatus::default()), on.is_some());
+    assert_eq!(is_under_way(&observed, Intent::Run, &defaults().chat), on.is_some());
     let named = order.as_ref().and_then(|order| order.settings.get(AGENT_SPEC));
     assert_eq!(named.cloned(), on.map(|_| build::agent_spec(&observed.session)));
 }
@@ -72,6 +72,12 @@ fn where_agents_are_switched_off_none_is_started_and_a_live_one_goes_on() {
     let order = |power| order(&observed(&on, power), Intent::Run, &off);
     assert_eq!((order("Off"), order("On")), (None, None));
     assert_eq!(order("Unasked"), Some(AgentSwitch::default()), "shells get what is theirs");
+    // With another spec by now: nobody tells it, so nobody waits for it.
+    let mut changed = observed(&on, "On");
+    let idle = changed.runtime.as_mut().unwrap().idle.as_mut().unwrap();
+    idle.agent.as_mut().unwrap().spec = Some("another".to_owned());
+    assert!(!is_under_way(&changed, Intent::Run, &off));
+    assert!(is_under_way(&changed, Intent::Run, &defaults().chat));
 }
 
 #[rstest]
@@ -154,6 +160,6 @@ fn a_runtime_from_before_is_not_waited_for() {
     let found = finding(&old, &plan, &defaults().chat).unwrap();
     assert_eq!(found.reason, Reason::AgentMissing);
     assert!(found.message.contains("older"));
-    assert!(!is_under_way(&old, &SessionStatus::default()));
+    assert!(!is_under_way(&old, Intent::Run, &defaults().chat));
     assert_eq!(order(&old, Intent::Run, &defaults().chat), None);
 }
