@@ -53,7 +53,7 @@ impl State {
 /// What is known of a terminal's past.
 #[derive(Debug)]
 pub struct History {
-    /// The oldest offset at which the state is known. The ring holds all that follows.
+    /// The oldest offset at which the state is known. The ring holds all that follows, also what was forgotten since.
     base: State,
     /// The newest one that somebody asked for.
     recent: Option<State>,
@@ -139,17 +139,6 @@ impl History {
         true
     }
 
-    /// Keeps of what the ring holds no more than the screen that it left.
-    pub fn forget(&mut self, ring: &Ring) {
-        if self.base.offset < ring.head() {
-            self.base = State::of(&self.screen_at(ring, ring.head()), ring.head());
-            self.recent = None;
-            while self.sizes.get(1).is_some_and(|(at, _)| *at <= self.base.offset) {
-                self.sizes.pop_front();
-            }
-        }
-    }
-
     /// The screen at an offset between [`Self::oldest`] and the ring's head.
     pub fn screen_at(&mut self, ring: &Ring, offset: u64) -> Screen {
         let screen = self.emulate(ring, self.known(offset), offset, false);
@@ -180,7 +169,7 @@ impl History {
         loop {
             let change = sizes.next_if(|(change, _)| *change <= offset);
             let end = change.map_or(offset, |(change, _)| change);
-            for piece in ring.slices(at, end) {
+            for piece in ring.forgotten(at, end) {
                 if skims {
                     screen.skim(piece);
                 } else {
@@ -296,10 +285,21 @@ mod tests {
         let mut plain = Screen::new(wide);
         plain.feed(lines.as_bytes());
         plain.resize(narrow);
-        history.forget(&ring);
         ring.forget();
         history.resized(ring.head(), narrow);
         assert_eq!(text(&history.screen_at(&ring, ring.head())), text(&plain));
+    }
+
+    #[test]
+    fn what_was_forgotten_at_once_is_read_step_by_step() {
+        let mut ring = Ring::default();
+        let mut history = History::new(Size::default());
+        ring.push(&b"line\r\n".repeat(100_000));
+        ring.forget();
+        let mut progress = None;
+        assert!(!history.approach(&ring, &mut progress, ring.tail()));
+        while !history.approach(&ring, &mut progress, ring.tail()) {}
+        assert!(text(&history.screen_at(&ring, ring.tail())).contains("line"));
     }
 
     #[test]
@@ -307,9 +307,8 @@ mod tests {
         let mut ring = Ring::with_capacity(256);
         let mut history = History::new(Size::default());
         write(&mut history, &mut ring, b"\x1b[?2004hone\r\n", Duration::ZERO);
-        history.forget(&ring);
         ring.forget();
-        assert_eq!(history.oldest(), ring.tail());
+        assert_eq!(ring.tail(), ring.head());
         write(&mut history, &mut ring, b"two", Duration::ZERO);
         let screen = history.screen_at(&ring, ring.head());
         let shown = text(&screen);

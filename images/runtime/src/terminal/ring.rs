@@ -39,7 +39,12 @@ impl Ring {
 
     /// The offset of the oldest byte still kept.
     pub fn tail(&self) -> u64 {
-        self.head.saturating_sub(self.bytes.len() as u64).max(self.floor)
+        self.oldest().max(self.floor)
+    }
+
+    /// The offset of the oldest byte that nothing has overwritten.
+    const fn oldest(&self) -> u64 {
+        self.head.saturating_sub(self.bytes.len() as u64)
     }
 
     /// Where the next bytes go. What is written there counts only after [`Self::commit`], but the oldest bytes are
@@ -73,7 +78,15 @@ impl Ring {
 
     /// The bytes from one offset up to another, in at most two pieces. Both lie between tail and head.
     pub fn slices(&self, from: u64, to: u64) -> [&[u8]; 2] {
-        let from = from.clamp(self.tail(), self.head);
+        self.pieces(from.clamp(self.tail(), self.head), to)
+    }
+
+    /// The same also of what was forgotten and not overwritten yet: for nobody but who makes of it what the screen shows.
+    pub(super) fn forgotten(&self, from: u64, to: u64) -> [&[u8]; 2] {
+        self.pieces(from.clamp(self.oldest(), self.head), to)
+    }
+
+    fn pieces(&self, from: u64, to: u64) -> [&[u8]; 2] {
         let to = to.clamp(from, self.head);
         let count = usize::try_from(to - from).unwrap_or(usize::MAX);
         let start = self.index(from);

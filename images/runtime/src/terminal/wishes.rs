@@ -12,11 +12,11 @@ use super::title;
 const SIGNALS: [u8; 10] = [1, 2, 3, 9, 10, 12, 15, 18, 20, 28];
 
 impl State {
-    /// Forgets what a terminal has printed. Everybody begins afresh with the screen as it is.
+    /// Forgets what a terminal has printed. Everybody begins afresh with the screen as it is, which is made a step at a
+    /// time when it is sent.
     pub(super) fn clear(&mut self, id: u16) {
         let Some(terminal) = self.terminals.get_mut(&id) else { return };
         let head = terminal.ring.head();
-        terminal.history.forget(&terminal.ring);
         terminal.ring.forget();
         for client in self.clients.values_mut() {
             if let Some(attachment) = client.attachments.get_mut(&id) {
