@@ -2,6 +2,7 @@
 //! that the real one decides: what that one validates is tested end to end.
 
 mod config_maps;
+mod reviews;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -57,8 +58,8 @@ impl Kubernetes {
         }));
         let objects = "/apis/fabrica.dev/v1alpha1/namespaces/{namespace}/{resource}";
         let router = axum::Router::new()
-            .route("/apis/authentication.k8s.io/v1/tokenreviews", post(review_token))
-            .route("/apis/authorization.k8s.io/v1/subjectaccessreviews", post(review_access))
+            .route("/apis/authentication.k8s.io/v1/tokenreviews", post(reviews::token))
+            .route("/apis/authorization.k8s.io/v1/subjectaccessreviews", post(reviews::access))
             .route("/api/v1/namespaces", get(namespaces))
             .route("/api/v1/namespaces/fabrica-system/secrets/fabrica-trust", get(secret))
             .route("/api/v1/namespaces/{namespace}/configmaps", post(config_maps::create))
@@ -230,47 +231,6 @@ fn failure(code: u16, reason: &str, message: &str) -> Response {
         "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "reason": reason, "message": message,
     });
     (StatusCode::from_u16(code).unwrap(), Json(status)).into_response()
-}
-
-async fn review_token(State(fake): State<Kubernetes>, Json(review): Json<Value>) -> Response {
-    if fake.is_away() {
-        return failure(500, "InternalError", "away");
-    }
-    fake.0.token_reviews.fetch_add(1, Ordering::SeqCst);
-    fake.0.held.subscribe().wait_for(|held| !held).await.unwrap();
-    let user =
-        review["spec"]["token"].as_str().unwrap_or("").strip_suffix("-token").map(str::to_owned);
-    let status = match user {
-        Some(user) => {
-            json!({"authenticated": true, "user": {"username": user, "groups": ["people"]}})
-        }
-        None => json!({"authenticated": false}),
-    };
-    Json(json!({"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {}, "status": status})).into_response()
-}
-
-async fn review_access(State(fake): State<Kubernetes>, Json(review): Json<Value>) -> Response {
-    if fake.is_away() {
-        return failure(500, "InternalError", "away");
-    }
-    fake.0.reviews.fetch_add(1, Ordering::SeqCst);
-    let spec = &review["spec"];
-    let attributes = &spec["resourceAttributes"];
-    let text = |name: &str| attributes[name].as_str().unwrap_or("").to_owned();
-    let resource = match attributes["subresource"].as_str() {
-        Some(subresource) => format!("{}/{subresource}", text("resource")),
-        None => text("resource"),
-    };
-    let rights = fake.0.rights.lock().unwrap();
-    let allowed = rights.iter().any(|(user, verb, kind, namespace, name)| {
-        *user == spec["user"]
-            && *verb == text("verb")
-            && *kind == resource
-            && *namespace == text("namespace")
-            && (*name == "*" || *name == text("name"))
-    });
-    let status = json!({"allowed": allowed});
-    Json(json!({"apiVersion": "authorization.k8s.io/v1", "kind": "SubjectAccessReview", "spec": {}, "status": status})).into_response()
 }
 
 async fn namespaces() -> Json<Value> {
