@@ -1,4 +1,4 @@
-import { expect, test } from "@playwright/test";
+import { expect, test, type Page } from "@playwright/test";
 import { createSession, untilReady } from "../support/api";
 import { CHROMIUM_FLAGS, environment, uniqueName } from "../support/environment";
 import { Line } from "../support/line";
@@ -6,6 +6,8 @@ import { READABLE, Terminal } from "../support/terminal";
 
 test.use({ launchOptions: { executablePath: "/usr/bin/chromium", args: [...CHROMIUM_FLAGS, ...READABLE] } });
 
+/** The type of a client's first frame. */
+const HELLO = 0x0c;
 const name = uniqueName("terminal");
 
 test.beforeAll(async () => {
@@ -46,6 +48,39 @@ test("keys typed while the line is cut arrive once, and output of that time is n
   } finally {
     line.close();
   }
+});
+
+/** A browser's *Duplicate* copies the sessionStorage, as `window.open` does. */
+test("a duplicated tab is a client of its own: both go on, and no key is lost", async ({ page, context }) => {
+  const names = new Set<string>();
+  const listen = (each: Page): void =>
+    void each.on("websocket", (socket) =>
+      socket.on("framesent", ({ payload }) => {
+        if (typeof payload !== "string" && payload[0] === HELLO) names.add((JSON.parse(payload.subarray(4).toString()) as { client_id: string }).client_id);
+      }),
+    );
+  listen(page);
+  context.on("page", listen);
+  const first = await Terminal.open(page, name);
+  await page.evaluate(() => sessionStorage.setItem("of-the-first", "copied"));
+  const [copy] = await Promise.all([context.waitForEvent("page"), page.evaluate(() => void window.open(location.href))]);
+  const second = new Terminal(copy);
+  await second.connected();
+  expect(await copy.evaluate(() => sessionStorage.getItem("of-the-first"))).toBe("copied");
+  for (const round of [1, 2, 3]) {
+    await page.bringToFront();
+    await first.run(`echo first-${round}-$((40 + 2))`, `first-${round}-42`);
+    await expect(second.screen).toContainText(`first-${round}-42`);
+    await copy.bringToFront();
+    await second.run(`echo second-${round}-$((40 + 2))`, `second-${round}-42`);
+    await expect(first.screen).toContainText(`second-${round}-42`);
+  }
+  for (const [terminal, each] of [[first, page], [second, copy]] as const) {
+    await expect(each.locator("header [data-connection=live]")).toBeVisible();
+    const answers = (await terminal.text()).split("\n").filter((line) => /^(first|second)-\d-42$/.test(line));
+    expect(answers).toEqual([1, 2, 3].flatMap((round) => [`first-${round}-42`, `second-${round}-42`]));
+  }
+  expect(names.size).toBe(2);
 });
 
 test("of two terminals one is closed, and its program ends with it", async ({ page }) => {

@@ -27,7 +27,7 @@ const REVOKED: Duration = Duration::from_mins(1);
 const SUPERSEDED: u16 = 4409;
 
 /// A bad network before the gateway.
-async fn network() -> Result<(Network, String)> {
+pub(crate) async fn network() -> Result<(Network, String)> {
     let url = Gateway::new(None)?.url;
     let (_, host) = url.split_once("://").context("an address")?;
     let address = tokio::net::lookup_host(host).await?.find(std::net::SocketAddr::is_ipv4);
