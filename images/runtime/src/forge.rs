@@ -4,6 +4,7 @@
 mod address;
 mod http;
 mod items;
+mod pulls;
 
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
@@ -11,6 +12,7 @@ use serde_json::{Value, json};
 
 use self::address::Slug;
 use self::http::{Asker, Http};
+use self::pulls::State;
 use crate::config::{ForgeConfig, Login, Repository, TOKEN_USER, Token};
 use crate::secrets::Secrets;
 
@@ -18,10 +20,6 @@ use crate::secrets::Secrets;
 pub const TITLE_CHARACTERS: usize = 250;
 /// The longest text, in bytes: GitHub takes 65,536 characters.
 pub const BODY_BYTES: usize = 60 * 1024;
-/// Pull requests on one page: both forges' default limit lets them through.
-const PAGE: usize = 50;
-/// Pages looked through for a pull request that exists; newest first, so ours is among the first.
-const PAGES: usize = 20;
 /// The longest address of a pull request that fits a verdict.
 const ADDRESS_BYTES: usize = 512;
 /// What says on Gitea that a pull request is not to be merged yet.
@@ -222,10 +220,7 @@ impl Forge {
     /// The pull request of a branch: a new one, or the one that is open. Opening twice is opening once. None for the
     /// default branch, which a forge makes of the first one that it gets.
     pub async fn open(&self, proposal: &Proposal<'_>) -> Result<Option<PullRequest>, ForgeError> {
-        let base = match proposal.base {
-            Some(base) => base.to_owned(),
-            None => self.default_branch().await?,
-        };
+        let base = self.base(proposal.base).await?;
         if base == proposal.branch {
             return Ok(None);
         }
@@ -233,7 +228,7 @@ impl Forge {
         let address = format!("{}/pulls", self.address);
         let found = match self.http.ask(Method::POST, &address, Some(&body)).await {
             Err(error) if error.may_exist() => {
-                self.find(proposal.branch, &base).await?.ok_or(error)?
+                self.find(proposal.branch, &base, State::Open).await?.ok_or(error)?
             }
             answered => answered?,
         };
@@ -253,53 +248,16 @@ impl Forge {
         Ok(labels.iter().filter(|name| !is_given(name)).cloned().collect())
     }
 
-    async fn default_branch(&self) -> Result<String, ForgeError> {
+    /// The branch that something is to be merged into: this one, else the default one.
+    async fn base(&self, named: Option<&str>) -> Result<String, ForgeError> {
         #[derive(Deserialize)]
         struct Repository {
             default_branch: String,
         }
+        if let Some(named) = named {
+            return Ok(named.to_owned());
+        }
         Ok(self.get::<Repository>("").await?.default_branch)
-    }
-
-    /// The open pull request of a branch. GitHub looks for the branch itself; Gitea ignores that, so we look too.
-    async fn find(&self, branch: &str, base: &str) -> Result<Option<PullRequest>, ForgeError> {
-        #[derive(Deserialize)]
-        struct Listed {
-            #[serde(flatten)]
-            found: PullRequest,
-            head: End,
-            base: End,
-        }
-        #[derive(Deserialize)]
-        struct End {
-            #[serde(rename = "ref")]
-            name: String,
-            repo: Option<Place>,
-        }
-        #[derive(Deserialize)]
-        struct Place {
-            full_name: String,
-        }
-        let ours = |place: &Option<Place>| {
-            let path = self.slug.path();
-            place.as_ref().is_some_and(|place| place.full_name.eq_ignore_ascii_case(&path))
-        };
-        let is_it =
-            |it: &Listed| it.head.name == branch && it.base.name == base && ours(&it.head.repo);
-        let head = format!("{}:{}", self.slug.owner, encoded(branch));
-        for page in 1..=PAGES {
-            let path =
-                format!("/pulls?state=open&head={head}&per_page={PAGE}&limit={PAGE}&page={page}");
-            let listed: Vec<Listed> = self.get(&path).await?;
-            let is_last = listed.is_empty();
-            if let Some(listed) = listed.into_iter().find(is_it) {
-                return Ok(Some(listed.found));
-            }
-            if is_last {
-                break;
-            }
-        }
-        Ok(None)
     }
 
     async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, ForgeError> {

@@ -23,6 +23,7 @@ pub(crate) mod lent;
 pub(crate) mod mcp;
 pub(crate) mod outgoing;
 pub(crate) mod output;
+mod owed;
 mod plan;
 pub(crate) mod pull_request;
 mod push;
@@ -226,7 +227,8 @@ impl Attempt<'_> {
         self.drive(driver, &text, former.conversation.as_ref()).await?;
         let completion = driver.completion();
         let title = task.title(completion.as_ref().map(|completion| completion.title.as_str()));
-        let Some(commit) = verify::commit(&git, &branch, &begun, &title, self.steps).await? else {
+        let from = owed::Former { forge: &forge, config: &self.settings.forge, begun: &begun };
+        let Some(commit) = from.commit(&git, &branch, &title, self.steps).await? else {
             return Ok(Ending::NoChanges);
         };
         // The repository's own filters may have run once more.

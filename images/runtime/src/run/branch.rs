@@ -12,6 +12,9 @@ use crate::start::StartError;
 /// Git's folder for questions to the remote, below the workspace.
 const FOLDER: &str = ".fabrica-fetch";
 
+/// What marks a commit as a Run's; the Run's UID follows.
+const MARK: &str = "Fabrica-Run: ";
+
 /// An attempt marks what it pushes last.
 pub(crate) const NEWEST: u16 = 1;
 
@@ -37,7 +40,7 @@ impl Branch<'_> {
 
     /// What marks commits as this Run's.
     pub(crate) fn trailer(&self) -> String {
-        format!("Fabrica-Run: {}", self.uid)
+        format!("{MARK}{}", self.uid)
     }
 
     /// Whether the newest commit of something carries our trailer.
@@ -158,6 +161,12 @@ impl Branch<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a commit is some Run's.
+pub(super) async fn is_of_a_run(git: &Git<'_>, commit: &str) -> Result<bool, GitError> {
+    let message = git.told(&["log", "-1", "--format=%B", commit, "--"]).await?;
+    Ok(message.lines().any(|line| line.trim().starts_with(MARK)))
 }
 
 /// The newest commit of the repository, if it has any.

@@ -24,11 +24,28 @@ pub(crate) async fn commit(
             Ok(None)
         }
         Err(error) => {
-            let message = format!("What the agent left cannot be committed: {error}");
+            let message = uncommitted(&error);
             step.fail(&message);
             Err(Ending::Agent(message))
         }
     }
+}
+
+/// The commit to push where nothing changed: what the work began from, marked as this Run's.
+pub(super) async fn adopt(
+    git: &Git<'_>,
+    branch: &Branch<'_>,
+    title: &str,
+) -> Result<Option<String>, Ending> {
+    let adopting = async {
+        let Some(head) = branch::head(git).await? else { return Ok(None) };
+        claim(git, branch, &head, title).await
+    };
+    adopting.await.map_err(|error| Ending::Agent(uncommitted(&error)))
+}
+
+fn uncommitted(error: &GitError) -> String {
+    format!("What the agent left cannot be committed: {error}")
 }
 
 async fn arrive(
@@ -48,8 +65,17 @@ async fn arrive(
     if begun.remote.is_none() && is_same(git, begun.base.as_deref(), &head).await? {
         return Ok(None);
     }
-    if !branch.owns(git, &head).await? {
-        mark(git, title, &trailer).await?;
+    claim(git, branch, &head, title).await
+}
+
+async fn claim(
+    git: &Git<'_>,
+    branch: &Branch<'_>,
+    head: &str,
+    title: &str,
+) -> Result<Option<String>, GitError> {
+    if !branch.owns(git, head).await? {
+        mark(git, title, &branch.trailer()).await?;
     }
     branch::head(git).await
 }

@@ -9,7 +9,7 @@ use rstest::rstest;
 use crate::gitea::{self, Gitea};
 use crate::github::{GitHub, TOKEN, Trouble};
 use crate::pod::{BRANCH, End, Pod};
-use crate::server::{PASSWORD, Server};
+use crate::server::{self, PASSWORD, Server};
 use crate::support::UID;
 
 const WORK: &str = "# The plan\n\n```sh\ndate +%N > work\n```\n";
@@ -18,7 +18,7 @@ const WORK: &str = "# The plan\n\n```sh\ndate +%N > work\n```\n";
 const EMPTY: &str = "empty";
 
 /// A repository of a forge.
-struct Lab {
+pub(crate) struct Lab {
     kind: &'static str,
     url: String,
     /// Of the forge's API.
@@ -29,14 +29,14 @@ struct Lab {
 }
 
 impl Lab {
-    fn github(github: &GitHub) -> Self {
+    pub(crate) fn github(github: &GitHub) -> Self {
         let (url, api) = (github.git.url.clone(), github.api.clone());
         let (token, git_token, path) = (TOKEN.to_owned(), PASSWORD.to_owned(), "team/x".to_owned());
         Self { kind: "github", url, api, path, token, git_token }
     }
 
     /// A new repository of a Gitea, with the smallest token that the documentation names.
-    async fn gitea(gitea: &Gitea, name: &str) -> Self {
+    pub(crate) async fn gitea(gitea: &Gitea, name: &str) -> Self {
         let (api, path) = (format!("{}/api/v1", gitea.url), format!("{}/{name}", gitea::OWNER));
         let url = format!("{}/{path}.git", gitea.url);
         let all = gitea.token.clone();
@@ -50,12 +50,24 @@ impl Lab {
         Self { token: git_token, ..lab }
     }
 
+    /// The same, with a token that the forge does not take.
+    fn refused(&self) -> Self {
+        Self {
+            token: "wrong-c4nary".to_owned(),
+            url: self.url.clone(),
+            api: self.api.clone(),
+            path: self.path.clone(),
+            git_token: self.git_token.clone(),
+            ..*self
+        }
+    }
+
     /// Runs a plan to its end.
     async fn run(&self, plan: &str, more: &[(&str, &str)]) -> End {
         self.begin(plan, more).await.end().await
     }
 
-    async fn begin(&self, plan: &str, more: &[(&str, &str)]) -> Pod {
+    pub(crate) async fn begin(&self, plan: &str, more: &[(&str, &str)]) -> Pod {
         let token = match self.kind {
             "github" => "FABRICA_CREDENTIAL_GITHUB_TOKEN",
             _ => "FABRICA_CREDENTIAL_GITEA_TOKEN",
@@ -72,6 +84,11 @@ impl Lab {
         }
         variables.extend(more);
         Pod::begin_at(&variables, plan).await
+    }
+
+    /// The repository's address, for git of a test.
+    pub(crate) fn url_with_login(&self) -> String {
+        self.url.replace("://", &format!("://x-access-token:{}@", self.git_token))
     }
 
     async fn pulls(&self, state: &str) -> Vec<Value> {
@@ -122,6 +139,7 @@ async fn the_fake_github() {
     drafts_and_labels_are_asked_for(&lab().await).await;
     a_work_item_is_material(&lab().await).await;
     a_token_that_is_refused_is_told_and_not_shown(&lab().await).await;
+    what_was_pushed_gets_its_pull_request_later(&lab().await).await;
 }
 
 #[tokio::test]
@@ -132,6 +150,7 @@ async fn a_real_gitea() {
     a_work_item_is_material(&Lab::gitea(&gitea, "three").await).await;
     a_token_that_is_refused_is_told_and_not_shown(&Lab::gitea(&gitea, "four").await).await;
     the_first_branch_has_nothing_to_be_compared_to(&Lab::gitea(&gitea, EMPTY).await).await;
+    what_was_pushed_gets_its_pull_request_later(&Lab::gitea(&gitea, "five").await).await;
 }
 
 async fn a_branch_gets_one_pull_request(lab: &Lab) {
@@ -207,15 +226,7 @@ async fn a_work_item_is_material(lab: &Lab) {
 }
 
 async fn a_token_that_is_refused_is_told_and_not_shown(lab: &Lab) {
-    let refused = Lab {
-        token: "wrong-c4nary".to_owned(),
-        url: lab.url.clone(),
-        api: lab.api.clone(),
-        path: lab.path.clone(),
-        git_token: lab.git_token.clone(),
-        ..*lab
-    };
-    let end = refused.run(WORK, &[]).await;
+    let end = lab.refused().run(WORK, &[]).await;
     let verdict = &end.verdict;
     assert_eq!((&*verdict.reason, verdict.again, end.code), ("PullRequestFailed", false, 1));
     assert!(verdict.message.contains("401"), "{}", verdict.message);
@@ -223,6 +234,39 @@ async fn a_token_that_is_refused_is_told_and_not_shown(lab: &Lab) {
     let all = serde_json::to_string(&end.records).unwrap();
     assert!([PASSWORD, &lab.git_token, TOKEN, "c4nary"].iter().all(|secret| !all.contains(secret)));
     assert_eq!(lab.pulls("all").await.len(), 0);
+}
+
+/// A retry is another Run, which begins from the old one's branch and asks to merge into what that one was for.
+async fn what_was_pushed_gets_its_pull_request_later(lab: &Lab) {
+    const NOTHING: &str = "```sh\ntrue\n```";
+    let failed = lab.refused().run(WORK, &[]).await;
+    assert_eq!(failed.verdict.reason, "PullRequestFailed", "{:?}", failed.verdict);
+    let retry = |from, branch| {
+        [("BRANCH", from), ("FABRICA_RUN_BRANCH", branch), ("FABRICA_PULL_REQUEST_BASE", "HEAD")]
+    };
+    // A forge that cannot be asked does not make it nothing.
+    let still = lab.refused().run(NOTHING, &retry(BRANCH, "fabrica/uid-2")).await.verdict;
+    assert_eq!((&*still.reason, still.branch.as_deref()), ("PullRequestFailed", Some(BRANCH)));
+    assert_eq!(still.commit, failed.verdict.commit);
+
+    let end = lab.run(NOTHING, &retry(BRANCH, "fabrica/uid-2")).await;
+    assert_eq!(end.verdict.reason, "Succeeded", "{:?}", end.verdict);
+    let pulls = lab.pulls("all").await;
+    assert_eq!(pulls.len(), 1);
+    assert_eq!(end.verdict.pull_request_url.as_deref(), pulls[0]["html_url"].as_str());
+    assert_eq!(
+        (pulls[0]["head"]["ref"].as_str(), pulls[0]["base"]["ref"].as_str()),
+        (Some("fabrica/uid-2"), Some("main"))
+    );
+    // What has its pull request does not get another one.
+    let again = lab.run(NOTHING, &retry("fabrica/uid-2", "fabrica/uid-3")).await.verdict;
+    assert_eq!((&*again.reason, again.branch), ("NoChanges", None));
+    // Nor does what is merged already.
+    let folder = failed.folder.path().join("workspace/repo");
+    server::git_beside(&folder, &["push", "-q", &lab.url_with_login(), "HEAD:main"]).await;
+    let merged = lab.run(NOTHING, &retry(BRANCH, "fabrica/uid-4")).await.verdict;
+    assert_eq!((&*merged.reason, merged.branch), ("NoChanges", None));
+    assert_eq!(lab.pulls("all").await.len(), 1);
 }
 
 async fn the_first_branch_has_nothing_to_be_compared_to(lab: &Lab) {
@@ -277,6 +321,19 @@ async fn lasting_trouble_keeps_the_branch(
     assert!(verdict.message.contains(&trouble.status.to_string()), "{}", verdict.message);
     assert_eq!(github.asked().iter().filter(|asked| *asked == "POST /pulls").count(), tries);
     assert_eq!(told(&end, EventType::Failed).len(), 1);
+}
+
+#[tokio::test]
+async fn another_attempt_opens_what_the_one_before_could_not() {
+    let github = GitHub::start().await;
+    github.trouble(std::iter::repeat_n(trouble(503), 5));
+    let lab = Lab::github(&github);
+    let first = lab.run(WORK, &[]).await.verdict;
+    assert_eq!((&*first.reason, first.again), ("PullRequestFailed", true));
+    let plan = "```sh\ntest -f work\n```";
+    let second = lab.run(plan, &[("FABRICA_RUN_ATTEMPT", "2")]).await.verdict;
+    assert_eq!((&*second.reason, second.commit), ("Succeeded", first.commit));
+    assert!(second.pull_request_url.is_some());
 }
 
 #[tokio::test]

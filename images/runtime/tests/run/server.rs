@@ -34,6 +34,14 @@ pub fn git(folder: &Path, words: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
+/// As [`git`], where the server that it speaks to lives in this thread.
+pub async fn git_beside(folder: &Path, words: &[&str]) -> String {
+    let folder = folder.to_owned();
+    let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+    let asking = move || git(&folder, &words.iter().map(String::as_str).collect::<Vec<_>>());
+    tokio::task::spawn_blocking(asking).await.unwrap()
+}
+
 impl Server {
     /// With one commit in `main`.
     pub async fn start() -> Self {
