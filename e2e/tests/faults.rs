@@ -5,6 +5,8 @@
 mod chat;
 #[path = "faults/network.rs"]
 mod network;
+#[path = "faults/runs.rs"]
+mod runs;
 
 use std::sync::LazyLock;
 

@@ -146,12 +146,19 @@ async fn messages(
     }
 }
 
+/// An agent is known by what it says of itself, which is the same for all questions of a conversation. Its device may
+/// change: a conversation goes on in another pod.
+fn conversation(metadata: &Value) -> String {
+    let said = metadata["user_id"].as_str().and_then(|text| serde_json::from_str(text).ok());
+    let session = said.and_then(|said: Value| Some(said["session_id"].as_str()?.to_owned()));
+    session.unwrap_or_else(|| metadata.to_string())
+}
+
 /// The step that is due. Steps that happen a few times only leave no answer behind, so they are counted here; the last
 /// step is said again and again.
 fn happening(shared: &Shared, place: &Place, question: &Value) -> Step {
     let mut happened = lock(&shared.happened);
-    // An agent is known by what it says of itself, which is the same for all questions of a conversation.
-    let conversation = question["metadata"].to_string();
+    let conversation = conversation(&question["metadata"]);
     let place_of = happened.iter().position(|(known, _)| *known == conversation);
     let index = place_of.unwrap_or_else(|| {
         if happened.len() == CONVERSATIONS {

@@ -18,6 +18,7 @@ mod lifecycle;
 mod metrics;
 mod models;
 mod network;
+mod next_attempts;
 mod plan_refs;
 mod runs_over_rest;
 mod script_runs;
