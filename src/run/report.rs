@@ -34,6 +34,10 @@ pub(super) fn report(
     }
     let mut status = RunStatus { observed_generation: generation, ..observed.asked_status() };
     status.branch = Some(build::branch(&observed.run));
+    status.queue_position = match plan.intent {
+        Intent::Queue(position) => Some(i32::try_from(position).unwrap_or(i32::MAX)),
+        _ => None,
+    };
     status.messages =
         messages::told(&before.messages, observed.records().iter().filter_map(agent::line));
     status.faber = faber::after(before.faber.as_ref(), observed.records());

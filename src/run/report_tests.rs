@@ -79,6 +79,31 @@ fn asking(answers: &serde_json::Value, records: serde_json::Value) -> Observed {
 }
 
 #[test]
+fn a_place_in_the_queue_is_a_number_until_it_is_left() {
+    let spec = json!({"plan": "p", "repository": {"url": "https://git.example/a"}});
+    let seen = |before: &RunStatus, intent| {
+        let run = run(&spec, &serde_json::to_value(before).unwrap());
+        let observed = Observed { run, ..Observed::default() };
+        report(&observed, &intends(intent), &defaults(), now())
+    };
+    let third = seen(&RunStatus::default(), Intent::Queue(3));
+    assert_eq!((third.phase, third.queue_position), (Some(Phase::Queued), Some(3)));
+    assert!(third.conditions[0].message.starts_with("Number 3 in the queue"));
+    // Nothing is written while nothing moves.
+    assert_eq!(seen(&third, Intent::Queue(3)), third);
+    assert_eq!(seen(&third, Intent::Queue(2)).queue_position, Some(2));
+    for left in [Intent::Go, Intent::Park, Intent::Close(cause::of_verdict(&cancelled()))] {
+        assert_eq!(seen(&third, left).queue_position, None);
+    }
+}
+
+fn cancelled() -> Verdict {
+    let told =
+        json!({"outcome": "Cancelled", "reason": "Cancelled", "message": "m", "again": false});
+    serde_json::from_value(told).unwrap()
+}
+
+#[test]
 fn a_pause_says_why_and_until_when() {
     let began = "2026-01-01T00:50:00Z";
     let status = json!({"startedAt": began, "attempts": [{"number": 1, "podName": "r-run-1", "startedAt": began,

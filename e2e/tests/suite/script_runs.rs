@@ -299,10 +299,13 @@ async fn more_runs_than_may_work_wait_in_a_queue() {
         })
         .await?;
         let (runs, waits) = (running[0].name_any(), waiting[0].name_any());
-        ensure!(succeeded(&waiting[0]).2.contains('1'), "its position is told: {waiting:?}");
+        let status = waiting[0].status.as_ref();
+        let position = status.and_then(|status| status.queue_position);
+        ensure!(position == Some(1), "its position is told: {waiting:?}");
         ensure!(namespace.api::<Pod>().get_opt(&format!("{waits}-run-1")).await?.is_none());
         namespace.cancel(&runs).await?;
-        namespace.await_phase(&waits, Phase::Running).await?;
+        let runs = namespace.await_phase(&waits, Phase::Running).await?;
+        ensure!(runs.status.unwrap_or_default().queue_position.is_none(), "it has left the queue");
         // A Run that never ran can be cancelled too.
         namespace.run("q6", spec(&server, "queue", ENDLESS)).await?;
         namespace.await_phase("q6", Phase::Queued).await?;

@@ -43,7 +43,11 @@ fn run(view: &RunView) -> [String; 3] {
     let succeeded = view.status.conditions.iter().find(|condition| condition.type_ == "Succeeded");
     let why = asks.or_else(|| succeeded.map(|succeeded| succeeded.message.clone()));
     let why = why.unwrap_or_default().replace('\n', " ");
-    [format!("run/{}", view.name), format!("{phase:?}"), why]
+    let state = match view.status.queue_position {
+        Some(position) if phase == RunPhase::Queued => format!("Queued ({position})"),
+        _ => format!("{phase:?}"),
+    };
+    [format!("run/{}", view.name), state, why]
 }
 
 #[cfg(test)]
@@ -67,6 +71,8 @@ mod tests {
         let runs = json!([
             {"name": "tidy", "status": {"phase": "Escalated", "escalation": {"id": "q", "kind": "Approval",
                 "question": "May\nI?", "askedAt": "2026-01-01T00:00:00Z", "dueAt": "2026-01-08T00:00:00Z"}}},
+            {"name": "next", "status": {"phase": "Queued", "queuePosition": 12,
+                "conditions": [condition("Succeeded", "Unknown", "At most 5 go at once.")]}},
             {"name": "done", "status": {"phase": "Completed", "conditions": [condition("Succeeded", "True", "It is.")]}},
         ]);
         let sessions: Vec<SessionView> = serde_json::from_value(sessions).unwrap();
@@ -74,13 +80,14 @@ mod tests {
         assert_eq!(
             table(&sessions, &runs),
             [
-                "NAME           STATE      WHY",
+                "NAME           STATE        WHY",
                 "session/first  Ready",
-                "session/slow   Starting   No node.",
+                "session/slow   Starting     No node.",
                 "session/old    Deleting",
                 "session/new    Starting",
-                "run/tidy       Escalated  asks: May I?",
-                "run/done       Completed  It is.",
+                "run/tidy       Escalated    asks: May I?",
+                "run/next       Queued (12)  At most 5 go at once.",
+                "run/done       Completed    It is.",
             ]
         );
     }

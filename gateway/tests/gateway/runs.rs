@@ -56,6 +56,20 @@ async fn runs_are_created_listed_cancelled_and_deleted() {
 }
 
 #[tokio::test]
+async fn a_queued_run_says_its_position() {
+    let world = World::start(&[]).await;
+    world.grant_all();
+    let status = json!({"phase": "Queued", "queuePosition": 3, "conditions": []});
+    world.put_run("a", spec(), status).await;
+    world.put_run("b", spec(), json!({"phase": "Running", "conditions": []})).await;
+    let (_, page) = world.get("dana", RUNS).await;
+    let (_, alone) = world.get("dana", &format!("{RUNS}/a")).await;
+    let told = [&page["items"][0], &alone, &page["items"][1]];
+    let told = told.map(|run| run["status"].get("queuePosition").and_then(Value::as_i64));
+    assert_eq!(told, [Some(3), Some(3), None]);
+}
+
+#[tokio::test]
 async fn rights_on_sessions_are_none_on_runs() {
     let world = World::start(&["--access", "Owner"]).await;
     world.grant_all();

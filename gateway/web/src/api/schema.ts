@@ -1284,6 +1284,11 @@ export interface components {
             phase?: components["schemas"]["RunStatusPhase"];
             /** @description Where people find the pull request. */
             pullRequestURL?: string;
+            /**
+             * Format: int32
+             * @description Its place in the namespace's queue, counted from 1. Unset: it is not queued.
+             */
+            queuePosition?: number;
             /** @description When it left the queue. */
             startedAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
             /** @description When its pod was first told to stop, because the Run was cancelled or its deadline had passed. */

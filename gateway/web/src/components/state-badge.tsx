@@ -31,8 +31,7 @@ export function StateBadge({ session }: { session: Session }) {
 }
 
 export function RunBadge({ run }: { run: Run }) {
-  const state = runs.stateOf(run);
-  return <Badge state={state} word={runs.STATE_WORDS[state]} />;
+  return <Badge state={runs.stateOf(run)} word={runs.wordOf(run)} />;
 }
 
 /** A state as colour, icon and word. */

@@ -146,7 +146,7 @@ function useEntries(): Entry[] {
       id: `open-${run.uid}`,
       icon: Play,
       text: `Open run ${runStates.titleOf(run)}`,
-      aside: `${run.namespace}/${run.name} · ${runStates.STATE_WORDS[runStates.stateOf(run)]}`,
+      aside: `${run.namespace}/${run.name} · ${runStates.wordOf(run)}`,
       run: () => void navigate(`/ns/${run.namespace}/runs/${run.name}`),
     })),
     {

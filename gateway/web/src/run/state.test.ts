@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Run } from "../api/types";
 import { duration } from "../session/time";
 import { losses, manifest } from "./manifest";
-import { addressOf, hasEnded, headline, stateOf, type StateName } from "./state";
+import { addressOf, hasEnded, headline, stateOf, wordOf, type StateName } from "./state";
 
 const verdict = (status: string, reason: string, message: string) => [{ type: "Succeeded", status, reason, message, lastTransitionTime: "2026-01-01T00:00:00Z" }];
 
@@ -35,6 +35,11 @@ describe("a run in one word and one sentence", () => {
   ])("%s", (_name, each, state, words) => {
     expect(stateOf(each)).toBe(state);
     expect(headline(each)).toBe(words);
+  });
+
+  it("names its place while it is queued, and then alone", () => {
+    const at = (phase: "Queued" | "Running", queuePosition?: number): Run => run({ status: { phase, conditions: [], ...(queuePosition === undefined ? {} : { queuePosition }) } });
+    expect([at("Queued", 3), at("Queued"), at("Running", 3)].map(wordOf)).toEqual(["Queued (3)", "Queued", "Running"]);
   });
 
   it("is found by its UID when another one may have its name", () => {

@@ -39,6 +39,13 @@ export function stateOf(run: Run): StateName {
   return PHASES[run.status?.phase ?? "Pending"];
 }
 
+/** Its state in a word, and in the queue its place there. */
+export function wordOf(run: Run): string {
+  const state = stateOf(run);
+  const position = state === "queued" ? run.status?.queuePosition : undefined;
+  return position === undefined ? STATE_WORDS[state] : `${STATE_WORDS[state]} (${position})`;
+}
+
 /** What happens, or why it ended, in one sentence. */
 export function headline(run: Run): string {
   const words = verdict(run)?.message;
