@@ -96,6 +96,7 @@ async fn conclude(
     mut verdict: Verdict,
     terminated: &CancellationToken,
 ) -> ExitCode {
+    verdict.message.extend(checkpoint::left(config, run, &verdict));
     verdict.message = config.secrets.redact(&verdict.message);
     if let Some(question) = &mut verdict.question {
         question.question = config.secrets.redact(&question.question);
@@ -112,7 +113,7 @@ async fn conclude(
     // What could not be written nobody can acknowledge.
     if let Some(seq) = run.journal.write(Entry::Ended(verdict.clone())) {
         let kept = async {
-            checkpoint::forget(config, &run.settings, &verdict).await;
+            checkpoint::forget(config, run, &verdict).await;
             run.journal.acknowledged(seq).await;
         };
         tokio::select! {
@@ -207,7 +208,7 @@ impl Attempt<'_> {
         drop(login);
         branch.take(&git, &begun, self.steps).await?;
         if let Some(commit) = &former.commit {
-            let restored = checkpoint::wip::restore(&git, commit, self.steps).await;
+            let restored = checkpoint::wip::restore(&git, commit, &begun, self.steps).await;
             restored.map_err(|error| {
                 Ending::Agent(format!("A former pod's work cannot be put back: {error}"))
             })?;

@@ -8,12 +8,13 @@ use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::time::Duration;
 
-use fabrica_protocol::run::{Checkpoint, Entry, Outcome, Verdict};
+use fabrica_protocol::run::{Checkpoint, Entry, Outcome, Verdict, work_in_progress};
 use fabrica_protocol::runtime::EventType;
 use tokio::time::Instant;
 
 use self::wip::State;
 use super::git::{Git, GitError};
+use super::handle::Run;
 use super::journal::Journal;
 use super::kept::{self, Conversation};
 use super::outgoing::{self, Leak};
@@ -51,9 +52,12 @@ enum KeepError {
 /// Reasons that are the agent's own failure: the operator counts them apart.
 const AGENTS: [&str; 2] = ["AgentFailed", "AgentHung"];
 
-/// Removes the work in progress from the remote when no other attempt can need it. Nothing depends on it.
-pub(super) async fn forget(config: &Config, settings: &RunConfig, verdict: &Verdict) {
-    let may_follow = match verdict.outcome {
+/// Reasons that leave work which is nowhere but in its checkpoint: the remote's branch is not ours, or not where it was.
+const UNPUSHED: [&str; 2] = ["BranchExists", "PushRejected"];
+
+/// Whether another attempt may follow.
+fn may_follow(settings: &RunConfig, verdict: &Verdict) -> bool {
+    match verdict.outcome {
         Outcome::Completed | Outcome::Cancelled => false,
         Outcome::Failed => {
             let (of_agent, of_others) = settings.last;
@@ -61,10 +65,27 @@ pub(super) async fn forget(config: &Config, settings: &RunConfig, verdict: &Verd
             verdict.again && !is_last
         }
         Outcome::Escalated => true,
-    };
+    }
+}
+
+/// Where the work stays that a verdict leaves, if somebody may still want it.
+pub(super) fn left(config: &Config, run: &Run, verdict: &Verdict) -> Option<String> {
+    let is_left = UNPUSHED.contains(&&*verdict.reason) && run.shelf.has_work();
+    let reference = work_in_progress(&config.session_id);
+    (is_left && !may_follow(&run.settings, verdict)).then(|| {
+        format!(
+            " The work so far stays at {reference} of the repository: git fetch origin {reference}"
+        )
+    })
+}
+
+/// Removes the work in progress from the remote when nobody can need it. Nothing depends on it.
+pub(super) async fn forget(config: &Config, run: &Run, verdict: &Verdict) {
+    let settings = &run.settings;
     let Some(repository) = &config.repository else { return };
     // Nobody may be left to ask for the login.
-    if may_follow
+    if may_follow(settings, verdict)
+        || left(config, run, verdict).is_some()
         || !(settings.checkpoints || settings.resume)
         || !children::end_all(Duration::ZERO).await
     {

@@ -65,6 +65,12 @@ impl Shelf {
         self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Whether files of this attempt, or of the one before, lie at the remote as work in progress.
+    pub(super) fn has_work(&self) -> bool {
+        let former = self.handed.borrow();
+        self.newest().is_some() || former.as_ref().is_some_and(|former| former.commit.is_some())
+    }
+
     /// Takes a former pod's checkpoint in, once.
     pub fn hand(
         &self,

@@ -16,6 +16,7 @@ mod gitea;
 mod github;
 mod hostile;
 mod leak;
+mod moved;
 mod pod;
 mod server;
 #[path = "../support/mod.rs"]

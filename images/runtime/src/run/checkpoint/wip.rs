@@ -9,7 +9,7 @@ use fabrica_protocol::runtime::EventType;
 use super::door::Door;
 use crate::credential;
 use crate::journal::Journal;
-use crate::run::branch;
+use crate::run::branch::{self, Begun};
 use crate::run::git::{Git, GitError};
 use crate::run::lent;
 
@@ -17,6 +17,9 @@ use crate::run::lent;
 const FOLDER: &str = ".fabrica-wip";
 /// The index of ours, below the workspace.
 const INDEX: &str = ".fabrica/wip-index";
+
+/// What a pull request may meet that nobody can see in the work itself.
+const MOVED: &str = "The branch that the work began from has moved since. The work goes on from where it began: its pull request may conflict with that branch, or hold commits that were taken out of it.";
 
 /// The state of the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,8 +115,14 @@ pub(in crate::run) async fn fetch(
 pub(in crate::run) async fn restore(
     git: &Git<'_>,
     commit: &str,
+    begun: &Begun,
     steps: &Journal,
 ) -> Result<(), GitError> {
+    if let Some(base) = &begun.base
+        && !git.local(&["merge-base", "--is-ancestor", base, commit]).await?.success
+    {
+        steps.tell("clone", EventType::Notice, MOVED);
+    }
     let parent = git.local(&["rev-parse", "--verify", "-q", &format!("{commit}^")]).await?;
     if parent.success {
         git.told(&["reset", "-q", "--hard", parent.output.trim()]).await?;
