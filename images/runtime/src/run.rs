@@ -28,6 +28,7 @@ mod plan;
 pub(crate) mod pull_request;
 mod push;
 pub mod questions;
+pub(crate) mod reading;
 mod script;
 pub mod shelf;
 pub(crate) mod verdict;
@@ -42,12 +43,12 @@ use std::time::Duration;
 use fabrica_protocol::run::{Entry, Question, Verdict};
 use tokio_util::sync::CancellationToken;
 
-use self::agent::Agent;
 use self::checkpoint::{Keeper, Memory};
 use self::driver::{Driver, DriverError, Event, Place};
 use self::git::Git;
 pub use self::handle::{Interrupt, Run};
 use self::pull_request::{Change, Task};
+use self::reading::Reading;
 use self::shelf::{Former, Handed};
 use self::verdict::Ending;
 use crate::children;
@@ -55,7 +56,7 @@ use crate::config::{Config, Repository, RunConfig};
 use crate::forge::{Forge, Unknown};
 use crate::idle::Activity;
 use crate::journal::Journal;
-use crate::start::{self, StartError};
+use crate::start;
 
 /// The driver's processes get this long to end before they are killed: with all else, SIGTERM ends us in under 10 s.
 const GRACE: Duration = Duration::from_secs(2);
@@ -132,17 +133,16 @@ async fn attempt(
     activity: &Activity,
     ready: impl Fn(),
 ) -> Verdict {
-    let (mut driver, plan) = match agent(run) {
+    let (mut driver, plan) = match agent::choose(run) {
         Ok(chosen) => chosen,
         Err(ending) => return ending.verdict(),
     };
     let Some(repository) = &config.repository else {
         let message = "A Run needs REPO_URL.".to_owned();
-        return misconfigured("clone", "RepositoryMissing", message).verdict();
+        return Ending::misconfigured("clone", "RepositoryMissing", message).verdict();
     };
-    let base = OnceCell::new();
-    let attempt =
-        Attempt { run, settings: &run.settings, config, repository, steps, activity, base };
+    let (settings, base, reading) = (&run.settings, OnceCell::new(), OnceCell::new());
+    let attempt = Attempt { run, settings, config, repository, steps, activity, base, reading };
     let ending = tokio::select! {
         biased;
         interrupt = run.interrupted() => Ending::Interrupted(interrupt),
@@ -158,24 +158,6 @@ async fn attempt(
     Verdict { usage: driver.usage(), ..ending.verdict() }
 }
 
-/// Who works, and on which plan.
-fn agent(run: &Run) -> Result<(Agent, Option<String>), Ending> {
-    let settings = &run.settings;
-    let missing = |error| Ending::Plan(crate::chain(&error));
-    let plan = plan::load(settings).map_err(missing)?;
-    let steps = || run.steps();
-    let Some(agent) = Agent::of(settings, plan.as_deref(), steps, &run.questions) else {
-        let driver = &settings.driver;
-        let message = format!("This runtime has no driver {driver}: it has script and claude.");
-        return Err(misconfigured("agent", "DriverUnknown", message));
-    };
-    Ok((agent.map_err(missing)?, plan))
-}
-
-fn misconfigured(step: &'static str, reason: &'static str, message: String) -> Ending {
-    Ending::Start(StartError { step, reason, message })
-}
-
 struct Attempt<'a> {
     run: &'a Run,
     settings: &'a RunConfig,
@@ -185,6 +167,8 @@ struct Attempt<'a> {
     activity: &'a Activity,
     /// The commit that the work begins at, once it is known.
     base: OnceCell<String>,
+    /// What the agent's git reads through, while the agent is at work.
+    reading: OnceCell<Reading>,
 }
 
 impl Attempt<'_> {
@@ -225,6 +209,9 @@ impl Attempt<'_> {
         plan::write(&self.config.workspace.join("plan.md"), &text)
             .map_err(|error| Ending::Agent(format!("The plan cannot be written down: {error}")))?;
         ready();
+        if let Some(reading) = Reading::open(self.config).await {
+            self.reading.get_or_init(|| reading);
+        }
         self.drive(driver, &text, former.conversation.as_ref()).await?;
         let completion = driver.completion();
         let title = task.title(completion.as_ref().map(|completion| completion.title.as_str()));
@@ -252,12 +239,13 @@ impl Attempt<'_> {
 
     fn forge(&self) -> Result<Result<Forge, Unknown>, Ending> {
         Forge::of(self.repository, &self.settings.forge, &self.config.secrets).map_err(|error| {
-            misconfigured("pullRequest", "ForgeUnusable", format!("{}.", crate::chain(&error)))
+            let message = format!("{}.", crate::chain(&error));
+            Ending::misconfigured("pullRequest", "ForgeUnusable", message)
         })
     }
 
     fn place(&self) -> Place<'_> {
-        Place { config: self.config }
+        Place { config: self.config, git: self.reading.get().map_or(&[], Reading::variables) }
     }
 
     /// Runs the driver to its end, and ends whatever it leaves.

@@ -14,16 +14,18 @@ use crate::run::claude::launch::{self, Begin, Doors, Ways};
 use crate::run::claude::process::Process;
 use crate::run::claude::spending;
 use crate::run::driver::Failure;
+use crate::run::reading::Reading;
 
 /// The one that there is.
 const CLAUDE: &str = "claude";
 /// People may take a week to answer; the CLI counts in 32 bits of milliseconds.
 const CALL: Duration = Duration::from_hours(7 * 24);
 
-/// Broker and tools, which outlive the program.
+/// Broker, tools and the way to the repository, which outlive the program.
 pub(super) struct Agent {
     broker: Arc<Broker>,
     tools: Tools,
+    reading: Option<Reading>,
 }
 
 impl Agent {
@@ -39,7 +41,8 @@ impl Agent {
         purse.open(broker.clone());
         let tools = Tools::start(desk, &broker).await;
         let tools = tools.map_err(|error| failed("The agent's tools cannot be offered", &error))?;
-        Ok(Self { broker, tools })
+        let reading = Reading::open(&desk.config).await;
+        Ok(Self { broker, tools, reading })
     }
 
     pub(super) fn broker(&self) -> &Broker {
@@ -60,6 +63,7 @@ impl Agent {
             model_key: self.broker.dummy_key(),
             tools: self.tools.servers(),
             tools_key: self.tools.key(),
+            git: self.reading.as_ref().map_or(&[], Reading::variables),
         };
         let plans = desk.autonomy() == Autonomy::DryRun;
         let ways = Ways { rules: include_str!("rules.md"), plans, call: CALL };

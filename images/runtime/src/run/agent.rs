@@ -6,13 +6,29 @@ use fabrica_protocol::run::{Entry, Usage};
 
 use super::claude::Claude;
 use super::driver::{Completion, Driver, DriverError, Event, Place};
+use super::handle::Run;
 use super::kept::Conversation;
-use super::plan::PlanError;
+use super::plan::{self, PlanError};
 use super::questions::Questions;
 use super::script::Script;
 use super::shelf::Former;
+use super::verdict::Ending;
 use crate::config::RunConfig;
 use crate::journal::Journal as Steps;
+
+/// Who works, and on which plan.
+pub(super) fn choose(run: &Run) -> Result<(Agent, Option<String>), Ending> {
+    let settings = &run.settings;
+    let missing = |error| Ending::Plan(crate::chain(&error));
+    let plan = plan::load(settings).map_err(missing)?;
+    let steps = || run.steps();
+    let Some(agent) = Agent::of(settings, plan.as_deref(), steps, &run.questions) else {
+        let driver = &settings.driver;
+        let message = format!("This runtime has no driver {driver}: it has script and claude.");
+        return Err(Ending::misconfigured("agent", "DriverUnknown", message));
+    };
+    Ok((agent.map_err(missing)?, plan))
+}
 
 /// One of the drivers.
 pub(super) enum Agent {
@@ -22,7 +38,7 @@ pub(super) enum Agent {
 
 impl Agent {
     /// The driver of a Run; nothing when this runtime has none of that name.
-    pub(super) fn of(
+    fn of(
         settings: &RunConfig,
         plan: Option<&str>,
         steps: impl FnOnce() -> Steps,

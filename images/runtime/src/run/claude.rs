@@ -238,6 +238,7 @@ impl Claude {
             model_key: broker.dummy_key(),
             tools: faber.servers(),
             tools_key: faber.key(),
+            git: place.git,
         };
         let process =
             launch::prepare(place.config, &self.settings, &program, &doors, begin, launch::ALONE)

@@ -1,5 +1,7 @@
 //! Who works on a plan: started, listened to, stopped.
 
+use std::ffi::OsString;
+
 use fabrica_protocol::run::{Entry, Question, Usage};
 
 use super::kept::Conversation;
@@ -9,6 +11,8 @@ use crate::config::Config;
 /// Where a driver works.
 pub(crate) struct Place<'a> {
     pub(crate) config: &'a Config,
+    /// Variables for the agent's git.
+    pub(crate) git: &'a [(OsString, OsString)],
 }
 
 /// What an agent does.

@@ -19,7 +19,6 @@ use super::output::Output;
 use super::plan::{self, PlanError};
 use super::shelf::Former;
 use crate::children::{self, Owned};
-use crate::config::Config;
 use crate::terminal::pty::Shell;
 
 /// A block's last words are in the pipe when it ends; only somebody it left behind keeps the pipe open after that.
@@ -95,7 +94,7 @@ impl Driver for Script {
         let block = self.blocks.pop_front()?;
         self.started += 1;
         let number = self.started;
-        match run(place.config, &block) {
+        match run(place, &block) {
             Ok(running) => self.running = Some(running),
             Err(source) => return Some(Err(DriverError::Start { number, source })),
         }
@@ -149,7 +148,8 @@ impl Running {
     }
 }
 
-fn run(config: &Config, block: &str) -> std::io::Result<Running> {
+fn run(place: &Place<'_>, block: &str) -> std::io::Result<Running> {
+    let config = place.config;
     let (reader, writer) = std::io::pipe()?;
     let shell = Shell::find(config.shell.clone());
     let mut command = Command::new(&shell.program);
@@ -157,6 +157,7 @@ fn run(config: &Config, block: &str) -> std::io::Result<Running> {
         .args(["-e", "-c", block])
         .env_clear()
         .envs(&shell.environment)
+        .envs(place.git.iter().map(|(name, value)| (name, value)))
         .env("SHELL", &shell.program)
         // Nobody is there to be asked.
         .env("GIT_TERMINAL_PROMPT", "0")

@@ -92,6 +92,11 @@ pub(crate) enum Ending {
 }
 
 impl Ending {
+    /// What the spec or the image lacks.
+    pub(super) fn misconfigured(step: &'static str, reason: &'static str, message: String) -> Self {
+        Self::Start(StartError { step, reason, message })
+    }
+
     pub(crate) fn verdict(self) -> Verdict {
         use Outcome::{Cancelled, Completed, Failed};
         match self {

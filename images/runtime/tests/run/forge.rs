@@ -20,7 +20,7 @@ const EMPTY: &str = "empty";
 /// A repository of a forge.
 pub(crate) struct Lab {
     kind: &'static str,
-    url: String,
+    pub(crate) url: String,
     /// Of the forge's API.
     api: String,
     path: String,
@@ -37,13 +37,22 @@ impl Lab {
 
     /// A new repository of a Gitea, with the smallest token that the documentation names.
     pub(crate) async fn gitea(gitea: &Gitea, name: &str) -> Self {
+        Self::of_gitea(gitea, name, false).await
+    }
+
+    /// One that only its owner may see.
+    pub(crate) async fn private_gitea(gitea: &Gitea, name: &str) -> Self {
+        Self::of_gitea(gitea, name, true).await
+    }
+
+    async fn of_gitea(gitea: &Gitea, name: &str, private: bool) -> Self {
         let (api, path) = (format!("{}/api/v1", gitea.url), format!("{}/{name}", gitea::OWNER));
         let url = format!("{}/{path}.git", gitea.url);
         let all = gitea.token.clone();
         let git_token = gitea.new_token("write:repository,write:issue").await;
         let lab = Self { kind: "gitea", url, api, path, token: all, git_token: git_token.clone() };
         let filled = name != EMPTY;
-        let repository = json!({"name": name, "auto_init": filled, "default_branch": "main"});
+        let repository = json!({"name": name, "auto_init": filled, "default_branch": "main", "private": private});
         let address = format!("{}/user/repos", lab.api);
         lab.ask(reqwest::Method::POST, &address, &repository).await;
         lab.post("/labels", &json!({"name": "bot", "color": "#00aabb"})).await;

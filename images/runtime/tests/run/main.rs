@@ -18,6 +18,7 @@ mod hostile;
 mod leak;
 mod moved;
 mod pod;
+mod reading;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;

@@ -14,6 +14,7 @@ use axum::response::{IntoResponse, Response};
 use base64::Engine;
 use futures::StreamExt;
 use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinHandle;
 
 use crate::config::{Login, Repository};
@@ -24,6 +25,12 @@ const COMMANDS_BYTES: usize = 1024 * 1024;
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// The longest that a remote thinks about a push.
 const SILENCE_LIMIT: Duration = Duration::from_mins(5);
+/// Requests that are answered at once: more than git has, and few enough for a runtime that is small.
+const AT_ONCE: usize = 16;
+/// What comes before every path, so that an address which goes on after the repository's name leads nowhere.
+const ROOT: &str = "/repository";
+const NO_PUSH: &str =
+    "Nothing is pushed from here. Commit what you want to keep: the runtime pushes it.\n";
 const REFS: &str = "/info/refs";
 const REFS_QUERY: &str = "service=git-receive-pack";
 const PUSH: &str = "/git-receive-pack";
@@ -54,6 +61,7 @@ struct Behind {
     /// What may be set; where it is nothing one may read.
     reference: Option<String>,
     client: reqwest::Client,
+    places: Arc<Semaphore>,
 }
 
 impl Door {
@@ -76,6 +84,7 @@ impl Door {
             login: login(&repository.login)?,
             reference,
             client: client()?,
+            places: Arc::new(Semaphore::new(AT_ONCE)),
         });
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -89,7 +98,7 @@ impl Door {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}{ROOT}", self.address)
     }
 }
 
@@ -126,11 +135,22 @@ fn client() -> Result<reqwest::Client, reqwest::Error> {
 
 async fn pass(State(behind): State<Arc<Behind>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let (path, query) = (parts.uri.path(), parts.uri.query().unwrap_or_default());
+    let query = parts.uri.query().unwrap_or_default();
+    let Some(path) = parts.uri.path().strip_prefix(ROOT) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    // Many write it so, whatever they cloned.
+    let path = path.strip_prefix(".git").unwrap_or(path);
+    let Ok(place) = behind.places.clone().acquire_owned().await else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
     let (url, client) = (&behind.url, &behind.client);
     let is_packed = parts.headers.contains_key(header::CONTENT_ENCODING);
     let asked = match (parts.method, path, query, &behind.reference) {
         (Method::GET, REFS, REFS_QUERY, Some(_)) => client.get(format!("{url}{REFS}?{REFS_QUERY}")),
+        (Method::GET, REFS, REFS_QUERY, None) => {
+            return (StatusCode::FORBIDDEN, NO_PUSH).into_response();
+        }
         (Method::GET, REFS, READ_QUERY, None) => client.get(format!("{url}{REFS}?{READ_QUERY}")),
         (Method::POST, PUSH, "", Some(reference)) if !is_packed => {
             let Some(body) = checked(body.into_data_stream(), reference).await else {
@@ -146,7 +166,7 @@ async fn pass(State(behind): State<Arc<Behind>>, request: Request) -> Response {
     };
     let asked = asked.headers(forwarded(&parts.headers, behind.login.as_ref()));
     match asked.send().await {
-        Ok(answer) => returned(answer),
+        Ok(answer) => returned(answer, place),
         Err(error) => (StatusCode::BAD_GATEWAY, crate::chain(&error)).into_response(),
     }
 }
@@ -165,7 +185,8 @@ fn forwarded(from: &HeaderMap, login: Option<&HeaderValue>) -> HeaderMap {
     headers
 }
 
-fn returned(answer: reqwest::Response) -> Response {
+/// The place is free again when the last byte is out.
+fn returned(answer: reqwest::Response, place: OwnedSemaphorePermit) -> Response {
     // Git would only ask for a login that it does not have.
     let status = match answer.status() {
         StatusCode::UNAUTHORIZED => StatusCode::FORBIDDEN,
@@ -175,7 +196,9 @@ fn returned(answer: reqwest::Response) -> Response {
     if let Some(kind) = answer.headers().get(header::CONTENT_TYPE) {
         response = response.header(header::CONTENT_TYPE, kind);
     }
-    let body = Body::from_stream(answer.bytes_stream());
+    let body = Body::from_stream(answer.bytes_stream().inspect(move |_| {
+        let _ = &place;
+    }));
     response.body(body).unwrap_or_else(|_| StatusCode::BAD_GATEWAY.into_response())
 }
 

@@ -43,6 +43,8 @@ pub(crate) struct Doors<'a> {
     /// The servers of tools: under which name, and where.
     pub(crate) tools: Vec<(&'a str, String)>,
     pub(crate) tools_key: &'a str,
+    /// Variables for its git.
+    pub(crate) git: &'a [(OsString, OsString)],
 }
 
 /// How it works.
@@ -240,6 +242,9 @@ fn environment(config: &Config, folder: &Path, doors: &Doors<'_>) -> Vec<(OsStri
     set("CLAUDE_CODE_TMPDIR", folder.join("tmp").into());
     set("ANTHROPIC_BASE_URL", doors.model_url.clone().into());
     set("ANTHROPIC_API_KEY", doors.model_key.into());
+    for (name, value) in doors.git {
+        set(&name.to_string_lossy(), value.clone());
+    }
     for name in ["NO_PROXY", "no_proxy"] {
         // A proxy of the Run must not stand between the CLI and our own doors.
         let known = config.shell.get(&OsString::from(name)).cloned().unwrap_or_default();
@@ -321,6 +326,7 @@ mod tests {
             model_key: "dummy",
             tools: Vec::new(),
             tools_key: "token",
+            git: &[("GIT_CONFIG_COUNT".into(), "0".into())],
         };
         let all = environment(&config, Path::new("/f"), &doors);
         let last = |wanted: &str| {
@@ -330,6 +336,7 @@ mod tests {
         assert_eq!(last("ANTHROPIC_BASE_URL").as_deref(), Some("http://127.0.0.1:1"));
         assert_eq!(last("ANTHROPIC_API_KEY").as_deref(), Some("dummy"));
         assert_eq!(last("no_proxy").as_deref(), Some("127.0.0.1,localhost,x.test"));
+        assert_eq!(last("GIT_CONFIG_COUNT").as_deref(), Some("0"));
         assert_eq!(last("COLOUR").as_deref(), Some("green"));
         assert_eq!(last("CLAUDE_CODE_USE_BEDROCK"), None);
         assert!(all.iter().all(|(_, value)| value != "sk-real" && value != "http://evil"));
