@@ -109,6 +109,9 @@ pub enum Entry {
         id: String,
         author: String,
         text: String,
+        /// Whether a leading `/` is meant as a command of the agent's program.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        command: bool,
     },
     /// How far a person's message is.
     MessageState { id: String, state: MessageState },
@@ -130,6 +133,12 @@ pub enum Entry {
         /// Empty when the Session itself says so.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         author: String,
+        /// Of the message that asked for it, which is taken once. Empty as the author is.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        id: String,
+        /// What is to be done, where the item does not say it all.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        plan: Option<String>,
     },
     /// The work on an item has ended.
     WorkflowEnded {

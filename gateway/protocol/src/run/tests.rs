@@ -134,8 +134,22 @@ fn what_may_take_days_is_a_flat_line_too() {
 fn what_is_said_to_people_and_by_them_is_a_flat_line_too() {
     let entries = [
         (
-            Entry::Message { id: "m-1".to_owned(), author: "ada".to_owned(), text: "t".to_owned() },
+            Entry::Message {
+                id: "m-1".to_owned(),
+                author: "ada".to_owned(),
+                text: "t".to_owned(),
+                command: false,
+            },
             r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"message","id":"m-1","author":"ada","text":"t"}"#,
+        ),
+        (
+            Entry::Message {
+                id: "m-2".to_owned(),
+                author: "ada".to_owned(),
+                text: "/t".to_owned(),
+                command: true,
+            },
+            r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"message","id":"m-2","author":"ada","text":"/t","command":true}"#,
         ),
         (
             Entry::MessageState { id: "m-1".to_owned(), state: MessageState::Queued },
@@ -168,8 +182,20 @@ fn what_is_said_to_people_and_by_them_is_a_flat_line_too() {
                 work_id: "12".to_owned(),
                 autonomy: Autonomy::DryRun,
                 author: String::new(),
+                id: String::new(),
+                plan: None,
             },
             r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"workflowStarted","workId":"12","autonomy":"dryRun"}"#,
+        ),
+        (
+            Entry::WorkflowStarted {
+                work_id: "12".to_owned(),
+                autonomy: Autonomy::DryRun,
+                author: "ada".to_owned(),
+                id: "w-1".to_owned(),
+                plan: Some("p".to_owned()),
+            },
+            r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"workflowStarted","workId":"12","autonomy":"dryRun","author":"ada","id":"w-1","plan":"p"}"#,
         ),
         (
             Entry::WorkflowEnded {

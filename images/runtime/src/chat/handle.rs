@@ -233,7 +233,7 @@ impl Chat {
         let place = self.place()?;
         let came = Instant::now();
         let (author, text) = (author.to_owned(), content.clone());
-        self.tell_if(Entry::Message { id: id.clone(), author, text }, |known| {
+        self.tell_if(Entry::Message { id: id.clone(), author, text, command }, |known| {
             is_new(known, &id)?;
             if known.waiting.len() < QUEUED {
                 return Ok(());
@@ -262,14 +262,19 @@ impl Chat {
             return Err(Refused::new(Code::Forbidden, text));
         }
         let place = self.place()?;
-        let (author, named) = (author.to_owned(), work_id.clone());
-        self.tell_if(Entry::WorkflowStarted { work_id: named, autonomy, author }, |known| {
+        let started = Entry::WorkflowStarted {
+            work_id: work_id.clone(),
+            autonomy,
+            author: author.to_owned(),
+            id: id.clone(),
+            plan: plan.clone(),
+        };
+        self.tell_if(started, |known| {
             is_new(known, &id)?;
             if let Some(work) = &known.work {
                 let text = format!("The agent works on {} already: one at a time.", work.id);
                 return Err(Refused::new(Code::WorkflowRunning, text));
             }
-            known.ids.insert(id);
             Ok(())
         })?;
         place.send(Wish::Work { work_id, plan });
@@ -347,7 +352,7 @@ fn journal_changed(text: String) -> Entry {
 /// What a former process was asked for and did not do: an item that the agent was not told of, and what it has not read.
 fn left(known: &Known) -> Vec<Wish> {
     let work = known.work.as_ref().filter(|work| !work.is_begun);
-    let work = work.map(|work| Wish::Work { work_id: work.id.clone(), plan: None });
+    let work = work.map(|work| Wish::Work { work_id: work.id.clone(), plan: work.plan.clone() });
     let said = known.waiting.iter().cloned().map(Wish::Say);
     work.into_iter().chain(said).collect()
 }

@@ -21,6 +21,8 @@ pub(crate) struct Work {
     /// Of its work item.
     pub(crate) id: String,
     pub(crate) engine: Engine,
+    /// What is to be done, where the item does not say it all.
+    pub(crate) plan: Option<String>,
     /// Whether the agent has heard of it, as far as one can tell.
     pub(crate) is_begun: bool,
 }
@@ -30,7 +32,7 @@ pub(crate) struct Work {
 pub(crate) struct Known {
     /// The most that the agent may do, whatever a record says.
     most: Autonomy,
-    /// Ids of people's messages.
+    /// Ids of what people said and asked for.
     pub(crate) ids: HashSet<String>,
     /// In the order in which they were said.
     pub(crate) waiting: Vec<Said>,
@@ -62,9 +64,10 @@ impl Known {
 
     pub(crate) fn learn(&mut self, entry: &Entry) {
         match entry {
-            Entry::Message { id, text, .. } => {
+            Entry::Message { id, text, command, .. } => {
                 self.ids.insert(id.clone());
-                self.waiting.push(Said { id: id.clone(), text: text.clone(), command: false });
+                let (id, text) = (id.clone(), text.clone());
+                self.waiting.push(Said { id, text, command: *command });
             }
             Entry::MessageState { id, state } if *state != MessageState::Queued => {
                 self.waiting.retain(|said| said.id != *id);
@@ -76,7 +79,10 @@ impl Known {
                     work.is_begun |= self.in_turn;
                 }
             }
-            Entry::WorkflowStarted { work_id, autonomy, .. } => self.begin(work_id, *autonomy),
+            Entry::WorkflowStarted { work_id, autonomy, id, plan, .. } => {
+                self.ids.insert(id.clone());
+                self.begin(work_id, *autonomy, plan.clone());
+            }
             Entry::WorkflowEnded { .. } => self.work = None,
             Entry::Phase { phase, status, .. } => {
                 if let Some(work) = &mut self.work {
@@ -98,9 +104,9 @@ impl Known {
         }
     }
 
-    fn begin(&mut self, work_id: &str, autonomy: Autonomy) {
+    fn begin(&mut self, work_id: &str, autonomy: Autonomy, plan: Option<String>) {
         let engine = Engine::new(autonomy.min(self.most));
-        self.work = Some(Work { id: work_id.to_owned(), engine, is_begun: false });
+        self.work = Some(Work { id: work_id.to_owned(), engine, plan, is_begun: false });
         self.worked.insert(plain(work_id).to_owned());
     }
 
@@ -136,7 +142,13 @@ mod tests {
     }
 
     fn message(id: &str) -> Entry {
-        Entry::Message { id: id.to_owned(), author: "ada".to_owned(), text: "t".to_owned() }
+        let (id, author, text) = (id.to_owned(), "ada".to_owned(), "t".to_owned());
+        Entry::Message { id, author, text, command: false }
+    }
+
+    fn started(work_id: &str, autonomy: Autonomy) -> Entry {
+        let (work_id, author, id) = (work_id.to_owned(), String::new(), String::new());
+        Entry::WorkflowStarted { work_id, autonomy, author, id, plan: None }
     }
 
     fn turn(state: TurnState) -> Entry {
@@ -164,10 +176,8 @@ mod tests {
             let (step, message, retry) = (String::new(), String::new(), 0);
             Entry::Phase { phase, status, step, message, retry }
         };
-        let (work_id, author) = ("1".to_owned(), String::new());
-        let autonomy = Autonomy::Autonomous;
         let known = after(&[
-            Entry::WorkflowStarted { work_id, autonomy, author },
+            started("1", Autonomy::Autonomous),
             phase(Phase::Release, PhaseStatus::Started),
         ]);
         let engine = known.work.unwrap().engine;
@@ -180,8 +190,7 @@ mod tests {
 
     #[test]
     fn a_workflow_is_begun_once_the_agent_was_told() {
-        let (work_id, author) = ("1".to_owned(), String::new());
-        let started = Entry::WorkflowStarted { work_id, autonomy: Autonomy::Assist, author };
+        let started = started("1", Autonomy::Assist);
         let is_begun = |entries: &[Entry]| after(entries).work.unwrap().is_begun;
         assert!(!is_begun(&[turn(TurnState::Started), started.clone()]));
         assert!(!is_begun(&[started.clone(), turn(TurnState::Failed)]));
@@ -190,9 +199,7 @@ mod tests {
 
     #[test]
     fn each_work_item_is_known_that_was_begun() {
-        let (work_id, author) = ("#1".to_owned(), String::new());
-        let started = Entry::WorkflowStarted { work_id, autonomy: Autonomy::Assist, author };
-        let known = after(&[started]);
+        let known = after(&[started("#1", Autonomy::Assist)]);
         assert!(known.has_worked("1") && known.has_worked("#1") && !known.has_worked("2"));
     }
 

@@ -42,7 +42,7 @@ fn show(entry: &Entry, seq: u64) -> Option<Body> {
         Entry::ToolFinished { id, output, failed, duration_ms } => {
             result(id, output, failed, duration_ms)
         }
-        Entry::Message { id, author, text } => {
+        Entry::Message { id, author, text, .. } => {
             let (author, content) = (Some(author), Some(text));
             Body::UserMessage { id, author, content, state: MessageState::Queued }
         }
@@ -75,7 +75,7 @@ fn show(entry: &Entry, seq: u64) -> Option<Body> {
         },
         Entry::Answered { id, text, answered_by } => answered(id, text, answered_by),
         Entry::Changes(changes) => notice("changes", told(&changes)),
-        Entry::WorkflowStarted { work_id, autonomy, author } => {
+        Entry::WorkflowStarted { work_id, autonomy, author, .. } => {
             Body::WorkflowStarted { work_id, autonomy, author: some(author) }
         }
         Entry::WorkflowEnded { exit_code, summary, pull_request_url, estimated_cost_usd } => {

@@ -64,8 +64,8 @@ pub(super) fn clean(entry: Entry, secrets: &Secrets) -> Entry {
                 ..changes
             })
         }
-        Entry::Message { id, author, text: told } => {
-            Entry::Message { id, author, text: text(told) }
+        Entry::Message { id, author, text: told, command } => {
+            Entry::Message { id, author, text: text(told), command }
         }
         Entry::Thought { text: thought } => Entry::Thought { text: text(thought) },
         Entry::Turn { state, code, message } => {
@@ -75,8 +75,11 @@ pub(super) fn clean(entry: Entry, secrets: &Secrets) -> Entry {
             let summary = text(summary);
             Entry::WorkflowEnded { exit_code, summary, pull_request_url, estimated_cost_usd }
         }
-        // An id, a state, and words that were checked when they came in.
-        Entry::MessageState { .. } | Entry::WorkflowStarted { .. } => entry,
+        Entry::WorkflowStarted { work_id, autonomy, author, id, plan } => {
+            Entry::WorkflowStarted { work_id, autonomy, author, id, plan: plan.map(text) }
+        }
+        // An id and a state.
+        Entry::MessageState { .. } => entry,
         // Ids that are git's, the agent's and ours.
         Entry::Checkpoint(checkpoint) => Entry::Checkpoint(checkpoint),
         // Numbers, and names that the price table knows.

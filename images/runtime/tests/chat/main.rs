@@ -25,6 +25,7 @@ mod npm;
 mod pod;
 mod ready;
 mod real_forge;
+mod restart;
 #[path = "../run/server.rs"]
 mod server;
 mod socket;

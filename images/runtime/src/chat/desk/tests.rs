@@ -42,9 +42,9 @@ async fn leave_is_given_to_our_own_question_and_for_one_workflow() {
     let folder = tempfile::tempdir().unwrap();
     let desk = desk(&folder);
     let begin = || {
-        let (work_id, author) = ("1".to_owned(), "ada".to_owned());
+        let (work_id, author, id) = ("1".to_owned(), "ada".to_owned(), "w-1".to_owned());
         let autonomy = Autonomy::Guarded;
-        desk.chat.tell(Entry::WorkflowStarted { work_id, autonomy, author });
+        desk.chat.tell(Entry::WorkflowStarted { work_id, autonomy, author, id, plan: None });
     };
     let may_publish = || desk.with_engine(|engine| engine.may_publish());
     begin();

@@ -23,15 +23,21 @@ fn of_two_who_ask_at_once_one_is_heard() {
 #[test]
 fn what_a_former_process_did_not_do_is_wanted_still_and_once() {
     let mut known = Known::new(Autonomy::Guarded);
-    let text = "t".to_owned();
+    let text = "/compact".to_owned();
     let (id, author) = ("m-1".to_owned(), "ada".to_owned());
-    let said = Said { id: id.clone(), text: text.clone(), command: false };
-    known.learn(&Entry::Message { id, author: author.clone(), text });
+    let said = Said { id: id.clone(), text: text.clone(), command: true };
+    known.learn(&Entry::Message { id, author: author.clone(), text, command: true });
     assert_eq!(left(&known), [Wish::Say(said.clone())]);
-    let (work_id, autonomy) = ("1".to_owned(), Autonomy::Guarded);
-    known.learn(&Entry::WorkflowStarted { work_id: work_id.clone(), autonomy, author });
-    let work = Wish::Work { work_id, plan: None };
-    assert_eq!(left(&known), [work, Wish::Say(said.clone())]);
+    let (work_id, plan) = ("1".to_owned(), Some("Oil it.".to_owned()));
+    known.learn(&Entry::WorkflowStarted {
+        work_id: work_id.clone(),
+        autonomy: Autonomy::Guarded,
+        author,
+        id: "w-1".to_owned(),
+        plan: plan.clone(),
+    });
+    assert!(is_new(&known, "w-1").is_err() && is_new(&known, "w-2").is_ok());
+    assert_eq!(left(&known), [Wish::Work { work_id, plan }, Wish::Say(said.clone())]);
     known.learn(&Entry::Turn { state: TurnState::Started, code: None, message: None });
     assert_eq!(left(&known), [Wish::Say(said)]);
 }

@@ -35,10 +35,14 @@ impl Life {
                 self.failed = rested.then(|| (Instant::now(), lost.to_owned()));
             }
             (None, Some(work_id)) if settings.workflow && !has_worked => {
-                let (work_id, autonomy) = (work_id.clone(), settings.autonomy);
-                let named = work_id.clone();
-                let author = String::new();
-                self.chat.tell(Entry::WorkflowStarted { work_id: named, autonomy, author });
+                let work_id = work_id.clone();
+                self.chat.tell(Entry::WorkflowStarted {
+                    work_id: work_id.clone(),
+                    autonomy: settings.autonomy,
+                    author: String::new(),
+                    id: String::new(),
+                    plan: None,
+                });
                 match self.given_up.clone() {
                     Some(why) => self.end_work(4, &why),
                     None => self.work(&work_id, None).await,
