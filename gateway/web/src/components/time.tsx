@@ -1,5 +1,5 @@
 import { useSyncExternalStore } from "react";
-import { absolute, duration, relative } from "../session/time";
+import { absolute, due, duration, relative } from "../session/time";
 
 const TICK = 5_000;
 let now = Date.now();
@@ -27,6 +27,16 @@ function subscribe(listener: () => void): () => void {
 export function Duration({ from, to }: { from: string; to: string | undefined }) {
   const current = useSyncExternalStore(subscribe, () => now);
   return <span className="numbers whitespace-nowrap">{duration(from, to === undefined ? current : Date.parse(to))}</span>;
+}
+
+/** A time to come: when, and how long until then. */
+export function Due({ at }: { at: string }) {
+  const current = useSyncExternalStore(subscribe, () => now);
+  return (
+    <time dateTime={at} title={absolute(at)} className="numbers">
+      {due(at, current)}
+    </time>
+  );
 }
 
 export function Time({ at }: { at: string }) {

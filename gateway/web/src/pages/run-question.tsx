@@ -5,7 +5,7 @@ import { api, ApiError } from "../api/client";
 import { useTakeRun } from "../api/runs";
 import type { Question, Run } from "../api/types";
 import { AnswerFields } from "../components/answer-fields";
-import { Time } from "../components/time";
+import { Due, Time } from "../components/time";
 import { choicesOf, KIND_WORDS, whenNobodyAnswers, whereItWaits, type Asked } from "../run/question";
 
 /** The question that work stands still for: what is asked, until when, and the form that answers it. */
@@ -27,7 +27,7 @@ export function QuestionCard({ run, asked: { question, answer } }: { run: Run; a
         <>
           <AnswerForm key={question.id} run={run} question={question} />
           <p className="text-xs text-faint">
-            Due <Time at={question.dueAt} />, {whenNobodyAnswers(run)}. {whereItWaits(run)}
+            Answer by <Due at={question.dueAt} />, {whenNobodyAnswers(run)}. {whereItWaits(run)}
           </p>
         </>
       ) : (

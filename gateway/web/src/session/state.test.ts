@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Session } from "../api/types";
 import { keeps, losses, manifest } from "./manifest";
 import { agentTrouble, hasAgent, headline, isStuck, stateOf, steps, switchesAgent, wakesOnOpen, workflowOf, type StateName } from "./state";
-import { relative } from "./time";
+import { due, relative } from "./time";
 
 const condition = (type: string, status: string, reason: string, message: string) => ({ type, status, reason, message, lastTransitionTime: "2026-01-01T00:00:00Z" });
 
@@ -113,4 +113,13 @@ it.each([
   [50 * 3600, "2d ago"],
 ])("says %d seconds ago as %s", (seconds, words) => {
   expect(relative("2026-01-01T00:00:00Z", Date.parse("2026-01-01T00:00:00Z") + seconds * 1000)).toBe(words);
+});
+
+it.each([
+  ["today", new Date(2026, 0, 1, 14, 32), "14:32 (in 12 min)"],
+  ["at once", new Date(2026, 0, 1, 14, 20, 2), "14:20 (now)"],
+  ["on another day", new Date(2026, 0, 8, 9, 0), "09:00 on Thu 8 Jan (in 6 days)"],
+  ["already", new Date(2026, 0, 1, 14, 0), "14:00 (the time is over)"],
+])("says what is due %s", (_name, at, words) => {
+  expect(due(at.toISOString(), new Date(2026, 0, 1, 14, 20).getTime())).toBe(words);
 });

@@ -8,17 +8,34 @@ const STEPS: [number, Intl.RelativeTimeFormatUnit][] = [
 ];
 const LENGTH: Partial<Record<Intl.RelativeTimeFormatUnit, number>> = { second: 1, minute: 60, hour: 3600, day: 86_400 };
 
-const format = new Intl.RelativeTimeFormat("en", { numeric: "always", style: "narrow" });
+const NARROW = new Intl.RelativeTimeFormat("en", { numeric: "always", style: "narrow" });
+/** In the middle of a sentence. */
+const SHORT = new Intl.RelativeTimeFormat("en-GB", { numeric: "always", style: "short" });
 
 /** Made once: thousands of times stand in one timeline. */
 const CLOCK = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 
-export function relative(time: string, now: number): string {
+const MINUTE = new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
+const DAY = new Intl.DateTimeFormat("en-GB", { weekday: "short", day: "numeric", month: "short" });
+
+/** When something is due: the time of the day, with the day unless that is today. */
+function moment(time: string, now: number): string {
+  const [at, today] = [new Date(time), new Date(now)];
+  return at.toDateString() === today.toDateString() ? MINUTE.format(at) : `${MINUTE.format(at)} on ${DAY.format(at)}`;
+}
+
+export function relative(time: string, now: number, format = NARROW): string {
   const seconds = Math.round((Date.parse(time) - now) / 1000);
   const size = Math.abs(seconds);
   if (size < 5) return "now";
   const unit = STEPS.find(([below]) => size < below)?.[1] ?? "day";
   return format.format(Math.trunc(seconds / (LENGTH[unit] ?? 1)), unit);
+}
+
+/** When something is to be done, and how long that is from now: "14:32 (in 12 min)". */
+export function due(time: string, now: number): string {
+  const left = Date.parse(time) > now ? relative(time, now, SHORT) : "the time is over";
+  return `${moment(time, now)} (${left})`;
 }
 
 /** How long something took, in its two largest units. */
