@@ -35,6 +35,7 @@ pub(crate) fn line(record: &Record) -> Option<Line> {
             (MessageType::Failed, text.clone())
         }
         Entry::ToolFinished { .. }
+        | Entry::ToolAudited(_)
         | Entry::Todos { .. }
         | Entry::Usage(_)
         | Entry::Checkpoint(_)

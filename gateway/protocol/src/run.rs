@@ -1,5 +1,6 @@
 //! What a pod with an agent tells: the records of its journal and, at the end of a Run, the verdict.
 
+mod audit;
 mod checkpoint;
 mod question;
 mod talk;
@@ -9,6 +10,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use self::audit::{AUDIT_CHARACTERS, Audit, CallOutcome};
 pub use self::checkpoint::{
     CHANGES, CONVERSATION_BYTES, Change, Changes, Checkpoint, SHA256_HEADER,
 };
@@ -69,6 +71,8 @@ pub enum Entry {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         duration_ms: Option<u64>,
     },
+    /// A tool of ours was called, and has answered.
+    ToolAudited(Audit),
     /// The agent's list of what it has to do, whole each time.
     Todos { items: Vec<Todo> },
     /// The agent said where in its work it is.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
-use fabrica_protocol::run::{Changes, Entry, Outcome, Record, TurnState};
+use fabrica_protocol::run::{Audit, Changes, Entry, Outcome, Record, TurnState};
 use fabrica_protocol::runtime::EventType;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -134,6 +134,7 @@ fn told(entry: &Entry) -> (MessageType, String) {
         Entry::Usage(_) => (MessageType::Progress, "What was used until now".to_owned()),
         Entry::ToolStarted { input, .. } => (MessageType::Progress, input.clone()),
         Entry::ToolFinished { output, .. } => (MessageType::Progress, output.clone()),
+        Entry::ToolAudited(audit) => (MessageType::Progress, called(audit)),
         Entry::Question(question) => (MessageType::Escalation, question.question.clone()),
         Entry::Checkpoint(_) => (MessageType::Progress, "A checkpoint was taken".to_owned()),
         Entry::Changes(changes) => (MessageType::Progress, summary(changes)),
@@ -157,6 +158,11 @@ fn told(entry: &Entry) -> (MessageType, String) {
             }
         },
     }
+}
+
+fn called(Audit { server, tool, outcome, subject, .. }: &Audit) -> String {
+    let about = if subject.is_empty() { String::new() } else { format!(" ({subject})") };
+    format!("{server} {tool}{about}: {}", outcome.as_str())
 }
 
 fn summary(changes: &Changes) -> String {
@@ -226,6 +232,11 @@ mod tests {
         r#""kind":"toolFinished","id":"1","output":"x","failed":true"#,
         MessageType::Progress,
         "x"
+    )]
+    #[case(
+        r#""kind":"toolAudited","id":"1","server":"fractary-work","tool":"issue_close","outcome":"refused","subject":"issue_number 1","durationMs":3"#,
+        MessageType::Progress,
+        "fractary-work issue_close (issue_number 1): refused"
     )]
     #[case(
         r#""kind":"ended","outcome":"Completed","reason":"R","message":"m""#,

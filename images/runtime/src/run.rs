@@ -6,6 +6,7 @@
 
 mod agent;
 pub(crate) mod ask;
+pub(crate) mod audit;
 pub(crate) mod branch;
 pub(crate) mod changes;
 pub(crate) mod checkpoint;
@@ -31,6 +32,7 @@ pub mod questions;
 pub(crate) mod reading;
 mod script;
 pub mod shelf;
+pub(crate) mod undone;
 pub(crate) mod verdict;
 pub(crate) mod verify;
 pub(crate) mod work_item;

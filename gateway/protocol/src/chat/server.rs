@@ -3,7 +3,9 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::run::{Autonomy, Code, MessageState, Phase, PhaseStatus, QuestionKind, Todo, Usage};
+use crate::run::{
+    Autonomy, CallOutcome, Code, MessageState, Phase, PhaseStatus, QuestionKind, Todo, Usage,
+};
 use crate::runtime::EventType;
 
 /// One frame of the runtime. Clients leave types and fields alone that they do not know.
@@ -62,6 +64,19 @@ pub enum Body {
         /// With tool_result, where it was measured.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         duration_ms: Option<u64>,
+    },
+    /// A tool of ours was called, and has answered: what we saw of it, beside what the agent's program says.
+    ToolAudit {
+        /// As of the tool's call; unset when the caller named none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message_id: Option<String>,
+        server: String,
+        tool: String,
+        outcome: CallOutcome,
+        /// What it was about, in a few words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        subject: Option<String>,
+        duration_ms: u64,
     },
     /// A person spoke; once more with each state, then without author and content.
     UserMessage {

@@ -53,6 +53,17 @@ fn records_are_flat_lines() {
             r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"toolFinished","id":"1","output":"","failed":true}"#,
         ),
         (
+            Entry::ToolAudited(Audit {
+                id: "1".to_owned(),
+                server: "fractary-work".to_owned(),
+                tool: "issue_close".to_owned(),
+                outcome: CallOutcome::Refused,
+                subject: "issue_number 1".to_owned(),
+                duration_ms: 3,
+            }),
+            r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"toolAudited","id":"1","server":"fractary-work","tool":"issue_close","outcome":"refused","subject":"issue_number 1","durationMs":3}"#,
+        ),
+        (
             Entry::Todos { items: vec![todo] },
             r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"todos","items":[{"text":"t","status":"inProgress"}]}"#,
         ),

@@ -1,5 +1,6 @@
 // What stands in a chat's one line of time, and how it gets there. Pure but for the book that is being written.
 
+import type { Audit } from "../components/audit";
 import type { MessageState, PhaseStatus } from "./protocol";
 
 interface Base {
@@ -14,7 +15,7 @@ interface Base {
 export type Spoken = Base & { is: "user"; author: string; text: string; state: MessageState };
 /** `final` is false while it still comes; `cut` when a part of that was missed. */
 export type Said = Base & { is: "said"; thought: boolean; text: string; final: boolean; cut: boolean };
-export type Tool = Base & { is: "tool"; name: string; input: string; answer?: { output: string; failed: boolean; durationMs: number | undefined } };
+export type Tool = Base & { is: "tool"; name: string; input: string; answer?: { output: string; failed: boolean; durationMs: number | undefined }; audit?: Audit };
 /** `last` is the newest record that went into it. */
 export type PhaseHead = Base & { is: "phase"; last: number; phase: string; status: PhaseStatus; retry: number; step: string | undefined; message: string | undefined; endedAt: string | undefined };
 export type Asked = Base & { is: "question"; questionId: string; kind: string; text: string; options: string[]; answer?: { text: string; by: string | undefined; time: string } };

@@ -47,6 +47,7 @@ export type Text = Base & { type: "claude_message"; kind: "text" | "thinking"; m
 export type Delta = Base & { type: "claude_message"; kind: "text"; messageId: string; delta?: string; final: false };
 export type ToolUse = Base & { type: "claude_message"; kind: "tool_use"; messageId: string; final: true; name?: string; input?: string };
 export type ToolResult = Base & { type: "claude_message"; kind: "tool_result"; messageId: string; content?: string; final: true; isError?: boolean; durationMs?: number };
+export type ToolAudit = Base & { type: "tool_audit"; messageId?: string; server: string; tool: string; outcome: string; subject?: string; durationMs: number };
 export type UserMessage = Base & { type: "user_message"; id: string; state: MessageState; author?: string; content?: string };
 export type WorkflowStarted = Base & { type: "workflow_started"; workId: string; autonomy: string; author?: string };
 export type PhaseUpdate = Base & { type: "phase_update"; phase: string; status: PhaseStatus; retry: number; step?: string; message?: string };
@@ -67,6 +68,7 @@ export type ServerMessage =
   | Delta
   | ToolUse
   | ToolResult
+  | ToolAudit
   | UserMessage
   | WorkflowStarted
   | PhaseUpdate
@@ -88,6 +90,7 @@ const SHAPES: Record<ServerMessage["type"], Shape> = {
   reset: { journalId: "string" },
   caught_up: {},
   claude_message: { kind: "string", messageId: "string", final: "boolean" },
+  tool_audit: { server: "string", tool: "string", outcome: "string", durationMs: "number" },
   user_message: { id: "string", state: "string" },
   workflow_started: { workId: "string", autonomy: "string" },
   phase_update: { phase: "string", status: "string", retry: "number" },

@@ -1,5 +1,6 @@
 // Finding words in a chat. Pure.
 
+import { auditWords } from "../components/audit";
 import { searcher } from "../components/find";
 import type { Entry } from "./entries";
 
@@ -20,7 +21,7 @@ function words(entry: Entry): string[] {
     case "ended":
       return [entry.text];
     case "tool":
-      return [entry.name, entry.input, entry.answer?.output ?? ""];
+      return [entry.name, entry.input, entry.answer?.output ?? "", entry.audit === undefined ? "" : auditWords(entry.audit)];
     case "phase":
       return [entry.phase, entry.step ?? "", entry.message ?? ""];
     case "question":

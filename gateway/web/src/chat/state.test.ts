@@ -112,6 +112,31 @@ describe("what is being said", () => {
   });
 });
 
+describe("what the runtime saw of a call", () => {
+  const use = (seq: number) => at(seq, { type: "claude_message", kind: "tool_use", messageId: "t", name: "mcp__fractary-repo__push", input: "{}", final: true });
+  const result = (seq: number) => at(seq, { type: "claude_message", kind: "tool_result", messageId: "t", content: "Refused.", isError: true, durationMs: 9, final: true });
+  const audit = (seq: number, messageId?: string) => at(seq, { type: "tool_audit", server: "fractary-repo", tool: "push", outcome: "refused", durationMs: 3, ...(messageId === undefined ? {} : { messageId }) });
+  const seen = { is: "tool", name: "mcp__fractary-repo__push", answer: { output: "Refused.", durationMs: 9 }, audit: { outcome: "refused", durationMs: 3 } };
+
+  it("stands with the call, whichever is told first", () => {
+    expect(reduce(EMPTY, [use(1), audit(2, "t"), result(3)]).entries).toMatchObject([seen]);
+    const early = reduce(EMPTY, [audit(1, "t"), use(2), result(3)]);
+    expect(early.entries).toMatchObject([seen]);
+    expect(reduce(early, [audit(1, "t"), use(2), result(3)])).toEqual(early);
+  });
+
+  it("is not told of a question again", () => {
+    const asked = at(1, { type: "question", questionId: "q", state: "open", kind: "selection", question: "Which?" });
+    expect(reduce(EMPTY, [asked, audit(2, "q")])).toMatchObject({ through: 2, entries: [{ is: "question" }] });
+  });
+
+  it("stands alone where nobody else tells of one", () => {
+    const alone = reduce(EMPTY, [audit(1), audit(2)]);
+    expect(alone.entries).toMatchObject([{ name: "fractary-repo push", answer: { failed: true, durationMs: 3 } }, { is: "tool" }]);
+    expect(reduce(alone, [audit(2)])).toEqual(alone);
+  });
+});
+
 it("a message's states may come in any order", () => {
   const chat = reduce(EMPTY, [user(1, "m", "queued", "Hi"), user(3, "m", "completed"), user(3, "m", "started"), user(3, "m", "queued", "Hi")]);
   expect(chat.entries).toMatchObject([{ text: "Hi", state: "completed" }]);

@@ -1,8 +1,9 @@
 // What the page knows of a chat, made from what the runtime says: messages go in, the state comes out. Saying the same
 // again changes nothing, so whatever a reconnect repeats is harmless. Pure.
 
+import { calledBy } from "../components/audit";
 import { Book, type Asked, type Entry } from "./entries";
-import type { AgentState, Delta, PhaseStatus, PhaseUpdate, Progress, ServerMessage, Text, Todo, Tokens, ToolResult, ToolUse, UserMessage } from "./protocol";
+import type { AgentState, Delta, PhaseStatus, PhaseUpdate, Progress, ServerMessage, Text, Todo, Tokens, ToolAudit, ToolResult, ToolUse, UserMessage } from "./protocol";
 
 /** A longer chat loses its oldest entries: a browser holds this many with ease. */
 const LONGEST = 20_000;
@@ -98,6 +99,7 @@ function forgotten(journalId: string): Partial<Chat> {
 /** Live messages have the number of the record that was shown before them: they say nothing about how far we are. */
 function isRecord(message: ServerMessage): boolean {
   switch (message.type) {
+    case "tool_audit":
     case "user_message":
     case "workflow_started":
     case "phase_update":
@@ -135,6 +137,8 @@ function take(chat: Chat, book: Book, message: ServerMessage): void {
       return settle(chat, book);
     case "claude_message":
       return spoke(book, message);
+    case "tool_audit":
+      return toolAudit(book, message);
     case "user_message":
       return user(book, message);
     case "workflow_started": {
@@ -213,14 +217,24 @@ function whole(book: Book, { kind, messageId, content = "", seq, timestamp: time
 
 function toolUse(book: Book, { messageId, name = "Tool", input = "", seq, timestamp: time }: ToolUse): void {
   const id = `tool:${messageId}`;
-  const answer = book.find(id, "tool")?.answer;
-  book.put({ is: "tool", key: id, id, seq, time, name, input, ...(answer === undefined ? {} : { answer }) });
+  const { answer, audit } = book.find(id, "tool") ?? {};
+  book.put({ is: "tool", key: id, id, seq, time, name, input, ...(answer === undefined ? {} : { answer }), ...(audit === undefined ? {} : { audit }) });
 }
 
 function toolResult(book: Book, { messageId, content = "", isError, durationMs, seq, timestamp: time }: ToolResult): void {
   const id = `tool:${messageId}`;
   const call = book.find(id, "tool") ?? { is: "tool", key: id, id, seq, time, name: "Tool", input: "" };
   book.put({ ...call, answer: { output: content, failed: isError === true, durationMs } });
+}
+
+/** It belongs to its call, and stands alone where nobody else tells of one. */
+function toolAudit(book: Book, { messageId, server, tool, outcome, subject, durationMs, seq, timestamp: time }: ToolAudit): void {
+  // A question says by itself what became of it.
+  if (messageId !== undefined && book.find(`question:${messageId}`, "question") !== undefined) return;
+  const audit = { server, tool, outcome, subject, durationMs };
+  const id = messageId === undefined ? `audit:${seq}` : `tool:${messageId}`;
+  const call = book.find(id, "tool") ?? { is: "tool", key: id, id, seq, time, ...calledBy(audit) };
+  book.put({ ...call, audit });
 }
 
 const STATE_ORDER: Record<UserMessage["state"], number> = { queued: 0, started: 1, completed: 2, cancelled: 2 };

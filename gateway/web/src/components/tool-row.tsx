@@ -1,6 +1,7 @@
 import { ChevronRight, CircleAlert, LoaderCircle, Wrench } from "lucide-react";
 import { useState, type ReactNode } from "react";
 import { milliseconds } from "../session/time";
+import { auditWords, type Audit } from "./audit";
 import { holds } from "./find";
 import { Marked } from "./marked";
 import { Stamp } from "./stamp";
@@ -10,6 +11,8 @@ interface Props {
   input: string;
   /** Not there while the tool works. */
   answer: { output: string; failed: boolean; durationMs?: number | undefined } | undefined;
+  /** Of a tool of the runtime's own. */
+  audit?: Audit | undefined;
   needle: string;
   seq: number;
   time: string;
@@ -18,10 +21,11 @@ interface Props {
 }
 
 /** One line; what went in and what came back are folded, unless what was looked for stands there. */
-export function ToolRow({ name, input, answer, needle, seq, time, action }: Props) {
+export function ToolRow({ name, input, answer, audit, needle, seq, time, action }: Props) {
   const [chosen, setChosen] = useState<boolean>();
   const [first = ""] = input.split("\n", 1);
-  const hidden = holds(input.slice(first.length), needle) || holds(answer?.output ?? "", needle);
+  const seen = audit === undefined ? "" : auditWords(audit);
+  const hidden = [input.slice(first.length), answer?.output ?? "", seen].some((text) => holds(text, needle));
   const open = chosen ?? hidden;
   const failed = answer?.failed === true;
   return (
@@ -35,7 +39,7 @@ export function ToolRow({ name, input, answer, needle, seq, time, action }: Prop
           <span className="min-w-0 flex-1 truncate font-mono text-xs text-soft">
             <Marked text={first} needle={needle} />
           </span>
-          {failed && <span className="shrink-0 text-xs text-bad">failed</span>}
+          {failed && <span className="shrink-0 text-xs text-bad">{audit?.outcome === "refused" ? "refused" : "failed"}</span>}
           {answer?.durationMs !== undefined && <span className="numbers shrink-0 text-xs text-faint">{milliseconds(answer.durationMs)}</span>}
           <ChevronRight className="size-3.5 shrink-0 text-faint transition-transform group-open/tool:rotate-90" aria-hidden />
         </summary>
@@ -43,6 +47,11 @@ export function ToolRow({ name, input, answer, needle, seq, time, action }: Prop
           <div className="grid gap-1.5 pr-4 pb-2 pl-[2.625rem]">
             {input !== first && <Output label={`What ${name} was given`} text={input} needle={needle} />}
             {answer === undefined ? <p className="text-xs text-faint">It has not answered yet.</p> : <Output label={`What ${name} answered`} text={answer.output === "" ? "Nothing." : answer.output} needle={needle} />}
+            {audit !== undefined && (
+              <p className="text-xs break-words text-faint">
+                The runtime saw: <Marked text={seen} needle={needle} />
+              </p>
+            )}
           </div>
         )}
       </details>

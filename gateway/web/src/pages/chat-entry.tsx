@@ -91,7 +91,7 @@ function Body({ entry, needle }: Pick<Props, "entry" | "needle">) {
 }
 
 /** A call of a tool. What ran in a shell of the agent's own can be had in the reader's shell, too. */
-function CallRow({ entry: { seq, time, name, input, answer }, needle }: { entry: Tool; needle: string }) {
+function CallRow({ entry: { seq, time, name, input, answer, audit }, needle }: { entry: Tool; needle: string }) {
   const toShell = use(ShellContext);
   const command = commandOf({ name, input });
   const action = toShell !== undefined && command !== undefined && (
@@ -99,7 +99,7 @@ function CallRow({ entry: { seq, time, name, input, answer }, needle }: { entry:
       <SquareTerminal className="size-4" aria-hidden />
     </IconButton>
   );
-  return <ToolRow seq={seq} time={time} name={name} input={input} answer={answer} needle={needle} {...(action !== false && { action })} />;
+  return <ToolRow seq={seq} time={time} name={name} input={input} answer={answer} audit={audit} needle={needle} {...(action !== false && { action })} />;
 }
 
 /** A question that was withdrawn is closed by an answer that is nobody's. */

@@ -1,5 +1,6 @@
 // Finding words in a timeline. Pure.
 
+import { auditWords } from "../components/audit";
 import { searcher } from "../components/find";
 import type { Entry, Kind } from "./timeline";
 
@@ -18,7 +19,7 @@ function words(entry: Entry): string[] {
     case "phase":
       return [entry.text];
     case "tool":
-      return [entry.name, entry.input, entry.answer?.output ?? ""];
+      return [entry.name, entry.input, entry.answer?.output ?? "", entry.audit === undefined ? "" : auditWords(entry.audit)];
     case "question":
       return [entry.text, ...entry.options, entry.answer?.text ?? "", entry.answer?.by ?? ""];
     case "changes":

@@ -29,6 +29,27 @@ describe("a timeline", () => {
     expect(finished.entries[1]).toBe(started.entries[1]);
   });
 
+  it("finds the call again that replaced how far a step was", () => {
+    const entries = entriesOf(told("step", "43 %", { type: "Progress" }), call, answer);
+    expect(entries).toMatchObject([{ is: "tool", answer: { output: "1 failed" } }]);
+  });
+
+  const audit = (id: string, outcome: string) => told("toolAudited", "…", { id, server: "fractary-repo", tool: "push", outcome, subject: "name x", durationMs: 12 });
+
+  it("has what the runtime saw of a call with that call, whichever is told first", () => {
+    const seen = { is: "tool", name: "Bash", input: "npm test", answer: { output: "1 failed" }, audit: { server: "fractary-repo", tool: "push", outcome: "refused", subject: "name x", durationMs: 12 } };
+    expect(entriesOf(call, audit("1", "refused"), answer)).toMatchObject([seen]);
+    expect(entriesOf(audit("1", "refused"), call, answer)).toMatchObject([seen]);
+    expect(entriesOf(question, answered, audit("q", "ok"))).toMatchObject([{ is: "question" }]);
+  });
+
+  it("shows a call that only the runtime saw", () => {
+    expect(entriesOf(audit("", "failed"), audit("", "ok"))).toMatchObject([
+      { name: "fractary-repo push", input: "name x", kinds: ["tools", "errors"], answer: { failed: true } },
+      { kinds: ["tools"], answer: { failed: false } },
+    ]);
+  });
+
   it("says who answered, and asks a question once though it was asked again after a pod was gone", () => {
     const entries = entriesOf(question, question, answered, question);
     expect(entries).toHaveLength(1);

@@ -1,6 +1,7 @@
 // What a run told, as one line of time: messages become entries, and a tool's call and answer become one. Pure.
 
 import type { Message, RunMessage } from "../api/types";
+import { calledBy, type Audit } from "../components/audit";
 
 /** What one can narrow a timeline down to. */
 export const KINDS = ["progress", "tools", "errors", "questions"] as const;
@@ -30,7 +31,7 @@ interface Base {
 export type Line = Base & { is: "line"; mark: Message["type"]; text: string };
 export type Said = Base & { is: "said"; text: string };
 export type Phase = Base & { is: "phase"; phase: string; status: string; text: string };
-export type Tool = Base & { is: "tool"; id: string; name: string; input: string; answer?: { output: string; failed: boolean; time: string } };
+export type Tool = Base & { is: "tool"; id: string; name: string; input: string; answer?: { output: string; failed: boolean; time?: string }; audit?: Audit };
 export type Asked = Base & { is: "question"; id: string; text: string; options: string[]; answer?: { text: string; by: string | undefined; time: string } };
 export type Changed = Base & { is: "changes"; changes: Changes };
 
@@ -74,15 +75,15 @@ function place(entries: Entry[], open: Map<string, number>, message: RunMessage)
     case "phase":
       return add(entries, { ...base, is: "phase", kinds: ["progress"], phase: about.text("phase"), status: about.text("status"), text: content.message });
     case "toolStarted":
-      open.set(about.text("id"), entries.length);
-      return add(entries, { ...base, is: "tool", kinds: ["tools"], id: about.text("id"), name: about.text("name"), input: content.message });
+      return start(entries, open, { ...base, is: "tool", kinds: ["tools"], id: about.text("id"), name: about.text("name"), input: content.message });
+    case "toolAudited":
+      return audited(entries, open, base, about);
     case "toolFinished":
       return finish(entries, open, { seq, time, id: about.text("id"), failed: about.get("failed") === true, output: content.message });
     case "question":
       // An agent that is resumed asks the same question again.
       if (open.has(about.text("id"))) return;
-      open.set(about.text("id"), entries.length);
-      return add(entries, { ...base, is: "question", kinds: ["questions"], id: about.text("id"), text: content.message, options: about.texts("options") });
+      return begin(entries, open, { ...base, is: "question", kinds: ["questions"], id: about.text("id"), text: content.message, options: about.texts("options") });
     case "answered":
       return answer(entries, open, { seq, time, id: about.text("id"), text: about.get("text") === undefined ? content.message : about.text("text"), by: about.text("answeredBy") || undefined });
     case "changes":
@@ -101,6 +102,32 @@ function add(entries: Entry[], entry: Entry): void {
   const last = entries.at(-1);
   if (last?.is === "line" && last.mark === "Progress") entries.pop();
   entries.push(entry);
+}
+
+/** Something that may still be answered. */
+function begin(entries: Entry[], open: Map<string, number>, entry: Tool | Asked): void {
+  add(entries, entry);
+  open.set(entry.id, entries.length - 1);
+}
+
+function start(entries: Entry[], open: Map<string, number>, tool: Tool): void {
+  const at = open.get(tool.id);
+  const call = at === undefined ? undefined : entries[at];
+  // What was seen of a call may be told before the call itself.
+  if (at === undefined || call?.is !== "tool" || call.audit === undefined) return begin(entries, open, tool);
+  entries[at] = { ...call, name: tool.name, input: tool.input };
+}
+
+/** It belongs to its call, and stands alone where nobody else tells of one. */
+function audited(entries: Entry[], open: Map<string, number>, base: Pick<Base, "seq" | "time">, about: Fields): void {
+  const id = about.text("id") || `audit:${base.seq}`;
+  const at = open.get(id);
+  const call = at === undefined ? undefined : entries[at];
+  // A question says by itself what became of it.
+  if (call?.is === "question") return;
+  const audit = { server: about.text("server"), tool: about.text("tool"), outcome: about.text("outcome"), subject: about.text("subject") || undefined, durationMs: about.number("durationMs") };
+  if (at !== undefined && call?.is === "tool") entries[at] = { ...call, audit };
+  else begin(entries, open, { ...base, is: "tool", kinds: audit.outcome === "ok" ? ["tools"] : ["tools", "errors"], id, ...calledBy(audit), audit });
 }
 
 interface Finished {

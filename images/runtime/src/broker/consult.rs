@@ -85,6 +85,13 @@ pub enum ConsultError {
     Ending,
 }
 
+impl ConsultError {
+    /// Whether nobody was asked because nobody may be.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::Nobody | Self::Unpriced { .. } | Self::Exhausted(_))
+    }
+}
+
 /// Asks. Whoever asked may be gone before the answer comes, which counts all the same.
 pub(super) async fn ask(shared: &Arc<Shared>, asked: Consult) -> Result<Consulted, ConsultError> {
     let (provider, price) = check(shared, &asked)?;

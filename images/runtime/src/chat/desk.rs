@@ -15,6 +15,7 @@ use crate::config::{Config, Repository};
 use crate::forge::{Forge, WorkItem};
 use crate::journal::Journal as Steps;
 use crate::run::branch::{Begun, Branch};
+use crate::run::undone::Undone;
 use crate::run::work_item;
 
 const NO_WORKFLOW: &str = "No workflow is running: just do what people ask.";
@@ -238,7 +239,7 @@ impl Desk {
         status: PhaseStatus,
         step: String,
         message: String,
-    ) -> String {
+    ) -> Result<String, Undone> {
         loop {
             let set = self.with_engine(|engine| {
                 let taken = engine.set(phase, status);
@@ -247,38 +248,34 @@ impl Desk {
                     engine.expected(),
                 )
             });
-            let Some((taken, expected)) = set else { return NO_WORKFLOW.to_owned() };
+            let Some((taken, expected)) = set else { return Err(no_workflow()) };
             match taken {
                 Ok(retry) => {
                     self.chat.tell(Entry::Phase { phase, status, step, message, retry });
-                    return format!("Noted. {expected}");
+                    return Ok(format!("Noted. {expected}"));
                 }
-                Err((_, Refusal::Approval)) => {
-                    if let Err(words) = self.approve_release().await {
-                        return words;
-                    }
-                }
-                Err((words, _)) => return words,
+                Err((_, Refusal::Approval)) => self.approve_release().await?,
+                Err((words, _)) => return Err(Undone::Refused(words)),
             }
         }
     }
 
     /// Asks whether the work may be released, unless that was approved; else what the agent is told.
-    pub(crate) async fn approve_release(&self) -> Result<(), String> {
+    pub(crate) async fn approve_release(&self) -> Result<(), Undone> {
         if self.with_engine(|engine| engine.may_publish()) == Some(true) {
             return Ok(());
         }
         let approved = self.approval(approval::RELEASE).await;
         approved.map_err(|words| {
-            format!("Refused. {words} Go back to build and mend it, or call complete with the outcome failed.")
+            Undone::Refused(format!("Refused. {words} Go back to build and mend it, or call complete with the outcome failed."))
         })?;
         self.with_engine(Engine::approve);
         Ok(())
     }
 
     /// Whether a pull request may be opened, asking where that helps; else what the agent is told.
-    pub(crate) async fn may_publish(&self) -> Result<(), String> {
-        match self.with_engine(|engine| (engine.may_publish(), engine.expected())) {
+    pub(crate) async fn may_publish(&self) -> Result<(), Undone> {
+        let allowed = match self.with_engine(|engine| (engine.may_publish(), engine.expected())) {
             Some((true, _)) => Ok(()),
             Some((false, expected)) => {
                 Err(format!("Refused: it is opened in the phase release. {expected}"))
@@ -290,12 +287,14 @@ impl Desk {
                     Err("Refused: the autonomy of this Session publishes nothing.".to_owned())
                 }
             },
-        }
+        };
+        allowed.map_err(Undone::Refused)
     }
 
     /// What the agent's word that it is done leads to.
-    pub(crate) fn completion(&self) -> Result<Ending, String> {
-        self.with_engine(|engine| engine.complete()).ok_or(NO_WORKFLOW)?
+    pub(crate) fn completion(&self) -> Result<Ending, Undone> {
+        let done = self.with_engine(|engine| engine.complete()).ok_or_else(no_workflow)?;
+        done.map_err(Undone::Refused)
     }
 
     /// Where the work is, as JSON.
@@ -336,6 +335,10 @@ impl Desk {
             self.chat.tell(Entry::Usage(usage));
         }
     }
+}
+
+fn no_workflow() -> Undone {
+    Undone::Refused(NO_WORKFLOW.to_owned())
 }
 
 fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
+use fabrica_protocol::run::Entry;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -19,9 +20,11 @@ use self::work::Work;
 use super::desk::Desk;
 use super::engine::Engine;
 use crate::broker::Broker;
+use crate::run::audit::Scribe;
 use crate::run::consult::{self, Router as Consult};
 use crate::run::faber::NAME as FABER;
 use crate::run::mcp::{only_the_agent, serve};
+use crate::run::undone::Undone;
 use crate::run::work_item;
 
 /// As much of the forge is read at once, in bytes.
@@ -45,12 +48,11 @@ impl Tools {
             secrets: desk.config.secrets.clone(),
         };
         let desk = || desk.clone();
-        let (faber, repo, work) = (Faber(desk()), Repo(desk()), Work(desk()));
         let router = Router::new()
-            .nest_service("/mcp/fractary-faber", serve(move || faber.clone()))
-            .nest_service("/mcp/fractary-repo", serve(move || repo.clone()))
-            .nest_service("/mcp/fractary-work", serve(move || work.clone()))
-            .nest_service("/mcp/multi-model-router", serve(move || consult.clone()))
+            .nest_service("/mcp/fractary-faber", serve(FABER, Faber(desk()), desk()))
+            .nest_service("/mcp/fractary-repo", serve(repo::NAME, Repo(desk()), desk()))
+            .nest_service("/mcp/fractary-work", serve(work::NAME, Work(desk()), desk()))
+            .nest_service("/mcp/multi-model-router", serve(consult::NAME, consult, desk()))
             .layer(from_fn_with_state(Arc::new(format!("Bearer {key}")), only_the_agent));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -74,6 +76,12 @@ impl Tools {
     }
 }
 
+impl Scribe for Arc<Desk> {
+    async fn write(&self, entry: Entry) {
+        self.chat.tell(entry);
+    }
+}
+
 impl Drop for Tools {
     fn drop(&mut self) {
         self.serving.abort();
@@ -81,11 +89,11 @@ impl Drop for Tools {
 }
 
 /// Whether the agent may write where others read it; else what it is told.
-fn may_write(desk: &Desk) -> Result<(), String> {
+fn may_write(desk: &Desk) -> Result<(), Undone> {
     if Engine::may_push(desk.autonomy()) {
         return Ok(());
     }
-    Err("Refused: the autonomy that was given publishes nothing.".to_owned())
+    Err(Undone::Refused("Refused: the autonomy that was given publishes nothing.".to_owned()))
 }
 
 /// What the forge says, as the agent may read it: what others cannot see speaks to it neither.

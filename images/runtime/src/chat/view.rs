@@ -3,7 +3,7 @@
 use fabrica_protocol::chat::{
     Body, ClaudeKind, MAX_FRAME, ProgressKind, QuestionState, ServerMessage,
 };
-use fabrica_protocol::run::{Changes, Code, Entry, MessageState, Record, TurnState};
+use fabrica_protocol::run::{Audit, Changes, Code, Entry, MessageState, Record, TurnState};
 
 /// The record as a frame; nothing when it shows nothing.
 pub(super) fn frame(record: &Record) -> Option<String> {
@@ -41,6 +41,10 @@ fn show(entry: &Entry, seq: u64) -> Option<Body> {
         Entry::ToolStarted { id, name, input } => tool(id, name, input),
         Entry::ToolFinished { id, output, failed, duration_ms } => {
             result(id, output, failed, duration_ms)
+        }
+        Entry::ToolAudited(Audit { id, server, tool, outcome, subject, duration_ms }) => {
+            let (message_id, subject) = (some(id), some(subject));
+            Body::ToolAudit { message_id, server, tool, outcome, subject, duration_ms }
         }
         Entry::Message { id, author, text, .. } => {
             let (author, content) = (Some(author), Some(text));

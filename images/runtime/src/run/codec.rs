@@ -1,6 +1,8 @@
 //! Records as lines, and what of a file still counts as such.
 
-use fabrica_protocol::run::{Change, Changes, Entry, Question, Record, TEXT_BYTES, Todo};
+use fabrica_protocol::run::{
+    AUDIT_CHARACTERS, Audit, Change, Changes, Entry, Question, Record, TEXT_BYTES, Todo,
+};
 
 use super::ask;
 use crate::secrets::Secrets;
@@ -41,6 +43,12 @@ pub(super) fn clean(entry: Entry, secrets: &Secrets) -> Entry {
         }
         Entry::ToolFinished { id, output, failed, duration_ms } => {
             Entry::ToolFinished { id: text(id), output: text(output), failed, duration_ms }
+        }
+        Entry::ToolAudited(audit) => {
+            let short = |text: String| ask::cut(&secrets.redact(&text), AUDIT_CHARACTERS);
+            let Audit { id, server, tool, subject, .. } = audit;
+            let (id, tool, subject) = (short(id), short(tool), short(subject));
+            Entry::ToolAudited(Audit { id, server, tool, subject, ..audit })
         }
         Entry::Todos { items } => {
             let todo = |todo: Todo| Todo { text: listed(todo.text), ..todo };

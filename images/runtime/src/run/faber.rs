@@ -19,11 +19,13 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::ask::{self, AskHuman};
+use super::audit::Scribe;
 use super::consult::{self, Router};
 use super::driver::Completion;
 use super::mcp::{only_the_agent, serve};
 use super::plan;
 use super::questions::Questions;
+use super::undone::Undone;
 
 /// Under this name agents know the tools.
 pub(crate) const NAME: &str = "fractary-faber";
@@ -86,6 +88,12 @@ impl Work {
     }
 }
 
+impl Scribe for Arc<Work> {
+    async fn write(&self, entry: Entry) {
+        self.tell(entry).await;
+    }
+}
+
 impl Faber {
     /// Opens the door on a free port of loopback.
     pub(super) async fn start(
@@ -96,10 +104,10 @@ impl Faber {
         let (sender, entries) = mpsc::channel(ENTRIES);
         let work = Arc::new(Work { plan, questions, entries: sender, progress: Mutex::default() });
         let key = uuid::Uuid::new_v4().to_string();
-        let tools = work.clone();
+        let faber = serve(NAME, Tools(work.clone()), work.clone());
         let router = axum::Router::new()
-            .nest_service("/mcp/fractary-faber", serve(move || Tools(tools.clone())))
-            .nest_service("/mcp/multi-model-router", serve(move || router.clone()))
+            .nest_service("/mcp/fractary-faber", faber)
+            .nest_service("/mcp/multi-model-router", serve(consult::NAME, router, work.clone()))
             .layer(from_fn_with_state(Arc::new(format!("Bearer {key}")), only_the_agent));
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -143,7 +151,7 @@ impl Drop for Faber {
     }
 }
 
-/// The tools themselves; each client has its own, all of them know the same.
+/// The tools themselves; all of them know the same.
 #[derive(Debug, Clone)]
 struct Tools(Arc<Work>);
 
@@ -201,7 +209,7 @@ struct Complete {
 #[tool_router(server_handler)]
 impl Tools {
     #[tool(description = "The plan that you work on: all of it, or a part of one that is long.")]
-    async fn get_plan(&self, Parameters(asked): Parameters<GetPlan>) -> String {
+    async fn get_plan(&self, Parameters(asked): Parameters<GetPlan>) -> Result<String, Undone> {
         part(&self.0.plan, asked.part)
     }
 
@@ -218,12 +226,10 @@ impl Tools {
         &self,
         Parameters(asked): Parameters<AskHuman>,
         call: RequestContext<RoleServer>,
-    ) -> String {
+    ) -> Result<String, Undone> {
         let id = call.meta.get(ask::CALL_ID).and_then(Value::as_str).unwrap_or_default();
-        match asked.question(id) {
-            Ok(question) => self.0.ask(question).await,
-            Err(words) => words.to_owned(),
-        }
+        let question = asked.question(id).map_err(str::to_owned)?;
+        Ok(self.0.ask(question).await)
     }
 
     #[tool(description = "Say that a phase of your work begins or ends.")]
@@ -243,17 +249,17 @@ impl Tools {
     #[tool(
         description = "Say that all is done, and what the pull request shall say. Call it once, last of all."
     )]
-    async fn complete(&self, told: Parameters<Complete>) -> String {
+    async fn complete(&self, told: Parameters<Complete>) -> Result<String, Undone> {
         let Complete { title, mut body, summary } = told.0;
         let title = title.lines().next().unwrap_or_default().trim();
         let title: String = title.chars().take(TITLE_CHARACTERS).collect();
         if title.is_empty() {
-            return "The title is empty: call complete again with one.".to_owned();
+            return Err("The title is empty: call complete again with one.".to_owned().into());
         }
         body.truncate(body.floor_char_boundary(BODY_BYTES));
         self.0.progress().completion = Some(Completion { title, body });
         self.0.tell(Entry::Said { id: None, text: summary }).await;
-        "Noted. What you committed is now verified and pushed; end your turn.".to_owned()
+        Ok("Noted. What you committed is now verified and pushed; end your turn.".to_owned())
     }
 
     #[tool(
@@ -268,19 +274,19 @@ impl Tools {
 }
 
 /// A part of the plan, and how to get the next one.
-fn part(plan: &str, number: Option<usize>) -> String {
+fn part(plan: &str, number: Option<usize>) -> Result<String, Undone> {
     let (parts, number) = (plan::parts(plan), number.unwrap_or(1));
     let count = parts.len();
     let Some(part) = number.checked_sub(1).and_then(|index| parts.get(index)) else {
-        return format!("The plan has the parts 1 to {count}.");
+        return Err(format!("The plan has the parts 1 to {count}.").into());
     };
-    match count - number {
+    Ok(match count - number {
         0 => (*part).to_owned(),
         _ => format!(
             "{part}\n\n(This is part {number} of {count}: ask for part {} next.)",
             number + 1
         ),
-    }
+    })
 }
 
 pub(crate) fn name(phase: Phase) -> String {
@@ -328,9 +334,9 @@ mod tests {
 
     #[test]
     fn a_long_plan_is_read_part_by_part() {
-        assert_eq!(part("# Short", None), "# Short");
+        assert_eq!(part("# Short", None).unwrap(), "# Short");
         let plan = "A line of the plan.\n".repeat(13_000);
-        let read = |number| part(&plan, Some(number));
+        let read = |number| part(&plan, Some(number)).unwrap();
         let mut whole = String::new();
         for number in 1..=8 {
             let text = read(number);
@@ -338,9 +344,11 @@ mod tests {
             whole.push_str(&text[..note]);
         }
         assert_eq!(whole, plan);
-        assert!(part(&plan, None).ends_with("(This is part 1 of 8: ask for part 2 next.)"));
-        assert_eq!(read(9), "The plan has the parts 1 to 8.");
-        assert_eq!(read(0), read(9));
+        assert!(
+            part(&plan, None).unwrap().ends_with("(This is part 1 of 8: ask for part 2 next.)")
+        );
+        let none = Err(Undone::Failed("The plan has the parts 1 to 8.".to_owned()));
+        assert_eq!((part(&plan, Some(9)), part(&plan, Some(0))), (none.clone(), none));
     }
 
     #[tokio::test]

@@ -11,12 +11,17 @@ use rmcp::ServerHandler;
 use rmcp::transport::streamable_http_server::session::local::LocalSessionManager;
 use rmcp::transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService};
 
-/// A server; each client gets its own of what is made.
-pub(crate) fn serve<T: ServerHandler>(
-    make: impl Fn() -> T + Send + Sync + 'static,
-) -> StreamableHttpService<T, LocalSessionManager> {
+use super::audit::{Audited, Scribe};
+
+/// A server under its name; each client gets tools of its own, and every call is written down.
+pub(crate) fn serve<T: ServerHandler + Clone, S: Scribe>(
+    name: &'static str,
+    tools: T,
+    scribe: S,
+) -> StreamableHttpService<Audited<T, S>, LocalSessionManager> {
+    let audited = Audited { name, tools, scribe };
     StreamableHttpService::new(
-        move || Ok(make()),
+        move || Ok(audited.clone()),
         sessions(),
         StreamableHttpServerConfig::default(),
     )

@@ -10,6 +10,7 @@
 )]
 
 mod actor;
+mod audit;
 mod branch;
 mod ends;
 mod faber;

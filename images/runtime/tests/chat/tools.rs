@@ -81,6 +81,12 @@ async fn the_repository_and_its_issues_are_within_reach() {
         assert!(answer.contains(expected), "{expected}: {answer}");
     }
     assert!(github.git.head(BRANCH).is_some());
+    // What we saw of each call goes with what the program says of it.
+    let calls = ada.of("claude_message").into_iter().filter(|it| it["kind"] == "tool_use");
+    let calls: Vec<Value> = calls.map(|it| it["messageId"].clone()).collect();
+    let audits = ada.of("tool_audit");
+    let named: Vec<&Value> = audits.iter().map(|it| &it["messageId"]).collect();
+    assert_eq!(named, calls.iter().collect::<Vec<_>>(), "{audits:#?}");
 }
 
 #[rstest]

@@ -18,6 +18,7 @@ use crate::chat::release;
 use crate::run::ask::{self, AskHuman};
 use crate::run::driver::Completion;
 use crate::run::faber::{NamedPhase, NamedStatus};
+use crate::run::undone::Undone;
 
 /// A title is one line of a commit and of a pull request.
 const TITLE_CHARACTERS: usize = 200;
@@ -82,23 +83,20 @@ impl Faber {
         &self,
         Parameters(asked): Parameters<AskHuman>,
         call: RequestContext<RoleServer>,
-    ) -> String {
+    ) -> Result<String, Undone> {
         let id = call.meta.get(ask::CALL_ID).and_then(Value::as_str).unwrap_or_default();
         // Whoever calls us by itself names its call as it likes.
         let id = if approval::is_ours(id) { "" } else { id };
-        match asked.question(id) {
-            Ok(question) => match self.0.ask(question).await {
-                Asked::Answered(answer) => ask::words(&answer),
-                Asked::Withdrawn => WITHDRAWN.to_owned(),
-            },
-            Err(words) => words.to_owned(),
+        match self.0.ask(asked.question(id).map_err(str::to_owned)?).await {
+            Asked::Answered(answer) => Ok(ask::words(&answer)),
+            Asked::Withdrawn => Err(WITHDRAWN.to_owned().into()),
         }
     }
 
     #[tool(
         description = "Say that a phase of the workflow begins or ends, or which step of it you are at. The answer says what comes next."
     )]
-    async fn set_phase(&self, told: Parameters<SetPhase>) -> String {
+    async fn set_phase(&self, told: Parameters<SetPhase>) -> Result<String, Undone> {
         let SetPhase { phase, status, step, message } = told.0;
         self.0.set_phase(phase.into(), status.into(), step, message).await
     }
@@ -106,19 +104,20 @@ impl Faber {
     #[tool(
         description = "Say that the workflow's work is done: what is left is committed and pushed, and the pull request opened. Call it once, last of all."
     )]
-    async fn complete(&self, told: Parameters<Complete>) -> String {
+    async fn complete(&self, told: Parameters<Complete>) -> Result<String, Undone> {
         let Complete { outcome, title, body, summary } = told.0;
         if matches!(outcome, Outcome::Failed) {
             self.0.end_workflow(1, &summary, None);
-            return "Noted: the workflow has ended. End your turn.".to_owned();
+            return Ok("Noted: the workflow has ended. End your turn.".to_owned());
         }
-        match self.0.completion() {
-            Err(words) => words,
-            Ok(Ending::Unpublished) => {
+        match self.0.completion()? {
+            Ending::Unpublished => {
                 self.0.end_workflow(0, &summary, None);
-                "Noted: the workflow has ended, and nothing is published. End your turn.".to_owned()
+                let told =
+                    "Noted: the workflow has ended, and nothing is published. End your turn.";
+                Ok(told.to_owned())
             }
-            Ok(Ending::Release) => self.release(&title, body, &summary).await,
+            Ending::Release => self.release(&title, body, &summary).await,
         }
     }
 
@@ -129,23 +128,22 @@ impl Faber {
 }
 
 impl Faber {
-    async fn release(&self, title: &str, body: String, summary: &str) -> String {
+    async fn release(&self, title: &str, body: String, summary: &str) -> Result<String, Undone> {
         let title = title.lines().next().unwrap_or_default().trim();
         let title: String = title.chars().take(TITLE_CHARACTERS).collect();
         if title.is_empty() {
-            return "The title is empty: call complete again with one.".to_owned();
+            return Err("The title is empty: call complete again with one.".to_owned().into());
         }
-        if let Err(words) = self.0.approve_release().await {
-            return words;
-        }
+        self.0.approve_release().await?;
         match release::release(&self.0, &Completion { title, body }).await {
             Ok(url) => {
                 let (phase, status) = (Phase::Release, PhaseStatus::Completed);
-                self.0.set_phase(phase, status, String::new(), String::new()).await;
+                // The agent may have said so before.
+                let _ = self.0.set_phase(phase, status, String::new(), String::new()).await;
                 let told = url.as_deref().unwrap_or("the branch alone, without a pull request");
                 let told = format!("Released: {told}. End your turn.");
                 self.0.end_workflow(0, summary, url);
-                told
+                Ok(told)
             }
             Err(words) => {
                 let message = format!("The release failed: {words}");
@@ -154,7 +152,7 @@ impl Faber {
                 );
                 let (code, recoverable, reference) = (Code::ForgeFailed, true, None);
                 self.0.chat.show(Body::Error { code, message, recoverable, reference });
-                told
+                Err(told.into())
             }
         }
     }

@@ -10,11 +10,11 @@ use serde::Deserialize;
 
 use super::{may_write, shown};
 use crate::chat::desk::Desk;
-use crate::chat::engine::Engine;
 use crate::chat::release;
 use crate::run::git::{Git, GitError};
 use crate::run::output::Output;
 use crate::run::pull_request::Task;
+use crate::run::undone::Undone;
 
 pub(super) const NAME: &str = "fractary-repo";
 const DRY: &str = "Refused: this is a dry run, which changes nothing.";
@@ -71,16 +71,16 @@ struct PullComment {
 #[tool_router(server_handler)]
 impl Repo {
     #[tool(description = "The branch, and what is changed and not committed.")]
-    async fn status(&self) -> String {
+    async fn status(&self) -> Result<String, Undone> {
         self.read(&["status", "--short", "--branch"]).await
     }
 
     #[tool(description = "What differs: in the files, in the index, or between two commits.")]
-    async fn diff(&self, Parameters(asked): Parameters<Diff>) -> String {
+    async fn diff(&self, Parameters(asked): Parameters<Diff>) -> Result<String, Undone> {
         let Diff { staged, base, head } = asked;
         let named = [&base, &head];
         if named.into_iter().flatten().any(|name| !is_name(name)) {
-            return "base and head are names of branches or commits.".to_owned();
+            return Err("base and head are names of branches or commits.".to_owned().into());
         }
         let mut words = vec!["diff", "--no-ext-diff", "--no-textconv"];
         words.extend(staged.then_some("--cached"));
@@ -92,91 +92,69 @@ impl Repo {
     #[tool(
         description = "Which branch this is, or be on another one, here alone: `push` always goes to this Session's own branch."
     )]
-    async fn branch(&self, Parameters(asked): Parameters<BranchNamed>) -> String {
+    async fn branch(&self, Parameters(asked): Parameters<BranchNamed>) -> Result<String, Undone> {
         let Some(name) = asked.name else {
             return self.read(&["branch", "--show-current"]).await;
         };
-        if self.0.autonomy() == Autonomy::DryRun {
-            return DRY.to_owned();
-        }
+        self.may_change()?;
         if !is_name(&name) {
-            return "name is the name of a branch.".to_owned();
+            return Err("name is the name of a branch.".to_owned().into());
         }
-        let switched = async {
-            let git = self.git()?;
-            let known = format!("refs/heads/{name}");
-            let is_known = git.local(&["show-ref", "--verify", "--quiet", &known]).await?.success;
-            let words: &[&str] =
-                if is_known { &["switch", "-q", &name] } else { &["switch", "-q", "-c", &name] };
-            git.told(words).await
-        };
-        told(switched.await.map(|_| format!("On the branch {name}.")))
+        let git = self.git()?;
+        let known = format!("refs/heads/{name}");
+        let is_known = git.local(&["show-ref", "--verify", "--quiet", &known]).await?.success;
+        let words: &[&str] =
+            if is_known { &["switch", "-q", &name] } else { &["switch", "-q", "-c", &name] };
+        git.told(words).await?;
+        Ok(format!("On the branch {name}."))
     }
 
     #[tool(description = "Commit everything that is changed.")]
-    async fn commit(&self, Parameters(asked): Parameters<Commit>) -> String {
-        if self.0.autonomy() == Autonomy::DryRun {
-            return DRY.to_owned();
-        }
-        let committed = async {
-            let git = self.git()?;
-            git.told(&["add", "--all"]).await?;
-            git.told(&["commit", "-q", "--no-verify", "-m", &asked.message]).await?;
-            git.told(&["rev-parse", "HEAD"]).await
-        };
-        told(committed.await.map(|commit| format!("Committed as {commit}.")))
+    async fn commit(&self, Parameters(asked): Parameters<Commit>) -> Result<String, Undone> {
+        self.may_change()?;
+        let git = self.git()?;
+        git.told(&["add", "--all"]).await?;
+        git.told(&["commit", "-q", "--no-verify", "-m", &asked.message]).await?;
+        let commit = git.told(&["rev-parse", "HEAD"]).await?;
+        Ok(format!("Committed as {commit}."))
     }
 
     #[tool(description = "Push what is committed to this Session's branch of the remote.")]
-    async fn push(&self) -> String {
-        if !Engine::may_push(self.0.autonomy()) {
-            return "Refused: the autonomy that was given publishes nothing.".to_owned();
-        }
-        let branch = self.0.branch().name;
-        match release::push(&self.0).await {
-            Ok(commit) => format!("The remote's branch {branch} is at {commit}."),
-            Err(words) => words,
-        }
+    async fn push(&self) -> Result<String, Undone> {
+        may_write(&self.0)?;
+        let commit = release::push(&self.0).await?;
+        Ok(format!("The remote's branch {} is at {commit}.", self.0.branch().name))
     }
 
     #[tool(
         description = "Push, and open the pull request of this Session's branch. Where a human has to approve, this waits."
     )]
-    async fn pr_create(&self, Parameters(asked): Parameters<PullNew>) -> String {
-        let proposed = async {
-            self.0.may_publish().await?;
-            let commit = release::push(&self.0).await?;
-            let item = self.0.item();
-            let task =
-                Task { uid: self.0.branch().uid, title: None, plan: None, item: item.as_ref() };
-            let (title, body) = (task.title(Some(&asked.title)), task.body(Some(&asked.body)));
-            release::propose(&self.0, &commit, &title, &body).await
-        };
-        match proposed.await {
-            Ok(Some(url)) => format!("The pull request is {url}."),
-            Ok(None) => "The branch is pushed; there can be no pull request.".to_owned(),
-            Err(words) => words,
-        }
+    async fn pr_create(&self, Parameters(asked): Parameters<PullNew>) -> Result<String, Undone> {
+        self.0.may_publish().await?;
+        let commit = release::push(&self.0).await?;
+        let item = self.0.item();
+        let task = Task { uid: self.0.branch().uid, title: None, plan: None, item: item.as_ref() };
+        let (title, body) = (task.title(Some(&asked.title)), task.body(Some(&asked.body)));
+        Ok(match release::propose(&self.0, &commit, &title, &body).await? {
+            Some(url) => format!("The pull request is {url}."),
+            None => "The branch is pushed; there can be no pull request.".to_owned(),
+        })
     }
 
     #[tool(description = "What a pull request says, and how it stands.")]
-    async fn pr_get(&self, Parameters(asked): Parameters<PullNumber>) -> String {
-        let got = async {
-            let forge = self.0.forge()?;
-            forge.pull(asked.number).await.map_err(|error| error.to_string())
-        };
-        got.await.map_or_else(|words| words, |pull| shown(&pull))
+    async fn pr_get(&self, Parameters(asked): Parameters<PullNumber>) -> Result<String, Undone> {
+        Ok(shown(&self.0.forge()?.pull(asked.number).await?))
     }
 
     #[tool(description = "Comment on a pull request.")]
-    async fn pr_comment(&self, Parameters(asked): Parameters<PullComment>) -> String {
-        let said = async {
-            may_write(&self.0)?;
-            let text = self.0.config.secrets.redact(&asked.body);
-            let said = self.0.forge()?.comment(asked.number, &text).await;
-            said.map_err(|error| error.to_string())
-        };
-        said.await.map_or_else(|words| words, |()| "The comment is there.".to_owned())
+    async fn pr_comment(
+        &self,
+        Parameters(asked): Parameters<PullComment>,
+    ) -> Result<String, Undone> {
+        may_write(&self.0)?;
+        let text = self.0.config.secrets.redact(&asked.body);
+        self.0.forge()?.comment(asked.number, &text).await?;
+        Ok("The comment is there.".to_owned())
     }
 }
 
@@ -186,20 +164,20 @@ impl Repo {
         git.map_err(|ending| GitError(ending.verdict().message))
     }
 
-    /// What git says, its beginning and its end where it is much.
-    async fn read(&self, words: &[&str]) -> String {
-        let read = async {
-            let mut output = Output::default();
-            self.git()?.read(words, |piece| output.push(piece)).await?;
-            Ok(output.text(&self.0.config.secrets))
-        };
-        let text = told(read.await);
-        if text.is_empty() { "(nothing)".to_owned() } else { text }
+    fn may_change(&self) -> Result<(), Undone> {
+        if self.0.autonomy() == Autonomy::DryRun {
+            return Err(Undone::Refused(DRY.to_owned()));
+        }
+        Ok(())
     }
-}
 
-fn told(done: Result<String, GitError>) -> String {
-    done.unwrap_or_else(|GitError(words)| words)
+    /// What git says, its beginning and its end where it is much.
+    async fn read(&self, words: &[&str]) -> Result<String, Undone> {
+        let mut output = Output::default();
+        self.git()?.read(words, |piece| output.push(piece)).await?;
+        let text = output.text(&self.0.config.secrets);
+        Ok(if text.is_empty() { "(nothing)".to_owned() } else { text })
+    }
 }
 
 /// Whether it may stand where git expects a name: it is no option, and no path out of here.

@@ -1,0 +1,106 @@
+//! What is written down of calls of our tools, which the test makes by itself over HTTP.
+
+use fabrica_protocol::assertion::Role;
+use serde_json::{Value, json};
+
+use crate::actor::{call, program};
+use crate::faber::{begin, forge};
+use crate::github::TOKEN;
+use crate::pod::{Pod, model};
+
+const WORKFLOW: (&str, &str) = ("FABRICA_CHAT_WORKFLOW", "none");
+const AUTONOMY: (&str, &str) = ("FABRICA_CHAT_AUTONOMY", "assist");
+/// What may stand nowhere but in what the agent itself tells.
+const SAID: &str = "said to nobody else";
+/// The longest record of a call, in bytes: its texts are cut.
+const RECORD_BYTES: usize = 1024;
+
+async fn records(pod: &Pod) -> Vec<Value> {
+    let all = pod.0.get("/v1/events?follow=false", Role::Operator).await.text().await.unwrap();
+    all.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn every_call_leaves_one_short_record_and_nothing_of_what_was_said() {
+    let (_folder, cli) = program("true");
+    let (github, model) = (forge("chat").await, model().await);
+    let pod = begin(&github, &model, &cli, &[WORKFLOW, AUTONOMY]).await;
+    let mut ada = pod.talk("ada", Role::View, json!({})).await;
+    let long = "x".repeat(5000);
+    let consult = json!({"provider": "openai", "model": "gpt-5-mini", "prompt": SAID});
+    let calls = [
+        ("fractary-faber", "get_state", json!({}), "ok", ""),
+        ("fractary-faber", "complete", json!({"summary": SAID}), "refused", ""),
+        (
+            "fractary-faber",
+            "ask_human",
+            json!({"kind": "review", "question": SAID}),
+            "failed",
+            "kind review",
+        ),
+        ("fractary-repo", "status", json!({}), "ok", ""),
+        ("fractary-repo", "push", json!({}), "refused", ""),
+        ("fractary-repo", "diff", json!({"base": TOKEN}), "failed", "base ***"),
+        ("fractary-repo", "pr_comment", json!({"number": 7, "body": SAID}), "refused", "number 7"),
+        ("fractary-work", "issue_fetch", json!({"issue_number": "1"}), "ok", "issue_number 1"),
+        (
+            "fractary-work",
+            "issue_fetch",
+            json!({"issue_number": "77"}),
+            "failed",
+            "issue_number 77",
+        ),
+        ("fractary-work", "issue_fetch", json!({"number": SAID.len()}), "failed", "number 19"),
+        ("multi-model-router", "consult", consult, "refused", "provider openai, model gpt-5-mini"),
+        ("multi-model-router", &long, json!({"model": long}), "failed", "model xxx"),
+    ];
+    for (server, tool, input, ..) in &calls {
+        call(&pod, server, tool, input.clone()).await;
+    }
+    let records = records(&pod).await;
+    let told: Vec<&Value> = records.iter().filter(|it| it["kind"] == "toolAudited").collect();
+    assert_eq!(told.len(), calls.len(), "{told:#?}");
+    for (told, (server, tool, _, outcome, subject)) in told.iter().zip(&calls) {
+        assert_eq!(
+            (&told["server"], &told["outcome"]),
+            (&json!(server), &json!(outcome)),
+            "{told}"
+        );
+        assert!(tool.starts_with(told["tool"].as_str().unwrap().trim_end_matches('…')), "{told}");
+        assert!(told["subject"].as_str().unwrap_or_default().starts_with(subject), "{told}");
+        assert!(told["durationMs"].is_u64() && told.to_string().len() < RECORD_BYTES, "{told}");
+    }
+    let all = Value::from(records).to_string();
+    assert!(!all.contains(SAID) && !all.contains(TOKEN), "{all}");
+    // Clients see each once, too.
+    let is_last = |it: &Value| it["type"] == "tool_audit" && it["subject"] == told_subject(&calls);
+    ada.until("the last one", is_last).await;
+    assert_eq!(ada.of("tool_audit").len(), calls.len());
+}
+
+/// As the last call is told: its own name, cut.
+fn told_subject(calls: &[(&str, &str, Value, &str, &str)]) -> String {
+    let (_, long, ..) = calls[calls.len() - 1];
+    let text = format!("model {long}");
+    text.chars().take(199).chain(['…']).collect()
+}
+
+#[tokio::test]
+async fn an_agent_says_how_far_it_is_and_asks_where_it_is() {
+    let (_folder, cli) = program("true");
+    let (github, model) = (forge("chat").await, model().await);
+    let pod = begin(&github, &model, &cli, &[AUTONOMY]).await;
+    let mut ada = pod.talk("ada", Role::View, json!({})).await;
+    ada.until("the workflow", |it| it["type"] == "workflow_started").await;
+    let faber = async |tool: &str, input: Value| call(&pod, "fractary-faber", tool, input).await;
+    let state: Value = serde_json::from_str(&faber("get_state", json!({})).await).unwrap();
+    assert_eq!((&state["at"], &state["autonomy"]), (&Value::Null, &json!("assist")), "{state}");
+    assert!(state["next"].as_str().unwrap().contains("frame started"), "{state}");
+
+    let noted = faber("report_progress", json!({"message": "Half of it is oiled."})).await;
+    assert_eq!(noted, "Noted.");
+    ada.text("Half of it is oiled.").await;
+    faber("set_phase", json!({"phase": "frame", "status": "started"})).await;
+    let state: Value = serde_json::from_str(&faber("get_state", json!({})).await).unwrap();
+    assert_eq!(state["at"], json!({"phase": "frame", "status": "started"}), "{state}");
+}
