@@ -261,6 +261,39 @@ async fn short_forms_create_and_show_a_chat_and_open_its_socket() {
 }
 
 #[tokio::test]
+async fn the_short_socket_is_the_one_that_fits_the_mode() {
+    let world = World::start(&[]).await;
+    world.grant_all();
+    let (_pod, ip) = Pod::start("uid-a").await;
+    let socket = "/api/sessions/uid-a/ws";
+    let answered = async |offer: &str| {
+        let mut request = format!("ws://{}{socket}", world.address).into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", offer.parse().unwrap());
+        request.headers_mut().insert("authorization", "Bearer dana-token".parse().unwrap());
+        let (mut socket, answer) = tokio_tungstenite::connect_async(request).await.unwrap();
+        let chosen = answer.headers()["sec-websocket-protocol"].to_str().unwrap().to_owned();
+        (chosen, next(&mut socket).await)
+    };
+    let (terminal, talk) = ("kterm.v1", "fabrica.chat.v1");
+    let welcome = |message: &Message| message.clone().into_data() == "welcome";
+    world.put("a", json!({}), running(ip)).await;
+    let (chosen, first) = answered(terminal).await;
+    assert!(chosen == terminal && welcome(&first), "{chosen} {first}");
+    let (_, first) = answered(talk).await;
+    let Message::Close(Some(closed)) = first else { panic!("{first}") };
+    assert_eq!(u16::from(closed.code), 4404, "a terminal has no chat");
+
+    // A chat has both: what is offered first is what is meant.
+    world.put("a", chat(), running(ip)).await;
+    for (offer, expected) in
+        [(talk, talk), (terminal, terminal), ("fabrica.chat.v1, kterm.v1", talk)]
+    {
+        let (chosen, first) = answered(offer).await;
+        assert!(chosen == expected && welcome(&first), "{offer}: {chosen} {first}");
+    }
+}
+
+#[tokio::test]
 async fn short_forms_list_where_they_create() {
     let world = World::start(&[]).await;
     world.grant_all();

@@ -31,6 +31,7 @@ fn before(cli: &str, script: &str) -> (tempfile::TempDir, String) {
 #[case::faber("fractary-faber", "http://127.0.0.1:9/mcp/nobody")]
 #[case::repo("fractary-repo", "http://127.0.0.1:9/mcp/nobody")]
 #[case::work("fractary-work", "http://127.0.0.1:9/mcp/nobody")]
+#[case::models("multi-model-router", "http://127.0.0.1:9/mcp/nobody")]
 #[tokio::test]
 async fn a_server_of_tools_that_does_not_start_is_noticed(
     #[case] name: &str,
