@@ -225,7 +225,7 @@ async fn a_users_prompt_stays_as_it_is(#[case] setting: &str, #[case] kind: &str
     std::fs::create_dir_all(&home).unwrap();
     let rc = format!("{setting}\nPS1='me> '\nPS0='go '\n{kind}\nHISTCONTROL=ignorespace\n");
     std::fs::write(home.join(".bashrc"), rc).unwrap();
-    let runtime = Runtime::begin_in(place, &[], &[]).await;
+    let runtime = Runtime::begin_in(place, &[], &[]);
     runtime.ready().await;
     let mut page = Page::open(&runtime, "page").await;
     page.run(1, "(exit 3) | (exit 4)").await;
@@ -261,7 +261,7 @@ async fn another_shell_runs_lines_and_tells_nothing() {
         std::os::unix::fs::symlink(from, programs.join(name)).unwrap();
     }
     let path = programs.display().to_string();
-    let runtime = Runtime::begin_in(place, &[], &[("PATH", &path)]).await;
+    let runtime = Runtime::begin_in(place, &[], &[("PATH", &path)]);
     runtime.ready().await;
     let (client, welcome) = runtime.greet(Role::Control, asking("page")).await;
     assert_eq!((welcome.commands, &*welcome.terms[0].title), (Some(false), "sh"));

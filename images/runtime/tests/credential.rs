@@ -29,7 +29,7 @@ async fn start() -> Runtime {
         ("FABRICA_REPOSITORY_SECRET", "login"),
         ("FABRICA_REPOSITORY_token", "s3cret"),
     ];
-    let runtime = Runtime::begin_in(cloned(), &[], &variables).await;
+    let runtime = Runtime::begin_in(cloned(), &[], &variables);
     runtime.ready().await;
     runtime
 }

@@ -31,7 +31,7 @@ exec @program or die "exec: $!";
 async fn without_openat2_files_stay_closed_and_the_cause_is_named(#[case] error: &str) {
     let prctl = if cfg!(target_arch = "aarch64") { "167" } else { "157" };
     let by = ["perl", "-e", WITHOUT_OPENAT2, prctl, error];
-    let runtime = Runtime::begin_in(folder(), &by, &[]).await;
+    let runtime = Runtime::begin_in(folder(), &by, &[]);
     runtime.ready().await;
     std::fs::write(runtime.workspace().join("file"), "content").unwrap();
     let download = runtime.get("/v1/files/file", Role::View).await;
@@ -51,7 +51,7 @@ async fn an_upload_that_does_not_fit_is_refused_and_leaves_nothing() {
     // The mount ends with the namespace, which ends with the runtime.
     let mount = "mount -t tmpfs -o size=1m tmpfs \"$FABRICA_WORKSPACE\" && exec \"$@\"";
     let by = ["unshare", "--mount", "sh", "-c", mount, "sh"];
-    let runtime = Runtime::begin_in(folder(), &by, &[]).await;
+    let runtime = Runtime::begin_in(folder(), &by, &[]);
     runtime.ready().await;
     let announced = runtime.put("/v1/files/large", vec![0; 2 << 20], Role::Control).await;
     assert_eq!(announced.status(), 507);
@@ -87,7 +87,7 @@ async fn the_first_process_waits_for_those_who_lost_their_parent() {
         return;
     }
     let by = ["unshare", "--pid", "--kill-child", "--mount-proc"];
-    let runtime = Runtime::begin_in(folder(), &by, &[]).await;
+    let runtime = Runtime::begin_in(folder(), &by, &[]);
     runtime.ready().await;
     let first = children(runtime.process.id().unwrap())[0];
     assert_eq!(status(first, "NSpid:").unwrap().last(), Some(&1));

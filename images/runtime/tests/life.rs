@@ -64,7 +64,7 @@ async fn shells_heed_signals_that_the_runtime_was_started_to_ignore() {
         "-e",
         "$SIG{INT} = $SIG{QUIT} = $SIG{USR1} = 'IGNORE'; sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGUSR2)); exec @ARGV",
     ];
-    let runtime = Runtime::begin_in(support::folder(), &by, &[]).await;
+    let runtime = Runtime::begin_in(support::folder(), &by, &[]);
     runtime.ready().await;
     let mut shell = runtime.attach(Role::Control).await;
     shell.type_text(0, "grep -E 'Sig(Ign|Blk)' /proc/self/status; echo the en''d\r").await;
@@ -121,7 +121,7 @@ async fn what_becomes_of_terminals_is_in_the_log() {
     let log = folder.path().join("log");
     let named = [("FABRICA_LOG", "info"), ("FABRICA_NAMESPACE", "demo"), ("FABRICA_NAME", "first")];
     let into_log = format!("exec \"$@\" >'{0}' 2>&1", log.display());
-    let runtime = Runtime::begin_in(folder, &["sh", "-c", &into_log, "sh"], &named).await;
+    let runtime = Runtime::begin_in(folder, &["sh", "-c", &into_log, "sh"], &named);
     runtime.ready().await;
     let mut client = runtime.attach(Role::Control).await;
     client.type_text(0, "exit 3\n").await;

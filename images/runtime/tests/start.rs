@@ -60,7 +60,7 @@ async fn a_repository_without_commits_is_cloned() {
 }
 
 async fn fails(variables: &[(&str, &str)]) -> Termination {
-    let mut runtime = Runtime::begin(variables).await;
+    let mut runtime = Runtime::begin(variables);
     let status = tokio::time::timeout(PATIENCE, runtime.process.wait()).await.unwrap().unwrap();
     assert_eq!(status.code(), Some(1));
     serde_json::from_str(
@@ -107,7 +107,7 @@ async fn an_image_without_git_is_named() {
 #[tokio::test]
 async fn a_repository_that_is_here_is_left_as_it_is() {
     let variables = [("REPO_URL", "http://127.0.0.1:9/none.git"), ("BRANCH", "topic")];
-    let runtime = Runtime::begin_in(cloned(), &[], &variables).await;
+    let runtime = Runtime::begin_in(cloned(), &[], &variables);
     runtime.ready().await;
     assert!(runtime.said("clone", EventType::Finished).await.contains("left as it is"));
     let repository = runtime.workspace().join("repo");
@@ -120,7 +120,7 @@ async fn an_address_shows_no_login() {
     let url = "http://ada:s3cret@127.0.0.1:9/none.git";
     let clone = fails(&[("REPO_URL", url)]).await;
     assert!(!clone.message.contains("s3cret"), "{}", clone.message);
-    let runtime = Runtime::begin_in(cloned(), &[], &[("REPO_URL", url)]).await;
+    let runtime = Runtime::begin_in(cloned(), &[], &[("REPO_URL", url)]);
     runtime.ready().await;
     let said = runtime.said("clone", EventType::Started).await;
     assert!(said.contains("***@127.0.0.1"), "{said}");

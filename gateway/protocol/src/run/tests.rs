@@ -44,26 +44,6 @@ fn records_are_flat_lines() {
             r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"step","step":"clone","type":"Finished","text":"done","durationMs":3}"#,
         ),
         (
-            Entry::ToolFinished {
-                id: "1".to_owned(),
-                output: String::new(),
-                failed: true,
-                duration_ms: None,
-            },
-            r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"toolFinished","id":"1","output":"","failed":true}"#,
-        ),
-        (
-            Entry::ToolAudited(Audit {
-                id: "1".to_owned(),
-                server: "fractary-work".to_owned(),
-                tool: "issue_close".to_owned(),
-                outcome: CallOutcome::Refused,
-                subject: "issue_number 1".to_owned(),
-                duration_ms: 3,
-            }),
-            r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"toolAudited","id":"1","server":"fractary-work","tool":"issue_close","outcome":"refused","subject":"issue_number 1","durationMs":3}"#,
-        ),
-        (
             Entry::Todos { items: vec![todo] },
             r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"todos","items":[{"text":"t","status":"inProgress"}]}"#,
         ),
@@ -188,6 +168,40 @@ fn what_is_said_to_people_and_by_them_is_a_flat_line_too() {
             },
             r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"turn","state":"failed","code":"auth_rejected","message":"m"}"#,
         ),
+    ];
+    are_lines(entries);
+}
+
+#[test]
+fn what_becomes_of_a_tool_is_a_flat_line_too() {
+    let entries = [
+        (
+            Entry::ToolFinished {
+                id: "1".to_owned(),
+                output: String::new(),
+                failed: true,
+                duration_ms: None,
+            },
+            r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"toolFinished","id":"1","output":"","failed":true}"#,
+        ),
+        (
+            Entry::ToolAudited(Audit {
+                id: "1".to_owned(),
+                server: "fractary-work".to_owned(),
+                tool: "issue_close".to_owned(),
+                outcome: CallOutcome::Refused,
+                subject: "issue_number 1".to_owned(),
+                duration_ms: 3,
+            }),
+            r#"{"seq":1,"time":"1970-01-01T00:00:00Z","kind":"toolAudited","id":"1","server":"fractary-work","tool":"issue_close","outcome":"refused","subject":"issue_number 1","durationMs":3}"#,
+        ),
+    ];
+    are_lines(entries);
+}
+
+#[test]
+fn what_becomes_of_a_workflow_is_a_flat_line_too() {
+    let entries = [
         (
             Entry::WorkflowStarted {
                 work_id: "12".to_owned(),

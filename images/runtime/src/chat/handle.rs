@@ -250,7 +250,7 @@ impl Chat {
     pub fn start_workflow(
         &self,
         author: &str,
-        id: String,
+        id: &str,
         work_id: String,
         plan: Option<String>,
         autonomy: Option<Autonomy>,
@@ -266,11 +266,11 @@ impl Chat {
             work_id: work_id.clone(),
             autonomy,
             author: author.to_owned(),
-            id: id.clone(),
+            id: id.to_owned(),
             plan: plan.clone(),
         };
         self.tell_if(started, |known| {
-            is_new(known, &id)?;
+            is_new(known, id)?;
             if let Some(work) = &known.work {
                 let text = format!("The agent works on {} already: one at a time.", work.id);
                 return Err(Refused::new(Code::WorkflowRunning, text));

@@ -290,7 +290,7 @@ impl Client<'_> {
             }
             ClientMessage::StartWorkflow { id, work_id, plan, autonomy } => {
                 let may = allowed(self.peer.control, "start workflows");
-                let start = || chat.start_workflow(author, id.clone(), work_id, plan, autonomy);
+                let start = || chat.start_workflow(author, &id, work_id, plan, autonomy);
                 let done = may.and_then(|()| start());
                 (Some(id), done)
             }

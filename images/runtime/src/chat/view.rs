@@ -42,10 +42,7 @@ fn show(entry: &Entry, seq: u64) -> Option<Body> {
         Entry::ToolFinished { id, output, failed, duration_ms } => {
             result(id, output, failed, duration_ms)
         }
-        Entry::ToolAudited(Audit { id, server, tool, outcome, subject, duration_ms }) => {
-            let (message_id, subject) = (some(id), some(subject));
-            Body::ToolAudit { message_id, server, tool, outcome, subject, duration_ms }
-        }
+        Entry::ToolAudited(call) => audit(call),
         Entry::Message { id, author, text, .. } => {
             let (author, content) = (Some(author), Some(text));
             Body::UserMessage { id, author, content, state: MessageState::Queued }
@@ -91,6 +88,11 @@ fn show(entry: &Entry, seq: u64) -> Option<Body> {
         | Entry::Checkpoint(_)
         | Entry::Ended(_) => return None,
     })
+}
+
+fn audit(Audit { id, server, tool, outcome, subject, duration_ms }: Audit) -> Body {
+    let (message_id, subject) = (some(id), some(subject));
+    Body::ToolAudit { message_id, server, tool, outcome, subject, duration_ms }
 }
 
 fn some(text: String) -> Option<String> {

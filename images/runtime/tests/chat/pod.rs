@@ -60,15 +60,15 @@ impl Pod {
             ("IS_SANDBOX", "1"),
         ];
         variables.extend(more);
-        let pod = Self::bare(folder, &variables).await;
+        let pod = Self::bare(folder, &variables);
         pod.furnished().await;
         pod
     }
 
     /// One with no more than these variables, which may never be ready.
-    pub async fn bare(folder: TempDir, variables: &[(&str, &str)]) -> Self {
+    pub fn bare(folder: TempDir, variables: &[(&str, &str)]) -> Self {
         let own = [("MODE", "chat"), ("FABRICA_RUN_BRANCH", BRANCH)];
-        Self(Runtime::begin_in(folder, &[], &[&own, variables].concat()).await)
+        Self(Runtime::begin_in(folder, &[], &[&own, variables].concat()))
     }
 
     /// The repository is there, and terminals can be used.

@@ -13,7 +13,7 @@ async fn what_is_said_waits_for_the_repository_and_terminals_do_too() {
     // A forge that takes its time: it says nothing until it goes.
     let forge = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/team/x.git", forge.local_addr().unwrap());
-    let mut pod = Pod::bare(folder(), &[("REPO_URL", &url)]).await;
+    let mut pod = Pod::bare(folder(), &[("REPO_URL", &url)]);
     pod.0.ready().await;
     let mut ada = pod.talk("ada", Role::Control, json!({})).await;
     assert_eq!(ada.welcome["agent"], "starting");
@@ -42,7 +42,7 @@ async fn what_is_said_waits_for_the_repository_and_terminals_do_too() {
 
     // The next container is not ready before the repository is there: it would be for moments, again and again.
     let nowhere = "http://127.0.0.1:9/none.git";
-    let mut pod = Pod::bare(pod.0.folder, &[("REPO_URL", nowhere)]).await;
+    let mut pod = Pod::bare(pod.0.folder, &[("REPO_URL", nowhere)]);
     let mut was_ready = false;
     let ended = async {
         while pod.0.process.try_wait().unwrap().is_none() {

@@ -16,7 +16,7 @@ const PLAIN: [(&str, &str); 1] = [("FABRICA_CHAT_WORKFLOW", "none")];
 async fn taken(wanted: &Value) -> TempDir {
     let forge = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/team/x.git", forge.local_addr().unwrap());
-    let mut pod = Pod::bare(folder(), &[("REPO_URL", &url)]).await;
+    let mut pod = Pod::bare(folder(), &[("REPO_URL", &url)]);
     pod.0.ready().await;
     let mut ada = pod.talk("ada", Role::Control, json!({})).await;
     ada.send(wanted).await;

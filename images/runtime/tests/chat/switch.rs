@@ -39,7 +39,7 @@ async fn terminal_in(
         ("IS_SANDBOX", "1"),
     ];
     variables.extend(more);
-    let pod = Pod(Runtime::begin_in(folder, &[], &variables).await);
+    let pod = Pod(Runtime::begin_in(folder, &[], &variables));
     pod.0.ready().await;
     pod
 }

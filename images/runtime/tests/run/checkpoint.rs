@@ -195,7 +195,7 @@ async fn work_in_progress_stays_as_long_as_somebody_may_go_on_with_it(
         ("FABRICA_LAST_OF_AGENT", last),
         ("FABRICA_LAST_OF_OTHERS", "true"),
     ];
-    let pod = Pod::begin(&server, &plan, &more).await;
+    let pod = Pod::begin(&server, &plan, &more);
     if let Some(stop) = stop {
         pod.until("the block runs", |entry| matches!(entry, Entry::ToolStarted { .. })).await;
         let body = format!("{{\"reason\":\"{stop}\"}}");

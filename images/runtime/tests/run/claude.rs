@@ -50,7 +50,7 @@ pub async fn begin(
         ("IS_SANDBOX", "1"),
     ];
     variables.extend(more);
-    Pod::begin(server, plan, &variables).await
+    Pod::begin(server, plan, &variables)
 }
 
 pub async fn run(

@@ -73,10 +73,10 @@ impl Lab {
 
     /// Runs a plan to its end.
     async fn run(&self, plan: &str, more: &[(&str, &str)]) -> End {
-        self.begin(plan, more).await.end().await
+        self.begin(plan, more).end().await
     }
 
-    pub(crate) async fn begin(&self, plan: &str, more: &[(&str, &str)]) -> Pod {
+    pub(crate) fn begin(&self, plan: &str, more: &[(&str, &str)]) -> Pod {
         let token = match self.kind {
             "github" => "FABRICA_CREDENTIAL_GITHUB_TOKEN",
             _ => "FABRICA_CREDENTIAL_GITEA_TOKEN",
@@ -92,7 +92,7 @@ impl Lab {
             variables.push(("FABRICA_FORGE_API", &self.api));
         }
         variables.extend(more);
-        Pod::begin_at(&variables, plan).await
+        Pod::begin_at(&variables, plan)
     }
 
     /// The repository's address, for git of a test.

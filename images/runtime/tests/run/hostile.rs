@@ -114,7 +114,7 @@ async fn what_an_earlier_attempt_configured_catches_nothing(
         std::fs::write(journal, format!("{forged}\n")).unwrap();
     }
     let again = [("FABRICA_RUN_ATTEMPT", "2"), ("FABRICA_USED_VOLUME", used_volume)];
-    let pod = Pod::begin_in(first.folder, &server, "```sh\necho more > more\n```", &again).await;
+    let pod = Pod::begin_in(first.folder, &server, "```sh\necho more > more\n```", &again);
     let end = pod.end().await;
     assert!(heard.try_recv().is_err(), "git spoke to somebody else");
     assert_eq!(end.verdict.reason, "Succeeded", "{}", end.verdict.message);

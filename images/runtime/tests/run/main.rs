@@ -149,8 +149,7 @@ async fn a_branch_that_appears_meanwhile_is_not_pushed_over() {
         &server,
         "```sh\necho x > x\nuntil test -f ../go; do sleep 0.05; done\n```",
         &[],
-    )
-    .await;
+    );
     pod.until("the block runs", |entry| matches!(entry, Entry::ToolStarted { .. })).await;
     server.commit_elsewhere(BRANCH, "theirs");
     std::fs::write(pod.0.workspace().join("go"), "").unwrap();
@@ -239,7 +238,7 @@ async fn what_a_stopped_block_said_is_kept_and_all_that_it_started_is_gone() {
     let server = Server::start().await;
     let plan =
         "```sh\necho begun\ntrap '' TERM\nsetsid sleep 1000 & echo $! > ../pid\nsleep 1000\n```";
-    let pod = Pod::begin(&server, plan, &[]).await;
+    let pod = Pod::begin(&server, plan, &[]);
     let file = pod.0.workspace().join("pid");
     let pid = || std::fs::read_to_string(&file).unwrap_or_default();
     eventually("the block runs", async || pid().ends_with('\n')).await;
@@ -256,7 +255,7 @@ async fn what_a_stopped_block_said_is_kept_and_all_that_it_started_is_gone() {
 #[tokio::test]
 async fn a_run_is_cancelled_through_its_door() {
     let server = Server::start().await;
-    let pod = Pod::begin(&server, ENDLESS, &[]).await;
+    let pod = Pod::begin(&server, ENDLESS, &[]);
     pod.until("the block runs", |entry| matches!(entry, Entry::ToolStarted { .. })).await;
     pod.0.ready().await;
     let cancel = "{\"reason\":\"Cancelled\"}";
@@ -275,7 +274,7 @@ async fn a_run_is_cancelled_through_its_door() {
 async fn sigterm_ends_a_run_quickly() {
     let server = Server::start().await;
     let plan = "```sh\ntrap '' TERM\necho begun\nsleep 1000\n```";
-    let mut pod = Pod::begin(&server, plan, &[]).await;
+    let mut pod = Pod::begin(&server, plan, &[]);
     pod.until("the block runs", |entry| matches!(entry, Entry::ToolStarted { .. })).await;
     let started = Instant::now();
     pod.signal(Signal::TERM);
@@ -291,7 +290,7 @@ async fn sigterm_ends_a_run_quickly() {
 #[tokio::test]
 async fn a_journal_survives_a_kill() {
     let server = Server::start().await;
-    let pod = Pod::begin(&server, "```sh\necho one\n```\n```sh\nsleep 5\n```", &[]).await;
+    let pod = Pod::begin(&server, "```sh\necho one\n```\n```sh\nsleep 5\n```", &[]);
     pod.until("the first block is done", |entry| matches!(entry, Entry::ToolFinished { .. })).await;
     let before = pod.records().await;
     let Pod(mut runtime) = pod;
@@ -300,7 +299,7 @@ async fn a_journal_survives_a_kill() {
     let mut torn = std::fs::read(&journal).unwrap();
     torn.extend(b"{\"seq\":99,\"time\":\"20");
     std::fs::write(&journal, torn).unwrap();
-    let pod = Pod::begin_in(runtime.folder, &server, "```sh\necho two\n```", &[]).await;
+    let pod = Pod::begin_in(runtime.folder, &server, "```sh\necho two\n```", &[]);
     let end = pod.end().await;
     assert_eq!(end.records[..before.len()], before);
     assert_eq!(end.outputs(), ["one\n", "two\n"]);
@@ -309,7 +308,7 @@ async fn a_journal_survives_a_kill() {
 #[tokio::test]
 async fn the_verdict_waits_for_the_operator_but_not_for_ever() {
     let server = Server::start().await;
-    let mut pod = Pod::begin(&server, "```sh\ntrue\n```", &[("FABRICA_LINGER_SECONDS", "1")]).await;
+    let mut pod = Pod::begin(&server, "```sh\ntrue\n```", &[("FABRICA_LINGER_SECONDS", "1")]);
     pod.0.ready().await;
     let stream = pod.0.get("/v1/events?after=1", Role::Operator).await.text().await;
     assert_eq!(pod.exit().await, 0);
@@ -321,7 +320,7 @@ async fn the_verdict_waits_for_the_operator_but_not_for_ever() {
 #[tokio::test]
 async fn sigterm_after_the_verdict_changes_nothing() {
     let server = Server::start().await;
-    let mut pod = Pod::begin(&server, "```sh\ntrue\n```", &[]).await;
+    let mut pod = Pod::begin(&server, "```sh\ntrue\n```", &[]);
     pod.until("there is a verdict", |entry| matches!(entry, Entry::Ended(_))).await;
     pod.signal(Signal::TERM);
     assert_eq!(pod.exit().await, 0);

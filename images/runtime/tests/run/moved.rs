@@ -81,7 +81,7 @@ async fn a_base_that_was_rewritten_loses_no_work_on_a_real_gitea() {
 /// Goes on with work whose base is not there any more.
 async fn resumed(lab: &Lab) -> End {
     let commit = keep_and_rewrite(&lab.url_with_login()).await;
-    let pod = lab.begin("```sh\ntest -f one; test -f draft; echo two > two\n```", &NEXT).await;
+    let pod = lab.begin("```sh\ntest -f one; test -f draft; echo two > two\n```", &NEXT);
     hand(&pod, &commit).await;
     let end = pod.end().await;
     assert!(is_told(&end, "has moved since"), "{:?}", end.records);
@@ -103,7 +103,7 @@ async fn a_branch_that_somebody_else_has_moved_leaves_the_work_where_it_is_kept(
     if before {
         server.commit_elsewhere(BRANCH, "theirs");
     }
-    let pod = Pod::begin(&server, &format!("```sh\n{wait}; echo x > x\n```"), &NEXT).await;
+    let pod = Pod::begin(&server, &format!("```sh\n{wait}; echo x > x\n```"), &NEXT);
     hand(&pod, &commit).await;
     if !before {
         pod.until("the block runs", |entry| matches!(entry, Entry::ToolStarted { .. })).await;

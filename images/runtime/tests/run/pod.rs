@@ -25,35 +25,30 @@ pub struct End {
 }
 
 impl Pod {
-    pub async fn begin(server: &Server, plan: &str, more: &[(&str, &str)]) -> Self {
-        Self::begin_in(folder(), server, plan, more).await
+    pub fn begin(server: &Server, plan: &str, more: &[(&str, &str)]) -> Self {
+        Self::begin_in(folder(), server, plan, more)
     }
 
-    pub async fn begin_in(
-        folder: TempDir,
-        server: &Server,
-        plan: &str,
-        more: &[(&str, &str)],
-    ) -> Self {
+    pub fn begin_in(folder: TempDir, server: &Server, plan: &str, more: &[(&str, &str)]) -> Self {
         let file = write(&folder, plan);
         let mut variables = general(&file);
         variables.extend([("REPO_URL", &*server.url), ("FABRICA_REPOSITORY_token", PASSWORD)]);
         variables.extend(more);
-        Self(Runtime::begin_in(folder, &[], &variables).await)
+        Self(Runtime::begin_in(folder, &[], &variables))
     }
 
     /// Begins with these variables in the place of the git server's.
-    pub async fn begin_at(variables: &[(&str, &str)], plan: &str) -> Self {
+    pub fn begin_at(variables: &[(&str, &str)], plan: &str) -> Self {
         let folder = folder();
         let file = write(&folder, plan);
         let mut all = general(&file);
         all.extend(variables);
-        Self(Runtime::begin_in(folder, &[], &all).await)
+        Self(Runtime::begin_in(folder, &[], &all))
     }
 
     /// Runs a plan to its end.
     pub async fn run(server: &Server, plan: &str, more: &[(&str, &str)]) -> End {
-        Self::begin(server, plan, more).await.end().await
+        Self::begin(server, plan, more).end().await
     }
 
     pub async fn post(&self, path: &str, body: &str, role: Role) -> u16 {

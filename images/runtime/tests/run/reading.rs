@@ -67,11 +67,11 @@ async fn a_private_repository_of_a_real_gitea_is_read() {
     let Some(gitea) = Gitea::start().await else { return };
     let lab = Lab::private_gitea(&gitea, "private").await;
     let plan = "```sh\ngit fetch -q origin main && git log -1 --format=%s FETCH_HEAD > seen\nif git push -q origin HEAD:refs/heads/evil; then exit 1; fi\n```";
-    let end = lab.begin(plan, &[]).await.end().await;
+    let end = lab.begin(plan, &[]).end().await;
     assert_eq!(end.verdict.reason, "Succeeded", "{:?} {:?}", end.verdict, end.outputs());
-    let nobody = lab.url.clone();
-    let plain = reqwest::get(format!("{nobody}/info/refs?service=git-upload-pack")).await.unwrap();
-    assert_eq!(plain.status(), 401, "nobody reads it without a login");
+    let refs = format!("{}/info/refs?service=git-upload-pack", lab.url);
+    let stranger = reqwest::get(refs).await.unwrap();
+    assert_eq!(stranger.status(), 401, "nobody reads it without a login");
     let asked = ["ls-remote", "--heads", &lab.url_with_login()];
     let heads = crate::server::git_beside(end.folder.path(), &asked).await;
     assert!(!heads.contains("evil") && heads.contains(BRANCH), "{heads}");

@@ -69,18 +69,18 @@ pub fn sign(claims: &Claims) -> String {
 impl Runtime {
     /// Starts one and waits until its first terminal is open.
     pub async fn start(variables: &[(&str, &str)]) -> Self {
-        let runtime = Self::begin(variables).await;
+        let runtime = Self::begin(variables);
         runtime.ready().await;
         runtime
     }
 
     /// Starts one.
-    pub async fn begin(variables: &[(&str, &str)]) -> Self {
-        Self::begin_in(folder(), &[], variables).await
+    pub fn begin(variables: &[(&str, &str)]) -> Self {
+        Self::begin_in(folder(), &[], variables)
     }
 
     /// Starts one in a folder that may hold something already, by a program that ends by starting it.
-    pub async fn begin_in(folder: TempDir, by: &[&str], variables: &[(&str, &str)]) -> Self {
+    pub fn begin_in(folder: TempDir, by: &[&str], variables: &[(&str, &str)]) -> Self {
         let address = own_address();
         let at = |name: &str| folder.path().join(name);
         let words = [by, &[env!("CARGO_BIN_EXE_fabrica-runtime"), "serve"]].concat();

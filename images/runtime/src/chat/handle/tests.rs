@@ -10,7 +10,7 @@ fn of_two_who_ask_at_once_one_is_heard() {
     let variables = variables.map(|(name, value)| (name.into(), value.into()));
     let chat = Chat::open(&Config::from_environment(variables)).unwrap().unwrap();
     let say = || chat.say("ada", "m-1".to_owned(), "t".to_owned(), false).is_ok();
-    let work = || chat.start_workflow("ada", "w-1".to_owned(), "1".to_owned(), None, None).is_ok();
+    let work = || chat.start_workflow("ada", "w-1", "1".to_owned(), None, None).is_ok();
     for ask in [&say as &(dyn Fn() -> bool + Sync), &work] {
         let heard = std::thread::scope(|scope| {
             let asking: Vec<_> = (0..8).map(|_| scope.spawn(ask)).collect();
