@@ -246,12 +246,9 @@ impl Stream {
             return;
         }
         self.written = end;
-        if !self.live {
-            return;
-        }
-        if self.written - self.acked >= ACK_STEP {
+        if self.live && self.written - self.acked >= ACK_STEP {
             self.ack();
-        } else {
+        } else if self.live {
             self.ack_at.get_or_insert(now + ACK_DELAY);
         }
     }
@@ -269,7 +266,10 @@ impl Stream {
             });
         }
         if is_answer(bytes) {
-            // Nobody typed it, so the size stays whose it is.
+            // It counts by what was written before it. Nobody typed it, so the size stays whose it is.
+            if self.live && self.acked < self.written {
+                self.ack();
+            }
             self.input.push_answer(bytes);
             return self.pump();
         }

@@ -118,6 +118,31 @@ fn what_the_emulator_answers_is_not_typed() {
 }
 
 #[test]
+fn what_was_written_is_told_before_the_emulator_answers_it() {
+    let mut stream = stream(None, false);
+    stream.welcome(welcome("a", vec![info(1, true, 0, 0)]));
+    stream.frame(snapshot(0, b""));
+    stream.frame(output(0, b"\x1b[5n"));
+    let effects = stream.effects();
+    let Some(Effect::Write { end: 4, generation, .. }) = effects.last() else {
+        panic!("{effects:?}")
+    };
+    stream.written(4, *generation, Duration::ZERO);
+    stream.typed(b"\x1b[0n");
+    let sent = stream.effects();
+    assert!(
+        matches!(
+            sent[..],
+            [
+                Effect::Send(ClientFrame::Ack { offset: 4, .. }),
+                Effect::Send(ClientFrame::Input { auto: true, .. }),
+            ]
+        ),
+        "{sent:?}"
+    );
+}
+
+#[test]
 fn another_epoch_is_told_and_begins_anew() {
     let mut stream = stream(None, false);
     stream.welcome(welcome("a", vec![info(1, true, 0, 0)]));
