@@ -203,3 +203,18 @@ fn error(status: u16, message: &str, retry_after: Option<u64>) -> Response {
         None => (status, body).into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conversation_is_the_same_on_another_device() {
+        let said = |device: &str| {
+            let id = json!({"device_id": device, "account_uuid": "", "session_id": "s"});
+            conversation(&json!({"user_id": id.to_string()}))
+        };
+        assert_eq!((said("a"), said("b")), ("s".to_owned(), "s".to_owned()));
+        assert_ne!(conversation(&json!({"user_id": "a"})), conversation(&json!({"user_id": "b"})));
+    }
+}

@@ -1,6 +1,6 @@
 //! Runs whose operator goes while another one stands by.
 
-use anyhow::{Result, ensure};
+use anyhow::ensure;
 use fabrica_crds::run::Phase;
 use fabrica_e2e::archive::{await_recorded, check_numbers, messages};
 use fabrica_e2e::cluster::{SYSTEM_NAMESPACE, with_namespace};

@@ -57,8 +57,8 @@ async fn a_pod_that_is_killed_costs_an_attempt_and_no_work() {
         let uid =
             playing(&namespace, repository, "killed", &steps).await?.uid().context("a UID")?;
         eventually("a checkpoint is kept", || async {
-            let kept = select(&format!("SELECT attempt FROM checkpoints WHERE uid = '{uid}'"));
-            Ok((!kept.await?.is_empty()).then_some(()))
+            let asked = format!("SELECT attempt FROM checkpoints WHERE uid = '{uid}'");
+            Ok((!select(&asked).await?.is_empty()).then_some(()))
         })
         .await?;
         let at_once = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };

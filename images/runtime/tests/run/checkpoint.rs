@@ -142,6 +142,37 @@ async fn a_lost_attempt_goes_on_in_another_pod() {
     assert!(is_told(&model, "The agent process was restarted."));
 }
 
+#[tokio::test]
+async fn a_model_that_takes_no_more_for_long_costs_an_attempt_and_no_work() {
+    let Some(cli) = cli() else { return };
+    let (server, model) = (Server::start().await, model().await);
+    let tool = |command: &str| serde_json::json!({"tools": [{"name": "Bash", "input": {"command": command}}]});
+    let steps = serde_json::json!([
+        tool("echo draft > draft; echo begun >> log; git add log; git commit -qm 'Begin the log'"),
+        // The folder for a checkpoint's push: from then on another pod can go on.
+        tool("until test -d ../.fabrica-wip; do sleep 1; done"),
+        // More than the CLI tries in one attempt, and fewer than in two.
+        {"error": 429, "retryAfter": 0, "times": 10},
+        tool("mv draft two; true"),
+        tool("mv draft two; true"),
+        {"text": "All is done."},
+    ]);
+    let plan = format!("```scenario\n{steps}\n```");
+    let pod = begin(&server, &model, &cli, &plan, &[("FABRICA_CHECKPOINTS", "true")]).await;
+    tokio::time::timeout(STORM, next_checkpoint(&pod, 0)).await.unwrap();
+    let kept = keep(&pod).await;
+    let end = settled(pod).await;
+    let verdict = &end.verdict;
+    assert_eq!((&*verdict.reason, verdict.again), ("RateLimited", true), "{}", journal(&end));
+
+    let pod = begin(&server, &model, &cli, &plan, &NEXT).await;
+    assert_eq!(hand(&pod, &kept).await, 204);
+    let end = settled(pod).await;
+    assert_eq!(end.verdict.reason, "Succeeded", "{}", journal(&end));
+    assert_eq!(git(&server.repository(), &["show", &format!("{BRANCH}:log")]), "begun");
+    assert_eq!(git(&server.repository(), &["show", &format!("{BRANCH}:two")]), "draft");
+}
+
 #[rstest]
 #[case::refused("echo draft > draft", "nobody may push there")]
 #[case::secret("printf %s%s sk-ant-test- real-key > draft", "holds a secret")]

@@ -1,5 +1,6 @@
 //! The agent's git reads its own private repository, and nothing else happens through that door.
 
+use crate::claude::{cli, journal, model, run};
 use crate::forge::Lab;
 use crate::gitea::Gitea;
 use crate::pod::{BRANCH, Pod};
@@ -60,6 +61,20 @@ async fn no_login_is_where_the_agent_can_read_it() {
     let (env, config) = (read("env"), read("config"));
     assert!(env.contains("GIT_CONFIG_COUNT=2") && config.contains("insteadof"), "{config}");
     assert!(![env, config].iter().any(|text| text.contains(PASSWORD)));
+}
+
+#[tokio::test]
+async fn the_git_of_claude_code_reads_too() {
+    let Some(cli) = cli() else { return };
+    let (server, model) = (Server::start().await, model().await);
+    server.commit_elsewhere("other", "another");
+    let fetch = "git fetch -q origin other && git show FETCH_HEAD:README > other";
+    let tool = serde_json::json!({"tools": [{"name": "Bash", "input": {"command": fetch}}]});
+    let steps = serde_json::json!([tool, {"text": "It is fetched."}]);
+    let end = run(&server, &model, &cli, &format!("```scenario\n{steps}\n```"), &[]).await;
+    assert_eq!(end.verdict.reason, "Succeeded", "{}", journal(&end));
+    let shown = format!("{BRANCH}:other");
+    assert_eq!(crate::server::git(&server.repository(), &["show", &shown]), "another");
 }
 
 #[tokio::test]
