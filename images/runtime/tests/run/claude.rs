@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use fabrica_model_api::ModelApi;
 use fabrica_protocol::assertion::Role;
-use fabrica_protocol::run::{Entry, Outcome, Phase, PhaseStatus, TodoStatus};
+use fabrica_protocol::run::{CallOutcome, Entry, Outcome, Phase, PhaseStatus, TodoStatus};
 use rstest::rstest;
 use tokio::time::Instant;
 
@@ -102,6 +102,16 @@ async fn a_plan_is_worked_on_committed_and_pushed() {
     assert_eq!(git(&server.repository(), &["ls-tree", "--name-only", &head]), "README\none\ntwo");
 
     what_is_told(&entries(&end));
+    // Each call of a tool of ours is written down once, under the id by which the program tells of it.
+    let called = entries(&end).into_iter().filter_map(|entry| match entry {
+        Entry::ToolStarted { id, name, .. } if name.starts_with("mcp__fractary") => Some(id),
+        _ => None,
+    });
+    let audited = entries(&end).into_iter().filter_map(|entry| match entry {
+        Entry::ToolAudited(audit) if audit.outcome == CallOutcome::Ok => Some(&audit.id),
+        _ => None,
+    });
+    assert_eq!(audited.collect::<Vec<_>>(), called.collect::<Vec<_>>(), "{}", journal(&end));
     let answered = |words: &str| end.outputs().iter().any(|output| output.contains(words));
     assert!(answered("# Add files") && answered("\"build\":\"completed\""), "{}", journal(&end));
     let usage = verdict.usage.clone().unwrap();
