@@ -40,7 +40,7 @@ async fn live_through(namespace: &Namespace, values: &NamedTempFile) -> Result<(
             "--set",
             "operator.concurrency=15",
             "--set",
-            "gateway.recheckSeconds=59",
+            "gateway.recheckSeconds=44",
         ],
         values,
     )?;

@@ -64,8 +64,8 @@ pub struct Flags {
     #[arg(long, env = "FABRICA_PUBLIC_URL")]
     pub public_url: Option<String>,
 
-    /// How often live sockets are checked again, in seconds.
-    #[arg(long, env = "FABRICA_RECHECK_SECONDS", default_value_t = 45, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    /// How often live sockets are checked again, in seconds. A right may be remembered for 10 s more, and is to end within 60 s.
+    #[arg(long, env = "FABRICA_RECHECK_SECONDS", default_value_t = 45, value_parser = clap::value_parser!(u64).range(1..=45))]
     pub recheck_seconds: u64,
 
     /// How long a stopping gateway keeps serving, so that load balancers notice, in seconds.

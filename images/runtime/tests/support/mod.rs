@@ -29,8 +29,8 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 /// The UID that every runtime here serves.
 pub const UID: &str = "uid-1";
 
-/// The longest any condition is waited for.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest any condition is waited for: many agents and forges start at once on machines with little to spare.
+pub const PATIENCE: Duration = Duration::from_mins(1);
 
 /// An Ed25519 key made for tests (RFC 8032, test 1); it guards nothing.
 const PKCS8: &[u8] = &[
