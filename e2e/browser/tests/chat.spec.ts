@@ -184,6 +184,18 @@ test("who may only read sees so, and nothing to speak or to answer with", async 
   await expect(card(page).getByRole("button")).toHaveCount(0);
 });
 
+test("what the runtime saw of a call stands with that call", async ({ page }) => {
+  const use = { type: "claude_message", kind: "tool_use", messageId: "t-9", final: true, name: "mcp__fractary-repo__push", input: "{}" };
+  const seen = { type: "tool_audit", messageId: "t-9", server: "fractary-repo", tool: "push", outcome: "refused", durationMs: 3 };
+  const result = { type: "claude_message", kind: "tool_result", messageId: "t-9", final: true, content: "The autonomy publishes nothing.", isError: true, durationMs: 9 };
+  await open(page, [...STORY, use, seen, result]);
+  const call = log(page).locator("[data-entry=tool]").filter({ hasText: "fractary-repo" });
+  await expect(call).toHaveCount(1);
+  await call.locator("summary").click();
+  await expect(call.locator("summary")).toContainText("refused");
+  await expect(call).toContainText("The runtime saw: fractary-repo push: refused after 3 ms");
+});
+
 test("a command of the agent goes into the shell's line, and is not entered", async ({ page }) => {
   const lines = { type: "claude_message", kind: "tool_use", messageId: "t-9", final: true, name: "Bash", input: "cd src\nls" };
   const runtime = await open(page, [...STORY, lines]);
