@@ -180,9 +180,12 @@ async fn a_workflow_whose_pod_is_lost_in_mid_phase_goes_on_in_its_volume(#[case]
     let complete = ada.until("the end", |it| it["type"] == "workflow_complete").await;
     assert_eq!(complete["exitCode"], 0, "{complete}");
     assert!(complete["prUrl"].is_string(), "{complete}");
-    for phase in ["frame", "build", "evaluate", "release"] {
+    for phase in ["frame", "evaluate", "release"] {
         assert_eq!(begun(&ada.all, phase), 1, "{phase}: {:#?}", ada.all);
     }
+    // A killed agent does again what it had not written down yet.
+    let most = if signal == Signal::KILL { 2 } else { 1 };
+    assert!((1..=most).contains(&begun(&ada.all, "build")), "{:#?}", ada.all);
     assert_eq!(ada.of("workflow_started").len(), 1);
     let told = model.asked().last().unwrap().question.to_string();
     assert!(told.contains("The agent process was restarted."), "{told}");
