@@ -10,6 +10,7 @@ pub mod client;
 pub mod events;
 #[cfg(test)]
 mod fixture;
+mod flood;
 mod flow;
 mod handle;
 pub mod history;

@@ -11,6 +11,7 @@ use tokio::io::{Interest, Ready};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
 
+use super::flood::{Flood, Gathered, Left};
 use super::pty;
 use super::ring::READ_BYTES;
 use super::shared::Shared;
@@ -24,6 +25,9 @@ const READS_IN_A_ROW: usize = 8;
 /// wait for all of them.
 const TURN: Duration = Duration::from_micros(200);
 
+/// What the kernel keeps of a PTY's output at least for whoever reads it: a read that brings less has left nothing.
+const LEFT_BYTES: usize = 4095;
+
 /// How long a closed terminal's programs have after their signal.
 const KILL_AFTER: Duration = Duration::from_secs(5);
 
@@ -34,7 +38,10 @@ const LINGER: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) struct Pump {
     pub(super) id: u16,
-    pub(super) master: AsyncFd<Arc<OwnedFd>>,
+    pub(super) master: Arc<OwnedFd>,
+    /// The event loop watches the PTY, unless it floods.
+    pub(super) watched: Option<AsyncFd<Arc<OwnedFd>>>,
+    pub(super) flood: Flood,
     pub(super) pid: Pid,
     pub(super) ended: oneshot::Receiver<Exit>,
     pub(super) wake: Arc<Notify>,
@@ -42,18 +49,9 @@ pub(super) struct Pump {
     pub(super) started: Instant,
 }
 
-/// What may be in the PTY still.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Left {
-    Nothing,
-    More,
-    /// The other end is closed, and all of it was read.
-    Closed,
-}
-
 /// What the state wants of the PTY now.
 struct Wishes {
-    read: bool,
+    read: usize,
     write: bool,
     resize: Option<Size>,
     signal: Option<u8>,
@@ -69,14 +67,21 @@ impl Pump {
         while !(drained && status.is_some()) {
             let wishes = self.wishes();
             self.obey(&wishes, &mut kill_at);
-            let interest = interest(&wishes).filter(|_| !drained);
+            if !drained {
+                self.listen(&wishes);
+            }
+            let interest = self.interest(&wishes).filter(|_| !drained);
             let deadline = [kill_at, give_up_at].into_iter().flatten().min();
             tokio::select! {
-                ready = ready(&self.master, interest) => match self.exchange(ready) {
+                ready = ready(self.watched.as_ref(), interest) => match self.exchange(ready) {
                     Left::Nothing => {}
                     Left::More => tokio::task::yield_now().await,
                     Left::Closed => drained = true,
                 },
+                gathered = self.flood.gathered() => {
+                    drained |= gathered.left == Left::Closed;
+                    self.keep(gathered);
+                }
                 () = self.wake.notified() => {}
                 ended = &mut self.ended, if status.is_none() => {
                     status = Some(ended.unwrap_or_default());
@@ -99,10 +104,10 @@ impl Pump {
 
     fn wishes(&self) -> Wishes {
         let mut state = self.shared.state();
-        let read = state.wants_output(self.id);
-        state.measures.held(self.id, !read);
+        let read = state.output_wanted(self.id);
+        state.measures.held(self.id, read == 0);
         let Some(terminal) = state.terminals.get_mut(&self.id) else {
-            return Wishes { read: true, write: false, resize: None, signal: None };
+            return Wishes { read, write: false, resize: None, signal: None };
         };
         Wishes {
             read,
@@ -115,7 +120,7 @@ impl Pump {
     /// A new size comes before any input that was typed into it.
     fn obey(&self, wishes: &Wishes, kill_at: &mut Option<Instant>) {
         if let Some(size) = wishes.resize
-            && let Err(error) = pty::resize(self.master.get_ref(), size)
+            && let Err(error) = pty::resize(&self.master, size)
         {
             tracing::debug!(terminal = self.id, %error, "a terminal could not be resized");
         }
@@ -127,15 +132,52 @@ impl Pump {
 
     /// To the shell, and to what it runs in the foreground.
     fn signal(&self, signal: Signal) {
-        for group in rustix::termios::tcgetpgrp(self.master.get_ref()).into_iter().chain([self.pid])
-        {
+        for group in rustix::termios::tcgetpgrp(&self.master).into_iter().chain([self.pid]) {
             // A group that is gone has nothing left to end.
             let _ = kill_process_group(group, signal);
         }
     }
 
+    /// Has the event loop watch the PTY, or a thread read it.
+    fn listen(&mut self, wishes: &Wishes) {
+        let loud = self.flood.is_loud();
+        let blocked = loud && wishes.write && !self.write();
+        if loud && !blocked {
+            self.watched = None;
+        } else if self.watched.is_none() {
+            self.watched = watch(&self.master).ok();
+        }
+        if self.is_read_apart() && wishes.read > 0 && !self.flood.is_reading() {
+            self.flood.read(&self.master, wishes.read.clamp(LEFT_BYTES, READ_BYTES));
+        }
+    }
+
+    /// Whether a thread reads the PTY: it floods, or the event loop cannot watch it.
+    fn is_read_apart(&self) -> bool {
+        self.flood.is_loud() || self.watched.is_none()
+    }
+
+    /// Puts what a thread has read into the ring.
+    fn keep(&mut self, gathered: Gathered) {
+        let mut bytes = gathered.bytes();
+        self.flood.heard(bytes.len(), Instant::now());
+        let mut state = self.shared.state();
+        while let Some(terminal) = state.terminals.get_mut(&self.id)
+            && !bytes.is_empty()
+        {
+            let room = terminal.room(bytes.len(), self.started.elapsed());
+            let (now, later) = bytes.split_at(room.len());
+            room.copy_from_slice(now);
+            bytes = later;
+            state.produced(self.id, now.len());
+            state.measures.shown(self.id, self.started.elapsed());
+        }
+        drop(state);
+        self.flood.done(gathered);
+    }
+
     /// Reads and writes what is possible now.
-    fn exchange(&self, ready: Ready) -> Left {
+    fn exchange(&mut self, ready: Ready) -> Left {
         let readable = ready.is_readable() || ready.is_read_closed();
         let left = if readable { self.read() } else { Left::Nothing };
         if ready.is_writable() && left != Left::Closed {
@@ -144,7 +186,7 @@ impl Pump {
         left
     }
 
-    fn read(&self) -> Left {
+    fn read(&mut self) -> Left {
         let began = Instant::now();
         for _ in 0..READS_IN_A_ROW {
             let mut state = self.shared.state();
@@ -152,14 +194,19 @@ impl Pump {
                 return Left::Nothing;
             }
             let Some(terminal) = state.terminals.get_mut(&self.id) else { return Left::Closed };
-            match rustix::io::read(
-                self.master.get_ref(),
-                terminal.room(READ_BYTES, self.started.elapsed()),
-            ) {
+            let room = terminal.room(READ_BYTES, self.started.elapsed());
+            let most = room.len().min(LEFT_BYTES);
+            match rustix::io::read(&self.master, room) {
                 Ok(0) => return Left::Closed,
                 Ok(count) => {
                     state.produced(self.id, count);
                     state.measures.shown(self.id, self.started.elapsed());
+                    self.flood.heard(count, Instant::now());
+                    if count < most {
+                        drop(state);
+                        self.clear(Ready::READABLE);
+                        return Left::Nothing;
+                    }
                     if began.elapsed() >= TURN {
                         break;
                     }
@@ -176,41 +223,50 @@ impl Pump {
         Left::More
     }
 
-    fn write(&self) {
+    /// Says whether all of the input was taken.
+    fn write(&self) -> bool {
         let mut state = self.shared.state();
         while let Some(front) =
             state.terminals.get(&self.id).and_then(|terminal| terminal.input.front())
         {
-            match rustix::io::write(self.master.get_ref(), front) {
+            match rustix::io::write(&self.master, front) {
                 Ok(count) => {
                     state.consumed(self.id, count);
                     state.measures.typed(self.id, self.started.elapsed());
                 }
                 Err(Errno::INTR) => {}
-                Err(_) => return self.clear(Ready::WRITABLE),
+                Err(_) => {
+                    drop(state);
+                    self.clear(Ready::WRITABLE);
+                    return false;
+                }
             }
         }
+        true
     }
 
     /// Notes that the PTY has to become ready again.
     fn clear(&self, kind: Ready) {
         let waker = std::task::Waker::noop();
         let mut context = std::task::Context::from_waker(waker);
-        if kind.is_readable() {
-            if let std::task::Poll::Ready(Ok(mut guard)) = self.master.poll_read_ready(&mut context)
-            {
-                guard.clear_ready();
-            }
-        } else if let std::task::Poll::Ready(Ok(mut guard)) =
-            self.master.poll_write_ready(&mut context)
-        {
+        let Some(watched) = &self.watched else { return };
+        let ready = if kind.is_readable() {
+            watched.poll_read_ready(&mut context)
+        } else {
+            watched.poll_write_ready(&mut context)
+        };
+        if let std::task::Poll::Ready(Ok(mut guard)) = ready {
             guard.clear_ready();
         }
     }
+
+    fn interest(&self, wishes: &Wishes) -> Option<Interest> {
+        interest(wishes.read > 0 && !self.is_read_apart(), wishes.write)
+    }
 }
 
-fn interest(wishes: &Wishes) -> Option<Interest> {
-    match (wishes.read, wishes.write) {
+fn interest(read: bool, write: bool) -> Option<Interest> {
+    match (read, write) {
         (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
         (true, false) => Some(Interest::READABLE),
         (false, true) => Some(Interest::WRITABLE),
@@ -219,13 +275,22 @@ fn interest(wishes: &Wishes) -> Option<Interest> {
 }
 
 /// What the PTY is ready for, of what is wanted.
-async fn ready(master: &AsyncFd<Arc<OwnedFd>>, interest: Option<Interest>) -> Ready {
-    match interest {
-        Some(interest) => {
-            master.ready(interest).await.map_or(Ready::READABLE, |guard| guard.ready())
+async fn ready(watched: Option<&AsyncFd<Arc<OwnedFd>>>, interest: Option<Interest>) -> Ready {
+    match (watched, interest) {
+        (Some(watched), Some(interest)) => {
+            watched.ready(interest).await.map_or(Ready::READABLE, |guard| guard.ready())
         }
-        None => std::future::pending().await,
+        _ => std::future::pending().await,
     }
+}
+
+#[expect(
+    unsafe_code,
+    reason = "tokio asks its caller to promise that the descriptor stays the same"
+)]
+pub(super) fn watch(master: &Arc<OwnedFd>) -> std::io::Result<AsyncFd<Arc<OwnedFd>>> {
+    // SAFETY: the descriptor stays open, and means the same file, for as long as the AsyncFd holds its Arc.
+    unsafe { AsyncFd::register(Arc::clone(master)) }.map_err(Into::into)
 }
 
 async fn until(deadline: Option<Instant>) {

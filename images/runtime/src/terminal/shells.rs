@@ -9,14 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use chrono::{DateTime, Utc};
 use fabrica_protocol::kterm::{ErrorCode, OpenRequest, TerminalType};
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::io::unix::AsyncFd;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use super::flood::Flood;
 use super::opening::{Opening, Wanted};
 use super::pty::{self, Pty, PtyError, Shell};
-use super::pump::Pump;
+use super::pump::{Pump, watch};
 use super::shared::Shared;
 use super::size::{Size, SizePolicy};
 use super::state::{Exit, State};
@@ -180,13 +180,13 @@ impl Shells {
 
     fn start(&self, id: u16, wanted: Wanted, cwd: &Path) -> Result<(), PtyError> {
         let Pty { master, pid, mut child, owned } = pty::open(&self.shell(), cwd, wanted.size)?;
-        let watched = register(Arc::clone(&master)).map_err(PtyError::Open)?;
+        let watched = Some(watch(&master).map_err(PtyError::Open)?);
         let cwd = cwd.display().to_string();
         let wake = self.shared.state().opened(id, wanted, cwd);
         self.telling.call_once(|| {
             tokio::spawn(telling::tell(self.shared.clone()));
         });
-        self.running().insert(id, Running { master, pid });
+        self.running().insert(id, Running { master: Arc::clone(&master), pid });
         let (sender, ended) = oneshot::channel();
         self.pumps.spawn(async move {
             let status = child.wait().await.unwrap_or_default();
@@ -197,7 +197,8 @@ impl Shells {
         });
         let shared = self.shared.clone();
         let started = Instant::now();
-        let pump = Pump { id, master: watched, pid, ended, wake, shared, started };
+        let flood = Flood::new(started);
+        let pump = Pump { id, master, watched, flood, pid, ended, wake, shared, started };
         let running = Arc::clone(&self.running);
         self.pumps.spawn(async move {
             pump.run().await;
@@ -223,13 +224,4 @@ const fn open_code(error: &PtyError) -> ErrorCode {
         PtyError::Open(_) => ErrorCode::Exhausted,
         PtyError::Start { .. } => ErrorCode::CannotOpen,
     }
-}
-
-#[expect(
-    unsafe_code,
-    reason = "tokio asks its caller to promise that the descriptor stays the same"
-)]
-fn register(master: Arc<OwnedFd>) -> std::io::Result<AsyncFd<Arc<OwnedFd>>> {
-    // SAFETY: the descriptor stays open, and means the same file, for as long as the AsyncFd holds its Arc.
-    unsafe { AsyncFd::register(master) }.map_err(Into::into)
 }

@@ -17,7 +17,7 @@ use super::marks::Scanner;
 use super::measures::Measures;
 use super::news::News;
 use super::prompt::Prompt;
-use super::ring::Ring;
+use super::ring::{READ_BYTES, Ring};
 use super::screen::RESET;
 use super::screen::query::Watch;
 use super::size::{Size, SizePolicy};
@@ -171,18 +171,24 @@ impl State {
         }
     }
 
-    /// Whether the PTY should be read: unless every client that may hold it back is behind by its whole window. One that
-    /// nobody looks at may not: browsers give hidden pages so little time that a program would stand still for it.
-    pub fn wants_output(&self, id: u16) -> bool {
-        let Some(terminal) = self.terminals.get(&id) else { return true };
+    /// How much of the PTY may be read: nothing when every client that may hold it back is behind by its whole window. One
+    /// that nobody looks at may not: browsers give hidden pages so little time that a program would stand still for it.
+    pub fn output_wanted(&self, id: u16) -> usize {
+        let Some(terminal) = self.terminals.get(&id) else { return READ_BYTES };
         let may_hold = |client: &&Client| client.control && client.visible;
-        let mut holders = self.clients.values().filter(may_hold).filter_map(|client| {
+        let holders = self.clients.values().filter(may_hold).filter_map(|client| {
             let attachment = client.attachments.get(&id).filter(|attachment| !attachment.view)?;
-            let head = terminal.ring.head();
-            Some(head - attachment.acked.min(head) >= attachment.window.bytes())
+            let behind = terminal.ring.head().saturating_sub(attachment.acked);
+            Some(attachment.window.bytes().saturating_sub(behind))
         });
         // Without anybody who looks, output goes to the ring alone.
-        holders.next().is_none_or(|behind| !behind || holders.any(|behind| !behind))
+        let most = holders.max().map(|most| usize::try_from(most).unwrap_or(usize::MAX));
+        most.unwrap_or(READ_BYTES)
+    }
+
+    /// Whether the PTY should be read.
+    pub fn wants_output(&self, id: u16) -> bool {
+        self.output_wanted(id) > 0
     }
 
     /// Counts output that was read into the ring, and wakes those who watch.
