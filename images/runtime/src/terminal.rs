@@ -1,7 +1,7 @@
 //! Terminals: shells that outlive the sockets of those who use them.
 //!
 //! [`ring`], [`input`], [`window`], [`turns`], [`pace`], [`websocket`] and [`state`] know no I/O: bytes and frames go in, frames come out. At the edges
-//! [`pump`] moves bytes between a PTY ([`pty`]) and the state, [`socket`] between the state and a client, and
+//! [`pump`] moves bytes between a PTY ([`pty`]) and the state (by a thread where it floods, [`flood`]), [`socket`] between the state and a client, and
 //! [`shells`] holds it all together.
 
 mod asked;

@@ -13,11 +13,11 @@ use tokio::time::Instant;
 
 use super::ring::READ_BYTES;
 
-/// A program that writes so much in a [`PERIOD`] floods: 1.3 MB/s is more than anybody reads, and than most that draw a
-/// whole screen.
+/// A program floods that writes so much at once, or goes on writing so much in each [`PERIOD`]: 1.3 MB/s is more than anybody
+/// reads, and than most that draw a whole screen.
 const LOUD_BYTES: usize = 64 * 1024;
 
-/// How long a terminal is listened to before it counts as quiet again.
+/// How long a flood may pause: twice this, and its terminal is quiet again.
 const PERIOD: Duration = Duration::from_millis(50);
 
 /// How long is gathered what comes in small pieces: nobody sees so short a delay, and whoever types waits no longer.
@@ -49,8 +49,9 @@ impl Gathered {
 /// Whether a terminal floods, and the thread that reads it then.
 #[derive(Debug)]
 pub(super) struct Flood {
+    /// What was read lately: in each period so much is forgotten as a flood brings at least.
     bytes: usize,
-    since: Instant,
+    heard: Instant,
     loud: bool,
     buffer: Vec<u8>,
     reading: Option<JoinHandle<Gathered>>,
@@ -58,18 +59,18 @@ pub(super) struct Flood {
 
 impl Flood {
     pub(super) const fn new(now: Instant) -> Self {
-        Self { bytes: 0, since: now, loud: false, buffer: Vec::new(), reading: None }
+        Self { bytes: 0, heard: now, loud: false, buffer: Vec::new(), reading: None }
     }
 
     /// So much was read.
     pub(super) fn heard(&mut self, count: usize, now: Instant) {
-        self.bytes += count;
-        let passed = now >= self.since + PERIOD;
-        if passed || self.bytes >= LOUD_BYTES {
-            self.loud = self.bytes >= LOUD_BYTES;
-            self.bytes = 0;
-            self.since = now;
-        }
+        let passed = now.duration_since(self.heard).min(2 * PERIOD).as_micros();
+        let forgotten = LOUD_BYTES as u128 * passed / PERIOD.as_micros();
+        self.heard = now;
+        let left = self.bytes.saturating_sub(usize::try_from(forgotten).unwrap_or(usize::MAX));
+        self.loud &= left > 0;
+        self.bytes = (left + count).min(2 * LOUD_BYTES);
+        self.loud |= self.bytes >= LOUD_BYTES;
     }
 
     pub(super) const fn is_loud(&self) -> bool {
@@ -144,4 +145,43 @@ fn wait(master: &OwnedFd, most: Duration) {
     let timeout = Timespec::try_from(most).ok();
     // Whatever it says, the next read says more.
     let _ = poll(&mut watched, timeout.as_ref());
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::pipe::{PipeFlags, pipe_with};
+
+    use super::*;
+
+    #[test]
+    fn much_at_once_is_a_flood_until_little_comes() {
+        let started = Instant::now();
+        let mut flood = Flood::new(started);
+        let mut hear = |kilobytes: usize, periods: u32| {
+            flood.heard(kilobytes * 1024, started + periods * PERIOD);
+            flood.is_loud()
+        };
+        assert!(!hear(40, 1));
+        assert!(!hear(40, 2), "the first is forgotten");
+        assert!(hear(24, 2), "at once");
+        for period in 3..9 {
+            assert!(hear(70, period), "it goes on");
+        }
+        assert!(hear(0, 9), "a pause");
+        assert!(!hear(40, 11));
+    }
+
+    #[test]
+    fn what_there_is_is_gathered() {
+        let (master, program) = pipe_with(PipeFlags::NONBLOCK | PipeFlags::CLOEXEC).unwrap();
+        let mut buffer = [0; 8];
+        assert_eq!(gather(&master, &mut buffer), (0, Left::Nothing));
+        rustix::io::write(&program, b"0123456789").unwrap();
+        assert_eq!(gather(&master, &mut buffer), (8, Left::More));
+        assert_eq!(&buffer, b"01234567");
+        assert_eq!(gather(&master, &mut buffer), (2, Left::Nothing));
+        rustix::io::write(&program, b"end").unwrap();
+        drop(program);
+        assert_eq!(gather(&master, &mut buffer), (3, Left::Closed));
+    }
 }

@@ -104,10 +104,11 @@ impl History {
             {
                 self.base = recent;
             } else {
-                let skims = !self.pay((next - base).cast_signed(), uptime);
+                let skims = !self.affords((next - base).cast_signed(), uptime);
                 let next = if skims { step(SKIMMED_STEP_BYTES) } else { next };
                 let screen = self.emulate(ring, &self.base, next, skims);
                 let dear = i64::try_from(screen.touched()).unwrap_or(i64::MAX) / TOUCHED;
+                self.pay((next - base).cast_signed(), skims);
                 self.credit = self.credit.saturating_sub(dear);
                 self.base = State::of(&screen, next);
             }
@@ -183,17 +184,20 @@ impl History {
     }
 
     /// Whether so many bytes may be emulated now.
-    fn pay(&mut self, bytes: i64, uptime: Duration) -> bool {
+    fn affords(&mut self, bytes: i64, uptime: Duration) -> bool {
         let passed = uptime.saturating_sub(self.credited);
         let earned = i64::try_from(passed.as_millis()).unwrap_or(i64::MAX);
         let earned = earned.saturating_mul(EMULATED_BYTES / 1000);
         self.credit = self.credit.saturating_add(earned).min(EMULATED_BYTES);
         self.credited = uptime;
-        let may = self.credit >= bytes;
-        if may {
-            self.credit -= bytes;
-        }
-        may
+        self.credit >= bytes
+    }
+
+    /// What is skimmed is paid for, too, as far as there is something left: a flood of which some is emulated shows no more
+    /// than one of which nothing is.
+    fn pay(&mut self, bytes: i64, skims: bool) {
+        let least = if skims { self.credit.min(0) } else { i64::MIN };
+        self.credit = self.credit.saturating_sub(bytes).max(least);
     }
 }
 
@@ -326,6 +330,24 @@ mod tests {
         let screen = history.screen_at(&ring, ring.head());
         assert_eq!((screen.mode(1049, true), screen.mode(2004, true)), (1, 1));
         assert!(text(&screen).contains("\x1b[0;31mflood"));
+    }
+
+    #[test]
+    fn nothing_of_a_long_flood_is_emulated() {
+        const LINE_BYTES: u64 = 17;
+        let mut ring = Ring::default();
+        let mut history = History::new(Size::default());
+        for millisecond in 0..500 {
+            let lines = (0..1_000).map(|line| format!("{:015}\r\n", millisecond * 1_000 + line));
+            let lines: Vec<u8> = lines.flat_map(String::into_bytes).collect();
+            write(&mut history, &mut ring, &lines, Duration::from_millis(millisecond));
+        }
+        let shown = String::from_utf8_lossy(&history.base.bytes).into_owned();
+        let words = shown.split(|character: char| !character.is_ascii_digit());
+        let lines =
+            words.filter(|word| word.len() == 15).filter_map(|word| word.parse::<u64>().ok());
+        let newest = lines.max().unwrap() * LINE_BYTES;
+        assert!(newest < 2 * EMULATED_BYTES.cast_unsigned(), "{newest} of {}", ring.head());
     }
 
     #[test]

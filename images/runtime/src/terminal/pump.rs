@@ -78,10 +78,7 @@ impl Pump {
                     Left::More => tokio::task::yield_now().await,
                     Left::Closed => drained = true,
                 },
-                gathered = self.flood.gathered() => {
-                    drained |= gathered.left == Left::Closed;
-                    self.keep(gathered);
-                }
+                gathered = self.flood.gathered() => drained |= self.keep(gathered) == Left::Closed,
                 () = self.wake.notified() => {}
                 ended = &mut self.ended, if status.is_none() => {
                     status = Some(ended.unwrap_or_default());
@@ -147,8 +144,13 @@ impl Pump {
         } else if self.watched.is_none() {
             self.watched = watch(&self.master).ok();
         }
-        if self.is_read_apart() && wishes.read > 0 && !self.flood.is_reading() {
-            self.flood.read(&self.master, wishes.read.clamp(LEFT_BYTES, READ_BYTES));
+        self.read_apart(wishes.read);
+    }
+
+    /// Has a thread read so much at most, when one is to read.
+    fn read_apart(&mut self, wanted: usize) {
+        if self.is_read_apart() && wanted > 0 && !self.flood.is_reading() {
+            self.flood.read(&self.master, wanted.clamp(LEFT_BYTES, READ_BYTES));
         }
     }
 
@@ -157,23 +159,28 @@ impl Pump {
         self.flood.is_loud() || self.watched.is_none()
     }
 
-    /// Puts what a thread has read into the ring.
-    fn keep(&mut self, gathered: Gathered) {
-        let mut bytes = gathered.bytes();
+    /// Puts what a thread has read into the ring, while it reads on.
+    fn keep(&mut self, gathered: Gathered) -> Left {
+        let (mut bytes, left) = (gathered.bytes(), gathered.left);
         self.flood.heard(bytes.len(), Instant::now());
+        if self.flood.is_loud() && left != Left::Closed {
+            let wanted = self.shared.state().output_wanted(self.id);
+            self.read_apart(wanted.saturating_sub(bytes.len()));
+        }
         let mut state = self.shared.state();
         while let Some(terminal) = state.terminals.get_mut(&self.id)
             && !bytes.is_empty()
         {
             let room = terminal.room(bytes.len(), self.started.elapsed());
-            let (now, later) = bytes.split_at(room.len());
-            room.copy_from_slice(now);
-            bytes = later;
-            state.produced(self.id, now.len());
+            let (first, rest) = bytes.split_at(room.len());
+            room.copy_from_slice(first);
+            bytes = rest;
+            state.produced(self.id, first.len());
             state.measures.shown(self.id, self.started.elapsed());
         }
         drop(state);
         self.flood.done(gathered);
+        left
     }
 
     /// Reads and writes what is possible now.
@@ -261,7 +268,8 @@ impl Pump {
     }
 
     fn interest(&self, wishes: &Wishes) -> Option<Interest> {
-        interest(wishes.read > 0 && !self.is_read_apart(), wishes.write)
+        let apart = self.is_read_apart() || self.flood.is_reading();
+        interest(wishes.read > 0 && !apart, wishes.write)
     }
 }
 

@@ -87,12 +87,12 @@ impl Window {
         let round_trip =
             self.round_trip.map_or(took, |least| least.min(took)).max(LEAST_ROUND_TRIP);
         self.round_trip = Some(round_trip);
-        if mark.full {
-            let parsed = acked.saturating_sub(mark.acked);
-            self.fast = u128::from(parsed) * 1_000_000 >= LARGE_FRAMES_RATE * took.as_micros();
-            if !self.fixed {
-                self.adapt(parsed, took, round_trip);
-            }
+        let parsed = acked.saturating_sub(mark.acked);
+        let fast = u128::from(parsed) * 1_000_000 >= LARGE_FRAMES_RATE * took.as_micros();
+        // Who was not kept busy may have been no slower than what there was to parse.
+        self.fast = fast || self.fast && !mark.full;
+        if mark.full && !self.fixed {
+            self.adapt(parsed, took, round_trip);
         }
     }
 
@@ -164,6 +164,17 @@ mod tests {
             now += Duration::from_millis(milliseconds);
             window.acknowledged(acked, end, now);
             acked = end;
+            assert_eq!(window.takes_large_frames(), large);
+        }
+    }
+
+    #[test]
+    fn who_is_never_kept_busy_may_be_seen_to_be_fast() {
+        let mut window = Window::new(None);
+        let now = Duration::from_millis(10);
+        for (bytes, large) in [(100, false), (64 * 1024, true), (100, true)] {
+            window.sent(0, bytes, Duration::ZERO);
+            window.acknowledged(0, bytes, now);
             assert_eq!(window.takes_large_frames(), large);
         }
     }
