@@ -6,17 +6,22 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use prometheus_client::metrics::counter::Counter;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio_util::sync::CancellationToken;
 
-/// Bytes taken from a client at a time: keystrokes.
+/// Bytes taken from a client at a time, at first: keystrokes.
 const CLIENT_CHUNK: usize = 4 * 1024;
 
-/// Bytes taken from a pod at a time.
+/// Bytes taken from a pod at a time, at first.
 const POD_CHUNK: usize = 16 * 1024;
+
+/// Bytes taken at a time from a side that has always more: a turn costs little more for many bytes than for few, and the
+/// kernel holds several times as many of such a connection.
+const LARGEST_CHUNK: usize = 256 * 1024;
 
 /// How long a tunnel may be silent. The pod pings every 20 s, so silence means that a side is gone.
 const IDLE: Duration = Duration::from_secs(150);
@@ -128,7 +133,7 @@ impl Direction<'_> {
     async fn carry(
         &self,
         early: bytes::Bytes,
-        from: ReadHalf<'_>,
+        mut from: ReadHalf<'_>,
         to: &mut WriteHalf<'_>,
     ) -> io::Result<()> {
         if !early.is_empty() {
@@ -137,15 +142,39 @@ impl Direction<'_> {
         drop(early);
         loop {
             from.readable().await?;
-            let mut buffer = Vec::with_capacity(self.chunk);
-            match from.try_read_buf(&mut buffer) {
-                Ok(0) => break,
-                Ok(_) => self.forward(&buffer, to).await?,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
+            if !self.forward_all(&mut from, to).await? {
+                return to.shutdown().await;
             }
         }
-        to.shutdown().await
+    }
+
+    /// Carries what is there, in pieces that grow while each is full; whether more may come.
+    async fn forward_all(
+        &self,
+        from: &mut ReadHalf<'_>,
+        to: &mut WriteHalf<'_>,
+    ) -> io::Result<bool> {
+        let mut buffer = Vec::with_capacity(self.chunk);
+        loop {
+            // Unlike `try_read_buf`, this takes a short read for the last one and need not be told so by another.
+            match from.read_buf(&mut buffer).now_or_never().transpose()? {
+                // Nothing is left, or it is the turn of others, which waiting for readiness would not give them.
+                None => {
+                    tokio::task::yield_now().await;
+                    return Ok(true);
+                }
+                Some(0) => return Ok(false),
+                Some(_) => self.forward(&buffer, to).await?,
+            }
+            let size = buffer.capacity();
+            if buffer.len() < size {
+                return Ok(true);
+            }
+            buffer.clear();
+            if size < LARGEST_CHUNK {
+                buffer = Vec::with_capacity(2 * size);
+            }
+        }
     }
 
     async fn forward(&self, bytes: &[u8], to: &mut WriteHalf<'_>) -> io::Result<()> {
@@ -188,7 +217,6 @@ impl Activity {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use tokio::io::AsyncReadExt;
     use tokio::net::TcpListener;
 
     use super::*;
@@ -220,7 +248,8 @@ mod tests {
         let pod = Side { stream: pod, early: Bytes::from_static(b"WEL") };
         let cut = CancellationToken::new();
         let tunnel = carry(client, pod, counted.clone(), &cut);
-        let large = vec![7; 300_000];
+        let large: Vec<u8> =
+            (0..300_000_u32).map(|number| u8::try_from(number % 251).unwrap()).collect();
         let peers = async {
             browser.write_all(b"LO").await.unwrap();
             browser.shutdown().await.unwrap();
