@@ -23,6 +23,7 @@ use fabrica_e2e::{Gateway, Namespace};
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::ResourceExt;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams};
 use serde_json::json;
@@ -57,6 +58,17 @@ async fn stands() -> Result<bool> {
         .filter(|pod| pod.metadata.deletion_timestamp.is_none() && is_ready(pod))
         .count();
     if pods.len() != ready || usize::try_from(wanted)? != ready {
+        return Ok(false);
+    }
+    // A pod that was deleted at once answers until it has ended, and its address stands until a controller takes it off.
+    let here = |address: &String| {
+        pods.iter().any(|pod| {
+            pod.status.as_ref().and_then(|status| status.pod_ip.as_ref()) == Some(address)
+        })
+    };
+    let slices = cluster.api::<EndpointSlice>(SYSTEM_NAMESPACE).list(&everything).await?;
+    let mut endpoints = slices.items.iter().flat_map(|slice| &slice.endpoints);
+    if !endpoints.all(|endpoint| endpoint.addresses.iter().all(here)) {
         return Ok(false);
     }
     for _ in 0..LOOKS {
