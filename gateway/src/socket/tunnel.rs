@@ -272,6 +272,30 @@ mod tests {
         assert_eq!(counted.to_client.get(), 300_007);
     }
 
+    /// Without a yield the task would ask its sockets for ever, in a turn that is over.
+    #[tokio::test]
+    async fn a_turn_may_end_at_any_byte() {
+        /// What tokio lets a task do in one turn.
+        const TURN: usize = 128;
+        for left in 1..16 {
+            let (mut browser, client) = pair().await;
+            let (pod, mut runtime) = pair().await;
+            runtime.write_all(&vec![7; 100_000]).await.unwrap();
+            runtime.shutdown().await.unwrap();
+            browser.shutdown().await.unwrap();
+            let side = |stream| Side { stream, early: Bytes::new() };
+            let tunnel = async {
+                tokio::task::yield_now().await;
+                for _ in left..TURN {
+                    tokio::task::consume_budget().await;
+                }
+                carry(side(client), side(pod), meters(), &CancellationToken::new()).await
+            };
+            let (_, read) = tokio::join!(tunnel, read_all(&mut browser));
+            assert_eq!(read.len(), 100_000);
+        }
+    }
+
     #[tokio::test]
     async fn a_cut_ends_it_at_once() {
         let (mut browser, client) = pair().await;
