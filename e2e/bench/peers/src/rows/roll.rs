@@ -114,8 +114,6 @@ fn roll(terminals: usize) -> Result<Vec<Seen>> {
             let (sender, outcome): (Sender<Result<Seen>>, Receiver<_>) = channel();
             let jitter = Duration::from_millis(number as u64 * JITTER / 13);
             thread::spawn(move || {
-                // A gateway has few new tokens of one address looked at in one moment.
-                thread::sleep(jitter);
                 let page = Page::open(&ways[0], count);
                 ready.wait();
                 let seen = page.and_then(|page| page.live(&ways[1], jitter));
