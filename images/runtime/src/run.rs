@@ -217,8 +217,8 @@ impl Attempt<'_> {
         self.drive(driver, &text, former.conversation.as_ref()).await?;
         let completion = driver.completion();
         let title = task.title(completion.as_ref().map(|completion| completion.title.as_str()));
-        let from = owed::Former { forge: &forge, config: &self.settings.forge, begun: &begun };
-        let Some(commit) = from.commit(&git, &branch, &title, self.steps).await? else {
+        let owed = owed::Owed { forge: &forge, config: &self.settings.forge, begun: &begun };
+        let Some(commit) = owed.commit(&git, &branch, &title, self.steps).await? else {
             return Ok(Ending::NoChanges);
         };
         // The repository's own filters may have run once more.

@@ -11,13 +11,13 @@ use crate::forge::{Forge, Unknown};
 use crate::journal::Journal;
 
 /// What decides whether something is owed.
-pub(super) struct Former<'a> {
+pub(super) struct Owed<'a> {
     pub(super) forge: &'a Result<Forge, Unknown>,
     pub(super) config: &'a ForgeConfig,
     pub(super) begun: &'a Begun,
 }
 
-impl Former<'_> {
+impl Owed<'_> {
     /// The commit to push: what the agent left, or where that is nothing, what is owed.
     pub(super) async fn commit(
         &self,
