@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 
 use crate::local::{self, PROTOCOL};
 use crate::runs::idle;
-use crate::start::{remove, start_pod};
+use crate::start::{at_another_moment, remove, start_pod};
 use crate::stats::{describe, median};
 use crate::table::{Kind, Row, Table};
 use crate::{crowd, node};
 
 /// Starts of each kind.
-const ROUNDS: usize = 10;
+const ROUNDS: usize = 20;
 /// The agent's own start is most of it.
 const CEILING: f64 = 1_600.0;
 /// Between two attempts to come in: short beside what is measured.
@@ -90,6 +90,7 @@ async fn start_chat(
     round: usize,
 ) -> Result<(Duration, Duration)> {
     let name = format!("bench-{round}");
+    at_another_moment(round).await;
     let started = Instant::now();
     namespace.session(&name, spec.clone()).await?;
     namespace.await_ready(&name).await?;

@@ -14,7 +14,7 @@ use kube::api::DeleteParams;
 use serde_json::{Value, json};
 
 use crate::node;
-use crate::start::start_pod;
+use crate::start::{at_another_moment, start_pod};
 use crate::stats::{describe, median};
 use crate::table::{Kind, Row, Table};
 
@@ -101,8 +101,9 @@ async fn ask(
     round: usize,
 ) -> Result<(Duration, Value)> {
     let name = format!("bench-{round}");
-    let before = Instant::now();
     let spec = spec(repository, "nothing", model);
+    at_another_moment(round).await;
+    let before = Instant::now();
     namespace.run(&name, spec).await?;
     let first = eventually("the model is asked", || async {
         Ok(model.asked().into_iter().map(|asked| asked.at).find(|at| *at > before))

@@ -17,6 +17,9 @@ use crate::table::{Kind, Row, Table};
 /// Starts of each kind.
 const ROUNDS: usize = 20;
 
+/// The golden section of a second: what waits for a multiple of it, whole seconds aside, comes at moments that lie apart evenly.
+const SPREAD: u64 = 618;
+
 /// How long the gateway asks a client of a starting Session to wait, and how often one may be asked.
 const HINT: Duration = Duration::from_secs(1);
 const REFUSALS: u32 = 10;
@@ -66,6 +69,12 @@ fn bare(pod: &Pod) -> Result<Value> {
     Ok(json!({"metadata": {"annotations": pod.metadata.annotations}, "spec": spec}))
 }
 
+/// Waits for another moment of the second in each round. The kubelet looks at its pods once a second, and a pod is gone
+/// when it has looked: what begins then begins at the same moment always, and measures whether it needs a look more.
+pub(crate) async fn at_another_moment(round: usize) {
+    tokio::time::sleep(Duration::from_millis(round as u64 * SPREAD % 1_000)).await;
+}
+
 pub(crate) async fn start_pod(
     namespace: &Namespace,
     model: &Value,
@@ -76,6 +85,7 @@ pub(crate) async fn start_pod(
     manifest["metadata"]["name"] = json!(name);
     let pods = namespace.api::<Pod>();
     let pod: Pod = serde_json::from_value(manifest)?;
+    at_another_moment(round).await;
     let started = Instant::now();
     pods.create(&PostParams::default(), &pod).await?;
     wait_for(&pods, &name, "Ready", |pod| pod.is_some_and(is_ready)).await?;
@@ -91,6 +101,7 @@ async fn start_session(
     round: usize,
 ) -> Result<(Duration, Duration)> {
     let name = format!("bench-{round}");
+    at_another_moment(round).await;
     let started = Instant::now();
     namespace.session(&name, json!({})).await?;
     namespace.await_ready(&name).await?;

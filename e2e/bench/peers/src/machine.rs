@@ -12,7 +12,16 @@ const TICKS: f64 = 100.0;
 
 /// Processor time that a process has used, in seconds; that of its children is theirs.
 pub(crate) fn cpu_seconds(process: u32) -> Result<f64> {
-    let text = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    used(&format!("/proc/{process}/stat"))
+}
+
+/// The same of the thread that asks.
+pub(crate) fn cpu_seconds_of_thread() -> Result<f64> {
+    used("/proc/thread-self/stat")
+}
+
+fn used(path: &str) -> Result<f64> {
+    let text = std::fs::read_to_string(path)?;
     // The name before may hold anything.
     let (_, rest) = text.rsplit_once(')').context("a malformed stat")?;
     let fields: Vec<&str> = rest.split_whitespace().collect();

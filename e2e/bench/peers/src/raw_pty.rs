@@ -7,17 +7,28 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 
+use crate::machine;
+
 /// What one read may bring.
 const BUFFER: usize = 64 * 1024;
 
-/// Runs a command there; how long until its last byte, and how many there were.
-pub(crate) fn read(command: &str) -> Result<(Duration, usize)> {
+/// What reading took.
+pub(crate) struct Passed {
+    pub(crate) time: Duration,
+    pub(crate) bytes: usize,
+    /// Processor time of whoever read, in seconds.
+    pub(crate) processor: f64,
+}
+
+/// Runs a command there, until its last byte.
+pub(crate) fn read(command: &str) -> Result<Passed> {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let master = openpt(flags)?;
     grantpt(&master)?;
     unlockpt(&master)?;
     let terminal = ioctl_tiocgptpeer(&master, flags)?;
     let started = Instant::now();
+    let before = machine::cpu_seconds_of_thread()?;
     let mut child = start(command, terminal)?;
     let mut buffer = vec![0; BUFFER];
     let mut total = 0;
@@ -25,9 +36,10 @@ pub(crate) fn read(command: &str) -> Result<(Duration, usize)> {
     while let Ok(count) = rustix::io::read(&master, &mut buffer) {
         total += count;
     }
-    let taken = started.elapsed();
+    let time = started.elapsed();
+    let processor = machine::cpu_seconds_of_thread()? - before;
     child.wait()?;
-    Ok((taken, total))
+    Ok(Passed { time, bytes: total, processor })
 }
 
 fn start(command: &str, terminal: OwnedFd) -> Result<std::process::Child> {
