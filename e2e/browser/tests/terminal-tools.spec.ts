@@ -117,6 +117,9 @@ test("news take no line from the terminal", async ({ page }) => {
   const fake = await open(page);
   const place = () => page.locator(".xterm").evaluate(({ parentElement }) => ({ width: parentElement?.clientWidth, height: parentElement?.clientHeight }));
   const [room, size] = [await place(), fake.terminals.get(1)?.size];
+  // Without any nothing lies over the screen, not even the frame of an empty box.
+  const over = page.getByRole("region", { name: /^Terminal/ }).locator("> .pointer-events-none > *");
+  await expect(over).toHaveCSS("display", "none");
   fake.print(1, "\x1b]52;c;aGVsbG8=\x07");
   await expect(page.getByText("would like to put 5 characters on your clipboard")).toBeVisible();
   expect(await place()).toEqual(room);

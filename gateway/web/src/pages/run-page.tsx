@@ -169,7 +169,7 @@ function Result({ run }: { run: Run }) {
         {facts.map(([name, value]) => (
           <div key={name} className="min-w-0">
             <dt className="text-xs text-faint">{name}</dt>
-            <dd className="font-mono text-xs break-all">{value}</dd>
+            <dd className="font-mono text-xs tracking-tight break-all">{value}</dd>
           </div>
         ))}
       </dl>

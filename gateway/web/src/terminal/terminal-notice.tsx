@@ -23,7 +23,7 @@ interface Props {
 export function TerminalNotice({ offer, onOfferDone, ...props }: Props) {
   const { restart, onRestartRead } = props.terminal;
   return (
-    <div className="w-full overflow-hidden rounded-lg border-line shadow-float not-empty:border *:first:border-t-0">
+    <div className="w-full overflow-hidden rounded-lg shadow-float empty:hidden *:first:border-t-0">
       {restart !== undefined && (
         <NoticeBar text={`${restart} What was there before stands above: scroll up to read it.`}>
           <Button onClick={onRestartRead}>Dismiss</Button>
