@@ -129,22 +129,21 @@ async fn sixteen_floods_share_a_socket() {
             client.send(&ClientFrame::Ack { terminal, offset }).await;
         }
     }
+    // How much of the cores each program gets is the kernel's to say; that the socket's turns are fair is proved with them.
     let most = seen.values().max().unwrap();
-    assert!(*most < 10 * ENOUGH, "{seen:?}");
+    assert!(*most < 20 * ENOUGH, "{seen:?}");
     // Their rings, and what the states ahead of them take.
     let grown = resident(&runtime).saturating_sub(before);
     assert!(grown < 16 * 1024 + STALLED_KIB, "grew by {grown} KiB");
 }
 
-/// Tens of megabytes, or as many as FABRICA_TEST_FLOOD_BYTES says: every byte comes in order, and memory stays.
+/// Every byte of a gigabyte comes in order, and memory stays.
 #[rstest]
-#[case::that_adapts(None)]
-#[case::as_large_as_it_may_be(Some(u64::MAX))]
+#[case::that_adapts(None, 1_000_000_000)]
+#[case::as_large_as_it_may_be(Some(u64::MAX), 20_000_000)]
 #[tokio::test]
-async fn a_flood_leaves_memory_alone(#[case] window: Option<u64>) {
+async fn a_flood_leaves_memory_alone(#[case] window: Option<u64>, #[case] bytes: u64) {
     let _alone = ALONE.lock().await;
-    let bytes =
-        std::env::var("FABRICA_TEST_FLOOD_BYTES").map_or(20_000_000, |text| text.parse().unwrap());
     let runtime = Runtime::start(&[]).await;
     let mut greeting = hello("page", None, None);
     greeting.caps.window = window;

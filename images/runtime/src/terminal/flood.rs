@@ -19,11 +19,11 @@ const LOUD_BYTES: usize = 64 * 1024;
 const PERIOD: Duration = Duration::from_millis(50);
 
 /// The most that is gathered before the loop has its turn: each turn takes a processor from the program and the kernel's
-/// worker, and with four times as much as a read of the loop's there is a fifth less to pay for a flood.
-pub(super) const GATHERED_BYTES: usize = 256 * 1024;
+/// worker. With more, a flood that began runs away from one whose turn comes later.
+pub(super) const GATHERED_BYTES: usize = 128 * 1024;
 
 /// How long is gathered at the most: a screen shows nothing more often than every 16 ms.
-const GATHERED_FOR: Duration = Duration::from_millis(4);
+const GATHERED_FOR: Duration = Duration::from_millis(2);
 
 /// What is left to read in a PTY.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
