@@ -17,6 +17,7 @@ use fabrica_e2e::cluster::{
     Cluster, SYSTEM_NAMESPACE, eventually, is_ready, wait_for, with_namespace,
 };
 use fabrica_e2e::git_server::GitServer;
+use fabrica_e2e::processes::kill_pod;
 use fabrica_e2e::run::{causes, condition, phase_of};
 use fabrica_e2e::terminal::Terminal;
 use fabrica_e2e::{Gateway, Namespace};
@@ -78,7 +79,7 @@ async fn stands() -> Result<bool> {
     Ok(true)
 }
 
-/// Ends a pod without a goodbye.
+/// Ends a pod as fast as it can be asked to: what runs in it may still step down. [`kill_pod`] lets nothing say goodbye.
 fn at_once() -> DeleteParams {
     DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() }
 }
@@ -87,53 +88,51 @@ fn at_once() -> DeleteParams {
 async fn the_operator_may_be_killed_at_every_step_of_a_create() {
     let _alone = alone().await;
     with_namespace(|namespace| async move {
-        // Each round kills it a little later: nothing made, policy made, pod made, pod starting, Ready.
-        for round in 0..6_u64 {
-            let name = format!("killed-{round}");
+        // Each round kills it a little later: nothing made, some of it made, pod starting, Ready. The next leads when the
+        // Lease is over.
+        let steps = [0, 40, 160, 640];
+        for step in steps {
+            let name = format!("killed-{step}");
             namespace.session(&name, json!({"workspace": {"size": "64Mi"}})).await?;
-            let step = tokio::time::Duration::from_millis(40 * round * round);
+            let step = tokio::time::Duration::from_millis(step);
             let (pods, pod) = (namespace.api::<Pod>(), format!("{name}-session"));
             let _ = tokio::time::timeout(step, wait_for(&pods, &pod, "made", |pod| pod.is_some()))
                 .await;
             for pod in namespace.cluster.component_pods("operator").await? {
-                namespace
-                    .cluster
-                    .api::<Pod>(SYSTEM_NAMESPACE)
-                    .delete(&pod.name_any(), &at_once())
-                    .await?;
+                kill_pod(&namespace.cluster, &pod).await?;
             }
             namespace.await_ready(&name).await?;
         }
         let pods = namespace.api::<Pod>().list(&ListParams::default()).await?.items;
-        ensure!(pods.len() == 6, "{} pods for 6 Sessions", pods.len());
+        ensure!(pods.len() == steps.len(), "{} pods for {} Sessions", pods.len(), steps.len());
         Ok(())
     })
     .await;
 }
 
 #[tokio::test]
-async fn a_run_ends_right_though_the_operator_is_killed_in_its_middle() {
+async fn a_run_ends_right_though_the_operator_goes_in_its_middle() {
     let _alone = alone().await;
     with_namespace(|namespace| async move {
         let server = GitServer::start().await?;
-        server.repository("killed", &[("README.md", "hello")]).await?;
-        // Long enough for three operators; one may be killed before it leads.
+        server.repository("moved", &[("README.md", "hello")]).await?;
+        // Long enough for three operators; one may go before it leads.
         let block = "```sh\nsleep 1; echo step >> steps\n```\n";
         let spec = json!({"plan": block.repeat(8), "agent": {"driver": "Script"},
-            "repository": {"url": server.url("killed")}});
-        namespace.run("killed", spec).await?;
+            "repository": {"url": server.url("moved")}});
+        namespace.run("moved", spec).await?;
         for _ in 0..3 {
-            namespace.await_phase("killed", Phase::Running).await?;
+            namespace.await_phase("moved", Phase::Running).await?;
             for pod in namespace.cluster.component_pods("operator").await? {
                 let pods = namespace.cluster.api::<Pod>(SYSTEM_NAMESPACE);
                 pods.delete(&pod.name_any(), &at_once()).await?;
             }
         }
-        let run = namespace.await_end("killed").await?;
+        let run = namespace.await_end("moved").await?;
         ensure!(phase_of(&run) == Some(Phase::Completed), "{:?}", run.status);
         ensure!(causes(&run) == ["Succeeded"], "{:?}", run.status);
         let branch = run.status.and_then(|status| status.branch).unwrap_or_default();
-        let steps = server.ask("killed", &["show", &format!("{branch}:steps")]).await?;
+        let steps = server.ask("moved", &["show", &format!("{branch}:steps")]).await?;
         ensure!(steps.unwrap_or_default().lines().count() == 8, "each block ran once");
         Ok(())
     })
@@ -216,11 +215,7 @@ async fn a_gateway_killed_under_a_live_terminal_costs_no_byte() {
         for _ in 0..4 {
             terminal.read_some().await?;
             for pod in namespace.cluster.component_pods("gateway").await?.iter().take(1) {
-                namespace
-                    .cluster
-                    .api::<Pod>(SYSTEM_NAMESPACE)
-                    .delete(&pod.name_any(), &at_once())
-                    .await?;
+                kill_pod(&namespace.cluster, pod).await?;
             }
             terminal.resume().await?;
         }

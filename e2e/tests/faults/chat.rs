@@ -4,20 +4,18 @@ use anyhow::{Context, Result, ensure};
 use fabrica_crds::Session;
 use fabrica_e2e::archive::{check_numbers, messages};
 use fabrica_e2e::chat::Chat;
-use fabrica_e2e::cluster::{SYSTEM_NAMESPACE, eventually, with_namespace};
+use fabrica_e2e::cluster::{eventually, with_namespace};
 use fabrica_e2e::forge::{Forge, ForgeRepository};
+use fabrica_e2e::processes::kill_pod;
 use fabrica_e2e::{Gateway, Namespace};
-use k8s_openapi::api::core::v1::Pod;
-use kube::ResourceExt;
 use serde_json::json;
 
-use super::{alone, at_once, scale_database};
+use super::{alone, scale_database};
 
-/// Kills all pods of a part of ours, without a goodbye.
+/// Kills all pods of a part of ours.
 async fn kill(namespace: &Namespace, component: &str) -> Result<()> {
-    let pods = namespace.cluster.api::<Pod>(SYSTEM_NAMESPACE);
     for pod in namespace.cluster.component_pods(component).await? {
-        pods.delete(&pod.name_any(), &at_once()).await?;
+        kill_pod(&namespace.cluster, &pod).await?;
     }
     Ok(())
 }

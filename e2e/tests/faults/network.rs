@@ -20,7 +20,7 @@ use kube::api::{Patch, PatchParams};
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::{alone, at_once, check_count, cluster_part, counting, scale, stands};
+use super::{alone, check_count, cluster_part, counting, scale, stands};
 
 /// Live terminals under a gateway that is killed. `FABRICA_TERMINALS` says otherwise.
 const TERMINALS: usize = 200;
@@ -213,7 +213,7 @@ async fn live_without_operator(namespace: &Namespace, terminal: &mut Terminal) -
     let cluster = &namespace.cluster;
     sign_with_the_newest_key(cluster).await?;
     for pod in cluster.component_pods("gateway").await? {
-        cluster.api::<Pod>(SYSTEM_NAMESPACE).delete(&pod.name_any(), &at_once()).await?;
+        kill_pod(cluster, &pod).await?;
     }
     for _ in 0..3 {
         // A pod learns a key within a minute, from its kubelet; until then it refuses, and a client tries again.
