@@ -35,7 +35,7 @@ export function ChatQuestion({ session, handle: { chat, status, connection }, qu
           {KIND_WORDS[kind]}
         </h2>
         <span className="text-xs text-faint">
-          asked <Time at={time} />
+          asked <Time at={time} />, waits until somebody answers
         </span>
         {others > 0 && <span className="text-xs text-busy">{others === 1 ? "1 more question waits" : `${others} more questions wait`}</span>}
       </header>
