@@ -108,7 +108,9 @@ pub enum CommandError {
 /// Carries a command out; the code tells how a Run or a shell that was waited for ended.
 pub async fn run(Arguments { place, command }: Arguments) -> Result<ExitCode, CommandError> {
     if let Command::Completion { shell } = command {
-        clap_complete::generate(shell, &mut Arguments::command(), PROGRAM, &mut std::io::stdout());
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Arguments::command(), PROGRAM, &mut script);
+        output::print(&String::from_utf8_lossy(&script));
         return Ok(ExitCode::SUCCESS);
     }
     let door = place.open().await?;
@@ -126,8 +128,20 @@ pub async fn run(Arguments { place, command }: Arguments) -> Result<ExitCode, Co
             return Ok(ExitCode::SUCCESS);
         }
         Command::Ls => {
-            let sessions = door.gateway.sessions(&door.namespace).await?;
-            let runs = door.gateway.runs(&door.namespace).await?;
+            let sessions = door.gateway.sessions(&door.namespace).await;
+            let runs = door.gateway.runs(&door.namespace).await;
+            let (sessions, runs) = match (sessions, runs) {
+                // Who may see one kind alone is shown that, and told of the other.
+                (Ok(sessions), Err(refused)) => {
+                    output::note(&format!("Runs are not listed: {refused}"));
+                    (sessions, Vec::new())
+                }
+                (Err(refused), Ok(runs)) => {
+                    output::note(&format!("Sessions are not listed: {refused}"));
+                    (Vec::new(), runs)
+                }
+                (sessions, runs) => (sessions?, runs?),
+            };
             list::table(&sessions, &runs).join("\n")
         }
         Command::Open { object } => {

@@ -391,7 +391,10 @@ async fn explain(response: Response) -> String {
         (None, title) => title,
     };
     for FieldError { field, message } in problem.errors {
-        let _ = write!(text, "\n  {field}: {message}");
+        // One sentence that says all of it says the field, too.
+        if !text.contains(&message) {
+            let _ = write!(text, "\n  {field}: {message}");
+        }
     }
     text
 }

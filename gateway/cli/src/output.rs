@@ -1,9 +1,8 @@
 //! What people read.
-#![expect(clippy::print_stdout, reason = "a command speaks on its standard output")]
 
 use std::error::Error;
 use std::fmt::Write as _;
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal, Write as _};
 
 use fabrica_crds::RunStatus;
 use fabrica_crds::run::{OpenQuestion, Phase};
@@ -11,9 +10,22 @@ use fabrica_crds::time::from_kubernetes;
 
 use crate::gateway::Message;
 
+/// What shells report of a program that SIGPIPE ended: 128 and the signal's number.
+const READ_ENOUGH: i32 = 141;
+
 /// One line on standard output.
 pub fn say(line: &str) {
-    println!("{}", plain(line));
+    print(&format!("{}\n", plain(line)));
+}
+
+/// Text as it is, on standard output. Whoever reads may have read enough, as `head` has: then there is nobody left to tell
+/// anything, and the command ends as others do.
+pub fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if written.is_err_and(|error| error.kind() == ErrorKind::BrokenPipe) {
+        std::process::exit(READ_ENOUGH);
+    }
 }
 
 /// Says something that is no result.
@@ -72,11 +84,11 @@ pub fn message(message: &Message) -> String {
 }
 
 /// What a Run waits for, and how it is told.
-pub fn question(name: &str, open: &OpenQuestion) -> String {
+pub fn question(namespace: &str, name: &str, open: &OpenQuestion) -> String {
     let due = from_kubernetes(&open.due_at).format("%Y-%m-%d %H:%M UTC");
     let mut lines = vec![format!("{name} asks: {}", open.question)];
     lines.extend(open.options.iter().map(|option| format!("  - {option}")));
-    lines.push(format!("answer until {due}: kubectl fabrica answer {name} \"…\""));
+    lines.push(format!("answer until {due}: kubectl fabrica answer -n {namespace} {name} \"…\""));
     lines.join("\n")
 }
 
@@ -131,8 +143,8 @@ mod tests {
     fn a_question_says_how_it_is_answered() {
         let open = json!({"id": "q", "kind": "Selection", "question": "Which?", "options": ["a", "b"],
             "askedAt": "2026-01-01T00:00:00Z", "dueAt": "2026-01-08T09:30:00Z"});
-        let expected = "x asks: Which?\n  - a\n  - b\nanswer until 2026-01-08 09:30 UTC: kubectl fabrica answer x \"…\"";
-        assert_eq!(question("x", &serde_json::from_value(open).unwrap()), expected);
+        let expected = "x asks: Which?\n  - a\n  - b\nanswer until 2026-01-08 09:30 UTC: kubectl fabrica answer -n demo x \"…\"";
+        assert_eq!(question("demo", "x", &serde_json::from_value(open).unwrap()), expected);
     }
 
     #[rstest]

@@ -9,7 +9,7 @@ use crate::gateway::Gateway;
 #[derive(Debug, Args)]
 pub struct Place {
     /// The gateway's address. Unset: the chart's Ingress or Service.
-    #[arg(long, env = "FABRICA_URL", global = true)]
+    #[arg(long, env = "FABRICA_URL", global = true, value_parser = address)]
     url: Option<String>,
     /// The token to log in with. Unset: the kubeconfig's.
     #[arg(long, env = "FABRICA_TOKEN", global = true, hide_env_values = true)]
@@ -35,6 +35,12 @@ pub struct Door {
 #[derive(Debug)]
 struct Login {
     context: Option<String>,
+}
+
+/// A gateway's address as it is.
+fn address(text: &str) -> Result<String, String> {
+    let is_whole = ["http://", "https://"].iter().any(|scheme| text.starts_with(scheme));
+    if is_whole { Ok(text.to_owned()) } else { Err("begin it with http:// or https://".to_owned()) }
 }
 
 impl Place {

@@ -50,7 +50,7 @@ pub async fn logs(door: &Door, name: &str) -> Result<(), RunError> {
     tell(door, name, &mut from_the_first).await?;
     let view = door.gateway.run(&door.namespace, name).await?;
     if let Some(open) = view.status.escalation.filter(|_| !view.archived) {
-        output::say(&output::question(name, &open));
+        output::say(&output::question(&door.namespace, name, &open));
     }
     Ok(())
 }
@@ -153,7 +153,7 @@ async fn look(door: &Door, name: &str, seen: &mut Seen) -> Result<Option<ExitCod
     }
     let open = view.status.escalation;
     if let Some(open) = open.as_ref().filter(|open| seen.asked.as_ref() != Some(&open.id)) {
-        output::say(&output::question(name, open));
+        output::say(&output::question(&door.namespace, name, open));
     }
     seen.asked = open.map(|open| open.id);
     Ok(None)

@@ -31,7 +31,11 @@ async fn answer(method: Method, uri: Uri, headers: HeaderMap, body: String) -> R
         ("POST", "/run?namespace=demo") if headers["content-type"] == "text/markdown" => {
             if !body.starts_with("---") {
                 let errors = json!([{"field": "repo", "message": "line 1: repo is required"}]);
-                let text = json!({"title": "Bad Request", "detail": "The plan has errors.", "errors": errors});
+                let detail = match body.as_str() {
+                    "twice" => "repo: line 1: repo is required",
+                    _ => "The plan has errors.",
+                };
+                let text = json!({"title": "Bad Request", "detail": detail, "errors": errors});
                 return problem(StatusCode::BAD_REQUEST, text);
             }
             Json(json!({"sessionId": "1", "namespace": "demo", "name": "plan-1", "message": "Taken.", "url": "http://page"}))
@@ -58,6 +62,9 @@ async fn answer(method: Method, uri: Uri, headers: HeaderMap, body: String) -> R
             let box_one =
                 json!({"name": "box", "status": {"phase": "Running", "conditions": ready}});
             Json(json!({"items": [box_one], "continue": "more"})).into_response()
+        }
+        ("GET", "/api/v1/namespaces/watched/sessions" | "/api/v1/namespaces/watched/sessions?") => {
+            Json(json!({"items": [{"name": "box"}]})).into_response()
         }
         ("GET", "/api/v1/namespaces/demo/sessions?continue=more") => {
             Json(json!({"items": [{"name": "new"}]})).into_response()
@@ -123,7 +130,8 @@ async fn fabrica(token: &str, arguments: &[&str], input: &str) -> Output {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let serving = tokio::spawn(axum::serve(listener, Router::new().fallback(answer)).into_future());
     let mut child = Command::new(env!("CARGO_BIN_EXE_kubectl-fabrica"))
-        .args(["--url", &url, "--token", token, "--namespace", "demo"])
+        .args(["--url", &url, "--token", token])
+        .args(if arguments.contains(&"--namespace") { &[][..] } else { &["--namespace", "demo"] })
         .args(arguments)
         .env("BROWSER", "true")
         .stdin(std::process::Stdio::piped())
@@ -159,6 +167,8 @@ async fn a_plan_with_errors_is_told_field_by_field() {
     let (_, error) = said(&output);
     assert!(!output.status.success());
     assert_eq!(error, "error: The plan has errors.\n  repo: line 1: repo is required\n");
+    let output = fabrica("secret", &["run", "-"], "twice").await;
+    assert_eq!(said(&output).1, "error: repo: line 1: repo is required\n");
 }
 
 #[tokio::test]
@@ -180,7 +190,8 @@ async fn following_ends_as_the_run_does() {
 #[tokio::test]
 async fn a_question_is_shown_and_answered() {
     let output = fabrica("secret", &["logs", "asks"], "").await;
-    assert!(said(&output).0.contains("asks asks: May I?\nanswer until 2026-01-08 00:00 UTC: "));
+    let told = "asks asks: May I?\nanswer until 2026-01-08 00:00 UTC: kubectl fabrica answer -n demo asks ";
+    assert!(said(&output).0.contains(told));
     let output = fabrica("secret", &["answer", "asks", "yes"], "").await;
     assert_eq!(said(&output), ("asks has the answer and goes on.\n".to_owned(), String::new()));
     let output = fabrica("secret", &["answer", "asks", "yes", "--question", "q0"], "").await;
@@ -220,6 +231,40 @@ async fn all_pages_of_sessions_and_runs_are_listed() {
         "run/plan-1   Completed  So it is.",
     ];
     assert_eq!(out.lines().collect::<Vec<_>>(), lines, "{error}");
+}
+
+#[tokio::test]
+async fn who_may_see_sessions_alone_is_shown_them() {
+    let output = fabrica("secret", &["--namespace", "watched", "ls"], "").await;
+    let (out, error) = said(&output);
+    assert!(output.status.success(), "{error}");
+    assert_eq!(out, "NAME         STATE     WHY\nsession/box  Starting\n");
+    assert_eq!(error, "Runs are not listed: This run does not exist.\n");
+}
+
+/// As `| head` does.
+#[tokio::test]
+async fn a_reader_that_has_read_enough_ends_a_command_without_a_word() {
+    for arguments in [&["completion", "bash"][..], &["completion", "zsh"]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_kubectl-fabrica"))
+            .args(arguments)
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().await.unwrap();
+        assert_eq!(said(&output).1, "");
+        assert_eq!(output.status.code(), Some(141));
+    }
+}
+
+#[tokio::test]
+async fn an_address_needs_its_scheme() {
+    let arguments = ["--url", "localhost:30080", "ls"];
+    let output = Command::new(env!("CARGO_BIN_EXE_kubectl-fabrica")).args(arguments).output();
+    let (_, error) = said(&output.await.unwrap());
+    assert!(error.contains("--url <URL>': begin it with http:// or https://"), "{error}");
 }
 
 #[tokio::test]
