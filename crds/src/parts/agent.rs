@@ -16,18 +16,16 @@ use crate::rules;
 pub struct ForgeRepository {
     #[serde(flatten)]
     pub repository: Repository,
-    /// Where pull requests are opened. Unset: GitHub when the address is github.com's, else nowhere: the branch alone is
-    /// pushed.
+    /// Where pull requests are opened: GitHub (github.com or an Enterprise Server) or Gitea (also Forgejo). Unset: GitHub when
+    /// the address is github.com's, else nowhere: the branch alone is pushed, and there are no work items.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forge: Option<Forge>,
 }
 
-/// A place that keeps repositories and talks of them.
+/// A place that keeps repositories and talks of them: GitHub is github.com or a GitHub Enterprise Server, Gitea also Forgejo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Forge {
-    /// github.com or a GitHub Enterprise Server.
     GitHub,
-    /// Gitea or Forgejo.
     Gitea,
 }
 
@@ -39,7 +37,8 @@ pub enum Forge {
         .message("agent.model, agent.maxTurns, agent.budgetUSD and agent.baseURL are for agent.driver Claude: a Script asks no model")
 )]
 pub struct Agent {
-    /// Unset: the chart's.
+    /// What reads the plan. Claude: the agent Claude Code. Script: each fenced `sh` block is run by bash (else sh) with `-e`, in
+    /// the repository, and one that fails ends the attempt. Unset: the chart's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub driver: Option<Driver>,
     /// The model's name, 1 to 100 characters. Unset: the chart's. One without a known price is refused.
@@ -74,13 +73,10 @@ pub struct Agent {
     pub base_url: Option<String>,
 }
 
-/// What reads the plan.
+/// What reads the plan: Claude Code, or a shell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Driver {
-    /// Claude Code.
     Claude,
-    /// Each fenced `sh` block of the plan is run by bash (else sh) with `-e`, in the repository. One that fails ends the
-    /// attempt.
     Script,
 }
 

@@ -189,27 +189,23 @@ pub enum AgentState {
     Off,
 }
 
-/// What the agent works by.
+/// What the agent works by: Faber goes through five phases on a work item, None is a plain conversation.
+// Variants with words of their own would take the place of the field's in the CRD.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Workflow {
-    /// Through the phases frame, architect, build, evaluate and release, on a work item.
     #[default]
     Faber,
-    /// A plain conversation.
     None,
 }
 
-/// How far an agent goes by itself.
+/// How far an agent goes by itself: from a plan alone, by way of stopping or asking before the pull request, to asking only
+/// what it must know.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum Autonomy {
-    /// It plans and changes nothing.
     DryRun,
-    /// It stops before the pull request.
     Assist,
-    /// It asks before the pull request.
     #[default]
     Guarded,
-    /// It asks only what it must know.
     Autonomous,
 }
 
