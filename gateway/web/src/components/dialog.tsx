@@ -14,7 +14,7 @@ interface Props {
   title: string;
   description?: ReactNode;
   children: ReactNode;
-  width?: string;
+  width?: string | undefined;
   /** Puts the focus where it belongs afterwards; else it goes back to where it was, which is nowhere when a field took it at once. */
   focusAfter?: () => void;
 }

@@ -1,4 +1,4 @@
-import { CircleAlert } from "lucide-react";
+import { ChevronDown, CircleAlert } from "lucide-react";
 import { useId, type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes } from "react";
 
 const INPUT =
@@ -51,6 +51,18 @@ export function Field({ label, hint, error, children }: FieldProps & { children:
 /** Two fields beside each other where there is room. */
 export function FieldRow({ children }: { children: ReactNode }) {
   return <div className="grid gap-4 sm:grid-cols-2">{children}</div>;
+}
+
+/** Fields that most people leave as they are. */
+export function MoreFields({ children }: { children: ReactNode }) {
+  return (
+    <details className="group">
+      <summary className="flex h-8 w-fit cursor-pointer items-center gap-1 rounded text-sm font-medium text-soft hover:text-ink">
+        <ChevronDown className="size-4 -rotate-90 transition-transform group-open:rotate-0" aria-hidden /> More
+      </summary>
+      <div className="mt-2 grid gap-4">{children}</div>
+    </details>
+  );
 }
 
 type TextProps = FieldProps & Omit<InputHTMLAttributes<HTMLInputElement>, "id"> & { code?: boolean };

@@ -1,6 +1,6 @@
 // The form of something new, kept for this tab until the thing exists.
 
-interface Drafts<T> {
+export interface Drafts<T> {
   load: (namespaces: string[], preferred: string | undefined) => T;
   save: (draft: T) => void;
   clear: () => void;

@@ -2,35 +2,27 @@ import { AUTONOMY } from "../chat/words";
 import { ChoiceCards } from "../components/choice-cards";
 import { FieldRow, SelectField, TextField } from "../components/field";
 import { budgetPlaceholder, FORGES } from "../form/agent";
-import type { Draft, DraftErrors, DraftField } from "../session/validation";
+import type { DraftForm } from "../form/use-draft";
+import type { Draft } from "../session/validation";
 import { WorkItemField } from "./work-item-field";
 
 interface Props {
-  draft: Draft;
-  errors: DraftErrors;
+  form: DraftForm<Draft>;
   /** What a model may cost when nothing is said. */
   defaultBudget: string | undefined;
-  onChange: <F extends DraftField>(field: F, value: Draft[F]) => void;
-  onLeave: (field: DraftField) => void;
 }
 
 /** What the agent does, and how far it may go. */
-export function ChatFields({ draft, errors, defaultBudget, onChange, onLeave }: Props) {
-  const wire = (field: "model" | "budget") => ({
-    value: draft[field],
-    error: errors[field],
-    onChange: (event: { target: { value: string } }) => onChange(field, event.target.value),
-    onBlur: () => onLeave(field),
-  });
+export function ChatFields({ form: { draft, errors, change, leave, wire }, defaultBudget }: Props) {
   const works = draft.workflow === "Faber";
   return (
     <>
       <FieldRow>
-        <SelectField label="The agent" value={draft.workflow} error={errors.workflow} onChange={(event) => onChange("workflow", event.target.value === "None" ? "None" : "Faber")} hint={works ? "Frame, architect, build, evaluate, release" : "It waits for what you say"}>
+        <SelectField label="The agent" value={draft.workflow} error={errors.workflow} onChange={(event) => change({ workflow: event.target.value === "None" ? "None" : "Faber" })} hint={works ? "Frame, architect, build, evaluate, release" : "It waits for what you say"}>
           <option value="Faber">works a work item (FABER)</option>
           <option value="None">talks with me, nothing else</option>
         </SelectField>
-        {works && <WorkItemField repository={draft.url} value={draft.workId} error={errors.workId} onChange={(workId) => onChange("workId", workId)} onLeave={() => onLeave("workId")} />}
+        {works && <WorkItemField repository={draft.url} value={draft.workId} error={errors.workId} onChange={(workId) => change({ workId })} onLeave={() => leave("workId")} />}
       </FieldRow>
       {works && (
         <ChoiceCards
@@ -40,11 +32,11 @@ export function ChatFields({ draft, errors, defaultBudget, onChange, onLeave }: 
           choices={AUTONOMY}
           value={draft.autonomy}
           error={errors.autonomy}
-          onChange={(value) => onChange("autonomy", AUTONOMY.find((each) => each.value === value)?.value ?? draft.autonomy)}
+          onChange={(value) => change({ autonomy: AUTONOMY.find((each) => each.value === value)?.value ?? draft.autonomy })}
         />
       )}
       <FieldRow>
-        <SelectField label="Forge" hint="Where the work item is and the pull request is opened" value={draft.forge} error={errors.forge} onChange={(event) => onChange("forge", event.target.value)}>
+        <SelectField label="Forge" hint="Where the work item is and the pull request is opened" {...wire("forge")}>
           <option value="">told by the address</option>
           {FORGES.map((forge) => (
             <option key={forge}>{forge}</option>

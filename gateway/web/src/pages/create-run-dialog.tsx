@@ -1,23 +1,20 @@
-import { useMutation } from "@tanstack/react-query";
-import { ChevronDown, FileCode, FileUp } from "lucide-react";
-import { useEffect, useRef, useState, type DragEvent, type SubmitEvent } from "react";
+import { FileUp } from "lucide-react";
+import { useRef, useState, type DragEvent } from "react";
 import { useNavigate } from "react-router";
-import { api, ApiError } from "../api/client";
+import { api } from "../api/client";
 import { useTakeRun } from "../api/runs";
 import type { NewRun } from "../api/types";
 import { Button } from "../components/button";
-import { CodeBlock } from "../components/code";
-import { Dialog, DialogBody, DialogFoot } from "../components/dialog";
-import { CheckField, FieldRow, SelectField, TextField } from "../components/field";
+import { CheckField, FieldRow, MoreFields, SelectField, TextField } from "../components/field";
 import { LazyEditor } from "../components/lazy-editor";
 import { budgetPlaceholder, FORGES } from "../form/agent";
 import { draftsOf } from "../form/draft";
-import { placeErrors } from "../form/errors";
+import { useDraft } from "../form/use-draft";
 import { useAuth } from "../layout/auth";
 import { manifest } from "../run/manifest";
 import { firstHeading, hasFrontMatter, readPlanFile } from "../run/plan-file";
-import { ATTEMPT_CHOICES, DEADLINE_CHOICES, DRIVERS, EMPTY_DRAFT, PLACES, specOf, validate, type Draft, type DraftErrors, type DraftField } from "../run/validation";
-import { toYaml } from "../session/manifest";
+import { ATTEMPT_CHOICES, DEADLINE_CHOICES, DRIVERS, EMPTY_DRAFT, PLACES, specOf, validate, type Draft, type DraftField } from "../run/validation";
+import { DraftDialog } from "./draft-dialog";
 import { RepositoryField } from "./repository-field";
 import { WorkItemField } from "./work-item-field";
 
@@ -26,62 +23,36 @@ const drafts = draftsOf("fabrica-new-run", EMPTY_DRAFT);
 /** The largest file that is read, as `POST /run` takes it. */
 const FILE_BYTES = 1024 * 1024;
 
-/** Creates a run from a plan that is typed, pasted or dropped. What was typed outlives errors, reloads and logins. */
+/** Creates a run from a plan that is typed, pasted or dropped. */
 export function CreateRunDialog({ namespace, onClose }: { namespace: string | undefined; onClose: () => void }) {
   const { me } = useAuth();
   const take = useTakeRun();
   const navigate = useNavigate();
-  const form = useRef<HTMLFormElement>(null);
   const allowed = me.namespaces.filter((each) => each.createRuns).map((each) => each.name);
-  const [draft, setDraft] = useState<Draft>(() => drafts.load(allowed, namespace ?? me.defaultNamespace ?? undefined));
-  const [touched, setTouched] = useState<ReadonlySet<DraftField>>(new Set());
-  const [refused, setRefused] = useState<{ fields: DraftErrors; rest: string[] }>({ fields: {}, rest: [] });
   const [mistakes, setMistakes] = useState<string[]>([]);
-  const [yaml, setYaml] = useState<string>();
-
-  const own = validate(draft);
-  const errors: DraftErrors = { ...refused.fields };
-  for (const field of touched) if (own[field] !== undefined) errors[field] = own[field];
-
-  const create = useMutation({
-    mutationFn: () => api.createRun(draft.namespace, body(draft)),
-    onSuccess: (run) => {
-      drafts.clear();
+  const { draft, errors, change, leave, wire, sending } = useDraft({
+    drafts,
+    begin: () => drafts.load(allowed, namespace ?? me.defaultNamespace ?? undefined),
+    validate,
+    complete: ({ work }) => work === "item" || mistakes.length === 0,
+    places: PLACES,
+    create: (draft) => api.createRun(draft.namespace, body(draft)),
+    onCreated: (run) => {
       take(run);
       void navigate(`/ns/${run.namespace}/runs/${run.name}`);
     },
-    onError: (error) => setRefused(error instanceof ApiError && error.fields.length > 0 ? placeErrors(PLACES, error.fields) : { fields: {}, rest: [error.message] }),
   });
 
-  useEffect(() => drafts.save(draft), [draft]);
-
-  const set = <F extends DraftField>(field: F, value: Draft[F]): void => {
-    setDraft((old) => ({ ...old, [field]: value }));
-    setRefused(({ fields, rest }) => ({ fields: Object.fromEntries(Object.entries(fields).filter(([name]) => name !== field)), rest }));
-  };
-  const leave = (field: DraftField): void => setTouched((old) => new Set(old).add(field));
-  const wire = (field: Exclude<DraftField, "work" | "url" | "workId" | "pullRequestDraft">) => ({
-    value: draft[field],
-    error: errors[field],
-    onChange: (event: { target: { value: string } }) => set(field, event.target.value),
-    onBlur: () => leave(field),
-  });
-  const submit = (event: SubmitEvent): void => {
-    event.preventDefault();
-    if (Object.keys(own).length === 0 && (mistakes.length === 0 || draft.work === "item")) return create.mutate();
-    setTouched(new Set(Object.keys(own) as DraftField[]));
-    requestAnimationFrame(() => form.current?.querySelector<HTMLElement>("[aria-invalid=true], [data-invalid=true] .cm-content")?.focus());
-  };
   /** Front matter goes into the fields it speaks of; the rest is the plan. */
   const unpack = async (text: string): Promise<void> => {
     const file = await readPlanFile(text);
     setMistakes(file.mistakes);
     if (file.mistakes.length > 0) {
-      set("plan", text);
+      change({ plan: text });
       return;
     }
-    setDraft((old) => ({ ...old, ...file.fields, plan: file.plan }));
-    setTouched((old) => new Set([...old, "plan", ...(Object.keys(file.fields) as DraftField[])]));
+    change({ ...file.fields, plan: file.plan });
+    leave("plan", ...(Object.keys(file.fields) as DraftField[]));
   };
   const read = async (file: File | undefined): Promise<void> => {
     if (file === undefined) return;
@@ -89,130 +60,96 @@ export function CreateRunDialog({ namespace, onClose }: { namespace: string | un
     else await unpack(await file.text());
   };
   const write = (plan: string): void => {
-    set("plan", plan);
+    change({ plan });
     // Front matter that was pasted or is being typed is read as it stands.
     if (hasFrontMatter(plan)) void readPlanFile(plan).then((file) => setMistakes(file.mistakes));
     else setMistakes([]);
   };
 
-  if (yaml !== undefined) {
-    return (
-      <Dialog open onClose={() => setYaml(undefined)} title="The same as a manifest" description="For kubectl apply, or for Git" width="sm:max-w-3xl">
-        <DialogBody>
-          <CodeBlock label="YAML" text={yaml} />
-        </DialogBody>
-        <DialogFoot>
-          <Button onClick={() => setYaml(undefined)}>Back to the form</Button>
-        </DialogFoot>
-      </Dialog>
-    );
-  }
-
-  const preview = async (): Promise<void> => setYaml(await toYaml(manifest({ namespace: draft.namespace, name: draft.name === "" ? "run" : draft.name, spec: specOf(draft, firstHeading(draft.plan)) })));
   return (
-    <Dialog open onClose={onClose} title="New run" description="A plan that is carried out on a branch of its own, without anybody watching" width="sm:max-w-3xl">
-      <form ref={form} noValidate onSubmit={submit} className="flex min-h-0 flex-1 flex-col">
-        <DialogBody>
-          <div className="grid gap-4">
-            <FieldRow>
-              <RepositoryField
-                value={draft.url}
-                error={errors.url}
-                onChange={(url) => set("url", url)}
-                onPick={(url, forge) => {
-                  set("url", url);
-                  set("forge", forge);
-                }}
-                onLeave={() => leave("url")}
-              />
-              <TextField label="Begin from" placeholder="the default branch" {...wire("base")} />
-            </FieldRow>
-            <FieldRow>
-              <SelectField label="Work" value={draft.work} onChange={(event) => set("work", event.target.value === "item" ? "item" : "plan")}>
-                <option value="plan">A plan</option>
-                <option value="item">A work item of the forge</option>
-              </SelectField>
-              <SelectField label="Forge" hint="Where the pull request is opened" value={draft.forge} error={errors.forge} onChange={(event) => set("forge", event.target.value)}>
-                <option value="">told by the address</option>
-                {FORGES.map((forge) => (
-                  <option key={forge}>{forge}</option>
-                ))}
-              </SelectField>
-            </FieldRow>
-            {draft.work === "item" ? (
-              <WorkItemField repository={draft.url} value={draft.workId} error={errors.workId} onChange={(workId) => set("workId", workId)} onLeave={() => leave("workId")} />
-            ) : (
-              <PlanField value={draft.plan} error={errors.plan} mistakes={mistakes} onChange={write} onFile={(file) => void read(file)} onUse={() => void unpack(draft.plan)} />
-            )}
-            <FieldRow>
-              <TextField label="Title" placeholder={draft.work === "item" ? "the agent's own" : (firstHeading(draft.plan) ?? "the plan's first heading")} hint="The subject of the commit" {...wire("title")} />
-              <SelectField label="Namespace" value={draft.namespace} error={errors.namespace} onChange={(event) => set("namespace", event.target.value)}>
-                {allowed.map((name) => (
-                  <option key={name}>{name}</option>
-                ))}
-              </SelectField>
-            </FieldRow>
-            <FieldRow>
-              <SelectField label="Agent" value={draft.driver} error={errors.driver} onChange={(event) => set("driver", event.target.value)}>
-                <option value="">the cluster's default</option>
-                {DRIVERS.map((driver) => (
-                  <option key={driver}>{driver}</option>
-                ))}
-              </SelectField>
-              {draft.driver !== "Script" && <TextField label="Budget in USD" placeholder={budgetPlaceholder(me.defaultBudgetUSD)} inputMode="decimal" {...wire("budget")} />}
-            </FieldRow>
-            <details className="group">
-              <summary className="flex h-8 w-fit cursor-pointer items-center gap-1 rounded text-sm font-medium text-soft hover:text-ink">
-                <ChevronDown className="size-4 -rotate-90 transition-transform group-open:rotate-0" aria-hidden /> More
-              </summary>
-              <div className="mt-2 grid gap-4">
-                <FieldRow>
-                  <TextField label="Labels of the pull request" placeholder="none" hint="Between commas" {...wire("labels")} />
-                  <CheckField label="Open as a draft" hint="The pull request is not yet to be merged" checked={draft.pullRequestDraft} onChange={(checked) => set("pullRequestDraft", checked)} />
-                </FieldRow>
-                {draft.driver !== "Script" && <TextField label="Model" placeholder="the cluster's default" code {...wire("model")} />}
-                <FieldRow>
-                  <TextField label="Push to" placeholder="fabrica/…" hint="A branch that is not there yet" {...wire("branch")} />
-                  <TextField label="Repository Secret" placeholder="none" hint="Holds token, or username and password" {...wire("secret")} />
-                </FieldRow>
-                <FieldRow>
-                  <SelectField label="Deadline" hint="The running time of all attempts together" value={draft.deadline} error={errors.deadline} onChange={(event) => set("deadline", event.target.value)}>
-                    {DEADLINE_CHOICES.map(({ seconds, label }) => (
-                      <option key={seconds} value={seconds}>
-                        {label}
-                      </option>
-                    ))}
-                  </SelectField>
-                  <SelectField label="Attempts" hint="How often the plan may fail" value={draft.attempts} error={errors.attempts} onChange={(event) => set("attempts", event.target.value)}>
-                    {ATTEMPT_CHOICES.map((count) => (
-                      <option key={count}>{count}</option>
-                    ))}
-                  </SelectField>
-                </FieldRow>
-                <FieldRow>
-                  <TextField label="Name" placeholder="made for you when empty" {...wire("name")} />
-                  <TextField label="Image" placeholder="the cluster's default" code {...wire("image")} />
-                </FieldRow>
-              </div>
-            </details>
-            {refused.rest.map((message) => (
-              <p key={message} role="alert" className="rounded-md bg-bad-soft px-3 py-2 text-sm break-words text-bad">
-                {message}
-              </p>
+    <DraftDialog
+      title="New run"
+      description="A plan that is carried out on a branch of its own, without anybody watching"
+      width="sm:max-w-3xl"
+      act="Start run"
+      sending={sending}
+      manifest={() => manifest({ namespace: draft.namespace, name: draft.name === "" ? "run" : draft.name, spec: specOf(draft, firstHeading(draft.plan)) })}
+      onClose={onClose}
+    >
+      <FieldRow>
+        <RepositoryField
+          value={draft.url}
+          error={errors.url}
+          onChange={(url) => change({ url })}
+          onPick={(url, forge) => change({ url, forge })}
+          onLeave={() => leave("url")}
+        />
+        <TextField label="Begin from" placeholder="the default branch" {...wire("base")} />
+      </FieldRow>
+      <FieldRow>
+        <SelectField label="Work" value={draft.work} onChange={(event) => change({ work: event.target.value === "item" ? "item" : "plan" })}>
+          <option value="plan">A plan</option>
+          <option value="item">A work item of the forge</option>
+        </SelectField>
+        <SelectField label="Forge" hint="Where the pull request is opened" {...wire("forge")}>
+          <option value="">told by the address</option>
+          {FORGES.map((forge) => (
+            <option key={forge}>{forge}</option>
+          ))}
+        </SelectField>
+      </FieldRow>
+      {draft.work === "item" ? (
+        <WorkItemField repository={draft.url} value={draft.workId} error={errors.workId} onChange={(workId) => change({ workId })} onLeave={() => leave("workId")} />
+      ) : (
+        <PlanField value={draft.plan} error={errors.plan} mistakes={mistakes} onChange={write} onFile={(file) => void read(file)} onUse={() => void unpack(draft.plan)} />
+      )}
+      <FieldRow>
+        <TextField label="Title" placeholder={draft.work === "item" ? "the agent's own" : (firstHeading(draft.plan) ?? "the plan's first heading")} hint="The subject of the commit" {...wire("title")} />
+        <SelectField label="Namespace" {...wire("namespace")}>
+          {allowed.map((name) => (
+            <option key={name}>{name}</option>
+          ))}
+        </SelectField>
+      </FieldRow>
+      <FieldRow>
+        <SelectField label="Agent" {...wire("driver")}>
+          <option value="">the cluster's default</option>
+          {DRIVERS.map((driver) => (
+            <option key={driver}>{driver}</option>
+          ))}
+        </SelectField>
+        {draft.driver !== "Script" && <TextField label="Budget in USD" placeholder={budgetPlaceholder(me.defaultBudgetUSD)} inputMode="decimal" {...wire("budget")} />}
+      </FieldRow>
+      <MoreFields>
+        <FieldRow>
+          <TextField label="Labels of the pull request" placeholder="none" hint="Between commas" {...wire("labels")} />
+          <CheckField label="Open as a draft" hint="The pull request is not yet to be merged" checked={draft.pullRequestDraft} onChange={(pullRequestDraft) => change({ pullRequestDraft })} />
+        </FieldRow>
+        {draft.driver !== "Script" && <TextField label="Model" placeholder="the cluster's default" code {...wire("model")} />}
+        <FieldRow>
+          <TextField label="Push to" placeholder="fabrica/…" hint="A branch that is not there yet" {...wire("branch")} />
+          <TextField label="Repository Secret" placeholder="none" hint="Holds token, or username and password" {...wire("secret")} />
+        </FieldRow>
+        <FieldRow>
+          <SelectField label="Deadline" hint="The running time of all attempts together" {...wire("deadline")}>
+            {DEADLINE_CHOICES.map(({ seconds, label }) => (
+              <option key={seconds} value={seconds}>
+                {label}
+              </option>
             ))}
-          </div>
-        </DialogBody>
-        <DialogFoot>
-          <Button look="quiet" className="mr-auto" onClick={() => void preview()}>
-            <FileCode className="size-4" aria-hidden /> <span className="sr-only sm:not-sr-only">Show YAML</span>
-          </Button>
-          <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" look="primary" disabled={create.isPending}>
-            {create.isPending ? "Creating…" : "Start run"}
-          </Button>
-        </DialogFoot>
-      </form>
-    </Dialog>
+          </SelectField>
+          <SelectField label="Attempts" hint="How often the plan may fail" {...wire("attempts")}>
+            {ATTEMPT_CHOICES.map((count) => (
+              <option key={count}>{count}</option>
+            ))}
+          </SelectField>
+        </FieldRow>
+        <FieldRow>
+          <TextField label="Name" placeholder="made for you when empty" {...wire("name")} />
+          <TextField label="Image" placeholder="the cluster's default" code {...wire("image")} />
+        </FieldRow>
+      </MoreFields>
+    </DraftDialog>
   );
 }
 
