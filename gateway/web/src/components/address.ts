@@ -25,6 +25,18 @@ export function useAddress(name: string): [string, (value: string) => void] {
   return [params.get(name) ?? "", set];
 }
 
+/** What the address of a list says of it. To open what makes a new one is a step that one can go back; to filter is none. */
+export function useListAddress(): [URLSearchParams, (name: string, value: string | undefined) => void] {
+  const [params, setParams] = useSearchParams();
+  const set = (name: string, value: string | undefined): void => {
+    const next = new URLSearchParams(params);
+    if (value === undefined) next.delete(name);
+    else next.set(name, value);
+    setParams(next, { replace: name !== "new" });
+  };
+  return [params, set];
+}
+
 /** What is looked for; the address follows it when it has settled. */
 export function useFind(): [string, (words: string) => void] {
   const [inAddress, keep] = useAddress("find");

@@ -1,12 +1,10 @@
-import { Play, Plus, WifiOff } from "lucide-react";
+import { Play } from "lucide-react";
 import { useCallback, useDeferredValue, useMemo, useState } from "react";
-import { useSearchParams } from "react-router";
 import { useStreamState } from "../api/live";
 import { ARCHIVED_RUNS, useArchivedRuns, useRuns } from "../api/runs";
 import type { Run } from "../api/types";
-import { Button } from "../components/button";
-import { CodeBlock } from "../components/code";
-import { LoadError, Skeleton, StateFilter } from "../components/list";
+import { useListAddress } from "../components/address";
+import { EmptyList, LoadError, NewButton, NoneInState, OldHint, Skeleton, StateFilter } from "../components/list";
 import { useAuth } from "../layout/auth";
 import { useNamespace } from "../layout/namespace";
 import { useTitle } from "../layout/waiting";
@@ -19,7 +17,7 @@ import { RunRow } from "./run-row";
 export function RunsPage() {
   const { me, live } = useAuth();
   const stream = useStreamState(live);
-  const [params, setParams] = useSearchParams();
+  const [params, set] = useListAddress();
   const [namespace] = useNamespace();
   const { data: newest, error, refetch } = useRuns();
   // A long list is drawn in slices, so that typing and scrolling go first.
@@ -31,13 +29,6 @@ export function RunsPage() {
 
   useTitle("Runs");
 
-  const set = (name: string, value: string | undefined): void => {
-    const next = new URLSearchParams(params);
-    if (value === undefined) next.delete(name);
-    else next.set(name, value);
-    setParams(next, { replace: name !== "new" });
-  };
-
   const inNamespace = (data ?? []).filter((run) => namespace === undefined || run.namespace === namespace);
   const shown = inNamespace.filter((run) => filter === null || stateOf(run) === filter).sort(byNeed);
   const mayCreate = me.namespaces.some((each) => each.createRuns && (namespace === undefined || each.name === namespace));
@@ -48,33 +39,27 @@ export function RunsPage() {
       <header className="mb-4 flex flex-wrap items-center gap-x-2 gap-y-2 sm:gap-x-3">
         <h1 className="text-lg font-semibold tracking-tight">Runs</h1>
         {data !== undefined && <span className="numbers text-sm text-faint">{inNamespace.length}</span>}
-        {stream === "down" && data !== undefined && (
-          <span className="inline-flex items-center gap-1.5 text-xs text-busy">
-            <WifiOff className="size-3.5" aria-hidden /> No live updates: this may be old
-          </span>
-        )}
+        {stream === "down" && data !== undefined && <OldHint />}
         <div className="flex-1" />
         <DeletedSwitch on={withDeleted} onChange={(on) => set("deleted", on ? "" : undefined)} />
-        {mayCreate && (
-          <Button look="primary" onClick={() => set("new", "")}>
-            <Plus className="size-4" aria-hidden /> New run
-          </Button>
-        )}
+        {mayCreate && <NewButton kind="run" onClick={() => set("new", "")} />}
       </header>
 
       {withDeleted && <ArchiveState runs={archived.data} error={archived.error} />}
       {inNamespace.length > 0 && <StateFilter choices={choices} all={inNamespace.length} value={filter} onChange={(value) => set("state", value)} />}
       {data === undefined && error === null && <Skeleton label="Loading runs" />}
       {data === undefined && error !== null && <LoadError error={error} retry={() => void refetch()} />}
-      {data !== undefined && inNamespace.length === 0 && <Empty namespace={namespace ?? me.defaultNamespace ?? me.namespaces[0]?.name} mayCreate={mayCreate} onNew={() => set("new", "")} />}
-      {inNamespace.length > 0 && shown.length === 0 && (
-        <p className="rounded-xl border border-line bg-surface p-8 text-center text-soft">
-          No run is {(STATE_WORDS[filter as keyof typeof STATE_WORDS] as string | undefined)?.toLowerCase() ?? "in such a state"}.{" "}
-          <button type="button" className="font-medium text-accent-text underline-offset-2 hover:underline" onClick={() => set("state", undefined)}>
-            Show all
-          </button>
-        </p>
+      {data !== undefined && inNamespace.length === 0 && (
+        <EmptyList
+          icon={Play}
+          kind="run"
+          meaning="A run carries a plan out in a pod of its own and pushes what came of it to a branch."
+          mayCreate={mayCreate}
+          onNew={() => set("new", "")}
+          manifest={exampleManifest(namespace ?? me.defaultNamespace ?? me.namespaces[0]?.name ?? "default")}
+        />
       )}
+      {inNamespace.length > 0 && shown.length === 0 && <NoneInState kind="run" state={STATE_WORDS[filter as keyof typeof STATE_WORDS]} onAll={() => set("state", undefined)} />}
       {shown.length > 0 && <List runs={shown} withNamespace={namespace === undefined} />}
       {params.has("new") && <CreateRunDialog namespace={namespace} onClose={() => set("new", undefined)} />}
     </div>
@@ -127,30 +112,5 @@ function List({ runs, withNamespace }: { runs: Run[]; withNamespace: boolean }) 
       </ul>
       {acting !== undefined && <RunActions run={acting.run} action={acting.on} onClose={() => setActing(undefined)} />}
     </>
-  );
-}
-
-function Empty({ namespace = "default", mayCreate, onNew }: { namespace: string | undefined; mayCreate: boolean; onNew: () => void }) {
-  return (
-    <section className="mx-auto mt-10 grid max-w-md justify-items-center gap-4 text-center sm:mt-16">
-      <span className="grid size-12 place-items-center rounded-xl border border-line bg-surface">
-        <Play className="size-5 text-accent-text" aria-hidden />
-      </span>
-      <div>
-        <h2 className="text-base font-semibold">No runs yet</h2>
-        <p className="mt-1 text-soft">A run carries a plan out in a pod of its own and pushes what came of it to a branch.</p>
-      </div>
-      {mayCreate ? (
-        <Button look="primary" onClick={onNew}>
-          <Plus className="size-4" aria-hidden /> New run
-        </Button>
-      ) : (
-        <p className="text-sm text-soft">You may not create one here; ask for the role that edits runs in this namespace.</p>
-      )}
-      <div className="w-full min-w-0">
-        <p className="mb-1.5 text-xs text-faint">or the same with kubectl apply</p>
-        <CodeBlock label="manifest" text={exampleManifest(namespace)} />
-      </div>
-    </section>
   );
 }
