@@ -1,15 +1,13 @@
-import { Archive, Ban, Copy, Ellipsis, FileCode, GitBranch, GitPullRequest, RotateCcw, Trash2, User } from "lucide-react";
+import { Archive, Ban, FileCode, GitPullRequest, RotateCcw, Trash2, User } from "lucide-react";
 import { memo, type ReactNode } from "react";
-import { Link } from "react-router";
 import { useUnseen } from "../api/read-marks";
 import type { Run } from "../api/types";
-import { IconButton } from "../components/button";
-import { copyText } from "../components/copy";
-import { Menu, MenuItem, MenuLine } from "../components/menu";
+import { CopyCommandItem } from "../components/copy-command-item";
+import { RepositoryFact, RowLink, RowMenu } from "../components/list-row";
+import { MenuItem, MenuLine } from "../components/menu";
 import { dollars } from "../components/money";
 import { RunBadge } from "../components/state-badge";
 import { Duration, Time } from "../components/time";
-import { useTell } from "../components/toast";
 import { pullRequestOf } from "../run/cost";
 import { kubectlCommand } from "../run/manifest";
 import { questionOf } from "../run/question";
@@ -38,12 +36,7 @@ export const RunRow = memo(function RunRow({ run, withNamespace, onAct }: RowPro
         </div>
         <div className="min-w-0">
           <div className="flex min-w-0 flex-wrap items-baseline gap-x-2">
-            <Link
-              to={addressOf(run)}
-              className="truncate font-medium after:absolute after:inset-0 focus-visible:outline-none focus-visible:after:rounded-xl focus-visible:after:outline-2 focus-visible:after:-outline-offset-2 focus-visible:after:outline-accent-text"
-            >
-              {titleOf(run)}
-            </Link>
+            <RowLink to={addressOf(run)}>{titleOf(run)}</RowLink>
             <span className="truncate text-xs text-faint">{withNamespace ? `${run.namespace}/${run.name}` : run.name}</span>
             {run.archived === true && <span className="inline-flex items-center gap-1 text-xs text-soft"><Archive className="size-3" aria-hidden /> Deleted, in the archive</span>}
           </div>
@@ -51,35 +44,20 @@ export const RunRow = memo(function RunRow({ run, withNamespace, onAct }: RowPro
           <Facts run={run} />
         </div>
       </div>
-      <div className="relative">
-        <Menu
-          trigger={
-            <IconButton label={`Actions for ${run.name}`}>
-              <Ellipsis className="size-4" aria-hidden />
-            </IconButton>
-          }
-        >
-          <RunMenuItems run={run} onAct={(action) => onAct(run, action)} />
-        </Menu>
-      </div>
+      <RowMenu name={run.name}>
+        <RunMenuItems run={run} onAct={(action) => onAct(run, action)} />
+      </RowMenu>
     </li>
   );
 });
 
 /** Where it works, whose it is and how long it took. */
 export function Facts({ run, children }: { run: Run; children?: ReactNode }) {
-  const branch = branchOf(run);
   const { startedAt, finishedAt, usage } = run.status ?? {};
   const pullRequest = pullRequestOf(run);
   return (
     <p className="mt-0.5 flex min-w-0 flex-wrap items-center gap-x-3 gap-y-0.5 text-xs text-faint">
-      <span className="flex min-w-0 items-center gap-1">
-        <GitBranch className="size-3 shrink-0" aria-hidden />
-        <span className="truncate">
-          {run.spec.repository.url.replace(/^https?:\/\//, "").replace(/\.git$/, "")}
-          {branch !== undefined && ` · ${branch}`}
-        </span>
-      </span>
+      <RepositoryFact url={run.spec.repository.url} branch={branchOf(run)} />
       {run.spec.owner !== undefined && (
         <span className="flex min-w-0 items-center gap-1" title={`Owner: ${run.spec.owner}`}>
           <User className="size-3 shrink-0" aria-hidden />
@@ -108,11 +86,6 @@ export function Facts({ run, children }: { run: Run; children?: ReactNode }) {
 
 /** What one can do to a run; the same in the list and on its page. */
 export function RunMenuItems({ run, onAct }: { run: Run; onAct: (action: RunAction) => void }) {
-  const tell = useTell();
-  const copy = async (): Promise<void> => {
-    const command = kubectlCommand(run);
-    tell((await copyText(command)) ? "Command copied" : command);
-  };
   const yaml = (
     <MenuItem icon={FileCode} onSelect={() => onAct("yaml")}>
       Show YAML
@@ -133,9 +106,7 @@ export function RunMenuItems({ run, onAct }: { run: Run; onAct: (action: RunActi
       )}
       <MenuLine />
       {yaml}
-      <MenuItem icon={Copy} onSelect={() => void copy()}>
-        Copy kubectl command
-      </MenuItem>
+      <CopyCommandItem command={kubectlCommand(run)} />
       <MenuLine />
       <MenuItem icon={Trash2} danger onSelect={() => onAct("delete")}>
         Delete…

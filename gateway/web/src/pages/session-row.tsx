@@ -1,11 +1,10 @@
-import { CircleQuestionMark, Copy, Ellipsis, FileCode, GitBranch, MessagesSquare, Pause, Play, Trash2 } from "lucide-react";
+import { CircleQuestionMark, FileCode, MessagesSquare, Pause, Play, Trash2 } from "lucide-react";
 import { memo, type ReactNode } from "react";
-import { Link } from "react-router";
 import { useAct } from "../api/sessions";
 import type { Session } from "../api/types";
-import { IconButton } from "../components/button";
-import { copyText } from "../components/copy";
-import { Menu, MenuItem, MenuLine } from "../components/menu";
+import { CopyCommandItem } from "../components/copy-command-item";
+import { RepositoryFact, RowLink, RowMenu } from "../components/list-row";
+import { MenuItem, MenuLine } from "../components/menu";
 import { StateBadge } from "../components/state-badge";
 import { Time } from "../components/time";
 import { useTell } from "../components/toast";
@@ -33,12 +32,7 @@ export const SessionRow = memo(function SessionRow({ session, withNamespace, onA
         </div>
         <div className="min-w-0">
           <div className="flex min-w-0 flex-wrap items-baseline gap-x-2">
-            <Link
-              to={`/ns/${session.namespace}/sessions/${session.name}`}
-              className="truncate font-medium after:absolute after:inset-0 focus-visible:outline-none focus-visible:after:rounded-xl focus-visible:after:outline-2 focus-visible:after:-outline-offset-2 focus-visible:after:outline-accent-text"
-            >
-              {session.name}
-            </Link>
+            <RowLink to={`/ns/${session.namespace}/sessions/${session.name}`}>{session.name}</RowLink>
             {withNamespace && <span className="truncate text-xs text-faint">{session.namespace}</span>}
           </div>
           {question !== undefined && (
@@ -51,7 +45,9 @@ export const SessionRow = memo(function SessionRow({ session, withNamespace, onA
           <Facts session={session} />
         </div>
       </div>
-      <RowMenu session={session} onAct={onAct} />
+      <RowMenu name={session.name}>
+        <SessionMenuItems session={session} onAct={(action) => onAct(session, action)} />
+      </RowMenu>
     </li>
   );
 });
@@ -70,15 +66,7 @@ function Facts({ session }: { session: Session }) {
           {phase !== undefined && ` · ${phase}`}
         </span>
       )}
-      {repository !== undefined && (
-        <span className="flex min-w-0 items-center gap-1">
-          <GitBranch className="size-3 shrink-0" aria-hidden />
-          <span className="truncate">
-            {shortUrl(repository.url)}
-            {repository.branch !== undefined && ` · ${repository.branch}`}
-          </span>
-        </span>
-      )}
+      {repository !== undefined && <RepositoryFact url={repository.url} branch={repository.branch} />}
       <span className="numbers">{workspace === undefined ? "no volume" : `${workspace.size} volume`}</span>
       {used !== undefined && used > session.createdAt && (
         <span>
@@ -92,27 +80,6 @@ function Facts({ session }: { session: Session }) {
   );
 }
 
-/** Host and path are what one recognises. */
-function shortUrl(url: string): string {
-  return url.replace(/^https?:\/\//, "").replace(/\.git$/, "");
-}
-
-function RowMenu({ session, onAct }: Pick<RowProps, "session" | "onAct">) {
-  return (
-    <div className="relative">
-      <Menu
-        trigger={
-          <IconButton label={`Actions for ${session.name}`}>
-            <Ellipsis className="size-4" aria-hidden />
-          </IconButton>
-        }
-      >
-        <SessionMenuItems session={session} onAct={(action) => onAct(session, action)} />
-      </Menu>
-    </div>
-  );
-}
-
 /** What one can do to a session; the same in the list and on its page. */
 export function SessionMenuItems({ session, onAct, children }: { session: Session; onAct: (action: RowAction) => void; children?: ReactNode }) {
   const tell = useTell();
@@ -120,10 +87,6 @@ export function SessionMenuItems({ session, onAct, children }: { session: Sessio
   const resume = useAct("resume");
   const failed = (error: Error): void => tell(error.message, "bad");
   const stopped = stateOf(session) === "stopped";
-  const copy = async (): Promise<void> => {
-    const command = kubectlCommand(session);
-    tell((await copyText(command)) ? "Command copied" : command);
-  };
   return (
     <>
       {children}
@@ -140,9 +103,7 @@ export function SessionMenuItems({ session, onAct, children }: { session: Sessio
       <MenuItem icon={FileCode} onSelect={() => onAct("yaml")}>
         Show YAML
       </MenuItem>
-      <MenuItem icon={Copy} onSelect={() => void copy()}>
-        Copy kubectl command
-      </MenuItem>
+      <CopyCommandItem command={kubectlCommand(session)} />
       <MenuLine />
       <MenuItem icon={Trash2} danger onSelect={() => onAct("delete")}>
         Delete…
