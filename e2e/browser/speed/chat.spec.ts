@@ -1,25 +1,15 @@
-import { expect, test, type Page } from "@playwright/test";
+import { expect, test, type Locator, type Page } from "@playwright/test";
 import { chatSession, inhabit } from "../support/world";
-
-/** A few screens full: what a frame costs at least. */
-const SHORT = 200;
-const LONG = 5_000;
-
-/** How much longer a frame may take: the same browser at the same time tells both. */
-const FRAME_RATIO = 2;
+import { FRAME_RATIO, LONG, note, scroll, SHORT, SHOWN, untilShown } from "./log";
 
 /** No frame may be longer, in milliseconds, and a slow machine's own frames do not count as ours. */
 const LONGEST_FRAME = 100;
 
-/** From the navigation until the newest of them is in sight, in milliseconds. */
-const SHOWN = 2_000;
-
 test("a chat of thousands of messages is there soon, and scrolls and streams like a short one", async ({ page }) => {
-  const note = (type: string, value: number): void => void test.info().annotations.push({ type, description: `${Math.round(value)} ms` });
   await open(page, SHORT);
-  const short = await scroll(page);
+  const short = await scroll(log(page));
   const shown = await open(page, LONG);
-  const long = await scroll(page);
+  const long = await scroll(log(page));
   const streaming = await stream(page);
   note("shown after", shown);
   note(`median frame of ${SHORT}`, short.median);
@@ -75,36 +65,16 @@ async function open(page: Page, count: number): Promise<number> {
     Object.assign(window, { WebSocket: FakeSocket });
   }, [...story(count), { type: "claude_message", kind: "text", messageId: "end", content: "The end.", final: true }]);
   await page.goto(`/ns/demo/sessions/${name}`);
-  return page.evaluate(async (last) => {
-    while (document.getElementById(`message-${last}`) === null) await new Promise(requestAnimationFrame);
-    return performance.now();
-  }, count + 1);
+  return untilShown(page, count + 1);
 }
 
-interface Frames {
-  median: number;
-  longest: number;
-}
-
-/** The frames while one scrolls back from the end, as fast as a finger does. */
-async function scroll(page: Page): Promise<Frames> {
-  return page.getByRole("log", { name: "Conversation" }).evaluate(async (box) => {
-    const times: number[] = [];
-    let last = await new Promise<number>(requestAnimationFrame);
-    for (let step = 1; step <= 180; step += 1) {
-      box.scrollBy({ top: -20 });
-      const now = await new Promise<number>(requestAnimationFrame);
-      times.push(now - last);
-      last = now;
-    }
-    times.sort((one, other) => one - other);
-    return { median: times[90] ?? 0, longest: times.at(-1) ?? 0 };
-  });
+function log(page: Page): Locator {
+  return page.getByRole("log", { name: "Conversation" });
 }
 
 /** The longest frame while an agent's text comes word by word, five hundred a second. */
 async function stream(page: Page): Promise<number> {
-  return page.getByRole("log", { name: "Conversation" }).evaluate(async (box) => {
+  return log(page).evaluate(async (box) => {
     const { say } = window as unknown as { say: (message: object) => void };
     box.scrollTo({ top: box.scrollHeight });
     let worst = 0;
