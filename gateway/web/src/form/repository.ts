@@ -1,4 +1,4 @@
-// The CRD's rules about a repository's address and its branches (crds/src/parts.rs, crds/src/rules.rs), in its words.
+// The CRD's rules about names, images, a repository's address and its branches (crds/src/parts.rs, crds/src/rules.rs), in its words.
 
 interface TextRule {
   broken: (text: string) => boolean;
@@ -50,4 +50,11 @@ const NAME = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
 export function nameMistake(name: string, because: string): string | undefined {
   if (name === "" || (name.length <= 52 && NAME.test(name))) return undefined;
   return `metadata.name must be at most 52 characters of a-z, 0-9 and '-', without dots: ${because}`;
+}
+
+const IMAGE_CHARACTERS = 512;
+
+/** What is wrong with an image. None that is not given is wrong. */
+export function imageMistake(image: string): string | undefined {
+  return characters(image) > IMAGE_CHARACTERS ? `image must be at most ${IMAGE_CHARACTERS} characters` : undefined;
 }

@@ -3,7 +3,7 @@
 
 import type { RunSpec } from "../api/types";
 import { budgetMistake, FORGES, modelMistake, workIdMistake } from "../form/agent";
-import { branchMistake, characters, nameMistake, urlMistake } from "../form/repository";
+import { branchMistake, characters, imageMistake, nameMistake, urlMistake } from "../form/repository";
 
 export interface Draft {
   namespace: string;
@@ -81,7 +81,7 @@ export function validate(draft: Draft): DraftErrors {
     base: branchMistake("repository.branch", base),
     branch: branchMistake("spec.branch", branch),
     title: titleMistake(title),
-    image: characters(image) > 512 ? "image must be at most 512 characters" : undefined,
+    image: imageMistake(image),
     plan: draft.work === "plan" ? planMistake(plan) : undefined,
     workId: draft.work === "item" ? workMistake(draft) : undefined,
     ...(draft.driver !== "Script" && { model: modelMistake(draft.model), budget: budgetMistake(draft.budget) }),

@@ -3,7 +3,7 @@
 
 import type { SessionSpec } from "../api/types";
 import { budgetMistake, modelMistake, workIdMistake } from "../form/agent";
-import { branchMistake, characters, nameMistake, urlMistake } from "../form/repository";
+import { branchMistake, imageMistake, nameMistake, urlMistake } from "../form/repository";
 import { isPositiveQuantity } from "./quantity";
 
 export interface Draft {
@@ -92,7 +92,7 @@ export function validate(draft: Draft): DraftErrors {
     name: nameMistake(name, "names of its pod and volume are made from it"),
     url: repositoryMistake(draft),
     branch: branchMistake("repository.branch", branch),
-    image: characters(image) > 512 ? "image must be at most 512 characters" : undefined,
+    image: imageMistake(image),
     size: volume && !isPositiveQuantity(size) ? "workspace.size must be a quantity above 0, such as 10Gi" : undefined,
     idle: idle !== "0" && !volume ? "spec.idleTimeoutSeconds needs spec.workspace: without a volume being idle would lose the files" : undefined,
     ...(draft.mode === "Chat" && { workId: workMistake(draft), model: modelMistake(draft.model), budget: budgetMistake(draft.budget) }),
