@@ -47,9 +47,15 @@ export async function inhabit(page: Page, world: World): Promise<void> {
       while (page(query).length === 0 && Date.now() < until && signal?.aborted !== true) await new Promise((resolve) => setTimeout(resolve, 50));
       return json({ items: page(query) });
     };
+    /** As the gateway does: the wish at once, and what comes of it later. */
+    const cancelled = (path: string): object => {
+      const found = (runs as { name: string; resourceVersion: string; spec: object }[]).find(({ name }) => path.endsWith(`/runs/${name}/cancel`));
+      return { ...found, resourceVersion: String(Number(found?.resourceVersion) + 1), spec: { ...found?.spec, desiredState: "Cancelled" } };
+    };
     const change = (path: string, body: Record<string, unknown>): Response => {
       window.world.sent.push({ path, body });
       if (path.endsWith("/answers")) return json(onAnswer?.body ?? {}, onAnswer?.status);
+      if (path.endsWith("/cancel")) return json(cancelled(path));
       said.forEach((message) => (message.readAt ??= message.seq <= Number(body.through) ? "2026-01-01T00:00:00Z" : (undefined as unknown as string)));
       return json({ marked: 1 });
     };
@@ -75,7 +81,7 @@ export async function inhabit(page: Page, world: World): Promise<void> {
       if (path.endsWith("/runs")) return json({ items: url.searchParams.has("archived") ? [...runs, ...archived] : runs });
       if (path.endsWith("/messages")) return wait(url.searchParams, init?.signal);
       if (init?.method === "POST" && path.endsWith("/agent")) return switchAgent(path, JSON.parse(String(init.body)) as Record<string, unknown>);
-      if (init?.method === "POST" && path.includes("/runs/")) return change(path, JSON.parse(String(init.body)) as Record<string, unknown>);
+      if (init?.method === "POST" && path.includes("/runs/")) return change(path, JSON.parse(String(init.body ?? "{}")) as Record<string, unknown>);
       const kept = archived.find((run) => path.endsWith(`/runs/${(run as { name: string }).name}`));
       if (path.includes("/runs/")) return kept === undefined ? json({ title: "Not Found", status: 404, detail: "This run does not exist, or you may not see it." }, 404) : json(kept);
       return real(input, init);

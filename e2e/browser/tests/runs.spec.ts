@@ -65,6 +65,22 @@ test("front matter of a file goes into the fields, and its mistakes name line an
   await expect(await editor(page)).toHaveText("# Plan");
 });
 
+test("a plan file that is dropped on the editor is read like one that is opened", async ({ page }) => {
+  await page.goto("/runs?new");
+  const content = await editor(page);
+  const transfer = await page.evaluateHandle((text) => {
+    const dragged = new DataTransfer();
+    dragged.items.add(new File([text], "plan.md", { type: "text/markdown" }));
+    return dragged;
+  }, `---\nrepo: ${NOWHERE}\ntitle: Dropped\n---\n# Dropped plan\n`);
+  await content.dispatchEvent("drop", { dataTransfer: transfer });
+  const dialog = page.getByRole("dialog", { name: "New run" });
+  await expect(dialog.getByLabel("Repository", { exact: true })).toHaveValue(NOWHERE);
+  await expect(dialog.getByLabel("Title")).toHaveValue("Dropped");
+  // Once, and without its front matter: the editor did not take the file as text, too.
+  await expect(content).toHaveText("# Dropped plan");
+});
+
 test("the list follows the cluster, filters by URL, and cancel asks first", async ({ page }) => {
   const name = uniqueName("cancel");
   await page.goto(`/runs?namespace=${await namespace()}`);
