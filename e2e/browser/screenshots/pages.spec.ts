@@ -1,7 +1,7 @@
 import { expect, test, type Page } from "@playwright/test";
 import { createRun, createSession, namespace, removeRun, removeSession, untilReady, untilRunEnds } from "../support/api";
 import { CHROMIUM_FLAGS } from "../support/environment";
-import { openIssue } from "../support/forge";
+import { openIssue, scriptedRun } from "../support/forge";
 import { choose } from "../support/form";
 import { READABLE, Terminal } from "../support/terminal";
 
@@ -22,19 +22,11 @@ const SESSIONS: Record<string, object> = {
   "legacy-migration": { workspace: { size: "1Gi" }, operatingMode: "Suspended" },
 };
 
-/** A plan for the demo's repository, which the scripted model plays. */
-const run = (title: string, scenario: string): object => ({
-  title,
-  plan: `# ${title}\n\nThe shop has neither \`one\` nor \`two\`. Add both, each in a commit of its own, and say what you did.\n\nscenario: ${scenario}\n`,
-  repository: { url: process.env.FABRICA_FORGE_REPOSITORY, forge: "Gitea" },
-  agent: { driver: "Claude", budgetUSD: "0.50" },
-});
-
 /** Runs as people have them: one that is done, one that works, one that was refused. */
 const RUNS: Record<string, object> = {
-  "add-one-and-two": run("Add one and two", "happy"),
-  "index-the-catalogue": run("Index the catalogue", "hang"),
-  "round-to-cents": run("Round to cents", "unauthorized"),
+  "add-one-and-two": scriptedRun("Add one and two", "happy"),
+  "index-the-catalogue": scriptedRun("Index the catalogue", "hang"),
+  "round-to-cents": scriptedRun("Round to cents", "unauthorized"),
 };
 
 /** A conversation that waits for a human: the scripted model asks one thing on its way through the phases. */

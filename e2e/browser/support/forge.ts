@@ -13,3 +13,13 @@ export async function openIssue(repository: string, title: string, body: string)
   if (!response.ok) throw new Error(`an issue: ${response.status} ${await response.text()}`);
   return ((await response.json()) as { number: number }).number;
 }
+
+/** A plan for the demo's repository, which the scripted model plays. */
+export function scriptedRun(title: string, scenario: string): object {
+  return {
+    title,
+    plan: `# ${title}\n\nThe shop has neither \`one\` nor \`two\`. Add both, each in a commit of its own, and say what you did.\n\nscenario: ${scenario}\n`,
+    repository: { url: process.env.FABRICA_FORGE_REPOSITORY, forge: "Gitea" },
+    agent: { driver: "Claude", budgetUSD: "0.50" },
+  };
+}
