@@ -1,5 +1,6 @@
 import { expect, test, type Page } from "@playwright/test";
 import { namespace, removeSession } from "../support/api";
+import { card, composer, log } from "../support/chat";
 import { CHROMIUM_FLAGS, uniqueName } from "../support/environment";
 import { openIssue } from "../support/forge";
 import { choose } from "../support/form";
@@ -12,9 +13,6 @@ test.setTimeout(300_000);
 
 const STARTED = { timeout: 120_000 };
 const STEP = { timeout: 60_000 };
-
-const log = (page: Page) => page.getByRole("log", { name: "Conversation" });
-const card = (page: Page) => page.locator("[data-question]");
 
 /** What stands in the log, without the times that differ by when one looks. */
 const told = (page: Page) => log(page).locator("[data-entry]").evaluateAll((entries) => entries.map((entry) => `${entry.id} ${entry.getAttribute("data-entry") ?? ""}`));
@@ -86,8 +84,8 @@ test("a plain conversation: somebody speaks, the agent answers, and both stand t
 
   try {
     await expect(log(page)).toHaveAttribute("aria-busy", "false", STARTED);
-    await page.getByRole("textbox", { name: "Message to the agent" }).fill("Hi.\nscenario: chat");
-    await page.getByRole("textbox", { name: "Message to the agent" }).press("Enter");
+    await composer(page).fill("Hi.\nscenario: chat");
+    await composer(page).press("Enter");
     const said = log(page).locator("[data-entry=said]");
     await expect(said.first()).toBeVisible(STEP);
     await expect(log(page).locator("[data-final=false]")).toHaveCount(0, STEP);

@@ -1,27 +1,14 @@
 import { expect, test, type Page } from "@playwright/test";
+import { card, composer, log, open, text } from "../support/chat";
 import { CHROMIUM_FLAGS } from "../support/environment";
-import { APPROVAL, DONE, FakeRuntime, STORY, type Rights } from "../support/fake-chat";
+import { APPROVAL, DONE, STORY } from "../support/fake-chat";
 import { choose } from "../support/form";
 import { expectNoSidewaysScroll, expectNoViolations } from "../support/looks";
 import { READABLE } from "../support/terminal";
-import { chatSession, inhabit } from "../support/world";
 
 test.use({ launchOptions: { executablePath: "/usr/bin/chromium", args: [...CHROMIUM_FLAGS, ...READABLE] }, viewport: { width: 1440, height: 860 } });
 
-const PATH = "/ns/demo/sessions/talk";
-const log = (page: Page) => page.getByRole("log", { name: "Conversation" });
-const composer = (page: Page) => page.getByRole("textbox", { name: "Message to the agent" });
-const card = (page: Page) => page.locator("[data-question]");
-const text = (messageId: string, content: string) => ({ type: "claude_message", kind: "text", messageId, content, final: true });
 const delta = (messageId: string, piece: string) => ({ type: "claude_message", kind: "text", messageId, delta: piece, final: false });
-
-async function open(page: Page, records: object[] = [], rights: Rights = {}, spec: object = {}): Promise<FakeRuntime> {
-  await inhabit(page, { runs: [], sessions: [chatSession("talk", spec)] });
-  const runtime = (await FakeRuntime.serve(page, rights)).tell(...records);
-  await page.goto(PATH);
-  await expect(log(page)).toHaveAttribute("aria-busy", "false");
-  return runtime;
-}
 
 test("a workflow is told as one line of time, beside its phases, its list and the terminal", async ({ page }) => {
   const runtime = await open(page, STORY);
@@ -50,6 +37,31 @@ test("a workflow is told as one line of time, beside its phases, its list and th
   await expect(log(page).locator("[data-entry=phase]")).toHaveCount(7);
 });
 
+test("the rail says how long a phase took or goes on, and its step", async ({ page }) => {
+  // Long before the next whole minute, however slow the machine is.
+  const begun = { type: "phase_update", phase: "release", status: "started", step: "open the pull request", retry: 0, timestamp: new Date(Date.now() - 605_000).toISOString() };
+  await open(page, [...STORY.slice(0, 30), begun]);
+  const phase = (name: string) => page.getByRole("list", { name: "Workflow" }).getByRole("listitem").filter({ hasText: name });
+  await expect(phase("Frame")).toHaveText("Frame, done4 s");
+  await expect(phase("Release")).toContainText("open the pull request");
+  const time = phase("Release").getByText(/^10 min \d+ s$/);
+  const before = await time.innerText();
+  await expect(time).not.toHaveText(before);
+});
+
+test("calls and steps say how long they took, and tokens of all models stand together", async ({ page }) => {
+  const other = { input: 1_000, output: 1, cacheRead: 2, cacheWrite: 3 };
+  const usage = { ...STORY.at(-1), models: { "model-a": { input: 18_204, output: 3_117, cacheRead: 90_012, cacheWrite: 8_000 }, "model-b": other } };
+  await open(page, [STORY[0]!, ...STORY.slice(9, 11), ...STORY.slice(18, 20), usage]);
+  const entry = (words: string) => log(page).locator("[data-entry]").filter({ hasText: words });
+  await expect(entry("Cloned repository")).toContainText("1.2 s");
+  await expect(entry("src/invoice.ts").locator("summary")).toContainText("14 ms");
+  await expect(entry("npm test -- rounding").locator("summary")).toContainText("failed3.2 s");
+  const cost = page.getByRole("region", { name: "Cost" });
+  await cost.getByText("Tokens").click();
+  await expect(cost.getByRole("definition")).toHaveText(["19,204", "3,118", "90,014", "8,003"]);
+});
+
 test("what is said while the line is down is kept over a reload, sent once, and its state is shown", async ({ page }) => {
   const runtime = await open(page, STORY.slice(0, 6));
   runtime.cut();
@@ -71,6 +83,20 @@ test("what is said while the line is down is kept over a reload, sent once, and 
   runtime.tell({ type: "user_message", id, state: "completed" });
   await expect(said).not.toContainText("The agent works on it");
   expect(runtime.heard.filter(({ type }) => type === "user_message")).toHaveLength(1);
+});
+
+test("a message that the agent never began on is shown as cancelled, also after a reload", async ({ page }) => {
+  const runtime = await open(page, STORY.slice(0, 6));
+  runtime.agentIs("working");
+  await composer(page).fill("Never mind");
+  await composer(page).press("Enter");
+  const said = log(page).locator("[data-entry=user]");
+  await expect(said).toContainText("Queued");
+  runtime.tell({ type: "user_message", id: runtime.heard.find(({ type }) => type === "user_message")?.id, state: "cancelled" });
+  await expect(said).toContainText("Cancelled");
+  await page.reload();
+  await expect(said).toContainText("Cancelled");
+  await expect(said).not.toContainText("Queued");
 });
 
 test("a lost line comes back to exactly where it was; another journal begins anew", async ({ page }) => {
@@ -130,8 +156,9 @@ test("who answers too late is told who was first", async ({ page }) => {
   await card(page).getByLabel("Or reject it, and say what is to change").fill("Name it better");
   await card(page).getByRole("button", { name: "Send answer" }).click();
   await expect(card(page).getByRole("alert")).toHaveText("grace answered this question before.");
-  runtime.tell({ type: "question", questionId: "approve-release-1", state: "answered", text: "approve", answeredBy: "grace" });
+  runtime.answeredBy("grace", "approve-release-1", "approve");
   await expect(card(page)).toBeHidden();
+  await expect(log(page)).toContainText(/grace answered at .*approve/);
 });
 
 test("escape interrupts a working agent when it is pressed twice; elsewhere it does nothing", async ({ page }) => {
@@ -224,26 +251,6 @@ test("an agent that has failed is started again by a message", async ({ page }) 
   await expect(page.getByText("The agent ended three times")).toBeVisible();
   await page.getByRole("button", { name: "Start the agent again" }).click();
   await expect.poll(() => runtime.heard.at(-1)?.content).toBe("Go on where you stopped.");
-});
-
-test("a question notifies whoever looks elsewhere, once", async ({ page }) => {
-  await page.addInitScript(() => {
-    const notices: string[] = [];
-    class Recorder {
-      static permission = "granted";
-      constructor(title: string, { body }: { body: string }) {
-        notices.push(`${title}: ${body}`);
-      }
-    }
-    Object.assign(window, { Notification: Recorder, notices });
-  });
-  const runtime = await open(page, STORY);
-  await page.evaluate(() => {
-    Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
-    document.dispatchEvent(new Event("visibilitychange"));
-  });
-  runtime.tell(APPROVAL, text("x", "I wait."));
-  await expect.poll(() => page.evaluate(() => (window as unknown as { notices: string[] }).notices)).toEqual(["talk waits for you: May the pull request be opened?"]);
 });
 
 test("what an agent says is never HTML", async ({ page }) => {

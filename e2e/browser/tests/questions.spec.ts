@@ -89,6 +89,18 @@ for (const [what, onAnswer, words] of [
   });
 }
 
+test("of two who answer at once the later one is told who was first, and with what", async ({ page }) => {
+  await inhabit(page, { ...world, onAnswer: problem(409, "The question toolu_1 is answered already.") });
+  await page.goto("/ns/demo/runs/invoices");
+  await card(page).getByLabel("Or in your own words").fill("Mine");
+  await card(page).getByRole("button", { name: "Send answer" }).click();
+  await expect(card(page).getByRole("alert")).toBeVisible();
+  await page.evaluate((next) => window.world.tell(next), answered);
+  await expect(card(page).getByRole("status")).toContainText("ada answered: “All of them”");
+  await expect(card(page)).not.toContainText("Mine");
+  await expect(card(page).getByRole("button", { name: "Send answer" })).toBeHidden();
+});
+
 for (const status of [403, 404]) {
   test(`who may not answer is told so (${status})`, async ({ page }) => {
     await inhabit(page, { ...world, onAnswer: problem(status, "You may not create runs/answers in demo.") });
