@@ -1,9 +1,10 @@
 import { expect, test, type Page } from "@playwright/test";
-import { namespace, removeSession } from "../support/api";
+import { createSession, namespace, removeSession, untilReady } from "../support/api";
 import { card, composer, log } from "../support/chat";
 import { CHROMIUM_FLAGS, uniqueName } from "../support/environment";
 import { openIssue } from "../support/forge";
 import { choose } from "../support/form";
+import { Line } from "../support/line";
 import { READABLE } from "../support/terminal";
 
 test.use({ launchOptions: { executablePath: "/usr/bin/chromium", args: [...CHROMIUM_FLAGS, ...READABLE] }, viewport: { width: 1440, height: 860 } });
@@ -97,4 +98,107 @@ test("a plain conversation: somebody speaks, the agent answers, and both stand t
   } finally {
     await removeSession(name);
   }
+});
+
+test.describe("a conversation", () => {
+  const name = uniqueName("words");
+
+  test.beforeAll(async () => {
+    await createSession(name, { mode: "Chat", workflow: "None", repository: { url: process.env.FABRICA_FORGE_REPOSITORY, forge: "Gitea" } });
+    await untilReady(name);
+  });
+
+  test.afterAll(() => removeSession(name));
+
+  async function join(page: Page, base = ""): Promise<void> {
+    await page.goto(`${base}/ns/${await namespace()}/sessions/${name}`);
+    await expect(log(page)).toHaveAttribute("aria-busy", "false", STARTED);
+  }
+
+  /** Until it stands in the log: what an earlier message was answered is then no more the last. */
+  async function say(page: Page, words: string): Promise<void> {
+    const spoken = log(page).locator("[data-entry=user]");
+    const before = await spoken.count();
+    await composer(page).fill(words);
+    await composer(page).press("Enter");
+    await expect(spoken).toHaveCount(before + 1);
+  }
+
+  /** Its turn is over, with these as its last words. */
+  async function answers(page: Page, words: string): Promise<void> {
+    await expect(log(page).locator("[data-entry]").last()).toContainText(`The agent:${words}`, STEP);
+    await expect(page.locator("[data-agent=idle]")).toBeVisible(STEP);
+  }
+
+  test("a line that was cut brings exactly what was said meanwhile", async ({ page, context }) => {
+    const line = await Line.open();
+    try {
+      const greetings: { after?: number }[] = [];
+      const received: string[] = [];
+      page.on("websocket", (socket) => {
+        if (!socket.url().endsWith("/chat")) return;
+        socket.on("framesent", ({ payload }) => String(payload).includes('"hello"') && greetings.push(JSON.parse(String(payload)) as { after?: number }));
+        socket.on("framereceived", ({ payload }) => received.push(String(payload)));
+      });
+      await join(page, line.url);
+      await say(page, "Hi.\nscenario: chat");
+      await answers(page, "Hello, I am the scripted model.");
+      const witness = await context.newPage();
+      await join(witness);
+      expect(await told(witness)).toEqual(await told(page));
+
+      line.cut();
+      await expect(page.locator("header [data-connection]").first()).toContainText("Reconnecting");
+      await say(witness, "Look.\nscenario: chat-tool");
+      await answers(witness, "It is found.");
+      await expect(log(page)).not.toContainText("I look.");
+      const before = received.length;
+      line.mend();
+      await answers(page, "It is found.");
+      expect(await told(page)).toEqual(await told(witness));
+      expect(greetings.at(-1)?.after).toBeGreaterThan(0);
+      expect(received.slice(before).filter((frame) => frame.includes("Hello, I am the scripted model."))).toEqual([]);
+    } finally {
+      line.close();
+    }
+  });
+
+  test("a call is one line with its time, unfolds to what it answered, and the search finds it", async ({ page }) => {
+    await join(page);
+    await say(page, "Look.\nscenario: chat-tool");
+    await answers(page, "It is found.");
+    const call = log(page).locator("[data-entry=tool]").last();
+    await expect(call.locator("summary")).toContainText(/^Bash.*echo found.*\d+ (m?s)$/);
+    await call.locator("summary").click();
+    await expect(call.getByRole("region", { name: "What Bash answered" })).toHaveText("found");
+    await say(page, "Hi.\nscenario: chat");
+    await answers(page, "Hello, I am the scripted model.");
+
+    await log(page).focus();
+    await page.keyboard.press("/");
+    await page.keyboard.type("echo FOUND");
+    await expect(log(page).locator("[data-entry]:not([data-entry=tool])")).toHaveCount(0);
+    await expect(log(page).locator("mark").last()).toHaveText("echo found");
+    await page.keyboard.press("Escape");
+    await expect(log(page)).toContainText("Hello, I am the scripted model.");
+  });
+
+  test("escape twice interrupts a call in the middle, and the agent can be spoken to again", async ({ page }) => {
+    const endless = { text: "I wait.", tools: [{ name: "Bash", input: { command: "python3 -c 'import time; time.sleep(1000)'", description: "Wait" } }] };
+    await join(page);
+    await say(page, `Wait.\n\`\`\`scenario\n${JSON.stringify([endless, { text: "Nobody stopped me." }])}\n\`\`\`\n`);
+    const call = log(page).locator("[data-entry=tool]").last();
+    await expect(call.getByLabel("Tool, running:")).toBeVisible(STEP);
+    await expect(page.getByText("Escape twice interrupts")).toBeVisible();
+    await composer(page).press("Escape");
+    await composer(page).press("Escape");
+    await expect(page.locator("[data-agent=idle]")).toBeVisible(STEP);
+    await expect(call.getByLabel("Tool, running:")).toBeHidden();
+    await expect(call).toContainText("failed");
+    await expect(log(page).locator("[data-entry]").last()).toContainText("The agent was interrupted.");
+    await expect(log(page).locator("[data-entry=user]").last()).toContainText("Cancelled");
+    await say(page, "Hi again.\nscenario: chat");
+    await answers(page, "Hello, I am the scripted model.");
+    await expect(log(page).locator("[data-entry=said]").filter({ hasText: "Nobody stopped me." })).toHaveCount(0);
+  });
 });
