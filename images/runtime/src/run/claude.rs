@@ -7,6 +7,7 @@ mod held;
 pub(crate) mod launch;
 pub(crate) mod outcome;
 pub(crate) mod process;
+pub(crate) mod servers;
 mod session;
 pub(crate) mod spending;
 pub(crate) mod stream;

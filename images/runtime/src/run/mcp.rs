@@ -43,7 +43,7 @@ pub(crate) async fn only_the_agent(
     let given =
         request.headers().get(header::AUTHORIZATION).map_or(&b""[..], |given| given.as_bytes());
     if verify_slices_are_equal(given, key.as_bytes()).is_err() {
-        return StatusCode::UNAUTHORIZED.into_response();
+        return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")]).into_response();
     }
     next.run(request).await
 }

@@ -11,6 +11,7 @@ use tokio::process::Command;
 use uuid::Uuid;
 
 use super::conversation::{asking, control};
+use super::servers::{self, Servers};
 use super::stream::ASK_CALLBACK;
 use crate::config::{AgentConfig, Config};
 use crate::run::driver::Failure;
@@ -127,6 +128,11 @@ pub(crate) fn conversation(config: &Config, id: Uuid) -> Conversation {
     Conversation { id, folder: config.workspace.clone(), file }
 }
 
+/// Where the CLI, and whoever else is to use the agent's tools, finds them.
+pub(crate) fn servers_file(workspace: &Path) -> PathBuf {
+    workspace.join(FOLDER).join(servers::FILE)
+}
+
 /// The command, in the folder that was made for it.
 pub(crate) fn prepare(
     config: &Config,
@@ -138,7 +144,8 @@ pub(crate) fn prepare(
 ) -> std::io::Result<Command> {
     let folder = config.workspace.join(FOLDER);
     let repository = config.workspace.join("repo");
-    std::fs::write(folder.join("mcp.json"), servers(doors, ways.call).to_string())?;
+    let servers = Servers::of(&doors.tools, doors.tools_key, ways.call);
+    std::fs::write(servers_file(&config.workspace), serde_json::to_vec(&servers)?)?;
     std::fs::write(folder.join("rules.md"), ways.rules)?;
     let mut command = Command::new(program);
     command
@@ -147,20 +154,6 @@ pub(crate) fn prepare(
         .envs(environment(config, &folder, doors))
         .current_dir(&repository);
     Ok(command)
-}
-
-fn servers(doors: &Doors<'_>, call: Duration) -> Value {
-    let server = |url: &str| {
-        json!({
-            "type": "http",
-            "url": url,
-            "headers": {"Authorization": format!("Bearer {}", doors.tools_key)},
-            "timeout": u64::try_from(call.as_millis()).unwrap_or(u64::MAX),
-        })
-    };
-    let servers: serde_json::Map<String, Value> =
-        doors.tools.iter().map(|(name, url)| ((*name).to_owned(), server(url))).collect();
-    json!({"mcpServers": servers})
 }
 
 fn words(
@@ -194,7 +187,7 @@ fn words(
         Begin::New(id) => with("--session-id=", id.to_string().as_ref()),
         Begin::Again(id) => with("--resume=", id.to_string().as_ref()),
     }
-    with("--mcp-config=", folder.join("mcp.json").as_ref());
+    with("--mcp-config=", folder.join(servers::FILE).as_ref());
     with("--append-system-prompt-file=", folder.join("rules.md").as_ref());
     // Its CLAUDE.md is words for the agent, as its sources are.
     with("--add-dir=", repository.as_ref());
