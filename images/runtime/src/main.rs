@@ -1,11 +1,13 @@
 //! The runtime's commands.
 
+use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use fabrica_runtime::{config::Config, credential, serve, signals};
+use fabrica_runtime::{chain, config::Config, credential, relay, serve, signals};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
 #[derive(Debug, Parser)]
@@ -23,6 +25,8 @@ enum Command {
     Install { folder: PathBuf },
     /// Git's credential helper: asks the running runtime.
     Credential { operation: String },
+    /// Passes the Model Context Protocol on between stdin and stdout and one of the agent's servers of tools.
+    Mcp { server: String },
 }
 
 fn main() -> ExitCode {
@@ -34,13 +38,14 @@ fn main() -> ExitCode {
     }
     let outcome = match Arguments::parse().command {
         Command::Serve => return serving(),
-        Command::Install { folder } => install(&folder),
-        Command::Credential { operation } => credential::ask(&operation),
+        Command::Install { folder } => install(&folder).map_err(Into::into),
+        Command::Credential { operation } => credential::ask(&operation).map_err(Into::into),
+        Command::Mcp { server } => relaying(&server),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("fabrica-runtime: {error}");
+            eprintln!("fabrica-runtime: {}", chain(&*error));
             ExitCode::FAILURE
         }
     }
@@ -48,10 +53,9 @@ fn main() -> ExitCode {
 
 fn serving() -> ExitCode {
     signals::heed();
-    let filter = EnvFilter::try_from_env("FABRICA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().json().with_env_filter(filter).init();
+    tracing_subscriber::fmt().json().with_env_filter(filter("info")).init();
     let config = Config::from_environment(std::env::vars_os());
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match event_loop() {
         Ok(runtime) => runtime,
         Err(error) => {
             tracing::error!(%error, "the event loop cannot be made");
@@ -62,6 +66,27 @@ fn serving() -> ExitCode {
     // Threads that still read or write a file must not hold the pod up.
     runtime.shutdown_background();
     code
+}
+
+fn relaying(server: &str) -> Result<(), Box<dyn Error>> {
+    // Stdout is the protocol's, and what ends us is told when we end.
+    let log = tracing_subscriber::fmt().with_env_filter(filter("off"));
+    log.with_writer(std::io::stderr).init();
+    let config = Config::from_environment(std::env::vars_os());
+    let runtime = event_loop()?;
+    let outcome = runtime.block_on(relay::run(&config.workspace, server));
+    // A thread still reads what may never be said.
+    runtime.shutdown_background();
+    outcome.map_err(Into::into)
+}
+
+fn event_loop() -> std::io::Result<Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
+/// What is logged: as the user says, else from this level on.
+fn filter(level: &str) -> EnvFilter {
+    EnvFilter::try_from_env("FABRICA_LOG").unwrap_or_else(|_| EnvFilter::new(level))
 }
 
 fn install(folder: &std::path::Path) -> std::io::Result<()> {
