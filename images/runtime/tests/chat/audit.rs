@@ -1,11 +1,13 @@
-//! What is written down of calls of our tools, which the test makes by itself over HTTP.
+//! What is written down of calls of our tools, which the test makes by itself.
 
 use fabrica_protocol::assertion::Role;
+use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::actor::{call, program};
+use crate::actor::{call, call_by, program};
 use crate::faber::{begin, forge};
 use crate::github::TOKEN;
+use crate::mcp::Way;
 use crate::pod::{Pod, model};
 
 const WORKFLOW: (&str, &str) = ("FABRICA_CHAT_WORKFLOW", "none");
@@ -20,8 +22,11 @@ async fn records(pod: &Pod) -> Vec<Value> {
     all.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
+#[rstest]
+#[case::http(Way::Http)]
+#[case::stdio(Way::Stdio)]
 #[tokio::test]
-async fn every_call_leaves_one_short_record_and_nothing_of_what_was_said() {
+async fn every_call_leaves_one_short_record_and_nothing_of_what_was_said(#[case] way: Way) {
     let (_folder, cli) = program("true");
     let (github, model) = (forge("chat").await, model().await);
     let pod = begin(&github, &model, &cli, &[WORKFLOW, AUTONOMY]).await;
@@ -55,7 +60,7 @@ async fn every_call_leaves_one_short_record_and_nothing_of_what_was_said() {
         ("multi-model-router", &long, json!({"model": long}), "failed", "model xxx"),
     ];
     for (server, tool, input, ..) in &calls {
-        call(&pod, server, tool, input.clone()).await;
+        call_by(way, &pod, server, tool, input.clone()).await;
     }
     let records = records(&pod).await;
     let told: Vec<&Value> = records.iter().filter(|it| it["kind"] == "toolAudited").collect();

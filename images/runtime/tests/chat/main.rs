@@ -21,6 +21,7 @@ mod gitea;
 #[path = "../run/github.rs"]
 mod github;
 mod items;
+mod mcp;
 mod models;
 mod npm;
 mod pod;
@@ -30,6 +31,7 @@ mod restart;
 #[path = "../run/server.rs"]
 mod server;
 mod socket;
+mod stdio;
 #[path = "../support/mod.rs"]
 mod support;
 mod switch;
