@@ -1,4 +1,4 @@
-//! How long a model's service is left alone before it is asked by another attempt. Pure.
+//! How long a service is left alone before another attempt asks it: the model's, the forge, the repository. Pure.
 
 use chrono::{DateTime, Duration, Utc};
 use fabrica_crds::run::Attempt;
@@ -7,13 +7,25 @@ use fabrica_crds::{Reason, RunSpec, RunStatus};
 
 use super::escalation::used;
 
-/// The agent's program has tried for about a minute by then.
+/// The agent's program has tried a model for about a minute by then, and a name that does not resolve has most often come back.
 const FIRST: Duration = Duration::seconds(30);
 /// With this one, the pauses between six attempts come to more than ten minutes: most outages are over by then.
 const LONGEST: Duration = Duration::minutes(5);
 
-/// Whether an attempt that ends so is worth little more right away.
+/// Whether an attempt that ends so is worth little more right away. One that lost its pod is: the next has another.
 pub(super) fn is_due_to_service(reason: Reason) -> bool {
+    let of_forge = [
+        Reason::CloneFailed,
+        Reason::WorkItemFailed,
+        Reason::ForgeUnusable,
+        Reason::PushRejected,
+        Reason::PullRequestFailed,
+    ];
+    is_due_to_model(reason) || reason == Reason::CheckpointMissing || of_forge.contains(&reason)
+}
+
+/// Whether it was the model's service.
+pub(super) fn is_due_to_model(reason: Reason) -> bool {
     matches!(reason, Reason::RateLimited | Reason::ModelUnavailable)
 }
 
@@ -49,6 +61,9 @@ mod tests {
     #[case::the_agent(&["AgentFailed"], 600, Some(0))]
     #[case::once(&["RateLimited"], 600, Some(30))]
     #[case::either(&["ModelUnavailable", "RateLimited"], 600, Some(60))]
+    #[case::no_network(&["CloneFailed", "CloneFailed", "CloneFailed"], 600, Some(120))]
+    #[case::forge_and_model(&["PullRequestFailed", "RateLimited"], 600, Some(60))]
+    #[case::a_lost_pod(&["CloneFailed", "PodLost"], 600, Some(0))]
     #[case::something_between(&["RateLimited", "AgentFailed", "RateLimited"], 600, Some(30))]
     #[case::fifth(&["RateLimited"; 5], 600, Some(300))]
     #[case::many(&["RateLimited"; 40], 4_000, Some(300))]

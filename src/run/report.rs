@@ -11,6 +11,7 @@ use kube::ResourceExt;
 
 use super::cause::{self, Ending};
 use super::observe::{Observed, number};
+use super::pause::is_due_to_model;
 use super::plan::{Applied, Intent, Plan};
 use super::{build, escalation, faber, usage};
 use crate::children::cause::{Stage, explain};
@@ -169,11 +170,16 @@ fn left_behind(observed: &Observed, status: &RunStatus) -> Option<String> {
 /// Between two attempts.
 fn pauses(status: &RunStatus, until: DateTime<Utc>) -> (Phase, Truth, Reason, String) {
     let cause = status.attempts.last().and_then(|last| Reason::named(last.cause.as_deref()?));
+    let cause = cause.unwrap_or(Reason::ModelUnavailable);
     let until = until.format("%Y-%m-%dT%H:%M:%SZ");
-    let message = format!(
-        "The model's service is left alone for a while: another attempt begins at {until}."
-    );
-    (Phase::Pending, Truth::Unknown, cause.unwrap_or(Reason::ModelUnavailable), message)
+    let message = if is_due_to_model(cause) {
+        format!("The model's service is left alone for a while: another attempt begins at {until}.")
+    } else {
+        let told = status.messages.iter().rfind(|message| message.kind == MessageType::Failed);
+        let why = told.map_or("", |message| &*message.text);
+        format!("Another attempt begins at {until}. {why}")
+    };
+    (Phase::Pending, Truth::Unknown, cause, message)
 }
 
 fn going(observed: &Observed, outcome: &Outcome) -> (Phase, Truth, Reason, String) {

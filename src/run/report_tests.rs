@@ -97,6 +97,23 @@ fn a_place_in_the_queue_is_a_number_until_it_is_left() {
     }
 }
 
+#[test]
+fn a_pause_says_until_when_and_why() {
+    let spec = json!({"plan": "p", "repository": {"url": "https://git.example/a"}});
+    let paused = |cause: &str| {
+        let words = "Could not resolve host: git.example";
+        let status = json!({"attempts": [{"number": 1, "podName": "r-run-1", "cause": cause}], "messages": [
+            {"seq": 1, "time": "2026-01-01T00:59:00Z", "type": "Failed", "text": words}]});
+        let observed = Observed { run: run(&spec, &status), ..Observed::default() };
+        let paused = report(&observed, &intends(Intent::Pause(now())), &defaults(), now());
+        (paused.conditions[0].reason.clone(), paused.conditions[0].message.clone())
+    };
+    let until = now().format("%Y-%m-%dT%H:%M:%SZ");
+    let message = format!("Another attempt begins at {until}. Could not resolve host: git.example");
+    assert_eq!(paused("CloneFailed"), ("CloneFailed".to_owned(), message));
+    assert!(paused("RateLimited").1.starts_with("The model's service"));
+}
+
 fn cancelled() -> Verdict {
     let told =
         json!({"outcome": "Cancelled", "reason": "Cancelled", "message": "m", "again": false});
