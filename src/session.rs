@@ -151,7 +151,7 @@ async fn reconcile(session: Arc<Session>, context: Arc<Context>) -> Result<Actio
         let watched = Watched::of(&*session, session.spec.mode);
         context.telemetry.step(&watched, measured::step(&observed, &status));
         recorded::acknowledge(&context, &observed).await;
-        announce::announce(&context, &session, &status).await;
+        announce::announce(&context, &observed, &status).await;
     }
     let followed = recorded::is_followed(&context, &observed);
     let defaults = &context.defaults;

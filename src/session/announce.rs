@@ -1,10 +1,14 @@
 //! Kubernetes Events: on transitions only, for those who read `kubectl describe`.
 
-use fabrica_crds::{Reason, Session, SessionStatus, condition};
+use fabrica_crds::condition::{self, MESSAGE_BYTES, shorten};
+use fabrica_crds::session::PendingApproval;
+use fabrica_crds::{Reason, SessionStatus};
 use kube::Resource;
 use kube::runtime::events::{Event, EventType};
 
 use super::Context;
+use super::observe::Observed;
+use super::report::{fails, waits};
 
 /// Reasons that nobody need worry about.
 const NORMAL: [Reason; 7] = [
@@ -17,12 +21,18 @@ const NORMAL: [Reason; 7] = [
     Reason::VolumePending,
 ];
 
-/// Tells when `Ready` has another reason than before. An Event that cannot be written is told in the log alone.
-pub(super) async fn announce(context: &Context, before: &Session, status: &SessionStatus) {
-    let Some(event) = transition(before.status.as_ref(), status) else { return };
-    let reference = before.object_ref(&());
-    if let Err(error) = context.recorder.publish(&event, &reference).await {
-        tracing::debug!(error = %error, "an Event could not be written");
+/// Tells when `Ready` has another reason than before, when a Chat's agent asks, and when it cannot work. An Event that cannot be
+/// written is told in the log alone.
+pub(super) async fn announce(context: &Context, observed: &Observed, status: &SessionStatus) {
+    let session = &observed.session;
+    let before = session.status.as_ref();
+    let told = transition(before, status).into_iter();
+    let told = told.chain(questions(before, status)).chain(trouble(observed, status));
+    let reference = session.object_ref(&());
+    for event in told {
+        if let Err(error) = context.recorder.publish(&event, &reference).await {
+            tracing::debug!(error = %error, "an Event could not be written");
+        }
     }
 }
 
@@ -34,11 +44,67 @@ fn transition(before: Option<&SessionStatus>, status: &SessionStatus) -> Option<
     }
     let normal = Reason::named(&ready.reason).is_some_and(|reason| NORMAL.contains(&reason));
     tracing::info!(reason = ready.reason, message = ready.message, "transition");
-    Some(Event {
-        type_: if normal { EventType::Normal } else { EventType::Warning },
-        reason: ready.reason.clone(),
-        note: Some(ready.message.clone()).filter(|note| !note.is_empty()),
+    let type_ = if normal { EventType::Normal } else { EventType::Warning };
+    Some(event(type_, &ready.reason, &ready.message))
+}
+
+/// One for each question that was not open before.
+fn questions(before: Option<&SessionStatus>, status: &SessionStatus) -> Vec<Event> {
+    let open = |status: Option<&SessionStatus>| {
+        let faber = status.and_then(|status| status.faber.as_ref());
+        faber.map(|faber| faber.pending_approvals.clone()).unwrap_or_default()
+    };
+    let known = open(before);
+    let new = |asked: &PendingApproval| known.iter().all(|other| other.id != asked.id);
+    let asked = open(Some(status)).into_iter().filter(new);
+    asked
+        .map(|asked| event(EventType::Normal, Reason::Escalated.as_str(), &waits(&asked)))
+        .collect()
+}
+
+/// What keeps the agent from working, when `Ready` did not say so before.
+fn trouble(observed: &Observed, status: &SessionStatus) -> Option<Event> {
+    let words = fails(observed.trouble()?);
+    let said = |status: &SessionStatus| {
+        let ready = condition::find(&status.conditions, "Ready");
+        ready.is_some_and(|ready| ready.message == shorten(words.clone(), MESSAGE_BYTES))
+    };
+    let before = observed.session.status.as_ref().is_some_and(said);
+    (said(status) && !before)
+        .then(|| event(EventType::Warning, Reason::AgentFailed.as_str(), &words))
+}
+
+fn event(type_: EventType, reason: &str, note: &str) -> Event {
+    /// The longest that an Event may have, in bytes.
+    const NOTE_BYTES: usize = 1024;
+    let note = shorten(note.to_owned(), NOTE_BYTES);
+    Event {
+        type_,
+        reason: reason.to_owned(),
+        note: Some(note).filter(|note| !note.is_empty()),
         action: "Reconcile".to_owned(),
         secondary: None,
-    })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_question_is_announced_once() {
+        let open = |ids: &[&str]| {
+            let asked = |id: &&str| json!({"id": id, "kind": "Approval", "question": "Which oil?", "askedAt": "2026-01-01T00:00:00Z"});
+            let asked: Vec<_> = ids.iter().map(asked).collect();
+            serde_json::from_value(json!({"faber": {"pendingApprovals": asked}})).unwrap()
+        };
+        let before: SessionStatus = open(&["a"]);
+        assert!(questions(Some(&before), &before).is_empty());
+        let told = questions(Some(&before), &open(&["a", "b"]));
+        let told: Vec<_> =
+            told.iter().map(|event| (&*event.reason, event.note.as_deref())).collect();
+        assert_eq!(told, [("Escalated", Some("Waits for an answer: Which oil?"))]);
+        assert_eq!(questions(None, &before).len(), 1);
+    }
 }

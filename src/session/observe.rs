@@ -50,7 +50,7 @@ impl Observed {
                 true if self.prepares() => {
                     "The chat is open, and the agent begins when the repository is there."
                 }
-                true => "The chat is open; status.messages tell how the agent fares.",
+                true => "The chat is open.",
                 false => "A terminal can be used.",
             },
             pod: self.pod.as_ref(),
@@ -67,6 +67,13 @@ impl Observed {
         let state = idle.map(|idle| idle.workspace.state);
         self.session.spec.repository.is_some()
             && matches!(state, Some(WorkspaceState::None | WorkspaceState::Pending))
+    }
+
+    /// What keeps a Chat's agent from working, as far as its runtime has told.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        let idle = self.runtime.as_ref().and_then(|view| view.idle.as_ref())?;
+        let told = self.told.as_ref().filter(|told| told.whole && is_chat(&self.session))?;
+        told.talk.trouble(idle.started_at)
     }
 
     /// The runtime's last word.

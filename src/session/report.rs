@@ -2,6 +2,8 @@
 
 mod chat;
 
+pub(super) use self::chat::{fails, waits};
+
 use chrono::{DateTime, DurationRound, Utc};
 use fabrica_crds::condition::{Finding, Truth, find, merge};
 use fabrica_crds::session::{Message, MessageType, Phase};
@@ -11,7 +13,7 @@ use fabrica_protocol::runtime::{Event, WorkspaceState};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 
-use super::chat::has_agent;
+use super::chat::{has_agent, is_chat};
 use super::clock::is_overdue;
 use super::observe::Observed;
 use super::plan::{Applied, Intent, Plan, StopReason};
@@ -33,12 +35,15 @@ pub(super) fn report(
     let session = &observed.session;
     let before = session.status.clone().unwrap_or_default();
     let generation = session.metadata.generation.unwrap_or_default();
-    let (phase, ready, suspended) = match plan.intent {
+    let (phase, mut ready, suspended) = match plan.intent {
         Intent::Stop(reason) => stopped(reason),
         Intent::Run => running(observed, plan, &defaults.terminal, now),
         Intent::Off => off(),
     };
     let is_ready = ready.truth == Truth::True;
+    if is_ready && is_chat(session) {
+        chat::say(observed, &before, &mut ready);
+    }
     let mut all = told(observed, &before.messages);
     if phase == Phase::Failed
         && find(&before.conditions, "Ready")

@@ -33,7 +33,7 @@ fn session(view: &SessionView) -> [String; 3] {
         _ if is_ready => "Ready",
         _ => "Starting",
     };
-    let why = ready.filter(|_| !is_ready).map(|ready| ready.message.clone());
+    let why = ready.map(|ready| ready.message.replace('\n', " "));
     [format!("session/{}", view.name), state.to_owned(), why.unwrap_or_default()]
 }
 
@@ -81,7 +81,7 @@ mod tests {
             table(&sessions, &runs),
             [
                 "NAME           STATE        WHY",
-                "session/first  Ready",
+                "session/first  Ready        Fine.",
                 "session/slow   Starting     No node.",
                 "session/old    Deleting",
                 "session/new    Starting",

@@ -29,7 +29,12 @@ pub(in crate::session) struct Talk {
     pub(in crate::session) lines: Vec<Line>,
     /// The last start step.
     pub(in crate::session) step: Option<String>,
+    /// What kept the agent from working, and when, unless it has worked since.
+    trouble: Option<(DateTime<Utc>, String)>,
 }
+
+/// What a workflow ends with that is over because of money, and because of something that is no fault of the agent.
+const NOT_THE_AGENTS: [u8; 2] = [2, 4];
 
 impl Talk {
     /// One record more.
@@ -38,6 +43,7 @@ impl Talk {
             self.lines.push(line);
             self.lines.drain(..self.lines.len().saturating_sub(messages::KEPT));
         }
+        self.stand(record);
         match &record.entry {
             Entry::Step { text, .. } => self.step = Some(text.clone()),
             Entry::Phase { phase, status, step, message, retry } => {
@@ -59,6 +65,24 @@ impl Talk {
             Entry::WorkflowEnded { pull_request_url, .. } => {
                 self.pull_request_url.clone_from(pull_request_url);
             }
+            _ => {}
+        }
+    }
+
+    /// Whether the agent works, as far as this record tells.
+    fn stand(&mut self, record: &Record) {
+        match &record.entry {
+            Entry::Turn { state: told::TurnState::Failed, message: Some(why), .. } => {
+                self.trouble = Some((record.time, why.clone()));
+            }
+            Entry::WorkflowEnded { exit_code, summary, .. }
+                if NOT_THE_AGENTS.contains(exit_code) =>
+            {
+                self.trouble = Some((record.time, summary.clone()));
+            }
+            Entry::Turn { state: told::TurnState::Completed, .. }
+            | Entry::ToolStarted { .. }
+            | Entry::WorkflowStarted { .. } => self.trouble = None,
             _ => {}
         }
     }
@@ -110,6 +134,11 @@ impl Talk {
     /// Questions that wait for an answer.
     pub(in crate::session) fn open(&self) -> &[PendingApproval] {
         &self.open
+    }
+
+    /// Why the agent does not work. What was told before the runtime began may be mended.
+    pub(in crate::session) fn trouble(&self, began: DateTime<Utc>) -> Option<&str> {
+        self.trouble.as_ref().filter(|(time, _)| *time >= began).map(|(_, why)| &**why)
     }
 
     /// Where the agent is; none while it said nothing.

@@ -66,3 +66,22 @@ fn of_a_long_conversation_little_is_kept() {
     assert_eq!(told.faber().unwrap().pending_approvals.len(), faber::APPROVALS);
     assert_eq!(told.lines.len(), messages::KEPT);
 }
+
+#[test]
+fn what_keeps_the_agent_from_working_is_known_until_it_works() {
+    let failed =
+        json!({"kind": "turn", "state": "failed", "code": "auth_rejected", "message": "No key."});
+    let refused = json!({"kind": "workflowEnded", "exitCode": 4, "summary": "No such item.", "estimatedCostUSD": "0.00"});
+    let given_up = json!({"kind": "workflowEnded", "exitCode": 1, "summary": "It cannot be.", "estimatedCostUSD": "0.00"});
+    let began = chrono::DateTime::UNIX_EPOCH;
+    let trouble = |entries: &[serde_json::Value]| talk(entries).trouble(began).map(str::to_owned);
+    assert_eq!(trouble(std::slice::from_ref(&failed)).as_deref(), Some("No key."));
+    assert_eq!(trouble(&[failed.clone(), refused]).as_deref(), Some("No such item."));
+    assert_eq!(trouble(&[given_up]), None, "the agent worked, and may go on");
+    let begun = json!({"kind": "turn", "state": "started"});
+    assert_eq!(trouble(&[failed.clone(), begun]).as_deref(), Some("No key."));
+    let works = json!({"kind": "toolStarted", "id": "t", "name": "Read", "input": "a"});
+    assert_eq!(trouble(&[failed.clone(), works]), None);
+    let later = "2026-01-01T00:02:00Z".parse().unwrap();
+    assert_eq!(talk(&[failed]).trouble(later), None, "another runtime may have a key");
+}

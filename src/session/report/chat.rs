@@ -1,7 +1,8 @@
 //! What a Chat's status says besides. Pure.
 
-use fabrica_crds::SessionStatus;
-use fabrica_crds::session::{Conversation, Faber};
+use fabrica_crds::condition::{Finding, find, shorten};
+use fabrica_crds::session::{Conversation, Faber, PendingApproval};
+use fabrica_crds::{Reason, SessionStatus};
 
 use crate::children::messages::told;
 use crate::children::usage::{dearer, sum, without};
@@ -11,6 +12,40 @@ use crate::session::plan::{Applied, Intent, Outcome, Plan, Step};
 
 /// Begins the ids of the questions that the runtime asks by itself.
 const APPROVAL: &str = "approval-";
+
+/// The longest question in a condition, in bytes: it stands in a column of a table.
+const QUESTION_BYTES: usize = 200;
+
+/// What `Ready` says of a Chat that is open: what it waits for, else what keeps its agent from working. While its runtime cannot
+/// be read to the end, as before.
+pub(super) fn say(observed: &Observed, before: &SessionStatus, ready: &mut Finding) {
+    if ready.reason != Reason::Ready {
+        return;
+    }
+    let Some(told) = observed.told.as_ref().filter(|told| told.whole) else {
+        let old = find(&before.conditions, "Ready");
+        if let Some(old) = old.filter(|old| old.reason == ready.reason.as_str()) {
+            ready.message.clone_from(&old.message);
+        }
+        return;
+    };
+    if let Some(asked) = told.talk.open().first() {
+        ready.message = waits(asked);
+    } else if let Some(why) = observed.trouble() {
+        ready.message = fails(why);
+    }
+}
+
+/// An open question in a sentence.
+pub(in crate::session) fn waits(asked: &PendingApproval) -> String {
+    let question = asked.question.replace('\n', " ");
+    format!("Waits for an answer: {}", shorten(question, QUESTION_BYTES))
+}
+
+/// An agent's trouble in a sentence.
+pub(in crate::session) fn fails(why: &str) -> String {
+    format!("The agent does not work: {}", why.replace('\n', " "))
+}
 
 /// Adds what the conversation told. In a part of a journal a question may stand without its answer, so nothing is made of
 /// that.
@@ -64,9 +99,11 @@ fn count(status: &mut SessionStatus, number: i32, talk: &Talk) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::build::tests::session;
+    use crate::runtime_client::RuntimeView;
+    use crate::session::build::tests::{defaults, session};
     use crate::session::plan::StopReason;
-    use crate::session::report::tests::applied;
+    use crate::session::report::report;
+    use crate::session::report::tests::{applied, at, ready_pod};
     use rstest::rstest;
     use serde_json::json;
 
@@ -96,6 +133,57 @@ mod tests {
         let faber = status.faber.unwrap();
         let left: Vec<&str> = faber.pending_approvals.iter().map(|asked| &*asked.id).collect();
         assert_eq!((faber.phase.as_deref(), &*left), (Some("build"), open));
+    }
+
+    /// What `Ready` says of a Chat whose journal says this, after it said that.
+    fn ready_says(
+        entries: &[serde_json::Value],
+        whole: bool,
+        before: &SessionStatus,
+    ) -> SessionStatus {
+        let mut talk = Talk::default();
+        for (entry, seq) in entries.iter().zip(1_u64..) {
+            let mut record = entry.clone();
+            (record["seq"], record["time"]) = (json!(seq), json!(at(5).to_rfc3339()));
+            talk.add(&serde_json::from_value(record).unwrap());
+        }
+        let told =
+            Told { pod: "pod".to_owned(), address: String::new(), number: 1, last: 1, whole, talk };
+        let idle = json!({"startedAt": at(0).to_rfc3339(), "lastActivityAt": at(0).to_rfc3339(), "busy": false, "clients": 0,
+            "visibleClients": 0, "terminals": 0, "oomKills": 0, "reconnects": 0, "bytesIn": 0, "bytesOut": 0,
+            "workspace": {"state": "None"}, "journal": 1});
+        let idle = serde_json::from_value(idle).unwrap();
+        let mut observed = Observed {
+            session: session(json!({"mode": "Chat"})),
+            pod: Some(ready_pod(0, "True")),
+            runtime: Some(RuntimeView { events: Vec::new(), idle: Some(idle) }),
+            told: Some(told),
+            ..Observed::default()
+        };
+        observed.session.status = Some(before.clone());
+        report(&observed, &applied(Intent::Run), &defaults(), at(9))
+    }
+
+    #[test]
+    fn an_open_chat_says_what_it_waits_for_else_what_keeps_its_agent() {
+        let asked = json!({"kind": "question", "id": "q", "questionKind": "clarification", "question": "Which\noil?", "options": []});
+        let failed = json!({"kind": "turn", "state": "failed", "code": "auth_rejected", "message": "No key."});
+        let both = [failed, asked];
+        let message = |status: &SessionStatus| {
+            let ready = find(&status.conditions, "Ready").unwrap();
+            assert_eq!((&*ready.status, &*ready.reason), ("True", "Ready"));
+            ready.message.clone()
+        };
+        let fresh = SessionStatus::default();
+        assert_eq!(message(&ready_says(&[], true, &fresh)), "The chat is open.");
+        let fails = ready_says(&both[..1], true, &fresh);
+        assert_eq!(message(&fails), "The agent does not work: No key.");
+        assert_eq!(
+            message(&ready_says(&[], false, &fails)),
+            message(&fails),
+            "nobody knows better"
+        );
+        assert_eq!(message(&ready_says(&both, true, &fails)), "Waits for an answer: Which oil?");
     }
 
     #[test]
