@@ -11,5 +11,5 @@ pub use crate::parts::{
 pub use spec::{AgentState, Autonomy, Mode, OperatingMode, Session, SessionSpec, Workflow};
 pub use status::{
     AGENT_READY, CONDITIONS, Conversation, Faber, PendingApproval, Phase, PhaseStatus, RECORDED,
-    SessionStatus, WorkflowPhase, faber,
+    SessionStatus, WorkflowOutcome, WorkflowPhase, faber,
 };

@@ -43,6 +43,7 @@ use crate::{rules, schema};
     printcolumn(name = "Agent ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"AgentReady\")].status", priority = 1),
     printcolumn(name = "Work item", type_ = "string", json_path = ".spec.workId", priority = 1),
     printcolumn(name = "Workflow phase", type_ = "string", json_path = ".status.faber.phase", priority = 1),
+    printcolumn(name = "Workflow outcome", type_ = "string", json_path = ".status.faber.outcome", priority = 1),
     printcolumn(name = "Image", type_ = "string", json_path = ".spec.image", priority = 1),
     printcolumn(name = "Owner", type_ = "string", json_path = ".spec.owner", priority = 1),
     printcolumn(name = "Message", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].message", priority = 1),

@@ -17,7 +17,7 @@ pub const AGENT_READY: &str = "AgentReady";
 pub mod faber {
     /// How many phases are told: workflows have a handful.
     pub const PHASES: usize = 16;
-    /// The longest name of a phase, and the longest step, in characters.
+    /// The longest name of a phase, the longest step and the longest summary, in characters.
     pub const TEXT: usize = 200;
     /// How many open questions are told: the oldest. An agent asks one at a time, its helpers may ask beside it.
     pub const APPROVALS: usize = 16;
@@ -100,6 +100,12 @@ pub struct Faber {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     pub phases: Vec<WorkflowPhase>,
+    /// What came of the work. Unset: it goes on, or none was begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<WorkflowOutcome>,
+    /// With `outcome`: the same in words, at most 200 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
     /// What it has to do, at most 30.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 30))]
@@ -132,6 +138,13 @@ pub enum PhaseStatus {
     Completed,
     Failed,
     Skipped,
+}
+
+/// What comes of the work on an item: Completed, or Ended without success.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum WorkflowOutcome {
+    Completed,
+    Ended,
 }
 
 /// A question that waits for an answer.

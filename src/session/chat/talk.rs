@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use fabrica_crds::session::{
-    Faber, PendingApproval, PhaseStatus, Usage, WorkflowPhase, faber, messages,
+    Faber, PendingApproval, PhaseStatus, Usage, WorkflowOutcome, WorkflowPhase, faber, messages,
 };
 use fabrica_crds::time::to_kubernetes;
 use fabrica_protocol::run::{self as told, Entry, Record};
@@ -62,7 +62,12 @@ impl Talk {
                 self.faber = Faber::default();
                 self.pull_request_url = None;
             }
-            Entry::WorkflowEnded { pull_request_url, .. } => {
+            Entry::WorkflowEnded { exit_code, summary, pull_request_url, .. } => {
+                let done = *exit_code == 0;
+                let outcome =
+                    if done { WorkflowOutcome::Completed } else { WorkflowOutcome::Ended };
+                self.faber.outcome = Some(outcome);
+                self.faber.summary = Some(summary.chars().take(faber::TEXT).collect());
                 self.pull_request_url.clone_from(pull_request_url);
             }
             _ => {}

@@ -53,6 +53,11 @@ fn another_workflow_begins_anew() {
         "pullRequestURL": "https://git.example/pulls/1", "estimatedCostUSD": "0.10"});
     let mut entries = vec![phase("release", "completed", "", 0), ended];
     assert!(talk(&entries).pull_request_url.is_some());
+    let faber = talk(&entries).faber().unwrap();
+    assert_eq!(faber.outcome, Some(WorkflowOutcome::Completed));
+    assert_eq!(faber.summary.as_deref(), Some("Done."));
+    entries[1]["exitCode"] = json!(3);
+    assert_eq!(talk(&entries).faber().unwrap().outcome, Some(WorkflowOutcome::Ended));
     entries.push(json!({"kind": "workflowStarted", "workId": "13", "autonomy": "assist"}));
     let told = talk(&entries);
     assert_eq!((told.faber(), told.pull_request_url), (None, None));

@@ -730,6 +730,8 @@ export interface components {
         Driver: "Claude" | "Script";
         /** @description Where an agent is in its work, and what it waits for. */
         Faber: {
+            /** @description What came of the work. Unset: it goes on, or none was begun. */
+            outcome?: components["schemas"]["WorkflowOutcome"];
             /** @description Questions that wait for an answer in `spec.answers`, oldest first, at most 16. */
             pendingApprovals?: components["schemas"]["PendingApproval"][];
             /** @description The phase that was named last: frame, architect, build, evaluate or release. */
@@ -738,6 +740,8 @@ export interface components {
             phases?: components["schemas"]["WorkflowPhase"][];
             /** @description What it said of that phase, at most 200 characters. */
             step?: string;
+            /** @description With `outcome`: the same in words, at most 200 characters. */
+            summary?: string;
             /** @description What it has to do, at most 30. */
             todos?: components["schemas"]["Todo"][];
         };
@@ -1654,6 +1658,11 @@ export interface components {
         };
         /** @description What the agent works by. */
         Workflow: "Faber" | "None";
+        /**
+         * @description What comes of the work on an item: Completed, or Ended without success.
+         * @enum {string}
+         */
+        WorkflowOutcome: "Completed" | "Ended";
         /** @description How one phase of a workflow stands. */
         WorkflowPhase: {
             finishedAt?: components["schemas"]["io.k8s.apimachinery.pkg.apis.meta.v1.Time"];
