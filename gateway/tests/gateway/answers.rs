@@ -47,3 +47,27 @@ async fn the_open_question_is_answered_once_by_who_may() {
     assert_eq!((status, &run["spec"]["answers"]), (200, &given), "{run}");
     assert_eq!(send("dana", ANSWERS, answer).await.0, 409);
 }
+
+#[tokio::test]
+async fn leave_to_release_is_given_or_refused_in_so_many_words() {
+    let world = World::start(&[]).await;
+    world.grant_all();
+    let question = json!({"id": "q1", "kind": "Approval", "question": "May I?",
+        "options": ["approve", "reject"], "askedAt": "2026-01-01T00:00:00Z"});
+    let status =
+        json!({"phase": "Running", "conditions": [], "faber": {"pendingApprovals": [question]}});
+    let known = json!([{"id": "q0", "text": "early"}]);
+    world.put("a", json!({"mode": "Chat", "answers": known}), status).await;
+    let send = async |id: &str, text: &str| {
+        let path = ANSWERS.replace("/runs/", "/sessions/");
+        let body = json!({"id": id, "text": text});
+        world.answer(world.request("dana", Method::POST, &path).json(&body)).await
+    };
+    let (status, problem) = send("q1", "yes please").await;
+    assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("text")), "{problem}");
+    let (status, problem) = send("q0", "late").await;
+    assert_eq!(status, 409);
+    assert!(problem["detail"].as_str().unwrap().starts_with("No question q0 is open"), "{problem}");
+    let (status, session) = send("q1", "reject: test it").await;
+    assert_eq!(status, 200, "{session}");
+}

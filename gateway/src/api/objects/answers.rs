@@ -30,6 +30,12 @@ const NAME_CHARACTERS: usize = 256;
 /// How often the answer is written when others answer other questions at the same time.
 const WRITES: usize = 3;
 
+/// What the runtime offers where it asks whether work may be released. Any answer that does not begin with the first rejects.
+const DECISION: [&str; 2] = ["approve", "reject"];
+
+/// What is wrong with an answer that would reject without saying so.
+const UNDECIDED: &str = "must begin with approve or reject, such as: reject: what is to change";
+
 /// An answer. It is given once and never changes.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -37,7 +43,7 @@ pub struct GiveAnswer {
     /// Of the question: `status.escalation.id` of a run, `status.faber.pendingApprovals[].id` of a session.
     #[schema(min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9_-]+$")]
     id: String,
-    /// At most 4096 bytes. Where the question has options, one of them or anything else.
+    /// At most 4096 bytes. Any words; where the options are `approve` and `reject`, beginning with one of them.
     #[schema(min_length = 1, max_length = 4096)]
     text: String,
 }
@@ -47,8 +53,16 @@ pub trait Asking: Served {
     /// The answers that were given.
     fn answers(spec: &Self::Spec) -> Vec<Answer>;
 
-    /// The ids of the questions that wait for one.
-    fn open(status: &Self::Status) -> Vec<&str>;
+    /// The questions that wait for one.
+    fn open(status: &Self::Status) -> Vec<Open<'_>>;
+}
+
+/// A question that waits for its answer.
+#[derive(Debug)]
+pub struct Open<'a> {
+    id: &'a str,
+    /// Whether the runtime itself reads the answer, as leave or a refusal. An agent understands any words.
+    decides: bool,
 }
 
 impl Asking for Run {
@@ -56,8 +70,8 @@ impl Asking for Run {
         spec.answers.clone().unwrap_or_default()
     }
 
-    fn open(status: &RunStatus) -> Vec<&str> {
-        status.escalation.iter().map(|open| open.id.as_str()).collect()
+    fn open(status: &RunStatus) -> Vec<Open<'_>> {
+        status.escalation.iter().map(|open| Open { id: &open.id, decides: false }).collect()
     }
 }
 
@@ -66,9 +80,9 @@ impl Asking for Session {
         spec.answers.clone().unwrap_or_default()
     }
 
-    fn open(status: &SessionStatus) -> Vec<&str> {
+    fn open(status: &SessionStatus) -> Vec<Open<'_>> {
         let open = status.faber.iter().flat_map(|faber| &faber.pending_approvals);
-        open.map(|open| open.id.as_str()).collect()
+        open.map(|open| Open { id: &open.id, decides: open.options == DECISION }).collect()
     }
 }
 
@@ -119,23 +133,41 @@ fn check(id: &str, text: &str) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Whether the runtime can tell leave from a refusal. It reads as little.
+fn decides(text: &str) -> bool {
+    let text = text.trim().to_lowercase();
+    DECISION.iter().any(|word| text.starts_with(word))
+}
+
 /// All answers of an object and this one, when it is one that is waited for.
 fn answered<R: Asking>(view: &View<R>, answer: Answer) -> Result<Vec<Answer>, Problem> {
     let conflict = |detail: String| Err(Problem::new(StatusCode::CONFLICT, detail));
     let mut answers = R::answers(&view.spec);
+    let open = view.status.as_ref().map(R::open).unwrap_or_default();
+    let asked = open.iter().find(|open| open.id == answer.id);
     if let Some(given) = answers.iter().find(|given| given.id == answer.id) {
         let by =
             given.answered_by.as_deref().map_or_else(String::new, |user| format!(" by {user}"));
-        return conflict(format!("The question {} is answered already{by}.", answer.id));
+        // An answer may stand there for a question that nobody has asked: kubectl can write any.
+        return conflict(match asked {
+            Some(_) => format!("The question {} is answered already{by}.", answer.id),
+            None => format!(
+                "No question {} is open, and spec.answers holds an answer to it already{by}.",
+                answer.id
+            ),
+        });
     }
-    let open = view.status.as_ref().map(R::open).unwrap_or_default();
     let noun = R::KIND.noun();
-    if open.contains(&answer.id.as_str()) {
+    if let Some(asked) = asked {
+        if asked.decides && !decides(&answer.text) {
+            return Err(Problem::invalid("text", UNDECIDED));
+        }
         answers.push(answer);
         Ok(answers)
     } else if open.is_empty() {
         conflict(format!("The {noun} waits for no answer: no question is open."))
     } else {
+        let open: Vec<_> = open.iter().map(|open| open.id).collect();
         let open = open.join(", ");
         conflict(format!(
             "The {noun} does not wait for {}; the open question is {open}.",
@@ -159,6 +191,7 @@ mod tests {
     #[case::open(json!([{"id": "q1", "text": "a"}]), Some("q2"), "q2", Ok(2))]
     #[case::first(Value::Null, Some("q1"), "q1", Ok(1))]
     #[case::given(json!([{"id": "q1", "text": "a", "answeredBy": "eve"}]), Some("q1"), "q1", Err("by eve"))]
+    #[case::not_open(json!([{"id": "q1", "text": "a", "answeredBy": "eve"}]), None, "q1", Err("No question q1 is open"))]
     #[case::another(Value::Null, Some("q2"), "q1", Err("open question is q2"))]
     #[case::none(Value::Null, None, "q1", Err("no question is open"))]
     fn the_open_question_is_answered_once(
@@ -200,6 +233,30 @@ mod tests {
         let view = View::<Session>::from(session);
         assert_eq!(answered(&view, answer("q2")).unwrap().len(), 1);
         assert!(answered(&view, answer("q3")).unwrap_err().detail.contains("q1, q2"));
+    }
+
+    #[rstest]
+    #[case("approve", true)]
+    #[case(" Approved, but be quick", true)]
+    #[case("reject: no test", true)]
+    #[case("yes please", false)]
+    #[case("I do not approve", false)]
+    fn leave_is_given_or_refused_in_so_many_words(#[case] text: &str, #[case] taken: bool) {
+        let session: Session = serde_json::from_value(json!({
+            "apiVersion": "fabrica.dev/v1alpha1", "kind": "Session", "metadata": {"name": "a"},
+            "spec": {"mode": "Chat"},
+            "status": {"faber": {"pendingApprovals": [
+                {"id": "q1", "kind": "Approval", "question": "May I?", "options": ["approve", "reject"], "askedAt": "2026-01-01T00:00:00Z"},
+                {"id": "q2", "kind": "Approval", "question": "May I?", "askedAt": "2026-01-01T00:00:00Z"},
+            ]}},
+        }))
+        .unwrap();
+        let view = View::<Session>::from(session);
+        let given = |id| answered(&view, Answer { text: text.to_owned(), ..answer(id) });
+        let refused =
+            given("q1").err().map(|problem| (problem.status, problem.errors[0].field.clone()));
+        assert_eq!(refused, (!taken).then(|| (422, "text".to_owned())));
+        assert!(given("q2").is_ok(), "an agent understands any words");
     }
 
     #[rstest]
