@@ -66,6 +66,8 @@ impl Identity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refused {
     NotLoggedIn,
+    /// The API server does not take the token, or not any more.
+    InvalidToken,
     /// A cookie alone does not prove that our page sent the request.
     Origin,
     /// Too many failures from this address.
@@ -80,6 +82,7 @@ impl From<Refused> for Problem {
     fn from(refused: Refused) -> Self {
         match refused {
             Refused::NotLoggedIn => Self::not_logged_in(),
+            Refused::InvalidToken => Self::invalid_token(),
             Refused::Origin => Self::forbidden(
                 "The Origin of this request is missing or is not this site; tools should send Authorization: Bearer.",
             ),

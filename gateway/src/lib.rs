@@ -20,6 +20,7 @@ pub mod gateway;
 pub mod identity;
 pub mod kubernetes;
 pub mod metrics;
+pub mod misread;
 pub mod names;
 pub mod namespaces;
 pub mod objects;

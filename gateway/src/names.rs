@@ -1,6 +1,6 @@
 //! Names of Kubernetes objects, checked before they stand in a path of the API server.
 
-use crate::problem::{FieldError, Problem};
+use crate::problem::Problem;
 
 /// The longest name of a Session or Run: room for what its children append.
 const OBJECT_NAME_LENGTH: usize = 52;
@@ -65,9 +65,7 @@ impl From<Malformed> for Problem {
     fn from(malformed: Malformed) -> Self {
         let sentence = malformed.to_string();
         let message = sentence.split_once(": ").map_or(&*sentence, |(_, message)| message);
-        let errors =
-            vec![FieldError { field: malformed.field.to_owned(), message: message.to_owned() }];
-        Self::bad_request(sentence.clone()).with_errors(errors)
+        Self::bad_part(malformed.field, message)
     }
 }
 

@@ -8,13 +8,24 @@ use kube::core::Status;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::misread;
+
 /// The longest list of fields named in one problem.
 const FIELD_LIMIT: usize = 32;
+
+/// What is wrong with a field that nobody knows.
+pub const UNKNOWN_FIELD: &str = "this field does not exist; remove it or correct its name";
+
+/// What is wrong with a field that stands there more than once.
+pub const DUPLICATE_FIELD: &str = "this field stands here twice; keep one";
+
+/// What the API server calls a field when it means none: there it says that it has not looked at everything.
+const NO_FIELD: &str = "<nil>";
 
 /// One field that is wrong, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct FieldError {
-    /// The field's path in the request body, such as `spec.repository.url`.
+    /// The field's path in the request body, such as `spec.repository.url`, or the part of the query or path.
     pub field: String,
     /// What is wrong with it and how to put it right.
     pub message: String,
@@ -37,7 +48,7 @@ pub struct Problem {
     /// The one thing that helps: `retry` (later, by itself), `login`, `recreate` (it is not there), or `button` (a person decides).
     #[schema(value_type = String)]
     pub recovery: Recovery,
-    /// The fields that are wrong, when the body was refused.
+    /// The fields that are wrong, when the body, the query or the path was refused.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub errors: Vec<FieldError>,
@@ -61,11 +72,19 @@ impl Problem {
         }
     }
 
-    /// 401: there is no valid login.
+    /// 401: nobody is logged in, or not any more.
     pub fn not_logged_in() -> Self {
         Self::new(
             StatusCode::UNAUTHORIZED,
             "Not logged in: log in again, or send Authorization: Bearer with a Kubernetes token.",
+        )
+    }
+
+    /// 401: a token was sent that is not good.
+    pub fn invalid_token() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "This token is not valid or has expired; get a new one, for example with kubectl create token.",
         )
     }
 
@@ -84,13 +103,22 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, detail)
     }
 
+    /// 400: one part of the path, the query or the headers is wrong.
+    pub fn bad_part(part: &str, message: impl Into<String>) -> Self {
+        let error = FieldError { field: part.to_owned(), message: message.into() };
+        Self::of_field(StatusCode::BAD_REQUEST, error)
+    }
+
     /// 422: one field of the body is wrong.
     pub fn invalid(field: &str, message: impl Into<String>) -> Self {
-        let message = message.into();
-        Self {
-            errors: vec![FieldError { field: field.to_owned(), message: message.clone() }],
-            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{field}: {message}"))
-        }
+        let error = FieldError { field: field.to_owned(), message: message.into() };
+        Self::of_field(StatusCode::UNPROCESSABLE_ENTITY, error)
+    }
+
+    /// One field is all that is wrong.
+    pub fn of_field(status: StatusCode, error: FieldError) -> Self {
+        let detail = format!("{}: {}", error.field, error.message);
+        Self::new(status, detail).with_errors(vec![error])
     }
 
     /// The same problem with the fields that are wrong.
@@ -140,7 +168,10 @@ impl IntoResponse for Problem {
 
 impl From<QueryRejection> for Problem {
     fn from(rejection: QueryRejection) -> Self {
-        Self::bad_request(rejection.body_text())
+        match misread::parameter(&rejection) {
+            Some(error) => Self::of_field(StatusCode::BAD_REQUEST, error),
+            None => Self::bad_request(rejection.body_text()),
+        }
     }
 }
 
@@ -186,6 +217,7 @@ fn with_causes(status: &Status) -> Problem {
         status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
     let errors: Vec<FieldError> = causes
         .iter()
+        .filter(|cause| cause.field != NO_FIELD)
         .take(FIELD_LIMIT)
         .map(|cause| FieldError { field: cause.field.clone(), message: plain(&cause.message) })
         .collect();
@@ -219,8 +251,8 @@ fn strict_field(text: &str) -> Option<FieldError> {
     let (message, rest) = text.split_once(" \"")?;
     let (field, _) = rest.split_once('"')?;
     let message = match message {
-        "unknown field" => "this field does not exist; remove it or correct its name",
-        "duplicate field" => "this field stands here twice; keep one",
+        "unknown field" => UNKNOWN_FIELD,
+        "duplicate field" => DUPLICATE_FIELD,
         other => other,
     };
     Some(FieldError { field: field.to_owned(), message: message.to_owned() })
@@ -254,7 +286,10 @@ mod tests {
         let problem = from_status(&status(json!({
             "code": 422,
             "message": "Session is invalid",
-            "details": {"causes": [{"field": "spec.repository.url", "message": "must be http or https", "reason": ""}]},
+            "details": {"causes": [
+                {"field": "<nil>", "message": "Invalid value: null: some validation rules were not checked", "reason": ""},
+                {"field": "spec.repository.url", "message": "must be http or https", "reason": ""},
+            ]},
         })));
         assert_eq!(problem.detail, "spec.repository.url: must be http or https");
         assert_eq!(problem.errors.len(), 1);

@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 use crate::api::sessions::{agent, answers, list, messages, short, write};
 use crate::api::{events, files, forges, login, runs, socket};
 use crate::app::App;
+use crate::problem::Problem;
 use crate::{openapi, ui};
 
 /// What the page may load and where it may connect: itself. The terminal sets styles by script; images and fonts may be
@@ -84,6 +85,7 @@ pub fn build(app: App) -> Result<Router, serde_json::Error> {
         .route("/openapi.json", get(answer))
         // The root of the workspace: a wildcard does not match nothing.
         .route("/api/v1/namespaces/{namespace}/sessions/{name}/files/", get(files::download))
+        .method_not_allowed_fallback(wrong_method)
         .fallback(ui::fallback)
         .layer(from_fn_with_state(app.clone(), observe))
         .with_state(app))
@@ -93,6 +95,12 @@ pub fn build(app: App) -> Result<Router, serde_json::Error> {
 #[utoipa::path(get, path = "/health", tag = "health", security(()), responses((status = 200, description = "It runs")))]
 async fn health() -> Response {
     std::future::ready(Json(json!({"status": "ok"})).into_response()).await
+}
+
+/// Refuses a method that a path does not take. The router adds which ones it does, as Allow.
+async fn wrong_method(method: Method) -> Problem {
+    let detail = format!("{method} is not possible here; the header Allow names what is.");
+    std::future::ready(Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail)).await
 }
 
 /// Counts a request, logs it, and adds the headers of every answer.

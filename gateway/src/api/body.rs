@@ -7,7 +7,8 @@ use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 
-use crate::problem::{FieldError, Problem};
+use crate::misread;
+use crate::problem::Problem;
 
 /// The largest JSON body: a Session is far smaller, and etcd takes no more than 1.5 MiB.
 const BODY_BYTES: usize = 256 * 1024;
@@ -23,7 +24,10 @@ pub async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> 
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
     }
     let bytes = read_bytes(body, BODY_BYTES).await?;
-    serde_json::from_slice(&bytes).map_err(|error| explain(&error))
+    let mut reader = serde_json::Deserializer::from_slice(&bytes);
+    let read = serde_path_to_error::deserialize(&mut reader).map_err(|error| explain(&error))?;
+    reader.end().map_err(|error| no_json(&error))?;
+    Ok(read)
 }
 
 /// The same for a body that may be left out.
@@ -61,19 +65,15 @@ pub async fn read_bytes(body: Body, limit: usize) -> Result<Bytes, Problem> {
     }
 }
 
-fn explain(error: &serde_json::Error) -> Problem {
-    let text = error.to_string();
-    if !error.is_data() {
-        return Problem::bad_request(format!("The body is not JSON: {text}."));
+fn explain(error: &serde_path_to_error::Error<serde_json::Error>) -> Problem {
+    if error.inner().is_data() {
+        return Problem::of_field(StatusCode::UNPROCESSABLE_ENTITY, misread::field(error));
     }
-    let field = text.split('`').nth(1).unwrap_or_default();
-    let message = if text.starts_with("unknown field") {
-        "this field does not exist; remove it or correct its name".to_owned()
-    } else {
-        text.clone()
-    };
-    let errors = vec![FieldError { field: field.to_owned(), message }];
-    Problem::new(StatusCode::UNPROCESSABLE_ENTITY, text).with_errors(errors)
+    no_json(error.inner())
+}
+
+fn no_json(error: &serde_json::Error) -> Problem {
+    Problem::bad_request(format!("The body is not JSON: {error}."))
 }
 
 #[cfg(test)]
@@ -94,7 +94,9 @@ mod tests {
     #[case("{\"token\":\"a\"}", "application/json; charset=utf-8", None, None)]
     #[case("{\"token\":\"a\",\"more\":1}", "application/json", Some(422), Some("more"))]
     #[case("{}", "application/json", Some(422), Some("token"))]
+    #[case("{\"token\":4}", "application/json", Some(422), Some("token"))]
     #[case("{", "application/json", Some(400), None)]
+    #[case("{\"token\":\"a\"}}", "application/json", Some(400), None)]
     #[case("{\"token\":\"a\"}", "text/plain", Some(415), None)]
     #[tokio::test]
     async fn explains(

@@ -11,9 +11,10 @@ use fabrica_protocol::assertion::Role;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body_util::BodyExt;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::body::read_bytes;
 use super::caller::Caller;
 use super::named::Named;
 use crate::access::{Question, Verb};
@@ -27,17 +28,15 @@ use crate::quota::Place;
 /// The longest path, as it stands in the request.
 const PATH_BYTES: usize = 4096;
 
+/// The most that is read of a pod's refusal: it is a sentence.
+const REFUSAL_BYTES: usize = 16 * 1024;
+
 /// Headers of an upload that the pod gets.
 const UPLOAD_HEADERS: [HeaderName; 2] = [header::CONTENT_LENGTH, header::CONTENT_TYPE];
 
 /// Headers of a download that the client gets.
-const DOWNLOAD_HEADERS: [HeaderName; 5] = [
-    header::CONTENT_LENGTH,
-    header::ETAG,
-    header::LAST_MODIFIED,
-    header::RETRY_AFTER,
-    header::CONTENT_ENCODING,
-];
+const DOWNLOAD_HEADERS: [HeaderName; 4] =
+    [header::CONTENT_LENGTH, header::ETAG, header::LAST_MODIFIED, header::CONTENT_ENCODING];
 
 /// One entry of a directory.
 #[derive(Debug, Serialize, ToSchema)]
@@ -143,7 +142,7 @@ async fn transfer(
         tracing::info!(error = %crate::chain(&error), session = %key, "a file could not be transferred");
         Problem::new(StatusCode::GATEWAY_TIMEOUT, "The session's pod does not answer; try again in a moment.")
     })?;
-    answered(answer, place)
+    answered(answer, place).await
 }
 
 /// The pod, if the caller may do this and the Session runs.
@@ -198,7 +197,7 @@ fn forwarded(parts: &Parts, path: &str, body: Body) -> Result<http::Request<Body
 }
 
 /// The pod's answer, as far as it may reach a browser. The place is kept until the last byte.
-fn answered(
+async fn answered(
     answer: http::Response<hyper::body::Incoming>,
     place: Place,
 ) -> Result<Response, Problem> {
@@ -216,6 +215,9 @@ fn answered(
             "The session's pod gave an answer that makes no sense.",
         ));
     }
+    if !status.is_success() {
+        return Err(refused(&parts, Body::new(body)).await);
+    }
     let body = body.map_frame(move |frame| {
         let _kept = &place;
         frame
@@ -223,7 +225,7 @@ fn answered(
     let mut response = (status, Body::new(body.map_err(axum::Error::new))).into_response();
     let headers = response.headers_mut();
     copy(&DOWNLOAD_HEADERS, &parts.headers, headers);
-    let json = parts.headers.get(header::CONTENT_TYPE).and_then(|kind| json_type(kind, status));
+    let json = parts.headers.get(header::CONTENT_TYPE).and_then(json_type);
     let kind = json.unwrap_or(HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::CONTENT_TYPE, kind);
     headers.insert(header::CONTENT_DISPOSITION, HeaderValue::from_static("attachment"));
@@ -235,16 +237,29 @@ fn answered(
     Ok(response)
 }
 
-/// JSON of the runtime keeps its type: browsers never render it.
-fn json_type(kind: &HeaderValue, status: StatusCode) -> Option<HeaderValue> {
-    let essence = kind.to_str().ok()?.split(';').next()?.trim();
-    match essence {
-        "application/problem+json" if !status.is_success() => {
-            Some(HeaderValue::from_static("application/problem+json"))
-        }
-        "application/json" => Some(HeaderValue::from_static("application/json")),
-        _ => None,
+/// What a pod refuses, in the shape of all problems. Of its own words the sentence is kept, if it has one.
+async fn refused(answer: &http::response::Parts, body: Body) -> Problem {
+    #[derive(Deserialize)]
+    struct Told {
+        detail: String,
     }
+    let bytes = read_bytes(body, REFUSAL_BYTES).await.unwrap_or_default();
+    let detail = serde_json::from_slice::<Told>(&bytes).map_or_else(
+        |_| "The session's pod refuses this and does not say why.".to_owned(),
+        |told| told.detail,
+    );
+    let problem = Problem::new(answer.status, detail);
+    let seconds = answer.headers.get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+    match seconds.and_then(|seconds| seconds.parse().ok()) {
+        Some(seconds) => problem.retry_after(seconds),
+        None => problem,
+    }
+}
+
+/// JSON of the runtime keeps its type: browsers never render it.
+fn json_type(kind: &HeaderValue) -> Option<HeaderValue> {
+    let essence = kind.to_str().ok()?.split(';').next()?.trim();
+    (essence == "application/json").then(|| HeaderValue::from_static("application/json"))
 }
 
 fn copy(names: &[HeaderName], from: &HeaderMap, to: &mut HeaderMap) {

@@ -149,7 +149,7 @@ pub async fn find_work_items(
     let (Path(id), Query(query)) = (path?, query?);
     let (forge, _place) = search(&app, &identity, id).await?;
     let of = Slug::parse(&query.repository)
-        .ok_or_else(|| Problem::bad_request("repository must be owner/name."))?;
+        .ok_or_else(|| Problem::bad_part("repository", "must be owner/name"))?;
     let found = forge.work_items(of, Words::of(&query.q)).await;
     let found = found.map_err(|error| problem(forge, &error))?;
     Ok(Json(WorkItemList { items: found.to_vec() }))

@@ -88,13 +88,7 @@ pub async fn login(State(app): State<App>, request: Request) -> Result<Response,
     let identified = app.reviews.identify(body.token.trim(), address(&parts)).await;
     let identity = identified.map_err(|refused| {
         app.metrics.login(outcome(refused));
-        match refused {
-            Refused::NotLoggedIn => Problem::new(
-                StatusCode::UNAUTHORIZED,
-                "This token is not valid or has expired; get a new one, for example with kubectl create token.",
-            ),
-            other => Problem::from(other),
-        }
+        Problem::from(refused)
     })?;
     let secure = !origin::is_loopback(&parts.headers, &parts.uri);
     let jar =
@@ -154,7 +148,7 @@ pub async fn me(State(app): State<App>, Caller(identity): Caller) -> Result<Json
 
 fn outcome(refused: Refused) -> &'static str {
     match refused {
-        Refused::NotLoggedIn | Refused::Origin => "refused",
+        Refused::NotLoggedIn | Refused::InvalidToken | Refused::Origin => "refused",
         Refused::TooMany { .. } => "limited",
         Refused::Unavailable => "failed",
     }

@@ -76,12 +76,12 @@ impl TokenReviews {
     /// same address.
     pub async fn identify(&self, token: &str, address: IpAddr) -> Result<Identity, Refused> {
         if token.is_empty() || token.len() > TOKEN_BYTES {
-            return Err(Refused::NotLoggedIn);
+            return Err(Refused::InvalidToken);
         }
         let hash = TokenHash::from(Sha256::digest(token));
         if let Some(known) = self.known().get(&hash, Instant::now()) {
             let held = known.filter(|identity| Utc::now() < identity.expires);
-            return held.ok_or(Refused::NotLoggedIn);
+            return held.ok_or(Refused::InvalidToken);
         }
         self.asked.answer((hash, address), self.review_within_limits(token, hash, address)).await
     }
@@ -103,7 +103,7 @@ impl TokenReviews {
             attempt.succeed();
         }
         match reviewed {
-            Ok(identity) => identity.ok_or(Refused::NotLoggedIn),
+            Ok(identity) => identity.ok_or(Refused::InvalidToken),
             Err(error) => {
                 tracing::warn!(error = crate::chain(&error), "a token could not be reviewed");
                 Err(Refused::Unavailable)

@@ -75,7 +75,7 @@ fn decode(token: &str) -> Option<String> {
 }
 
 fn unknown() -> Problem {
-    Problem::bad_request("continue is not a token of this API; list again from the start.")
+    Problem::bad_part("continue", "is not a token of this API; list again from the start")
 }
 
 #[cfg(test)]

@@ -97,7 +97,7 @@ impl Refusal {
 impl From<Refused> for Refusal {
     fn from(refused: Refused) -> Self {
         match refused {
-            Refused::NotLoggedIn => Self::not_logged_in(),
+            Refused::NotLoggedIn | Refused::InvalidToken => Self::not_logged_in(),
             Refused::Origin => Self::forbidden("the Origin is missing or is not this site"),
             Refused::TooMany { seconds } => Self::too_many(Duration::from_secs(seconds)),
             Refused::Unavailable => {

@@ -223,7 +223,7 @@ async fn short_forms_create_and_show_a_chat_and_open_its_socket() {
     let mut body = json!({"repoUrl": "https://git.example.com/a", "mode": "chat"});
     let (status, problem) = send(body.clone()).await;
     assert_eq!(status, 400);
-    assert!(problem["detail"].as_str().unwrap().contains("workId is required"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("workId: must be set"), "{problem}");
     body["workId"] = json!("12");
     let (status, session) = send(body).await;
     assert_eq!(

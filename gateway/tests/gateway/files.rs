@@ -28,7 +28,14 @@ async fn files_go_up_and_come_down() {
     assert!(header("content-security-policy").unwrap().contains("sandbox"));
     assert_eq!(header("set-cookie"), None);
     assert_eq!(answer.bytes().await.unwrap(), content);
-    assert_eq!(world.get("viewer", "/api/v1/namespaces/demo/sessions/a/files/none").await.0, 404);
+    let (status, problem) =
+        world.get("viewer", "/api/v1/namespaces/demo/sessions/a/files/none").await;
+    assert_eq!((status, &problem["status"]), (404, &json!(404)));
+    assert_eq!(
+        (&problem["detail"], &problem["recovery"]),
+        (&json!("no such file"), &json!("recreate"))
+    );
+    assert_eq!(problem["recoverable"], false);
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use crate::common::{World, until};
 use futures::future::join_all;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn a_login_is_a_cookie_that_needs_our_origin_to_change_something() {
@@ -42,13 +42,39 @@ async fn logout_forgets_and_strangers_are_told_to_log_in() {
             world.answer(world.client.get(format!("{}{path}", world.url))).await;
         assert_eq!((status, &problem["status"]), (401, &json!(401)), "{path}");
     }
-    assert_eq!(
-        world
-            .answer(world.client.get(format!("{}/api/v1/me", world.url)).bearer_auth("wrong"))
-            .await
-            .0,
-        401
-    );
+    let wrong = world.client.get(format!("{}/api/v1/me", world.url)).bearer_auth("wrong");
+    let (status, problem) = world.answer(wrong).await;
+    assert_eq!(status, 401);
+    assert!(problem["detail"].as_str().unwrap().contains("kubectl create token"), "{problem}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_is_a_problem_that_names_the_part() {
+    let world = World::start(&[]).await;
+    world.grant_all();
+    let answer = world.request("dana", Method::PATCH, "/api/v1/me").send().await.unwrap();
+    assert_eq!(answer.status(), 405);
+    assert_eq!(answer.headers()["allow"], "GET,HEAD");
+    assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    let problem: Value = answer.json().await.unwrap();
+    assert_eq!((&problem["status"], &problem["recovery"]), (&json!(405), &json!("button")));
+    for (query, part) in [
+        ("limit=many", "limit"),
+        ("limit=0", "limit"),
+        ("spaces=1", "spaces"),
+        ("continue=%25", "continue"),
+    ] {
+        let (status, problem) = world.get("dana", &format!("/api/v1/sessions?{query}")).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (400, &json!(part)), "{problem}");
+    }
+    for (body, field) in [
+        (json!({"repoUrl": "https://h/a", "workId": 4}), "workId"),
+        (json!({"repoUrl": "https://h/a", "mode": "Chat"}), "mode"),
+    ] {
+        let request = world.request("dana", Method::POST, "/api/sessions").json(&body);
+        let (status, problem) = world.answer(request).await;
+        assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!(field)), "{problem}");
+    }
 }
 
 #[tokio::test]

@@ -35,7 +35,7 @@ impl Paging {
 pub fn page_limit(limit: Option<usize>) -> Result<usize, Problem> {
     let limit = limit.unwrap_or(PAGE);
     if !(1..=PAGE_LIMIT).contains(&limit) {
-        return Err(Problem::bad_request(format!("limit must be between 1 and {PAGE_LIMIT}.")));
+        return Err(Problem::bad_part("limit", format!("must be between 1 and {PAGE_LIMIT}")));
     }
     Ok(limit)
 }

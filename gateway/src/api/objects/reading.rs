@@ -50,7 +50,7 @@ impl Cursor {
     ) -> Result<Self, Problem> {
         let limit = limit.unwrap_or(PAGE);
         if !(1..=PAGE_LIMIT).contains(&limit) {
-            return Err(Problem::bad_request(format!("limit must be between 1 and {PAGE_LIMIT}.")));
+            return Err(Problem::bad_part("limit", format!("must be between 1 and {PAGE_LIMIT}")));
         }
         Ok(Self { after: after.unwrap_or_default(), limit, unread })
     }
@@ -108,8 +108,7 @@ impl Cursor {
 pub(crate) fn patience(seconds: Option<u64>) -> Result<Duration, Problem> {
     let seconds = seconds.unwrap_or_default();
     if seconds > WAIT_LIMIT {
-        let detail = format!("wait must be at most {WAIT_LIMIT} seconds.");
-        return Err(Problem::bad_request(detail));
+        return Err(Problem::bad_part("wait", format!("must be at most {WAIT_LIMIT} seconds")));
     }
     Ok(Duration::from_secs(seconds))
 }

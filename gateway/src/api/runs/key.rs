@@ -62,8 +62,8 @@ fn name_of(headers: &HeaderMap, whose: &[&str]) -> Result<Option<String>, Proble
     let Some(value) = headers.get(HEADER) else { return Ok(None) };
     let usable = value.to_str().ok().filter(|key| (1..=KEY_BYTES).contains(&key.len()));
     let Some(key) = usable else {
-        let detail = format!("{HEADER} must be 1 to {KEY_BYTES} characters of ASCII.");
-        return Err(Problem::bad_request(detail));
+        let message = format!("must be 1 to {KEY_BYTES} characters of ASCII");
+        return Err(Problem::bad_part(HEADER, message));
     };
     // None of them can hold a zero byte, so that no two lists give one text.
     let hash = Sha256::digest([whose, &[key]].concat().join("\0"));

@@ -144,8 +144,9 @@ async fn list(
             (page.items, None)
         }
         Start::Archive(_) if !query.archived => {
-            return Err(Problem::bad_request(
-                "continue leads into the archive: ask with archived=true.",
+            return Err(Problem::bad_part(
+                "continue",
+                "leads into the archive: ask with archived=true",
             ));
         }
         Start::Archive(behind) => {

@@ -214,8 +214,9 @@ pub async fn create_short_session(
 fn spec(asked: NewShortSession) -> Result<Map<String, Value>, Problem> {
     let NewShortSession { repo_url, branch, forge, mode, work_id } = asked;
     if mode == ShortMode::Chat && work_id.as_ref().is_none_or(String::is_empty) {
-        return Err(Problem::bad_request(
-            "workId is required in mode chat: name the work item, such as 12.",
+        return Err(Problem::bad_part(
+            "workId",
+            "must be set in mode chat: name the work item, such as 12",
         ));
     }
     let mut repository = Map::from_iter([("url".to_owned(), json!(repo_url))]);
@@ -361,7 +362,7 @@ mod tests {
             let body = json!({"repoUrl": "https://h/a", "mode": "chat", "workId": work_id});
             let problem = asked(body).unwrap_err();
             assert_eq!(problem.status, 400);
-            assert!(problem.detail.contains("workId is required"), "{}", problem.detail);
+            assert!(problem.detail.contains("workId: must be set"), "{}", problem.detail);
         }
     }
 }

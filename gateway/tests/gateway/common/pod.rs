@@ -137,7 +137,11 @@ async fn download(
             bytes.clone(),
         )
             .into_response(),
-        None => StatusCode::NOT_FOUND.into_response(),
+        None => {
+            let body = json!({"type": "about:blank", "title": "Not Found", "status": 404, "detail": "no such file"});
+            let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+            (StatusCode::NOT_FOUND, kind, Json(body)).into_response()
+        }
     }
 }
 

@@ -747,7 +747,7 @@ export interface components {
         };
         /** @description One field that is wrong, and why. */
         FieldError: {
-            /** @description The field's path in the request body, such as `spec.repository.url`. */
+            /** @description The field's path in the request body, such as `spec.repository.url`, or the part of the query or path. */
             field: string;
             /** @description What is wrong with it and how to put it right. */
             message: string;
@@ -834,7 +834,7 @@ export interface components {
         GiveAnswer: {
             /** @description Of the question: `status.escalation.id` of a run, `status.faber.pendingApprovals[].id` of a session. */
             id: string;
-            /** @description At most 4096 bytes. Where the question has options, one of them or anything else. */
+            /** @description At most 4096 bytes. Any words; where the options are `approve` and `reject`, beginning with one of them. */
             text: string;
         };
         /** @description A login that succeeded. */
@@ -958,7 +958,7 @@ export interface components {
         Problem: {
             /** @description What went wrong and what to do. */
             detail: string;
-            /** @description The fields that are wrong, when the body was refused. */
+            /** @description The fields that are wrong, when the body, the query or the path was refused. */
             errors?: components["schemas"]["FieldError"][];
             /** @description Whether work goes on where it was, once `recovery` has been done. */
             recoverable: boolean;
