@@ -275,6 +275,9 @@ async fn wrong_plans_name_line_and_field() {
     let cases = [
         ("# Plan", "repo", "line 1: "),
         ("---\nrepo: x\nmodels: y\n---\nx", "models", "line 3: "),
+        ("---\nrepo: x\nrepo: y\n---\nx", "repo", "line 3: this field stands here twice"),
+        ("---\nrepo: x\nbudgetUSD: 0\n---\nx", "budgetUSD", "line 3: must be a decimal number"),
+        ("---\nrepo: x\n# Plan", "repo", "line 1: the front matter that begins here has no end"),
         ("---\nrepo: x\nforge: gitlab\n---\nx", "forge", "line 3: must be GitHub or Gitea"),
         ("---\ntitle: t\nrepo: ftp://refused\n---\nx", "repo", "line 3: must be http"),
     ];

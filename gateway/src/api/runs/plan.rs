@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_saphyr::Spanned;
 
-use crate::problem::FieldError;
+use crate::problem::{DUPLICATE_FIELD, FieldError};
 
 /// The longest front matter: its fields are far shorter.
 const FRONT_MATTER_BYTES: usize = 16 * 1024;
@@ -56,12 +56,7 @@ impl Document {
     /// Reads a file. What is wrong is told by field and line, all of it at once.
     pub(super) fn read(text: &str) -> Result<Self, Vec<FieldError>> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let Some((front, plan)) = split(text) else {
-            let message = format!(
-                "begin the file with front matter: a line {FENCE}, a line repo: https://…, and a line {FENCE}"
-            );
-            return Err(vec![at(1, "repo", &message)]);
-        };
+        let (front, plan) = split(text).map_err(|message| vec![at(1, "repo", &message)])?;
         if front.len() > FRONT_MATTER_BYTES {
             let message = format!("the front matter is longer than {FRONT_MATTER_BYTES} bytes");
             return Err(vec![at(1, "repo", &message)]);
@@ -109,20 +104,24 @@ fn at(line: u64, field: &str, message: &str) -> FieldError {
     FieldError { field: field.to_owned(), message: format!("line {line}: {message}") }
 }
 
-/// The front matter between its fences, and what is below it.
-fn split(text: &str) -> Option<(&str, &str)> {
-    let (first, rest) = text.split_once('\n')?;
+/// The front matter between its fences, and what is below it; or which fence is missing.
+fn split(text: &str) -> Result<(&str, &str), String> {
+    let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
     if first.trim_end() != FENCE {
-        return None;
+        return Err(format!(
+            "begin the file with front matter: a line {FENCE}, a line repo: https://…, and a line {FENCE}"
+        ));
     }
     let mut start = 0;
     for line in rest.split_inclusive('\n') {
         if line.trim_end() == FENCE {
-            return Some((&rest[..start], &rest[start + line.len()..]));
+            return Ok((&rest[..start], &rest[start + line.len()..]));
         }
         start += line.len();
     }
-    None
+    Err(format!(
+        "the front matter that begins here has no end: put a line {FENCE} below its fields"
+    ))
 }
 
 fn fields(front: &str) -> Result<Vec<Placed>, Vec<FieldError>> {
@@ -133,6 +132,9 @@ fn fields(front: &str) -> Result<Vec<Placed>, Vec<FieldError>> {
     let Entries(entries) =
         serde_saphyr::from_str_with_options(front, options).map_err(|error| {
             let line = error.location().map_or(1, |location| location.line());
+            if let serde_saphyr::Error::DuplicateMappingKey { .. } = error {
+                return vec![at(line + 1, field_at(front, line), DUPLICATE_FIELD)];
+            }
             let words = error.to_string();
             // It ends in a place of the front matter, and callers count from the file's first line.
             let words = words.lines().next().and_then(|line| line.split(" at line ").next());
@@ -163,11 +165,28 @@ fn fields(front: &str) -> Result<Vec<Placed>, Vec<FieldError>> {
 
 /// A value as the CRD spells it, or what is wrong with it.
 fn spelled(field: &str, value: String) -> Result<String, String> {
-    if field != "forge" {
-        return Ok(value);
+    match field {
+        "forge" => {
+            let known = FORGES.iter().find(|forge| forge.eq_ignore_ascii_case(&value));
+            let wrong = || format!("must be {}", FORGES.join(" or "));
+            known.map(|forge| (*forge).to_owned()).ok_or_else(wrong)
+        }
+        // The CRD's words want quotes, which only a spec needs.
+        "budgetUSD" if !is_budget(&value) => Err(
+            "must be a decimal number above 0, with at most 6 digits before the point and 4 behind it, such as 2.50"
+                .to_owned(),
+        ),
+        _ => Ok(value),
     }
-    let known = FORGES.iter().find(|forge| forge.eq_ignore_ascii_case(&value));
-    known.map(|forge| (*forge).to_owned()).ok_or_else(|| format!("must be {}", FORGES.join(" or ")))
+}
+
+/// Whether the CRD takes it as a budget.
+fn is_budget(value: &str) -> bool {
+    let (whole, part) = value.split_once('.').unwrap_or((value, "0"));
+    let digits = |text: &str, most: usize| {
+        (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    digits(whole, 6) && digits(part, 4) && value.bytes().any(|byte| (b'1'..=b'9').contains(&byte))
 }
 
 /// The key that a line of the front matter belongs to: the one on it, else the one before it.
@@ -270,14 +289,25 @@ mod tests {
 
     #[rstest]
     #[case("# Plan", "repo", "line 1: begin the file")]
-    #[case("---\nrepo: x\n# Plan", "repo", "line 1: begin the file")]
+    #[case("---\nrepo: x\n# Plan", "repo", "line 1: the front matter that begins here has no end")]
+    #[case("---", "repo", "line 1: the front matter that begins here has no end")]
+    #[case(
+        "---\nrepo: x\nbudgetUSD: 0\n---\nx",
+        "budgetUSD",
+        "line 3: must be a decimal number above 0"
+    )]
+    #[case(
+        "---\nrepo: x\nbudgetUSD: 2.\n---\nx",
+        "budgetUSD",
+        "line 3: must be a decimal number above 0"
+    )]
     #[case("---\n---\nx", "repo", "line 1: must be set")]
     #[case("---\nrepo: x\n---\n \n", "plan", "line 4: must not be empty")]
     #[case("---\nrepo: x\ncolour: red\n---\nx", "colour", "line 3: this field does not exist")]
     #[case("---\nrepo: x\nforge: gitlab\n---\nx", "forge", "line 3: must be GitHub or Gitea")]
     #[case("---\nrepo: x\ntitle:\n---\nx", "title", "line 3: must not be empty")]
     #[case("---\nrepo: x\ntitle: [a]\n---\nx", "title", "line 3: cannot be read")]
-    #[case("---\nrepo: x\nrepo: y\n---\nx", "repo", "line 3: cannot be read")]
+    #[case("---\nrepo: x\nrepo: y\n---\nx", "repo", "line 3: this field stands here twice")]
     #[case("---\nrepo: x\ntitle: \"a\n---\nx", "title", "line 4: cannot be read")]
     #[case("---\njust words\n---\nx", "repo", "line 2: cannot be read")]
     fn tells_line_and_field(#[case] text: &str, #[case] field: &str, #[case] message: &str) {
