@@ -5,10 +5,11 @@ use std::fmt::Display;
 use std::iter::successors;
 
 use axum::extract::rejection::QueryRejection;
+use http::StatusCode;
 use serde::de::value;
 use serde_path_to_error::Error;
 
-use crate::problem::{DUPLICATE_FIELD, FieldError, UNKNOWN_FIELD};
+use crate::problem::{DUPLICATE_FIELD, FieldError, Problem, UNKNOWN_FIELD};
 
 /// What the whole of a body is called, where no field of it can be named.
 const WHOLE: &str = "body";
@@ -35,8 +36,17 @@ pub fn field<E: Display>(error: &Error<E>) -> FieldError {
     FieldError { field: path.unwrap_or_else(|| WHOLE.to_owned()), message }
 }
 
-/// The same of a query.
-pub fn parameter(rejection: &QueryRejection) -> Option<FieldError> {
+impl From<QueryRejection> for Problem {
+    fn from(rejection: QueryRejection) -> Self {
+        match parameter(&rejection) {
+            Some(error) => Self::of_field(StatusCode::BAD_REQUEST, error),
+            None => Self::bad_request(rejection.body_text()),
+        }
+    }
+}
+
+/// The parameter of a query that could not be read, and why.
+fn parameter(rejection: &QueryRejection) -> Option<FieldError> {
     let first: &(dyn StdError + 'static) = rejection;
     successors(Some(first), |&error| error.source())
         .find_map(|error| error.downcast_ref::<Error<value::Error>>())

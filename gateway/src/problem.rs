@@ -1,14 +1,12 @@
 //! Errors as callers see them: `application/problem+json` with a sentence that says what to do.
 
-use axum::extract::rejection::{PathRejection, QueryRejection};
+use axum::extract::rejection::PathRejection;
 use axum::response::{IntoResponse, Response};
 use fabrica_protocol::recovery::{Recovery, Way, after_status};
 use http::{HeaderValue, StatusCode, header};
 use kube::core::Status;
 use serde::Serialize;
 use utoipa::ToSchema;
-
-use crate::misread;
 
 /// The longest list of fields named in one problem.
 const FIELD_LIMIT: usize = 32;
@@ -163,15 +161,6 @@ impl IntoResponse for Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
-    }
-}
-
-impl From<QueryRejection> for Problem {
-    fn from(rejection: QueryRejection) -> Self {
-        match misread::parameter(&rejection) {
-            Some(error) => Self::of_field(StatusCode::BAD_REQUEST, error),
-            None => Self::bad_request(rejection.body_text()),
-        }
     }
 }
 
