@@ -11,6 +11,7 @@ mod chat_faults;
 mod chat_input;
 mod cli;
 mod escalations;
+mod example;
 mod forges;
 mod gateway;
 mod guide;
