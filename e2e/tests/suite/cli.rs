@@ -21,7 +21,7 @@ use crate::network::network;
 const DEAD: &str = "http://127.0.0.1:1";
 
 /// The plugin, as a user of this namespace.
-async fn plugin(namespace: &Namespace, arguments: &[&str]) -> Result<Command> {
+pub(crate) async fn plugin(namespace: &Namespace, arguments: &[&str]) -> Result<Command> {
     Ok(person::plugin(namespace, &editor(namespace).await?, arguments))
 }
 

@@ -10,6 +10,7 @@ mod chat;
 mod chat_faults;
 mod chat_input;
 mod cli;
+mod cli_runs;
 mod escalations;
 mod example;
 mod forges;
