@@ -3,12 +3,16 @@
 use anyhow::{Context, Result};
 use fabrica_crds::Run;
 use fabrica_crds::run::Phase;
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::api::{Patch, PatchParams, PostParams};
+use kube::api::{EvictParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use crate::Namespace;
 use crate::cluster::wait_for;
+
+/// The finalizer of a pod that a test wants to stay.
+const KEPT: &str = "test.fabrica.dev/kept";
 
 impl Namespace {
     /// Creates a Run with this spec.
@@ -43,6 +47,26 @@ impl Namespace {
     /// Waits until it ended, however.
     pub async fn await_end(&self, name: &str) -> Result<Run> {
         self.await_run(name, "ended", |run| phase_of(run).is_some_and(Phase::is_final)).await
+    }
+
+    /// Has the pod of its present attempt evicted, and waits until the operator has seen how that ended: a pod can be gone
+    /// before a busy operator looks, so this one is kept until then.
+    pub async fn evict(&self, name: &str) -> Result<()> {
+        let run = self.api::<Run>().get(name).await?;
+        let attempts = run.status.map(|status| status.attempts).unwrap_or_default();
+        let pod = &attempts.last().context("an attempt")?.pod_name;
+        let (pods, parameters) = (self.api::<Pod>(), PatchParams::default());
+        let keep = |finalizers| Patch::Merge(json!({"metadata": {"finalizers": finalizers}}));
+        pods.patch(pod, &parameters, &keep(json!([KEPT]))).await?;
+        let seen = async {
+            pods.evict(pod, &EvictParams::default()).await?;
+            let ended = |run: &Run| causes(run).get(attempts.len() - 1) != Some(&"");
+            self.await_run(name, "put out", ended).await
+        };
+        let seen = seen.await;
+        // Whatever came of it: the namespace could not go.
+        pods.patch(pod, &parameters, &keep(Value::Null)).await?;
+        seen.map(|_| ())
     }
 
     /// Says that a Run must not go on.

@@ -43,24 +43,26 @@ async fn is_done_once(forge: &Forge, repository: &ForgeRepository, run: &Run) ->
     Ok(())
 }
 
+/// A Run whose agent has begun, is kept in a checkpoint, and stays in its first pod until that is gone.
+async fn staying(namespace: &Namespace, repository: &ForgeRepository, name: &str) -> Result<()> {
+    let stay = "case $(cat /etc/hostname) in *-run-1) tail -f /dev/null;; esac";
+    let stay = json!({"tools": [{"name": "Bash", "input": {"command": stay, "timeout": 600_000}}]});
+    // The CLI may put a word of its own between what was lost and what comes next, and so do a step or not.
+    let steps =
+        [command(BEGIN), stay.clone(), stay, command(FINISH), command(FINISH), said("Done.")];
+    let uid = playing(namespace, repository, name, &steps).await?.uid().context("a UID")?;
+    eventually("a checkpoint is kept", || async {
+        let asked = format!("SELECT attempt FROM checkpoints WHERE uid = '{uid}'");
+        Ok((!select(&asked).await?.is_empty()).then_some(()))
+    })
+    .await
+}
+
 #[tokio::test]
 async fn a_pod_that_is_killed_costs_an_attempt_and_no_work() {
     with_repository(|namespace, place| async move {
         let (forge, repository) = &*place;
-        // Stays in the first pod until that is gone.
-        let stay = "case $(cat /etc/hostname) in *-run-1) tail -f /dev/null;; esac";
-        let stay =
-            json!({"tools": [{"name": "Bash", "input": {"command": stay, "timeout": 600_000}}]});
-        // The CLI may put a word of its own between what was lost and what comes next, and so do a step or not.
-        let steps =
-            [command(BEGIN), stay.clone(), stay, command(FINISH), command(FINISH), said("Done.")];
-        let uid =
-            playing(&namespace, repository, "killed", &steps).await?.uid().context("a UID")?;
-        eventually("a checkpoint is kept", || async {
-            let asked = format!("SELECT attempt FROM checkpoints WHERE uid = '{uid}'");
-            Ok((!select(&asked).await?.is_empty()).then_some(()))
-        })
-        .await?;
+        staying(&namespace, repository, "killed").await?;
         let at_once = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
         namespace.api::<Pod>().delete("killed-run-1", &at_once).await?;
         let run = namespace.await_end("killed").await?;
@@ -68,6 +70,19 @@ async fn a_pod_that_is_killed_costs_an_attempt_and_no_work() {
         let causes = causes(&run);
         let is_lost = matches!(causes[..], ["PodLost" | "PodEvicted", "Succeeded"]);
         ensure!(is_lost, "{:?}", run.status);
+        is_done_once(forge, repository, &run).await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_pod_that_is_evicted_says_so_and_costs_no_work() {
+    with_repository(|namespace, place| async move {
+        let (forge, repository) = &*place;
+        staying(&namespace, repository, "evicted").await?;
+        namespace.evict("evicted").await?;
+        let run = namespace.await_end("evicted").await?;
+        ensure!(causes(&run) == ["PodEvicted", "Succeeded"], "{:?}", run.status);
         is_done_once(forge, repository, &run).await
     })
     .await;

@@ -264,18 +264,24 @@ async fn cancelling_ends_a_run_for_good() {
     .await;
 }
 
+/// Its runtime is told to end, has the time to say why it does, and the next one begins.
 #[tokio::test]
-async fn a_pod_that_is_deleted_costs_no_attempt_of_the_agent() {
+async fn a_pod_that_is_evicted_says_so_and_costs_no_attempt_of_the_agent() {
     with_namespace(|namespace| async move {
         let server = served("evicted").await?;
         let mut spec = spec(&server, "evicted", ENDLESS);
         spec["maxAttempts"] = json!(1);
         namespace.run("evicted", spec).await?;
-        namespace.await_phase("evicted", Phase::Running).await?;
-        namespace.api::<Pod>().delete("evicted-run-1", &DeleteParams::default()).await?;
-        let run =
-            namespace.await_run("evicted", "tried again", |run| causes(run).len() == 2).await?;
-        ensure!(!causes(&run)[0].is_empty(), "{:?}", run.status);
+        // A runtime that only just starts would not hear that it is to end.
+        let works = |run: &Run| {
+            let messages = run.status.as_ref().map(|status| &status.messages);
+            messages.into_iter().flatten().any(|message| message.text.contains("at-work"))
+        };
+        namespace.await_run("evicted", "at work", works).await?;
+        namespace.evict("evicted").await?;
+        let again = |run: &Run| causes(run).len() == 2 && phase_of(run) == Some(Phase::Running);
+        let run = namespace.await_run("evicted", "tried again", again).await?;
+        ensure!(causes(&run) == ["PodEvicted", ""], "{:?}", run.status);
         Ok(())
     })
     .await;
