@@ -1,7 +1,12 @@
 //! What stands in the archive, asked of the database itself, which `make up` installs.
 
+use std::io::Read;
+
 use anyhow::{Context, Result, ensure};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use fabrica_crds::Run;
+use flate2::read::GzDecoder;
 use kube::ResourceExt;
 use serde::Deserialize;
 
@@ -40,6 +45,19 @@ pub async fn messages(object: &impl ResourceExt) -> Result<Vec<Row>> {
     let statement = format!("SELECT {columns} FROM messages WHERE uid = '{uid}' ORDER BY seq");
     let rows = select(&statement).await?;
     rows.into_iter().map(|row| Ok(serde_json::from_value(row)?)).collect()
+}
+
+/// The conversation in the checkpoint of a Run, once there is one.
+pub async fn conversation(run: &Run) -> Result<Option<String>> {
+    let uid = run.uid().context("a UID")?;
+    let column = "encode(data, 'base64') AS data";
+    let rows = select(&format!("SELECT {column} FROM checkpoints WHERE uid = '{uid}'")).await?;
+    let Some(data) = rows.first().and_then(|row| row["data"].as_str()) else { return Ok(None) };
+    let lines: String = data.lines().collect();
+    let packed = BASE64_STANDARD.decode(lines)?;
+    let mut text = String::new();
+    GzDecoder::new(&*packed).read_to_string(&mut text)?;
+    Ok(Some(text))
 }
 
 /// Holds rows to what the archive promises: numbered without a gap, and each attempt's records once and in their order.

@@ -1,12 +1,16 @@
 //! The real Gitea beside the cluster, as its user sees it.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::process::Command;
 
 use crate::Namespace;
+use crate::helm::text;
 
 /// Gitea's REST, with the token of the demo's user.
 #[derive(Debug)]
@@ -106,6 +110,16 @@ impl Forge {
         Ok(all.as_array().into_iter().flatten().map(message).collect())
     }
 
+    /// All that leads to a reference, as git hands it out: words and names of commits, names and contents of files.
+    pub async fn objects(&self, repository: &ForgeRepository, reference: &str) -> Result<String> {
+        let folder = tempfile::tempdir()?;
+        let login = format!("://fabrica:{}@", self.token);
+        let url = repository.url.replacen("://", &login, 1);
+        git(folder.path(), &["init", "--quiet", "--bare"]).await?;
+        git(folder.path(), &["fetch", "--quiet", &url, reference]).await?;
+        git(folder.path(), &["cat-file", "--batch-all-objects", "--batch"]).await
+    }
+
     /// An issue; its number.
     pub async fn issue(
         &self,
@@ -138,6 +152,13 @@ impl Forge {
         ensure!(status.is_success(), "{path}: {status} {text}");
         Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
     }
+}
+
+/// What git says. Its arguments may hold a login, so an error does not tell them.
+async fn git(folder: &Path, arguments: &[&str]) -> Result<String> {
+    let output = Command::new("git").current_dir(folder).args(arguments).output().await?;
+    ensure!(output.status.success(), "git fails at the forge");
+    Ok(text(&output.stdout))
 }
 
 impl Namespace {

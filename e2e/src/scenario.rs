@@ -38,6 +38,11 @@ pub fn workflow(build: &[Value]) -> Vec<Value> {
     before.iter().chain(&begun).chain(build).chain(&after).cloned().collect()
 }
 
+/// What makes the model say a secret, in words that do not hold it.
+pub fn given_away(secret: &str) -> String {
+    format!("@backwards({})@", secret.chars().rev().collect::<String>())
+}
+
 /// Words that make the model answer so: of a plan, a message, or a work item.
 pub fn words(steps: &[Value]) -> String {
     format!("Play this.\n\n```scenario\n{}\n```\n", Value::from(steps))

@@ -12,6 +12,9 @@ const KNOWN: &str = include_str!("../scenarios.json");
 const MARKER: &str = "scenario:";
 /// Opens a block that is a scenario: steps as a JSON list.
 const FENCE: &str = "```scenario";
+/// Opens and closes what stands backwards in a scenario and is said forwards: a plan may not hold a secret that its model is
+/// to give away.
+const BACKWARDS: (&str, &str) = ("@backwards(", ")@");
 
 /// One answer of the model.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
@@ -80,11 +83,23 @@ fn texts(message: &Value) -> Vec<&str> {
     }
 }
 
+fn forwards(steps: &str) -> String {
+    let (open, close) = BACKWARDS;
+    let mut parts = steps.split(open);
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (word, rest) = part.split_once(close).unwrap_or((part, ""));
+        text.extend(word.chars().rev());
+        text.push_str(rest);
+    }
+    text
+}
+
 fn named(text: &str) -> Option<Vec<Step>> {
     if let Some((_, rest)) = text.split_once(FENCE) {
         let steps = rest.split("```").next().unwrap_or_default();
         let broken = |error| vec![said(&format!("The scenario cannot be read: {error}"))];
-        return Some(serde_json::from_str(steps).unwrap_or_else(broken));
+        return Some(serde_json::from_str(&forwards(steps)).unwrap_or_else(broken));
     }
     let name = text.lines().find_map(|line| line.trim().strip_prefix(MARKER))?.trim();
     let mut known: HashMap<String, Vec<Step>> = serde_json::from_str(KNOWN).unwrap_or_default();
@@ -116,5 +131,12 @@ mod tests {
         let place = find(&[user("scenario: happy"), answer.clone(), own, answer]);
         assert_eq!((place.steps.len(), place.answered), (2, 1));
         assert_eq!(find(&[user("hello")]).steps.len(), 1);
+    }
+
+    #[test]
+    fn a_secret_is_said_though_the_plan_does_not_hold_it() {
+        let plan = "```scenario\n[{\"text\": \"a @backwards(terces)@, @backwards(s'ti)@\"}]\n```\n";
+        let place = find(&[json!({"role": "user", "content": plan})]);
+        assert_eq!(place.steps[0].text.as_deref(), Some("a secret, it's"));
     }
 }
