@@ -1,9 +1,9 @@
 //! `kubectl fabrica` and Runs of the cluster: they are followed, answered and cancelled.
 
 use anyhow::{Context, Result, ensure};
-use fabrica_crds::Run;
 use fabrica_crds::run::Phase;
 use fabrica_e2e::Namespace;
+use fabrica_e2e::archive::await_recorded;
 use fabrica_e2e::cluster::DEADLINE;
 use fabrica_e2e::helm::text;
 use fabrica_e2e::person::Person;
@@ -33,7 +33,8 @@ async fn a_run_is_followed_to_its_end_and_answered_on_the_way() {
         let ended = tokio::time::timeout(DEADLINE, person.command.wait()).await??;
         ensure!(ended.success(), "{ended}");
 
-        let run = namespace.api::<Run>().get("asks").await?;
+        // What was said last may reach the archive behind the verdict.
+        let run = await_recorded(&namespace, "asks", "True").await?;
         let answer = run.spec.answers.iter().flatten().next().context("an answer")?;
         let by = answer.answered_by.as_deref().unwrap_or_default();
         ensure!(answer.text == "blue" && by.contains("system:serviceaccount"), "{answer:?}");
