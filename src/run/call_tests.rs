@@ -1,4 +1,4 @@
-//! What is called, and when, while a question waits: every pass by an operator that has just started.
+//! What is called, and when, while a question waits and after the deadline: every pass by an operator that has just started.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -15,8 +15,9 @@ use tokio::net::{TcpListener, TcpStream};
 use super::tests::{defaults, run as run_of};
 use super::*;
 
-/// An address of this machine that no other test uses.
-const ADDRESS: &str = "127.83.4.1";
+/// Addresses of this machine that no other tests use.
+const ASKS: &str = "127.83.4.1";
+const DEAF: &str = "127.83.4.2";
 /// The pod is as old as the tests.
 const LONG: i64 = 604_800_000;
 const POD: &str = "/api/v1/namespaces/team/pods/r-run-1";
@@ -57,6 +58,10 @@ impl World {
         let mut objects = self.objects.lock().unwrap();
         let found = match parts.method {
             Method::GET => objects.get(&path).cloned(),
+            Method::DELETE => {
+                self.tell(format!("DELETE {path}"));
+                objects.remove(&path)
+            }
             Method::PATCH if path == POD => objects.get(&path).cloned(),
             Method::PATCH if path == STATUS => {
                 self.tell("status".to_owned());
@@ -117,8 +122,28 @@ impl World {
     }
 }
 
-/// A pass of an operator that knows nothing but what others keep.
-async fn pass(world: &Arc<World>, answers: &Value) -> Vec<String> {
+/// A world with a Run whose pod runs at this address since the year began.
+async fn world(address: &str) -> Arc<World> {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let world = Arc::new(World::default());
+    let listener =
+        TcpListener::bind(SocketAddr::new(address.parse().unwrap(), PORT)).await.unwrap();
+    let runtime = world.clone();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            runtime.serve(stream).await;
+        }
+    });
+    let began = "2026-01-01T00:00:00Z";
+    let status = json!({"status": {"startedAt": began,
+        "attempts": [{"number": 1, "podName": "r-run-1", "createdAt": began, "startedAt": began}]}});
+    let objects = [(POD.to_owned(), pod(address)), (STATUS.to_owned(), status)];
+    world.objects.lock().unwrap().extend(objects);
+    world
+}
+
+/// A pass over a Run with these answers and this deadline, by an operator that knows nothing but what others keep.
+async fn pass(world: &Arc<World>, answers: &Value, seconds: i64) -> Vec<String> {
     let server = world.clone();
     let service = tower::service_fn(move |request: Request<Body>| {
         let server = server.clone();
@@ -134,39 +159,27 @@ async fn pass(world: &Arc<World>, answers: &Value) -> Vec<String> {
         Acknowledgement::Status,
     );
     let spec = json!({"plan": "p", "repository": {"url": "https://git.example/a"}, "answers": answers,
-        "deadlineSeconds": LONG});
+        "deadlineSeconds": seconds});
     let run = Arc::new(run_of(&spec, &world.status()));
     Box::pin(reconcile(run, Arc::new(context))).await.unwrap();
     world.told()
 }
 
-fn pod() -> Value {
+fn pod(address: &str) -> Value {
     let owner = json!({"apiVersion": "fabrica.dev/v1alpha1", "kind": "Run", "name": "r", "controller": true,
         "uid": "11111111-2222-3333-4444-555555555555"});
     let state = json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}});
     json!({"apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": "r-run-1", "namespace": "team", "uid": "pod", "ownerReferences": [owner]},
-        "status": {"phase": "Running", "podIP": ADDRESS, "conditions": [{"type": "Ready", "status": "True"}],
+        "status": {"phase": "Running", "podIP": address, "conditions": [{"type": "Ready", "status": "True"}],
             "containerStatuses": [{"name": "run", "state": state, "image": "", "imageID": "", "ready": true,
                 "restartCount": 0}]}})
 }
 
 #[tokio::test]
 async fn a_question_is_told_and_answered_by_operators_that_start_again_and_again() {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let world = Arc::new(World::default());
-    let address = SocketAddr::new(ADDRESS.parse().unwrap(), PORT);
-    let listener = TcpListener::bind(address).await.unwrap();
-    let runtime = world.clone();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            runtime.serve(stream).await;
-        }
-    });
-    let began = "2026-01-01T00:00:00Z";
-    let status = json!({"status": {"startedAt": began,
-        "attempts": [{"number": 1, "podName": "r-run-1", "createdAt": began}]}});
-    world.objects.lock().unwrap().extend([(POD.to_owned(), pod()), (STATUS.to_owned(), status)]);
+    let world = world(ASKS).await;
+    let pass = async |world, answers| pass(world, answers, LONG).await;
     let asked = Utc::now().trunc_subsecs(0);
     world.says(
         json!({"seq": 1, "time": asked, "kind": "question", "id": "a", "questionKind": "approval",
@@ -200,4 +213,25 @@ async fn a_question_is_told_and_answered_by_operators_that_start_again_and_again
         assert_eq!(world.status()["attempts"][0]["waitingSeconds"], 7);
         assert_eq!(pass(&world, &answers).await, [r#"/v1/ack {"seq":2}"#]);
     }
+}
+
+#[tokio::test]
+async fn a_runtime_that_does_not_end_at_the_deadline_is_told_and_then_its_pod_goes() {
+    let world = world(DEAF).await;
+    let nobody = json!([]);
+    let pass = async || pass(&world, &nobody, 60).await;
+    let stop = r#"/v1/stop {"reason":"DeadlineExceeded"}"#;
+    assert_eq!(pass().await, [stop, "status"]);
+    assert_eq!(pass().await, [stop], "it gets time for its verdict");
+    let long_ago = Utc::now() - chrono::TimeDelta::minutes(1);
+    world.objects.lock().unwrap().get_mut(STATUS).unwrap()["status"]["stoppingAt"] =
+        json!(long_ago.trunc_subsecs(0));
+    assert_eq!(pass().await, [stop, &format!("DELETE {POD}")]);
+    assert_eq!(pass().await, ["status"]);
+    let status = world.status();
+    assert_eq!(status["phase"], "Failed");
+    assert_eq!(status["conditions"][0]["reason"], "DeadlineExceeded");
+    assert_eq!(status["attempts"][0]["cause"], "DeadlineExceeded");
+    assert_eq!(status["attempts"].as_array().unwrap().len(), 1);
+    assert_eq!(pass().await, [""; 0], "nothing follows");
 }

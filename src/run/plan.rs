@@ -369,5 +369,8 @@ fn stop_step(
 }
 
 #[cfg(test)]
+#[path = "deadline_tests.rs"]
+mod deadline_tests;
+#[cfg(test)]
 #[path = "plan_tests.rs"]
 mod tests;

@@ -10,7 +10,12 @@ fn decided(desired: &str, status: &Value, pod: Option<Value>) -> Plan<Prepared> 
 }
 
 /// The same with more of a spec, and with what an archive keeps.
-fn with(fields: &Value, status: &Value, pod: Option<Value>, kept: Kept) -> Plan<Prepared> {
+pub(super) fn with(
+    fields: &Value,
+    status: &Value,
+    pod: Option<Value>,
+    kept: Kept,
+) -> Plan<Prepared> {
     let mut spec = json!({"plan": "p", "repository": {"url": "https://git.example/a"}, "deadlineSeconds": 600,
         "agent": {"budgetUSD": "1"}});
     for (name, value) in fields.as_object().unwrap() {
@@ -165,7 +170,7 @@ fn asks(asked: &str, due: &str) -> Value {
 }
 
 const DUE: &str = "2026-01-01T00:59:50Z";
-const LATER: &str = "2026-01-01T01:00:10Z";
+pub(super) const LATER: &str = "2026-01-01T01:00:10Z";
 
 /// An attempt that began an hour ago, nearly all of which it has waited.
 fn held(due: &str) -> Value {
@@ -175,7 +180,7 @@ fn held(due: &str) -> Value {
 }
 
 /// The same, and its pod was let go.
-fn parked(due: &str) -> Value {
+pub(super) fn parked(due: &str) -> Value {
     let mut status = held(due);
     let attempt = &mut status["attempts"][0];
     attempt["finishedAt"] = json!("2026-01-01T00:06:00Z");
@@ -184,7 +189,7 @@ fn parked(due: &str) -> Value {
     status
 }
 
-fn runs() -> Value {
+pub(super) fn runs() -> Value {
     let state = json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}});
     json!({"metadata": {}, "status": {"phase": "Running", "containerStatuses": [
         {"name": "run", "state": state, "image": "", "imageID": "", "ready": true, "restartCount": 0}]}})

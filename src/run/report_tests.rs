@@ -92,6 +92,13 @@ fn a_place_in_the_queue_is_a_number_until_it_is_left() {
     // Nothing is written while nothing moves.
     assert_eq!(seen(&third, Intent::Queue(3)), third);
     assert_eq!(seen(&third, Intent::Queue(2)).queue_position, Some(2));
+    assert!(third.attempts.is_empty());
+    let gone = seen(&third, Intent::Go);
+    assert_eq!(
+        gone.attempts[0].created_at,
+        Some(to_kubernetes(now())),
+        "from here on it has to start within the Pending deadline"
+    );
     for left in [Intent::Go, Intent::Park, Intent::Close(cause::of_verdict(&cancelled()))] {
         assert_eq!(seen(&third, left).queue_position, None);
     }
@@ -133,6 +140,75 @@ fn a_pause_says_why_and_until_when() {
     let found = &status.conditions[0];
     assert_eq!((&*found.status, &*found.reason), ("Unknown", "RateLimited"));
     assert!(found.message.ends_with("begins at 2026-01-01T01:00:20Z."), "{}", found.message);
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_asked_for_is_waited_for_in_words() {
+    let status =
+        report(&asking(&json!([]), json!([])), &intends(Intent::Await), &defaults(), now());
+    let found = &status.conditions[0];
+    let expected = (Some(Phase::Pending), "Unknown", "CheckpointMissing");
+    assert_eq!((status.phase, &*found.status, &*found.reason), expected);
+    assert!(found.message.contains("database does not answer"), "{}", found.message);
+    assert_eq!(status.finished_at, None);
+}
+
+/// The status of a Run whose one pod told this end of itself.
+fn ended(outcome: &str, reason: &str, again: bool) -> RunStatus {
+    let verdict = json!({"outcome": outcome, "reason": reason, "message": "in its own words", "again": again});
+    let mut record = json!({"seq": 1, "time": ASKED, "kind": "ended"});
+    record.as_object_mut().unwrap().extend(verdict.as_object().unwrap().clone());
+    let observed = asking(&json!([]), json!([record]));
+    let ending = cause::ending(&observed).unwrap();
+    report(&observed, &intends(Intent::Close(ending)), &defaults(), now())
+}
+
+#[rstest]
+fn every_reason_that_a_runtime_fails_with_is_passed_on_with_its_message(
+    #[values(
+        "AgentFailed",
+        "AgentHung",
+        "AgentMisconfigured",
+        "AgentMissing",
+        "AuthRejected",
+        "BranchExists",
+        "BranchMissing",
+        "BudgetExceeded",
+        "CheckpointMissing",
+        "CloneFailed",
+        "ContainerCrashed",
+        "CredentialsMissing",
+        "CreditExhausted",
+        "DeadlineExceeded",
+        "DriverUnknown",
+        "ForgeUnusable",
+        "GitMissing",
+        "MaxTurns",
+        "ModelUnavailable",
+        "ModelUnknown",
+        "ModelUnpriced",
+        "PlanMissing",
+        "PodEvicted",
+        "PullRequestFailed",
+        "PushRejected",
+        "RateLimited",
+        "RepositoryMissing",
+        "SecretInCommit",
+        "WorkItemFailed"
+    )]
+    reason: &str,
+) {
+    let status = ended("Failed", reason, false);
+    let found = &status.conditions[0];
+    let expected = (Some(Phase::Failed), "False", reason, "in its own words");
+    assert_eq!((status.phase, &*found.status, &*found.reason, &*found.message), expected);
+    assert_eq!(status.attempts[0].cause.as_deref(), Some(reason));
+    assert!(status.finished_at.is_some());
+    let again = ended("Failed", reason, true);
+    let found = &again.conditions[0];
+    let expected = (Some(Phase::Pending), "Unknown", reason);
+    assert_eq!((again.phase, &*found.status, &*found.reason), expected);
+    assert!(found.message.ends_with("in its own words"), "{}", found.message);
 }
 
 fn question(time: &str) -> serde_json::Value {
