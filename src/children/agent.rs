@@ -122,13 +122,16 @@ const fn kind(told: told::QuestionKind) -> QuestionKind {
     }
 }
 
+/// Who gave an answer that names nobody: it was written into the spec by hand.
+pub(crate) const UNNAMED: &str = "someone unnamed";
+
 /// What somebody has answered to the question of this id.
 pub(crate) fn given(id: &str, answers: Option<&Vec<Answer>>) -> Option<told::Answer> {
     let found = answers.into_iter().flatten().find(|answer| answer.id == id)?;
     Some(told::Answer {
         id: found.id.clone(),
         text: found.text.clone(),
-        answered_by: found.answered_by.clone().unwrap_or_default(),
+        answered_by: found.answered_by.clone().unwrap_or_else(|| UNNAMED.to_owned()),
     })
 }
 

@@ -1,5 +1,6 @@
 use super::super::tests::defaults;
 use super::*;
+use crate::children::agent::UNNAMED;
 use fabrica_crds::run::QuestionKind;
 use fabrica_protocol::run::Question;
 use rstest::rstest;
@@ -87,7 +88,8 @@ const WHO: &str = "ada";
 #[case::too_late(json!({}), 700_000, None, true)]
 #[case::soon(json!({"escalation": {"timeoutSeconds": 60}}), 259, None, false)]
 #[case::late(json!({"escalation": {"timeoutSeconds": 60}}), 260, None, true)]
-#[case::just_in_time(json!({"escalation": {"timeoutSeconds": 60}, "answers": [{"id": "a", "text": "yes"}]}), 300, Some(("yes", "")), false)]
+#[case::just_in_time(json!({"escalation": {"timeoutSeconds": 60}, "answers": [{"id": "a", "text": "yes"}]}), 300, Some(("yes", UNNAMED)), false)]
+#[case::by_hand(json!({"answers": [{"id": "a", "text": "yes"}]}), 100, Some(("yes", UNNAMED)), false)]
 #[case::decide(json!({"escalation": {"timeoutSeconds": 60, "onTimeout": "Continue"}}), 260, Some((DECIDE, NOBODY)), false)]
 #[case::default(json!({"escalation": {"timeoutSeconds": 60, "onTimeout": "Default", "defaultAnswer": "no"}}), 260, Some(("no", NOBODY)), false)]
 #[case::default_later(json!({"escalation": {"timeoutSeconds": 60, "onTimeout": "Default", "defaultAnswer": "no"}}), 259, None, false)]
