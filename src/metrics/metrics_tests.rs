@@ -52,7 +52,11 @@ fn every_mode_and_phase_is_a_series_from_the_beginning() {
     shows(&page, "reconciles_total{result=\"ok\"} 1");
     shows(&page, "reconciles_total{result=\"error\"} 0");
     shows(&page, "backoff_objects 1");
-    shows(&page, "workflows_total{outcome=\"completed\"} 0");
+    for mode in ["Terminal", "Chat"] {
+        shows(&page, &format!("workflows_total{{mode=\"{mode}\",outcome=\"completed\"}} 0"));
+        shows(&page, &format!("turns_total{{mode=\"{mode}\",outcome=\"stream_cut\"}} 0"));
+    }
+    shows(&page, "agent_crashes_total{mode=\"Run\"} 0");
     shows(&page, "chat_message_seconds_count{direction=\"in\"} 0");
     shows(&page, "terminal_opens_total{outcome=\"failed\"} 0");
     shows(&page, "terminal_stalls_total{of=\"program\"} 0");
@@ -84,7 +88,8 @@ fn what_a_runtime_counts_is_added_once() {
     shows(&page, "chat_message_seconds_count{direction=\"in\"} 3");
     shows(&page, "chat_message_seconds_bucket{le=\"0.001\",direction=\"in\"} 0");
     shows(&page, "chat_message_seconds_bucket{le=\"0.002\",direction=\"in\"} 3");
-    shows(&page, "agent_crashes_total 2");
+    shows(&page, "agent_crashes_total{mode=\"Chat\"} 1");
+    shows(&page, "agent_crashes_total{mode=\"Run\"} 1");
     shows(&page, "terminal_opens_total{outcome=\"opened\"} 3");
     shows(&page, "terminal_opens_total{outcome=\"failed\"} 1");
     shows(&page, "terminal_stalls_total{of=\"client\"} 3");
@@ -95,6 +100,27 @@ fn what_a_runtime_counts_is_added_once() {
     shows(&page, "terminals 3");
     let page = metrics.render(&[], 0).unwrap();
     shows(&page, "terminals 0");
+}
+
+#[test]
+fn what_agents_do_is_counted_by_mode() {
+    let metrics = Metrics::new(at(0));
+    let turn = || What::Turn { outcome: "completed" };
+    let workflow = || What::Workflow { exit_code: 1 };
+    for (mode, what) in [
+        (Mode::Chat, turn()),
+        (Mode::Chat, turn()),
+        (Mode::Terminal, turn()),
+        (Mode::Chat, workflow()),
+    ] {
+        let happening = Happening { what, from: at(1), to: at(2), failed: false };
+        assert!(metrics.happened(mode, &happening));
+    }
+    let page = metrics.render(&[], 0).unwrap();
+    shows(&page, "turns_total{mode=\"Chat\",outcome=\"completed\"} 2");
+    shows(&page, "turns_total{mode=\"Terminal\",outcome=\"completed\"} 1");
+    shows(&page, "workflows_total{mode=\"Chat\",outcome=\"failed\"} 1");
+    shows(&page, "workflows_total{mode=\"Terminal\",outcome=\"failed\"} 0");
 }
 
 #[test]

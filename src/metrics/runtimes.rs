@@ -30,7 +30,7 @@ pub(super) struct Runtimes {
     loops: Gauge,
     reconnects: Counters<2>,
     oom_kills: Counter,
-    crashes: Counter,
+    crashes: Counters<1>,
     messages: Family<Labels<1>, Measured>,
 }
 
@@ -69,8 +69,9 @@ impl Runtimes {
         let loops = gauges("reconnect_loops", words);
         let words = "Processes killed for lack of memory";
         let oom_kills = registered(registry, "oom_kills", words, Counter::default());
-        let words = "Times an agent's program ended by itself";
-        let crashes = registered(registry, "agent_crashes", words, Counter::default());
+        let words = "Times an agent's program ended by itself, by mode";
+        let crashes = registered(registry, "agent_crashes", words, Counters::<1>::default());
+        begin(&crashes, "mode", Mode::ALL.map(Mode::as_str));
         let reports = HashMap::new();
         Self {
             began,
@@ -87,7 +88,7 @@ impl Runtimes {
     }
 
     /// What counts programs of agents that ended by themselves.
-    pub(super) fn crashes(&self) -> Counter {
+    pub(super) fn crashes(&self) -> Counters<1> {
         self.crashes.clone()
     }
 
@@ -132,7 +133,8 @@ impl Runtimes {
         let Some(agent) = &idle.conversation else { return };
         let nothing = AgentCounters::default();
         let former = before.and_then(|idle| idle.conversation.as_ref()).unwrap_or(&nothing);
-        self.crashes.inc_by(agent.crashes.saturating_sub(former.crashes));
+        let crashes = agent.crashes.saturating_sub(former.crashes);
+        self.crashes.get_or_create(&[mode.label()]).inc_by(crashes);
         reconnects(mode, "other", agent.reconnects.saturating_sub(former.reconnects));
         let measured = |direction| self.messages.get_or_create(&[("direction", direction)]).clone();
         measured("in").add(&agent.heard.since(&former.heard));

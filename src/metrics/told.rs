@@ -1,10 +1,9 @@
 //! What journals tell: phases, workflows, turns.
 
 use fabrica_protocol::run::Phase;
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::registry::Registry;
 
-use super::family::{Counters, Histograms, begin, histograms, registered};
+use super::family::{Counters, Histograms, histograms, registered};
 use super::mode::Mode;
 use crate::chronicle::{Happening, TURNS, What};
 
@@ -17,14 +16,14 @@ const OUTCOMES: [&str; 5] = ["completed", "failed", "exhausted", "cancelled", "u
 pub(super) struct Told {
     phases: Histograms<2>,
     retries: Counters<2>,
-    workflows: Counters<1>,
-    turns: Counters<1>,
+    workflows: Counters<2>,
+    turns: Counters<2>,
     /// Runtimes that can be asked count them by themselves.
-    crashes: Counter,
+    crashes: Counters<1>,
 }
 
 impl Told {
-    pub(super) fn new(registry: &mut Registry, crashes: Counter) -> Self {
+    pub(super) fn new(registry: &mut Registry, crashes: Counters<1>) -> Self {
         let words = "How long phases of work took, by mode";
         let phases = registered(registry, "phase_seconds", words, histograms::<2, DOUBLINGS>());
         let words = "Times a phase of work was gone back to, by mode";
@@ -37,10 +36,17 @@ impl Told {
             }
         }
         let mut counters = |name, help| registered(registry, name, help, Counters::default());
-        let workflows = counters("workflows", "Workflows of Chats that ended, by outcome");
-        let turns = counters("turns", "Turns of agents in Chats that ended, by outcome");
-        begin(&workflows, "outcome", OUTCOMES);
-        begin(&turns, "outcome", TURNS);
+        let workflows = counters("workflows", "Workflows that ended, by mode and outcome");
+        let turns = counters("turns", "Turns of agents that one talks to, by mode and outcome");
+        // The agent of a Terminal can be talked to, too.
+        for mode in [Mode::Terminal, Mode::Chat] {
+            for outcome in OUTCOMES {
+                drop(workflows.get_or_create(&[mode.label(), ("outcome", outcome)]));
+            }
+            for outcome in TURNS {
+                drop(turns.get_or_create(&[mode.label(), ("outcome", outcome)]));
+            }
+        }
         Self { phases, retries, workflows, turns, crashes }
     }
 
@@ -55,13 +61,13 @@ impl Told {
             }
             What::Workflow { exit_code, .. } => {
                 let outcome = OUTCOMES.get(usize::from(*exit_code)).copied().unwrap_or("unable");
-                self.workflows.get_or_create(&[("outcome", outcome)]).inc();
+                self.workflows.get_or_create(&[mode.label(), ("outcome", outcome)]).inc();
             }
             What::Turn { outcome } => {
-                self.turns.get_or_create(&[("outcome", outcome)]).inc();
+                self.turns.get_or_create(&[mode.label(), ("outcome", outcome)]).inc();
             }
             What::Crash => {
-                self.crashes.inc();
+                self.crashes.get_or_create(&[mode.label()]).inc();
             }
             What::Step { .. } | What::Tool { .. } => {}
         }
