@@ -214,6 +214,36 @@ async fn sessions_are_found_by_mode_and_work_item() {
 }
 
 #[tokio::test]
+async fn the_short_form_says_all_that_is_known_and_leaves_out_the_rest() {
+    let world = World::start(&[]).await;
+    world.grant_all();
+    let mut repository = chat();
+    repository["repository"]["branch"] = json!("topic");
+    let (started, stopped, active) =
+        ("2026-01-01T00:01:00Z", "2026-01-01T00:03:00Z", "2026-01-01T00:02:00Z");
+    let all = json!({"id": "uid-a", "name": "a", "mode": "chat", "workId": "12", "branch": "topic",
+        "status": "running", "containerIp": "127.0.0.9", "createdAt": "2026-01-01T00:00:00Z", "startedAt": started,
+        "stoppedAt": stopped, "lastActivityAt": active});
+    let status = json!({"phase": "Running", "podIP": "127.0.0.9", "startedAt": started, "stoppedAt": stopped,
+        "lastActivityAt": active, "conditions": []});
+    world.put("a", repository, status).await;
+    assert_eq!(world.get("dana", "/api/sessions/uid-a").await, (200, all));
+    for (phase, word) in [
+        (json!(null), "pending"),
+        (json!("Pending"), "pending"),
+        (json!("Starting"), "starting"),
+        (json!("Running"), "running"),
+        (json!("Stopped"), "stopped"),
+        (json!("Failed"), "failed"),
+    ] {
+        world.put("b", json!({}), json!({"phase": phase, "conditions": []})).await;
+        let least = json!({"id": "uid-b", "name": "b", "mode": "terminal", "status": word,
+            "createdAt": "2026-01-01T00:00:00Z"});
+        assert_eq!(world.get("dana", "/api/sessions/uid-b").await, (200, least), "{phase}");
+    }
+}
+
+#[tokio::test]
 async fn short_forms_create_and_show_a_chat_and_open_its_socket() {
     let world = World::start(&[]).await;
     world.grant_all();
