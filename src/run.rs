@@ -154,12 +154,10 @@ impl Context {
         let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
         let runs = self.runs();
         self.prune(&runs, &mut admitted);
-        let rivals = readable(&runs).filter(|other| {
-            other.metadata.namespace == run.metadata.namespace
-                && !phase(other).is_some_and(Phase::is_final)
-        });
-        let entries: Vec<_> = rivals
-            .filter_map(|other| queue::Entry::of(other, admitted.contains(&uid(other)), now))
+        let near =
+            readable(&runs).filter(|other| other.metadata.namespace == run.metadata.namespace);
+        let entries: Vec<_> = near
+            .map(|other| queue::Entry::of(other, admitted.contains(&uid(other)), now))
             .collect();
         let place = queue::place(&entries, &uid(run), self.defaults.per_namespace);
         if place == queue::Place::Goes {

@@ -124,7 +124,6 @@ impl World {
 
 /// A world with a Run whose pod runs at this address since the year began.
 async fn world(address: &str) -> Arc<World> {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let world = Arc::new(World::default());
     let listener =
         TcpListener::bind(SocketAddr::new(address.parse().unwrap(), PORT)).await.unwrap();
@@ -142,22 +141,29 @@ async fn world(address: &str) -> Arc<World> {
     world
 }
 
-/// A pass over a Run with these answers and this deadline, by an operator that knows nothing but what others keep.
-async fn pass(world: &Arc<World>, answers: &Value, seconds: i64) -> Vec<String> {
+/// An operator in this world that has just started.
+fn context(world: &Arc<World>, defaults: RunDefaults) -> Context {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let server = world.clone();
     let service = tower::service_fn(move |request: Request<Body>| {
         let server = server.clone();
         async move { Ok::<_, Infallible>(server.answer(request).await) }
     });
     let keys = Keys::fresh();
-    let context = Context::new(
+    Context::new(
         kube::Client::new(service, "team"),
-        crate::config::RunDefaults { checkpoints: false, ..defaults() },
+        defaults,
         keys.clone(),
         RuntimeClient::new(keys).unwrap(),
         Arc::default(),
         Acknowledgement::Status,
-    );
+    )
+}
+
+/// A pass over a Run with these answers and this deadline, by an operator that knows nothing but what others keep.
+async fn pass(world: &Arc<World>, answers: &Value, seconds: i64) -> Vec<String> {
+    let defaults = RunDefaults { checkpoints: false, ..defaults() };
+    let context = context(world, defaults);
     let spec = json!({"plan": "p", "repository": {"url": "https://git.example/a"}, "answers": answers,
         "deadlineSeconds": seconds});
     let run = Arc::new(run_of(&spec, &world.status()));
@@ -234,4 +240,31 @@ async fn a_runtime_that_does_not_end_at_the_deadline_is_told_and_then_its_pod_go
     assert_eq!(status["attempts"][0]["cause"], "DeadlineExceeded");
     assert_eq!(status["attempts"].as_array().unwrap().len(), 1);
     assert_eq!(pass().await, [""; 0], "nothing follows");
+}
+
+/// A Run of this owner that was made in this minute of an hour.
+fn owned(name: &str, owner: &str, minute: u32, status: &Value) -> Run {
+    let spec = json!({"plan": "p", "repository": {"url": "https://git.example/a"}, "owner": owner});
+    let mut run = run_of(&spec, status);
+    run.metadata.name = Some(name.to_owned());
+    run.metadata.uid = Some(name.to_owned());
+    run.metadata.creation_timestamp =
+        Some(serde_json::from_value(json!(format!("2026-01-01T00:{minute:02}:00Z"))).unwrap());
+    run
+}
+
+#[tokio::test]
+async fn a_run_that_has_ended_was_its_owners_turn() {
+    let context = context(&Arc::default(), RunDefaults { per_namespace: 1, ..defaults() });
+    let ended = json!({"phase": "Completed", "startedAt": "2026-01-01T00:10:00Z", "attempts": [
+        {"number": 1, "podName": "p", "createdAt": "2026-01-01T00:10:00Z", "finishedAt": "2026-01-01T00:11:00Z"}]});
+    let (next, others) =
+        (owned("next", "ada", 1, &json!({})), owned("others", "bob", 2, &json!({})));
+    let (store, mut writer) = kube::runtime::reflector::store();
+    for run in [&owned("ended", "ada", 0, &ended), &next, &others] {
+        writer.apply_watcher_event(&watcher::Event::Apply(DeserializeGuard(Ok(run.clone()))));
+    }
+    context.store.set(store).unwrap_or_else(|_| panic!("it is set once"));
+    assert_eq!(context.place(&next, Utc::now()), queue::Place::Waits(1));
+    assert_eq!(context.place(&others, Utc::now()), queue::Place::Goes);
 }

@@ -3,37 +3,56 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
+use fabrica_crds::run::Phase;
 use fabrica_crds::time::from_kubernetes;
 use fabrica_crds::{Run, RunStatus};
 use kube::ResourceExt;
 
-use super::escalation;
+use super::{escalation, phase};
 
-/// A Run that has not ended.
+/// What a Run is to the queue of its namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) uid: String,
     /// Runs without an owner share one turn.
     pub(super) owner: Option<String>,
     pub(super) created: DateTime<Utc>,
-    /// Whether it has left the queue.
-    pub(super) active: bool,
+    /// When its last pod was asked for.
+    pub(super) began: Option<DateTime<Utc>>,
+    pub(super) stand: Stand,
+}
+
+/// How far a Run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stand {
+    Waits,
+    /// It has left the queue.
+    Goes,
+    /// It has ended, or its pod was let go until its question is answered.
+    Rests,
 }
 
 impl Entry {
-    /// One whose pod was let go has left, until its question is answered.
-    pub(super) fn of(run: &Run, admitted: bool, now: DateTime<Utc>) -> Option<Self> {
-        let status = run.status.clone().unwrap_or_default();
-        let parked = escalation::is_parked(&status);
-        if parked && escalation::unanswered(&status, &run.spec, now).is_some() {
-            return None;
-        }
-        Some(Self {
+    pub(super) fn of(run: &Run, admitted: bool, now: DateTime<Utc>) -> Self {
+        let nothing = RunStatus::default();
+        let status = run.status.as_ref().unwrap_or(&nothing);
+        let asks = escalation::is_parked(status)
+            && escalation::unanswered(status, &run.spec, now).is_some();
+        let stand = if asks || phase(run).is_some_and(Phase::is_final) {
+            Stand::Rests
+        } else if has_left(status) || admitted {
+            Stand::Goes
+        } else {
+            Stand::Waits
+        };
+        let last = status.attempts.last();
+        Self {
             uid: run.uid().unwrap_or_default(),
             owner: run.spec.owner.clone(),
             created: run.creation_timestamp().as_ref().map(from_kubernetes).unwrap_or_default(),
-            active: has_left(&status) || admitted,
-        })
+            began: last.and_then(|last| last.created_at.as_ref()).map(from_kubernetes),
+            stand,
+        }
     }
 }
 
@@ -52,28 +71,37 @@ pub(super) enum Place {
 }
 
 /// The place of one Run among all of its namespace. Owners take turns: whoever has fewer Runs going, or waiting in front,
-/// goes first; between equals the older Run.
+/// goes first; between equals the one whose last Run began longer ago, for an owner with many old Runs would else go before
+/// all others; then the older Run.
 pub(super) fn place(entries: &[Entry], uid: &str, limit: usize) -> Place {
-    if entries.iter().any(|entry| entry.uid == uid && entry.active) {
+    if entries.iter().any(|entry| entry.uid == uid && entry.stand == Stand::Goes) {
         return Place::Goes;
     }
     let mut turns: HashMap<&Option<String>, usize> = HashMap::new();
-    for entry in entries.iter().filter(|entry| entry.active) {
+    for entry in entries.iter().filter(|entry| entry.stand == Stand::Goes) {
         *turns.entry(&entry.owner).or_default() += 1;
     }
+    let mut begun: HashMap<&Option<String>, DateTime<Utc>> = HashMap::new();
+    for (owner, began) in entries.iter().filter_map(|entry| Some((&entry.owner, entry.began?))) {
+        let last = begun.entry(owner).or_insert(began);
+        *last = began.max(*last);
+    }
     let active: usize = turns.values().sum();
-    let mut waiting: Vec<_> = entries.iter().filter(|entry| !entry.active).collect();
+    let mut waiting: Vec<_> = entries.iter().filter(|entry| entry.stand == Stand::Waits).collect();
     waiting.sort_by_key(|entry| (entry.created, &entry.uid));
     let mut line: Vec<_> = waiting
         .into_iter()
         .map(|entry| {
             let turn = turns.entry(&entry.owner).or_default();
             *turn += 1;
-            (*turn, entry)
+            // Not the last begin alone: who is always new would else always be before the others.
+            let since =
+                begun.get(&entry.owner).map_or(entry.created, |last| entry.created.max(*last));
+            ((*turn, since), entry)
         })
         .collect();
-    // Stable: within one turn the older stays in front.
-    line.sort_by_key(|(turn, _)| *turn);
+    // Stable: between equals the older stays in front.
+    line.sort_by_key(|(rank, _)| *rank);
     let before = line.iter().position(|(_, entry)| entry.uid == uid);
     let free = limit.saturating_sub(active);
     match before {
@@ -97,8 +125,56 @@ mod tests {
             uid: format!("uid-{number:03}"),
             owner: Some(format!("owner-{owner}")),
             created: DateTime::from_timestamp(i64::try_from(number).unwrap(), 0).unwrap(),
-            active,
+            began: None,
+            stand: if active { Stand::Goes } else { Stand::Waits },
         }
+    }
+
+    /// The owners of Runs as they begin, where the Run that began first ends first.
+    fn starts(owners: &[usize], limit: usize) -> Vec<usize> {
+        let entries = owners.iter().enumerate();
+        let mut entries: Vec<_> =
+            entries.map(|(number, owner)| entry(number, *owner, false)).collect();
+        let (mut order, mut ended) = (Vec::new(), 0);
+        while ended < owners.len() {
+            let next = entries.iter().position(|each| {
+                each.stand == Stand::Waits && place(&entries, &each.uid, limit) == Place::Goes
+            });
+            if let Some(next) = next {
+                let second = i64::try_from(1000 + order.len()).unwrap();
+                entries[next].stand = Stand::Goes;
+                entries[next].began = DateTime::from_timestamp(second, 0);
+                order.push(next);
+            } else {
+                entries[order[ended]].stand = Stand::Rests;
+                ended += 1;
+            }
+        }
+        order.into_iter().map(|number| owners[number]).collect()
+    }
+
+    #[rstest]
+    #[case::one_at_a_time(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1], 1, &[0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0])]
+    #[case::two_at_a_time(&[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1], 2, &[0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0])]
+    #[case::more_owners_than_go(&[0, 0, 0, 0, 1, 1, 1, 2, 2], 2, &[0, 1, 2, 0, 1, 2, 0, 1, 0])]
+    #[case::alone(&[3, 3, 3], 5, &[3, 3, 3])]
+    fn an_owner_with_many_runs_keeps_nobody_waiting(
+        #[case] owners: &[usize],
+        #[case] limit: usize,
+        #[case] expected: &[usize],
+    ) {
+        assert_eq!(starts(owners, limit), expected);
+    }
+
+    #[test]
+    fn a_run_that_was_made_before_an_owners_last_began_is_not_put_behind_new_owners() {
+        let mut entries =
+            [entry(0, 0, true), entry(1, 0, false), entry(20, 1, false), entry(5, 2, false)];
+        entries[0].began = DateTime::from_timestamp(10, 0);
+        entries[0].stand = Stand::Rests;
+        let places: Vec<_> =
+            entries[1..].iter().map(|each| place(&entries, &each.uid, 1)).collect();
+        assert_eq!(places, [Place::Waits(1), Place::Waits(2), Place::Goes]);
     }
 
     #[test]
@@ -109,27 +185,28 @@ mod tests {
             .enumerate()
             .map(|(number, owner)| entry(number, owner, false))
             .collect();
-        entries[0].active = true;
+        entries[0].stand = Stand::Goes;
         let places: Vec<_> = entries.iter().map(|each| place(&entries, &each.uid, 2)).collect();
         let waits = Place::Waits;
         assert_eq!(places, [Place::Goes, waits(1), waits(3), Place::Goes, waits(2)]);
     }
 
     #[rstest]
-    #[case::never_started(json!({}), json!([]), Some(false))]
-    #[case::goes(json!({"startedAt": "2026-01-01T00:00:00Z"}), json!([]), Some(true))]
-    #[case::held(json!({"startedAt": "2026-01-01T00:00:00Z", "attempts": [{"number": 1, "podName": "p"}], "escalation": question()}), json!([]), Some(true))]
-    #[case::let_go(parked(), json!([]), None)]
-    #[case::let_go_and_answered(parked(), json!([{"id": "a", "text": "yes"}]), Some(false))]
+    #[case::never_started(json!({}), json!([]), Stand::Waits)]
+    #[case::goes(json!({"startedAt": "2026-01-01T00:00:00Z"}), json!([]), Stand::Goes)]
+    #[case::held(json!({"startedAt": "2026-01-01T00:00:00Z", "attempts": [{"number": 1, "podName": "p"}], "escalation": question()}), json!([]), Stand::Goes)]
+    #[case::let_go(parked(), json!([]), Stand::Rests)]
+    #[case::let_go_and_answered(parked(), json!([{"id": "a", "text": "yes"}]), Stand::Waits)]
+    #[case::ended(json!({"startedAt": "2026-01-01T00:00:00Z", "phase": "Completed"}), json!([]), Stand::Rests)]
     fn a_run_without_its_pod_leaves_its_place(
         #[case] status: Value,
         #[case] answers: Value,
-        #[case] active: Option<bool>,
+        #[case] stand: Stand,
     ) {
         let spec = json!({"plan": "p", "repository": {"url": "https://git.example/a"}, "answers": answers});
         let run = crate::run::tests::run(&spec, &status);
         let found = Entry::of(&run, false, DateTime::UNIX_EPOCH);
-        assert_eq!(found.map(|entry| entry.active), active);
+        assert_eq!(found.stand, stand);
     }
 
     fn question() -> Value {
@@ -154,11 +231,12 @@ mod tests {
             while !entries.is_empty() {
                 let all = entries.clone();
                 for each in &mut entries {
-                    each.active = place(&all, &each.uid, limit) == Place::Goes;
+                    let goes = place(&all, &each.uid, limit) == Place::Goes;
+                    each.stand = if goes { Stand::Goes } else { Stand::Waits };
                 }
-                let active = entries.iter().filter(|each| each.active).count();
-                prop_assert_eq!(active, limit.min(entries.len()));
-                let first = entries.iter().position(|each| each.active);
+                let goes = |each: &Entry| each.stand == Stand::Goes;
+                prop_assert_eq!(entries.iter().filter(|each| goes(each)).count(), limit.min(entries.len()));
+                let first = entries.iter().position(goes);
                 entries.remove(first.unwrap());
                 rounds += 1;
             }
