@@ -27,7 +27,7 @@ pub(crate) const CORE: Workflow = Workflow {
     most_retries: 3,
 };
 
-/// An agent that rests before its work is done is told so this often.
+/// An agent that rests before its work is done is told so this often, until the work moves or somebody speaks.
 const NUDGES: u8 = 2;
 
 /// Where the work is.
@@ -74,8 +74,11 @@ impl Engine {
     /// Takes a step of the agent; how often its phase was begun before.
     pub(crate) fn set(&mut self, phase: Phase, status: PhaseStatus) -> Result<u32, Refusal> {
         self.check(phase, status)?;
+        // Whoever only says again where it is does not go on.
+        if self.at != Some((phase, status)) {
+            self.nudges = 0;
+        }
         self.learn(phase, status);
-        self.nudges = 0;
         Ok(self.retry(phase))
     }
 

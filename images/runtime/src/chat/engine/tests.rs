@@ -95,6 +95,18 @@ fn who_rests_too_early_is_told_twice() {
     assert!(engine.nudge().is_some());
 }
 
+#[test]
+fn who_says_the_same_again_is_told_no_more_often() {
+    let mut engine = Engine::new(Autonomy::Guarded);
+    engine.set(Phase::Frame, Started).unwrap();
+    for is_told in [true, true, false] {
+        engine.set(Phase::Frame, Started).unwrap();
+        assert_eq!(engine.nudge().is_some(), is_told);
+    }
+    engine.set(Phase::Frame, Completed).unwrap();
+    assert!(engine.nudge().is_some(), "the work has moved");
+}
+
 proptest! {
     #[test]
     fn whatever_the_agent_says_the_order_holds(
