@@ -117,19 +117,37 @@ pub(super) struct Memory {
     is_told: Cell<bool>,
 }
 
+/// What the agent had committed, and when that was looked at.
+struct Seen {
+    head: Option<String>,
+    at: Instant,
+}
+
+/// Keeps at each new commit, and when the last time was long ago. What fails is tried again at the next look.
+async fn keep_up(
+    mut kept: Seen,
+    look: impl AsyncFn() -> Seen,
+    keep: impl AsyncFn() -> bool,
+) -> Infallible {
+    loop {
+        let now = look().await;
+        let is_due = now.head != kept.head || now.at.duration_since(kept.at) >= PERIOD;
+        if is_due && keep().await {
+            kept = now;
+        }
+    }
+}
+
 impl Keeper<'_> {
     /// Makes them as the work goes on. May be dropped at any time.
     pub(super) async fn watch(&self) -> Infallible {
-        let mut kept = Instant::now();
-        let mut head = self.base.clone();
-        loop {
+        let began = Seen { head: self.base.clone(), at: Instant::now() };
+        let look = async || {
             tokio::time::sleep(LOOK).await;
-            let now = super::branch::head(&self.git).await.unwrap_or_default();
-            if now != head || kept.elapsed() >= PERIOD {
-                (head, kept) = (now, Instant::now());
-                self.keep().await;
-            }
-        }
+            let head = super::branch::head(&self.git).await.unwrap_or_default();
+            Seen { head, at: Instant::now() }
+        };
+        keep_up(began, look, async || self.keep().await.is_some()).await
     }
 
     /// Makes one, unless nothing has changed; its record's number. What goes wrong is told once.
@@ -175,5 +193,37 @@ impl Keeper<'_> {
         }
         wip::push(&self.git, &folder, &commit, self.uid).await.map_err(KeepError::Push)?;
         Ok(commit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::at_a_commit(&["a", "b", "b"], &[], &[2])]
+    #[case::at_the_next_look_where_that_failed(&["a", "b", "b", "b"], &[2, 3], &[2, 3, 4])]
+    #[case::in_time_without_commits(&["a"; 41], &[], &[20, 40])]
+    #[case::in_time_after_the_last_commit(&[&["a"; 4][..], &["b"; 20]].concat(), &[], &[5])]
+    #[case::in_time_again_where_that_failed(&["a"; 22], &[20], &[20, 21])]
+    fn work_is_kept(#[case] heads: &[&str], #[case] failing: &[usize], #[case] expected: &[usize]) {
+        let began = Instant::now();
+        let seen = |head: &str, at| Seen { head: Some(head.to_owned()), at };
+        let (looks, kept) = (Cell::new(0), RefCell::new(Vec::new()));
+        let look = async || {
+            let number = looks.get() + 1;
+            let Some(head) = heads.get(number - 1) else { return std::future::pending().await };
+            looks.set(number);
+            seen(head, began + LOOK * u32::try_from(number).unwrap())
+        };
+        let keep = async || {
+            kept.borrow_mut().push(looks.get());
+            !failing.contains(&looks.get())
+        };
+        assert!(keep_up(seen("a", began), look, keep).now_or_never().is_none());
+        assert_eq!(kept.into_inner(), expected);
     }
 }
