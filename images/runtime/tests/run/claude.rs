@@ -340,6 +340,12 @@ pub fn fake(folder: &tempfile::TempDir, script: &str) -> String {
     false,
     "rejected"
 )]
+#[case::tools_lost(
+    "read a; read b; sed s/connected/pending/ RECORDINGS/full.jsonl; cat",
+    "AgentFailed",
+    true,
+    "tools of its Run"
+)]
 #[case::no_key("exec cat", "CredentialsMissing", false, "ANTHROPIC_API_KEY")]
 #[tokio::test]
 async fn a_program_that_is_not_what_it_should_be_is_told(

@@ -1,5 +1,7 @@
 use std::path::Path;
 
+use serde_json::json;
+
 use super::*;
 use crate::chat::words::plain;
 use crate::run::claude::stream;
@@ -44,6 +46,24 @@ fn what_ends_a_turn_badly_has_a_name() {
     let aborted = r#"{"type":"result","is_error":true,"terminal_reason":"aborted_tools"}"#;
     let steps = hear(&mut Conversation::new(Autonomy::Guarded), aborted);
     assert_eq!(turns(&steps), [(TurnState::Interrupted, None)]);
+}
+
+#[test]
+fn a_program_that_lost_our_tools_is_of_no_use() {
+    let init = |status| {
+        let servers = json!([{"name": "fractary-faber", "status": "connected"},
+            {"name": "fractary-repo", "status": status}]);
+        json!({"type": "system", "subtype": "init", "mcp_servers": servers}).to_string()
+    };
+    for status in ["failed", "pending"] {
+        let steps = hear(&mut Conversation::new(Autonomy::Guarded), &init(status));
+        assert!(
+            matches!(&steps[..], [Step::Broken(why)] if why.contains("our tools")),
+            "{steps:?}"
+        );
+    }
+    let steps = hear(&mut Conversation::new(Autonomy::Guarded), &init("connected"));
+    assert_eq!(turns(&steps), [(TurnState::Started, None)]);
 }
 
 #[test]
@@ -97,6 +117,24 @@ fn what_was_not_read_is_said_again_to_the_next_process() {
     assert_eq!(left.heard, ["t"]);
     let id = "one".to_owned();
     assert_eq!(left.told, [Entry::MessageState { id, state: MessageState::Completed }]);
+}
+
+#[test]
+fn what_the_program_takes_back_is_cancelled_and_not_said_again() {
+    let mut conversation = Conversation::new(Autonomy::Guarded);
+    hear(&mut conversation, r#"{"type":"control_response"}"#);
+    let said = Said { id: "one".to_owned(), text: "t".to_owned(), command: false };
+    let line = conversation.say("t", Some(said));
+    assert!(conversation.is_busy());
+    let cancelled =
+        json!({"type": "command_lifecycle", "command_uuid": line["uuid"], "state": "cancelled"});
+    let (id, state) = ("one".to_owned(), MessageState::Cancelled);
+    let told = [Step::Tell(Entry::MessageState { id, state })];
+    assert_eq!(hear(&mut conversation, &cancelled.to_string()), told);
+    assert_eq!(hear(&mut conversation, &cancelled.to_string()), [], "it is told once");
+    assert!(!conversation.is_busy());
+    let left = conversation.gone();
+    assert!(left.unread.is_empty() && left.heard.is_empty() && left.told.is_empty(), "{left:?}");
 }
 
 #[test]

@@ -38,6 +38,21 @@ fn recorded_runs_are_understood(#[case] (name, recording): (&str, &str)) {
     insta::assert_debug_snapshot!(name, steps(recording));
 }
 
+#[rstest]
+#[case::failed(r#""status":"connected""#, r#""status":"failed""#)]
+#[case::hanging(r#""status":"connected""#, r#""status":"pending""#)]
+#[case::absent(r#""name":"fractary-faber""#, r#""name":"theirs""#)]
+#[case::another(
+    r#""mcp_servers":["#,
+    r#""mcp_servers":[{"name":"multi-model-router","status":"failed"},"#
+)]
+fn an_agent_without_our_tools_does_not_begin(#[case] connected: &str, #[case] lost: &str) {
+    let (_, recording) = recording!("full");
+    assert_eq!(recording.matches(connected).count(), recording.matches("\"init\"").count());
+    let steps = steps(&recording.replace(connected, lost));
+    assert_eq!(steps, [Step::End(Err(Failure::passing("AgentFailed", NO_TOOLS)))]);
+}
+
 fn heard(line: &Value) -> Heard {
     stream::parse(line.to_string().as_bytes())
 }
