@@ -241,23 +241,24 @@ impl Desk {
         message: String,
     ) -> Result<String, Undone> {
         loop {
-            let set = self.with_engine(|engine| {
-                let taken = engine.set(phase, status);
-                (
-                    taken.clone().map_err(|refusal| (engine.words(&refusal), refusal)),
-                    engine.expected(),
-                )
+            let taken = self.with_engine(|engine| {
+                engine.set(phase, status).map_err(|refusal| (engine.words(&refusal), refusal))
             });
-            let Some((taken, expected)) = set else { return Err(no_workflow()) };
-            match taken {
+            match taken.ok_or_else(no_workflow)? {
                 Ok(retry) => {
                     self.chat.tell(Entry::Phase { phase, status, step, message, retry });
-                    return Ok(format!("Noted. {expected}"));
+                    return Ok(self.onward("Noted."));
                 }
                 Err((_, Refusal::Approval)) => self.approve_release().await?,
                 Err((words, _)) => return Err(Undone::Refused(words)),
             }
         }
+    }
+
+    /// What the agent is told of what it did, and while a workflow runs what comes next.
+    pub(crate) fn onward(&self, done: &str) -> String {
+        let expected = self.with_engine(|engine| engine.expected());
+        expected.map_or_else(|| done.to_owned(), |expected| format!("{done} {expected}"))
     }
 
     /// Asks whether the work may be released, unless that was approved; else what the agent is told.

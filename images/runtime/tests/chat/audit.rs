@@ -103,9 +103,29 @@ async fn an_agent_says_how_far_it_is_and_asks_where_it_is() {
     assert!(state["next"].as_str().unwrap().contains("frame started"), "{state}");
 
     let noted = faber("report_progress", json!({"message": "Half of it is oiled."})).await;
-    assert_eq!(noted, "Noted.");
+    assert_eq!(noted, format!("Noted. {}", state["next"].as_str().unwrap()));
     ada.text("Half of it is oiled.").await;
     faber("set_phase", json!({"phase": "frame", "status": "started"})).await;
     let state: Value = serde_json::from_str(&faber("get_state", json!({})).await).unwrap();
     assert_eq!(state["at"], json!({"phase": "frame", "status": "started"}), "{state}");
+}
+
+#[tokio::test]
+async fn what_is_done_with_the_repository_is_answered_with_what_comes_next() {
+    let (_folder, cli) = program("true");
+    let (github, model) = (forge("chat").await, model().await);
+    let pod = begin(&github, &model, &cli, &[("FABRICA_CHAT_AUTONOMY", "autonomous")]).await;
+    let mut ada = pod.talk("ada", Role::View, json!({})).await;
+    ada.until("the workflow", |it| it["type"] == "workflow_started").await;
+    std::fs::write(pod.0.workspace().join("repo/door"), "oil\n").unwrap();
+    let done = [
+        ("commit", json!({"message": "Oil the door"}), "Committed as "),
+        ("push", json!({}), "The remote's branch "),
+        ("pr_create", json!({"title": "Oil the door"}), "The pull request is "),
+    ];
+    for (tool, input, words) in done {
+        let answer = call(&pod, "fractary-repo", tool, input).await;
+        let next = ". Next with set_phase: frame started, or frame skipped.";
+        assert!(answer.starts_with(words) && answer.ends_with(next), "{answer}");
+    }
 }

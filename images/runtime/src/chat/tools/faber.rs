@@ -73,7 +73,7 @@ impl Faber {
     #[tool(description = "Say how far you are, for people who follow your work.")]
     async fn report_progress(&self, told: Parameters<ReportProgress>) -> String {
         self.0.chat.tell(Entry::Said { id: None, text: told.0.message });
-        "Noted.".to_owned()
+        self.0.onward("Noted.")
     }
 
     #[tool(

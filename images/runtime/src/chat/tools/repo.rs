@@ -116,14 +116,15 @@ impl Repo {
         git.told(&["add", "--all"]).await?;
         git.told(&["commit", "-q", "--no-verify", "-m", &asked.message]).await?;
         let commit = git.told(&["rev-parse", "HEAD"]).await?;
-        Ok(format!("Committed as {commit}."))
+        Ok(self.0.onward(&format!("Committed as {commit}.")))
     }
 
     #[tool(description = "Push what is committed to this Session's branch of the remote.")]
     async fn push(&self) -> Result<String, Undone> {
         may_write(&self.0)?;
         let commit = release::push(&self.0).await?;
-        Ok(format!("The remote's branch {} is at {commit}.", self.0.branch().name))
+        let done = format!("The remote's branch {} is at {commit}.", self.0.branch().name);
+        Ok(self.0.onward(&done))
     }
 
     #[tool(
@@ -135,10 +136,11 @@ impl Repo {
         let item = self.0.item();
         let task = Task { uid: self.0.branch().uid, title: None, plan: None, item: item.as_ref() };
         let (title, body) = (task.title(Some(&asked.title)), task.body(Some(&asked.body)));
-        Ok(match release::propose(&self.0, &commit, &title, &body).await? {
+        let done = match release::propose(&self.0, &commit, &title, &body).await? {
             Some(url) => format!("The pull request is {url}."),
             None => "The branch is pushed; there can be no pull request.".to_owned(),
-        })
+        };
+        Ok(self.0.onward(&done))
     }
 
     #[tool(description = "What a pull request says, and how it stands.")]
