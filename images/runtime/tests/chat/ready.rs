@@ -55,6 +55,14 @@ async fn what_is_said_waits_for_the_repository_and_terminals_do_too() {
     assert_eq!(failed(&mut pod).await.reason, "CloneFailed");
 }
 
+#[tokio::test]
+async fn a_chat_without_a_repository_says_so() {
+    let mut pod = Pod::bare(folder(), &[]);
+    let why = failed(&mut pod).await;
+    assert_eq!((why.step.as_str(), why.reason.as_str()), ("clone", "RepositoryMissing"));
+    assert!(why.message.contains("REPO_URL"), "{}", why.message);
+}
+
 async fn failed(pod: &mut Pod) -> Termination {
     pod.exit().await;
     let words = std::fs::read_to_string(pod.0.folder.path().join("termination")).unwrap();

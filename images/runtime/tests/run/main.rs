@@ -351,10 +351,35 @@ async fn logins_and_floods_are_cut() {
     assert!(output.contains("left out"));
 }
 
+#[rstest]
+#[case::driver(&[("FABRICA_RUN_DRIVER", "oracle")], "DriverUnknown", "oracle")]
+#[case::agent(
+    &[
+        ("FABRICA_RUN_DRIVER", "claude"),
+        ("FABRICA_AGENT_COMMAND", "/bin/sh"),
+        ("FABRICA_CREDENTIAL_ANTHROPIC_API_KEY", "sk-c4nary"),
+        ("FABRICA_AGENT_MAX_TURNS", "many"),
+    ],
+    "AgentMisconfigured",
+    "The turns are no number"
+)]
+#[case::forge(
+    &[("FABRICA_FORGE", "github"), ("FABRICA_CREDENTIAL_GITHUB_TOKEN", "two\nlines-c4nary")],
+    "ForgeUnusable",
+    "token"
+)]
+#[case::repository(&[("REPO_URL", "")], "RepositoryMissing", "REPO_URL")]
 #[tokio::test]
-async fn an_unknown_driver_is_named() {
+async fn what_cannot_be_worked_with_is_named(
+    #[case] variables: &[(&str, &str)],
+    #[case] reason: &str,
+    #[case] words: &str,
+) {
     let server = Server::start().await;
-    let end = Pod::run(&server, ENDLESS, &[("FABRICA_RUN_DRIVER", "oracle")]).await;
-    assert!(end.verdict.message.contains("oracle"));
-    assert!(!end.verdict.again);
+    let end = Pod::run(&server, ENDLESS, variables).await;
+    let verdict = &end.verdict;
+    assert_eq!((&*verdict.reason, verdict.again, end.code), (reason, false, 1), "{verdict:?}");
+    assert!(verdict.message.contains(words), "{}", verdict.message);
+    assert!(!verdict.message.contains("c4nary"), "{}", verdict.message);
+    assert_eq!((end.outputs(), server.head(BRANCH)), (Vec::new(), None));
 }
