@@ -9,6 +9,7 @@ use fabrica_model_api::ModelApi;
 use fabrica_runtime::broker::consult::{Consult, ConsultError, Consulted, Provider};
 use fabrica_runtime::broker::ledger::{Limits, Spent};
 use fabrica_runtime::broker::{Broker, Key, Settings};
+use fabrica_runtime::config::{Config, ProviderConfig};
 use rstest::rstest;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -26,37 +27,65 @@ fn provider(url: String, key: &str) -> Provider {
     Provider { name: "openai", url, key: Key::bearer(key).unwrap() }
 }
 
+/// As the variables of a pod say where it is.
+fn configured(name: &str, url: &str) -> Provider {
+    let of = name.to_uppercase();
+    let variables = [
+        ("MODE".to_owned(), "chat"),
+        (format!("FABRICA_CREDENTIAL_{of}_API_KEY"), REAL_KEY),
+        (format!("{of}_BASE_URL"), url),
+    ];
+    let variables = variables.into_iter().map(|(name, value)| (name.into(), value.into()));
+    let mut known = Config::from_environment(variables).chat.unwrap().agent.providers;
+    assert_eq!(known.len(), 1, "only one has a key");
+    let ProviderConfig { name, url, .. } = known.remove(0);
+    Provider { name, url, key: Key::bearer(REAL_KEY).unwrap() }
+}
+
 async fn broker(providers: Vec<Provider>, limits: Limits) -> Broker {
     let key = Key::new("unused").unwrap();
     let (url, before) = ("http://127.0.0.1:1".to_owned(), Spent::default());
-    let prices = vec![("openai", r#"{"own": {"input": "1", "output": "2"}}"#.to_owned())];
+    let own = r#"{"own": {"input": "1", "output": "2"}}"#;
+    let prices = vec![("openai", own.to_owned()), ("gemini", own.to_owned())];
     Broker::start(Settings { url, key, limits, before, providers, prices }).await.unwrap()
 }
 
-async fn ask(broker: &Broker, model: &str, prompt: &str) -> Result<Consulted, ConsultError> {
-    let (provider, model, prompt) = ("openai".to_owned(), model.to_owned(), prompt.to_owned());
-    broker.consult(Consult { provider, model, prompt }).await
+fn question(provider: &str, model: &str, prompt: &str) -> Consult {
+    let [provider, model, prompt] = [provider, model, prompt].map(str::to_owned);
+    Consult { provider, model, prompt }
 }
 
+async fn ask(broker: &Broker, model: &str, prompt: &str) -> Result<Consulted, ConsultError> {
+    broker.consult(question("openai", model, prompt)).await
+}
+
+#[rstest]
+#[case::openai("openai", MODEL, COST)]
+#[case::gemini("gemini", "gemini-2.5-flash", "0.000191")]
 #[tokio::test]
-async fn another_model_answers_and_counts() {
+async fn another_model_answers_and_counts(
+    #[case] provider: &str,
+    #[case] named: &str,
+    #[case] cost: &str,
+) {
     let model = model().await;
-    let url = format!("{}/v1/", model.url());
-    let broker = broker(vec![provider(url, REAL_KEY)], Limits::default()).await;
-    let consulted = ask(&broker, MODEL, "Which oil?\nscenario: opinion").await.unwrap();
+    let known = configured(provider, &format!("{}/v1/", model.url()));
+    let broker = broker(vec![known], Limits::default()).await;
+    let asked = question(provider, named, "Which oil?\nscenario: opinion");
+    let consulted = broker.consult(asked).await.unwrap();
     assert_eq!(consulted.text, "Take sewing machine oil: olive oil gums up.");
-    assert_eq!((consulted.cost.to_string().as_str(), consulted.is_cut), (COST, false));
+    assert_eq!((consulted.cost.to_string().as_str(), consulted.is_cut), (cost, false));
     let asked = model.asked();
     assert_eq!((asked.len(), asked[0].key.as_str()), (1, REAL_KEY));
     let question = &asked[0].question;
     assert_eq!(
         (&question["model"], &question["max_completion_tokens"]),
-        (&json!(MODEL), &json!(16384))
+        (&json!(named), &json!(16384))
     );
-    ask(&broker, "own", "scenario: opinion").await.unwrap();
+    broker.consult(question(provider, "own", "scenario: opinion")).await.unwrap();
     let ledger = broker.ledger();
     assert_eq!((ledger.answers(), ledger.turns()), (2, 0));
-    let usage = ledger.lines()[MODEL].usage;
+    let usage = ledger.lines()[named].usage;
     assert_eq!((usage.input, usage.cache_read, usage.output), (120, 1000, 50));
     assert_eq!(ledger.lines()["own"].cost.to_string(), "0.00122");
     assert!(!format!("{broker:?}").contains(REAL_KEY));
@@ -73,9 +102,7 @@ async fn what_may_not_be_asked_is_not_and_the_words_say_what_to_do() {
 
     let budget = Limits { budget: Some(COST.parse().unwrap()), turns: Some(0) };
     let broker = broker(vec![provider(url, REAL_KEY)], budget).await;
-    let gemini =
-        Consult { provider: "gemini".to_owned(), model: MODEL.to_owned(), prompt: "x".to_owned() };
-    let refused = broker.consult(gemini).await.map_err(words).unwrap_err();
+    let refused = broker.consult(question("gemini", MODEL, "x")).await.map_err(words).unwrap_err();
     assert!(refused.contains("Call again with one of: openai."), "{refused}");
     let refused = ask(&broker, "gpt-omega", "x").await.map_err(words).unwrap_err();
     assert!(refused.contains("gpt-omega") && refused.contains("gpt-5-mini"), "{refused}");
