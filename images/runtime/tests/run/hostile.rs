@@ -151,6 +151,26 @@ async fn work_in_progress_goes_past_a_hostile_repository() {
     assert!(heard.try_recv().is_err(), "git spoke to somebody else");
 }
 
+#[tokio::test]
+async fn a_submodule_is_not_fetched() {
+    let (server, work) = (Server::start().await, tempfile::tempdir().unwrap());
+    let (evil, mut heard) = listen().await;
+    let modules = format!("[submodule \"theirs\"]\n\tpath = theirs\n\turl = http://{evil}/x.git\n");
+    let ask = |words: &[&str]| git(work.path(), words);
+    ask(&["clone", "-q", server.repository().to_str().unwrap(), "."]);
+    std::fs::write(work.path().join(".gitmodules"), modules).unwrap();
+    ask(&["add", ".gitmodules"]);
+    let link = format!("160000,{},theirs", ask(&["rev-parse", "HEAD"]));
+    ask(&["update-index", "--add", "--cacheinfo", &link]);
+    ask(&["commit", "-q", "-m", "Add theirs"]);
+    ask(&["push", "-q", "origin", "main"]);
+    let end = Pod::run(&server, "```sh\necho work > work\n```", &[]).await;
+    assert_eq!(end.verdict.reason, "Succeeded", "{}", end.verdict.message);
+    let files = git(&server.repository(), &["ls-tree", "--name-only", BRANCH]);
+    assert_eq!(files, ".gitmodules\nREADME\ntheirs\nwork");
+    assert!(heard.try_recv().is_err(), "git spoke to somebody else");
+}
+
 /// A listener that passes on whatever it hears.
 async fn listen() -> (String, mpsc::UnboundedReceiver<Vec<u8>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
