@@ -22,7 +22,10 @@ async fn an_agent_that_crashes_goes_on_where_it_was() {
     let end = run(&server, &model, &cli, "scenario: crash-once", &more).await;
     assert_eq!(end.verdict.reason, "Succeeded", "{}", journal(&end));
     assert_eq!(went_on(&end), 1, "{}", journal(&end));
+    // The scenario writes something else where what its tool left behind is still at work.
     assert_eq!(git(&server.repository(), &["show", &format!("{BRANCH}:one")]), "one");
+    let pid = std::fs::read_to_string(end.folder.path().join("workspace/pid")).unwrap();
+    assert!(!std::path::Path::new("/proc").join(pid.trim()).exists());
     let told = |asked: &Asked| asked.question.to_string().contains("was restarted");
     assert!(model.asked().iter().any(told), "it was told what happened");
     // What it was used for before the crash counts.
