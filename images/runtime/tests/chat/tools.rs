@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::faber::{begin, forge};
 use crate::pod::{BRANCH, Pod, cli, model};
+use crate::server::git;
 use crate::talk::Talk;
 
 /// A message that makes the model call these tools one after the other.
@@ -29,17 +30,29 @@ async fn the_repository_and_its_issues_are_within_reach() {
     let Some(cli) = cli() else { return };
     let (github, model) = (forge("chat").await, model().await);
     let pod: Pod = begin(&github, &model, &cli, &[PLAIN]).await;
-    std::fs::write(pod.0.workspace().join("repo/new"), "new\n").unwrap();
+    let repository = pod.0.workspace().join("repo");
+    for name in ["new", "staged"] {
+        std::fs::write(repository.join(name), format!("{name}\n")).unwrap();
+    }
+    git(&repository, &["add", "staged"]);
     let mut ada = pod.talk_answering("ada").await;
     let text = calls(&[
         ("repo__status", json!({})),
+        ("repo__diff", json!({"staged": true})),
+        ("repo__branch", json!({"name": "aside"})),
+        ("repo__branch", json!({})),
+        ("repo__branch", json!({"name": BRANCH})),
+        ("repo__branch", json!({"name": "--orphan"})),
+        ("repo__branch", json!({"name": "a..b"})),
         ("repo__branch", json!({})),
         ("repo__commit", json!({"message": "Add new"})),
+        ("repo__commit", json!({"message": "Add nothing"})),
         ("repo__diff", json!({"base": "HEAD~1", "head": "HEAD"})),
         ("repo__diff", json!({"base": "--output=/tmp/x"})),
         ("repo__push", json!({})),
         ("repo__pr_create", json!({"title": "Add new", "body": "It was missing."})),
         ("repo__pr_get", json!({"number": 2})),
+        ("repo__pr_get", json!({"number": 77})),
         ("repo__pr_comment", json!({"number": 2, "body": "Look."})),
         ("work__issue_fetch", json!({"issue_number": "#1"})),
         ("work__issue_fetch", json!({"issue_number": "77"})),
@@ -48,6 +61,7 @@ async fn the_repository_and_its_issues_are_within_reach() {
         ("work__label_add", json!({"issue_number": "1", "labels": ["bot"]})),
         ("work__issue_close", json!({"issue_number": "1"})),
         ("work__issue_reopen", json!({"issue_number": "one"})),
+        ("work__issue_reopen", json!({"issue_number": "1"})),
         ("faber__set_phase", json!({"phase": "frame", "status": "started"})),
     ]);
     ada.say("m-1", &text).await;
@@ -58,13 +72,21 @@ async fn the_repository_and_its_issues_are_within_reach() {
     ada.text("All was called.").await;
     let expected = [
         "?? new",
+        "+staged",
+        "On the branch aside.",
+        "aside",
+        "On the branch fabrica/uid-1.",
+        "name is the name of a branch",
+        "not a valid branch name",
         BRANCH,
         "Committed as ",
+        "nothing to commit",
         "+new",
         "base and head are names",
         "The remote's branch fabrica/uid-1 is at ",
         "The pull request is https://github.test/team/x/pull/2",
         "\"title\": \"Add new\"",
+        "404",
         "The comment is there.",
         "The door squeaks",
         "404",
@@ -73,6 +95,7 @@ async fn the_repository_and_its_issues_are_within_reach() {
         "The labels are there.",
         "It is closed.",
         "issue_number is a number",
+        "It is open.",
         "No workflow is running",
     ];
     let answers = answers(&ada);
