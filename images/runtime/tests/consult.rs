@@ -77,11 +77,8 @@ async fn another_model_answers_and_counts(
     assert_eq!((consulted.cost.to_string().as_str(), consulted.is_cut), (cost, false));
     let asked = model.asked();
     assert_eq!((asked.len(), asked[0].key.as_str()), (1, REAL_KEY));
-    let question = &asked[0].question;
-    assert_eq!(
-        (&question["model"], &question["max_completion_tokens"]),
-        (&json!(named), &json!(16384))
-    );
+    let sent = &asked[0].question;
+    assert_eq!((&sent["model"], &sent["max_completion_tokens"]), (&json!(named), &json!(16384)));
     broker.consult(question(provider, "own", "scenario: opinion")).await.unwrap();
     let ledger = broker.ledger();
     assert_eq!((ledger.answers(), ledger.turns()), (2, 0));
