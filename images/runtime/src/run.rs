@@ -205,7 +205,8 @@ impl Attempt<'_> {
             item.as_ref().map_or(Ok(()), work_item::check)?;
         }
         let (uid, title) = (branch.uid, self.settings.title.as_deref());
-        let task = Task { uid, title, plan, item: item.as_ref() };
+        let secrets = &self.config.secrets;
+        let task = Task { uid, title, plan, item: item.as_ref(), secrets };
         start::install(self.config, self.steps, self.activity).await;
         let text = work_item::join(plan, task.item);
         plan::write(&self.config.workspace.join("plan.md"), &text)

@@ -15,6 +15,7 @@ use crate::config::{Config, Repository};
 use crate::forge::{Forge, WorkItem};
 use crate::journal::Journal as Steps;
 use crate::run::branch::{Begun, Branch};
+use crate::run::pull_request::Task;
 use crate::run::undone::Undone;
 use crate::run::work_item;
 
@@ -70,6 +71,12 @@ impl Desk {
 
     pub(crate) fn branch(&self) -> Branch<'_> {
         Branch { name: &self.chat.settings.branch, uid: &self.config.session_id }
+    }
+
+    /// What a pull request is called where the agent does not say.
+    pub(crate) fn task<'a>(&'a self, item: Option<&'a WorkItem>) -> Task<'a> {
+        let secrets = &self.config.secrets;
+        Task { uid: self.branch().uid, title: None, plan: None, item, secrets }
     }
 
     /// Where the work began.

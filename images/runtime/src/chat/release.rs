@@ -9,7 +9,7 @@ use crate::run::branch;
 use crate::run::checkpoint::door::Door;
 use crate::run::driver::Completion;
 use crate::run::git::{Git, GitError};
-use crate::run::pull_request::{self, Change, Task};
+use crate::run::pull_request::{self, Change};
 use crate::run::verdict::Ending;
 use crate::run::{changes, lent, outgoing, verify};
 
@@ -24,7 +24,7 @@ pub(crate) async fn release(desk: &Desk, done: &Completion) -> Result<Option<Str
     let git = Git::find(&desk.config, &desk.repository).map_err(words)?;
     compare(desk, &git).await?;
     let (branch, begun, item) = (desk.branch(), desk.begun(), desk.item());
-    let task = Task { uid: branch.uid, title: None, plan: None, item: item.as_ref() };
+    let task = desk.task(item.as_ref());
     let title = task.title(Some(&done.title));
     let committed = verify::commit(&git, &branch, &begun, &title, &desk.steps).await;
     let commit =

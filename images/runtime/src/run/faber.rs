@@ -31,10 +31,6 @@ use super::undone::Undone;
 pub(crate) const NAME: &str = "fractary-faber";
 /// Records that wait to be written; who tells more has to wait.
 const ENTRIES: usize = 16;
-/// A title is one line of a commit and of a pull request.
-const TITLE_CHARACTERS: usize = 200;
-/// As long as a forge takes a pull request's text.
-const BODY_BYTES: usize = 60 * 1024;
 
 /// The server at work, until dropped.
 #[derive(Debug)]
@@ -250,13 +246,11 @@ impl Tools {
         description = "Say that all is done, and what the pull request shall say. Call it once, last of all."
     )]
     async fn complete(&self, told: Parameters<Complete>) -> Result<String, Undone> {
-        let Complete { title, mut body, summary } = told.0;
-        let title = title.lines().next().unwrap_or_default().trim();
-        let title: String = title.chars().take(TITLE_CHARACTERS).collect();
+        let Complete { title, body, summary } = told.0;
+        let title = title.lines().next().unwrap_or_default().trim().to_owned();
         if title.is_empty() {
             return Err("The title is empty: call complete again with one.".to_owned().into());
         }
-        body.truncate(body.floor_char_boundary(BODY_BYTES));
         self.0.progress().completion = Some(Completion { title, body });
         self.0.tell(Entry::Said { id: None, text: summary }).await;
         Ok("Noted. What you committed is now verified and pushed; end your turn.".to_owned())

@@ -25,6 +25,8 @@ pub(crate) struct Task<'a> {
     pub(crate) title: Option<&'a str>,
     pub(crate) plan: Option<&'a str>,
     pub(crate) item: Option<&'a WorkItem>,
+    /// Cut out before anything is shortened: of one that the end of a text cuts through, nobody would know the rest.
+    pub(crate) secrets: &'a Secrets,
 }
 
 impl Task<'_> {
@@ -32,20 +34,24 @@ impl Task<'_> {
     pub(crate) fn title(&self, told: Option<&str>) -> String {
         let item = self.item.map(|item| item.title.as_str());
         let candidates = [told, self.title, self.plan.and_then(heading), item];
-        let found = candidates.into_iter().flatten().map(line).find(|title| !title.is_empty());
+        let clean = |text: &str| line(&self.secrets.redact(text));
+        let found = candidates.into_iter().flatten().map(clean).find(|title| !title.is_empty());
         found.unwrap_or_else(|| UNTITLED.to_owned())
     }
 
     /// The agent's words, else the plan, folded; and whose work it is.
     pub(crate) fn body(&self, told: Option<&str>) -> String {
         let told = told.map(str::trim).filter(|told| !told.is_empty());
+        let clean = |text| self.secrets.redact(text);
         let reference = self.item.map(|item| format!("\n\nRefs #{}", item.number));
         let end = format!("{}\n\nFabrica-Run: {}\n", reference.unwrap_or_default(), self.uid);
         let (before, text, after) = match (told, self.plan) {
-            (Some(told), _) => ("", told.to_owned(), ""),
-            (None, Some(plan)) => {
-                ("<details>\n<summary>The plan</summary>\n\n", quoted(plan), "\n\n</details>")
-            }
+            (Some(told), _) => ("", clean(told), ""),
+            (None, Some(plan)) => (
+                "<details>\n<summary>The plan</summary>\n\n",
+                quoted(&clean(plan)),
+                "\n\n</details>",
+            ),
             (None, None) => ("", String::new(), ""),
         };
         let room = BODY_BYTES - before.len() - after.len() - end.len() - CUT.len();
@@ -169,9 +175,13 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use std::sync::LazyLock;
+
     use rstest::rstest;
 
     use super::*;
+
+    const SECRET: &str = "hunter-2-and-3";
 
     fn item() -> WorkItem {
         let (title, body) = ("Mend\nthe door".to_owned(), "It squeaks.".to_owned());
@@ -183,7 +193,20 @@ mod tests {
         plan: Option<&'a str>,
         item: Option<&'a WorkItem>,
     ) -> Task<'a> {
-        Task { uid: "u", title, plan, item }
+        static SECRETS: LazyLock<Secrets> =
+            LazyLock::new(|| Secrets::new(None, [SECRET.to_owned()]));
+        Task { uid: "u", title, plan, item, secrets: &SECRETS }
+    }
+
+    #[rstest]
+    #[case::title(TITLE_CHARACTERS - 4)]
+    #[case::body(BODY_BYTES - 35)]
+    fn no_part_of_a_secret_is_left_where_a_text_is_cut(#[case] before: usize) {
+        let told = format!("{}{SECRET} and more", "x".repeat(before));
+        let task = task(None, None, None);
+        for text in [task.title(Some(&told)), task.body(Some(&told))] {
+            assert!(!text.contains(&SECRET[..4]), "{}", &text[text.len() - 120..]);
+        }
     }
 
     #[rstest]

@@ -20,8 +20,6 @@ use crate::run::driver::Completion;
 use crate::run::faber::{NamedPhase, NamedStatus};
 use crate::run::undone::Undone;
 
-/// A title is one line of a commit and of a pull request.
-const TITLE_CHARACTERS: usize = 200;
 const WITHDRAWN: &str = "The question was withdrawn. Ask again if you still need the answer.";
 
 #[derive(Debug, Clone)]
@@ -129,8 +127,7 @@ impl Faber {
 
 impl Faber {
     async fn release(&self, title: &str, body: String, summary: &str) -> Result<String, Undone> {
-        let title = title.lines().next().unwrap_or_default().trim();
-        let title: String = title.chars().take(TITLE_CHARACTERS).collect();
+        let title = title.lines().next().unwrap_or_default().trim().to_owned();
         if title.is_empty() {
             return Err("The title is empty: call complete again with one.".to_owned().into());
         }

@@ -13,7 +13,6 @@ use crate::chat::desk::Desk;
 use crate::chat::release;
 use crate::run::git::{Git, GitError};
 use crate::run::output::Output;
-use crate::run::pull_request::Task;
 use crate::run::undone::Undone;
 
 pub(super) const NAME: &str = "fractary-repo";
@@ -134,7 +133,7 @@ impl Repo {
         self.0.may_publish().await?;
         let commit = release::push(&self.0).await?;
         let item = self.0.item();
-        let task = Task { uid: self.0.branch().uid, title: None, plan: None, item: item.as_ref() };
+        let task = self.0.task(item.as_ref());
         let (title, body) = (task.title(Some(&asked.title)), task.body(Some(&asked.body)));
         let done = match release::propose(&self.0, &commit, &title, &body).await? {
             Some(url) => format!("The pull request is {url}."),
