@@ -84,7 +84,7 @@ mod tests {
     struct Sample {
         work_id: String,
         mode: Option<Mode>,
-        inner: Option<Box<Sample>>,
+        inner: Option<Box<Self>>,
         limit: Option<u32>,
     }
 

@@ -20,6 +20,7 @@ pub fn say(line: &str) {
 
 /// Text as it is, on standard output. Whoever reads may have read enough, as `head` has: then there is nobody left to tell
 /// anything, and the command ends as others do.
+#[expect(clippy::exit, reason = "nobody is left to hear of an error")]
 pub fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());

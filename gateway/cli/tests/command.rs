@@ -29,17 +29,7 @@ async fn answer(method: Method, uri: Uri, headers: HeaderMap, body: String) -> R
     }
     match (method.as_str(), uri.to_string().as_str()) {
         ("POST", "/run?namespace=demo") if headers["content-type"] == "text/markdown" => {
-            if !body.starts_with("---") {
-                let errors = json!([{"field": "repo", "message": "line 1: repo is required"}]);
-                let detail = match body.as_str() {
-                    "twice" => "repo: line 1: repo is required",
-                    _ => "The plan has errors.",
-                };
-                let text = json!({"title": "Bad Request", "detail": detail, "errors": errors});
-                return problem(StatusCode::BAD_REQUEST, text);
-            }
-            Json(json!({"sessionId": "1", "namespace": "demo", "name": "plan-1", "message": "Taken.", "url": "http://page"}))
-                .into_response()
+            submitted(&body)
         }
         ("GET", "/api/v1/namespaces/demo/runs/plan-1") => Json(run("Completed")).into_response(),
         ("GET", "/api/v1/namespaces/demo/runs/wobbly") => wobbly(),
@@ -85,6 +75,20 @@ async fn answer(method: Method, uri: Uri, headers: HeaderMap, body: String) -> R
             json!({"title": "Not Found", "detail": "This run does not exist."}),
         ),
     }
+}
+
+fn submitted(plan: &str) -> Response {
+    if plan.starts_with("---") {
+        return Json(json!({"sessionId": "1", "namespace": "demo", "name": "plan-1", "message": "Taken.", "url": "http://page"}))
+            .into_response();
+    }
+    let errors = json!([{"field": "repo", "message": "line 1: repo is required"}]);
+    let detail = match plan {
+        "twice" => "repo: line 1: repo is required",
+        _ => "The plan has errors.",
+    };
+    let text = json!({"title": "Bad Request", "detail": detail, "errors": errors});
+    problem(StatusCode::BAD_REQUEST, text)
 }
 
 /// Away at the second look.

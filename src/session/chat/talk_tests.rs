@@ -83,8 +83,8 @@ fn what_keeps_the_agent_from_working_is_known_until_it_works() {
     assert_eq!(trouble(std::slice::from_ref(&failed)).as_deref(), Some("No key."));
     assert_eq!(trouble(&[failed.clone(), refused]).as_deref(), Some("No such item."));
     assert_eq!(trouble(&[given_up]), None, "the agent worked, and may go on");
-    let begun = json!({"kind": "turn", "state": "started"});
-    assert_eq!(trouble(&[failed.clone(), begun]).as_deref(), Some("No key."));
+    let turn = json!({"kind": "turn", "state": "started"});
+    assert_eq!(trouble(&[failed.clone(), turn]).as_deref(), Some("No key."));
     let works = json!({"kind": "toolStarted", "id": "t", "name": "Read", "input": "a"});
     assert_eq!(trouble(&[failed.clone(), works]), None);
     let later = "2026-01-01T00:02:00Z".parse().unwrap();

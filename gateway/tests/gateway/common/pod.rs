@@ -130,19 +130,14 @@ async fn download(
     Path(path): Path<String>,
 ) -> Response {
     let Some(_) = pod.check(&headers) else { return StatusCode::UNAUTHORIZED.into_response() };
-    match pod.0.files.lock().unwrap().get(&path) {
+    if let Some(bytes) = pod.0.files.lock().unwrap().get(&path) {
         // Headers by which a hostile pod would like to act under the gateway's origin.
-        Some(bytes) => (
-            [("content-type", "text/html"), ("set-cookie", "a=b"), ("etag", "\"1\"")],
-            bytes.clone(),
-        )
-            .into_response(),
-        None => {
-            let body = json!({"type": "about:blank", "title": "Not Found", "status": 404, "detail": "no such file"});
-            let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-            (StatusCode::NOT_FOUND, kind, Json(body)).into_response()
-        }
+        let hostile = [("content-type", "text/html"), ("set-cookie", "a=b"), ("etag", "\"1\"")];
+        return (hostile, bytes.clone()).into_response();
     }
+    let body = json!({"type": "about:blank", "title": "Not Found", "status": 404, "detail": "no such file"});
+    let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+    (StatusCode::NOT_FOUND, kind, Json(body)).into_response()
 }
 
 async fn upload(

@@ -683,7 +683,11 @@ export interface components {
              */
             waitingSeconds?: number;
         };
-        /** @description How far an agent goes by itself. */
+        /**
+         * @description How far an agent goes by itself: from a plan alone, by way of stopping or asking before the pull request, to asking only
+         *     what it must know.
+         * @enum {string}
+         */
         Autonomy: "DryRun" | "Assist" | "Guarded" | "Autonomous";
         /** @description A key of a ConfigMap of the same namespace. */
         ConfigMapKey: {
@@ -726,7 +730,10 @@ export interface components {
             /** @description Whether it holds more than is listed. */
             truncated: boolean;
         };
-        /** @description What reads the plan. */
+        /**
+         * @description What reads the plan: Claude Code, or a shell.
+         * @enum {string}
+         */
         Driver: "Claude" | "Script";
         /** @description Where an agent is in its work, and what it waits for. */
         Faber: {
@@ -769,7 +776,10 @@ export interface components {
          * @enum {string}
          */
         FileKind: "file" | "directory" | "symlink";
-        /** @description A place that keeps repositories and talks of them. */
+        /**
+         * @description A place that keeps repositories and talks of them: GitHub is github.com or a GitHub Enterprise Server, Gitea also Forgejo.
+         * @enum {string}
+         */
         Forge: "GitHub" | "Gitea";
         /**
          * @description What a forge speaks.
@@ -788,8 +798,8 @@ export interface components {
              */
             branch?: string;
             /**
-             * @description Where pull requests are opened. Unset: GitHub when the address is github.com's, else nowhere: the branch alone is
-             *     pushed.
+             * @description Where pull requests are opened: GitHub (github.com or an Enterprise Server) or Gitea (also Forgejo). Unset: GitHub when
+             *     the address is github.com's, else nowhere: the branch alone is pushed, and there are no work items.
              */
             forge?: components["schemas"]["Forge"];
             /** @description A Secret of this namespace with `token`, or with `username` and `password`. Unset: no login. */
@@ -1072,7 +1082,10 @@ export interface components {
                  *     `2.50`. Then the next call is refused and the Run ends. Unset: the chart's.
                  */
                 budgetUSD?: string;
-                /** @description Unset: the chart's. */
+                /**
+                 * @description What reads the plan. Claude: the agent Claude Code. Script: each fenced `sh` block is run by bash (else sh) with `-e`, in
+                 *     the repository, and one that fails ends the attempt. Unset: the chart's.
+                 */
                 driver?: components["schemas"]["Driver"];
                 /**
                  * Format: int32
@@ -1362,7 +1375,10 @@ export interface components {
                  *     `2.50`. Then the next call is refused and the Run ends. Unset: the chart's.
                  */
                 budgetUSD?: string;
-                /** @description Unset: the chart's. */
+                /**
+                 * @description What reads the plan. Claude: the agent Claude Code. Script: each fenced `sh` block is run by bash (else sh) with `-e`, in
+                 *     the repository, and one that fails ends the attempt. Unset: the chart's.
+                 */
                 driver?: components["schemas"]["Driver"];
                 /**
                  * Format: int32
@@ -1656,7 +1672,10 @@ export interface components {
         WorkItemList: {
             items: components["schemas"]["FoundWorkItem"][];
         };
-        /** @description What the agent works by. */
+        /**
+         * @description What the agent works by: Faber goes through five phases on a work item, None is a plain conversation.
+         * @enum {string}
+         */
         Workflow: "Faber" | "None";
         /**
          * @description What comes of the work on an item: Completed, or Ended without success.

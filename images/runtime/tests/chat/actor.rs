@@ -47,7 +47,7 @@ pub async fn call(pod: &Pod, server: &str, tool: &str, input: Value) -> String {
 
 pub async fn call_by(way: Way, pod: &Pod, server: &str, tool: &str, input: Value) -> String {
     let (mut client, _) = Client::open(way, pod, server).await;
-    let answer = client.ask("tools/call", json!({"name": tool, "arguments": input})).await;
+    let answer = client.ask("tools/call", &json!({"name": tool, "arguments": input})).await;
     text(&answer)
 }
 

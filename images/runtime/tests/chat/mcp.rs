@@ -41,7 +41,7 @@ impl Client {
         }
     }
 
-    pub async fn ask(&mut self, method: &str, params: Value) -> Value {
+    pub async fn ask(&mut self, method: &str, params: &Value) -> Value {
         let asked = request(2, method, params);
         match self {
             Self::Http(client) => client.ask(&asked).await,
@@ -58,14 +58,14 @@ pub fn file(workspace: &Path) -> std::path::PathBuf {
     workspace.join(".fabrica/agent/mcp.json")
 }
 
-pub fn request(id: u64, method: &str, params: Value) -> Value {
+pub fn request(id: u64, method: &str, params: &Value) -> Value {
     json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params})
 }
 
 pub fn initialize() -> Value {
     let client = json!({"name": "test", "version": "1"});
     let hello = json!({"protocolVersion": "2025-03-26", "capabilities": {}, "clientInfo": client});
-    request(1, "initialize", hello)
+    request(1, "initialize", &hello)
 }
 
 pub fn initialized() -> Value {

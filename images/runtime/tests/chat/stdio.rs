@@ -61,19 +61,19 @@ async fn each_server_says_over_stdio_what_it_says_over_http() {
         let (mut http, hello) = Client::open(Way::Http, &pod, server).await;
         let (mut stdio, same) = Client::open(Way::Stdio, &pod, server).await;
         assert_eq!(same, hello);
-        let tools = http.ask("tools/list", json!({})).await;
+        let tools = http.ask("tools/list", &json!({})).await;
         let listed = tools["result"]["tools"].as_array().unwrap();
         assert!(listed.iter().all(|tool| tool["inputSchema"]["type"] == "object"), "{tools}");
         assert!(!listed.is_empty());
-        assert_eq!(stdio.ask("tools/list", json!({})).await, tools);
+        assert_eq!(stdio.ask("tools/list", &json!({})).await, tools);
         let wrong = json!({"name": "nothing", "arguments": {}});
-        let error = http.ask("tools/call", wrong.clone()).await;
+        let error = http.ask("tools/call", &wrong).await;
         assert!(error["error"]["code"].is_i64(), "{error}");
-        assert_eq!(stdio.ask("tools/call", wrong).await, error);
+        assert_eq!(stdio.ask("tools/call", &wrong).await, error);
     }
     let (mut faber, _) = Client::open(Way::Stdio, &pod, SERVERS[0]).await;
     let phase = json!({"phase": "frame", "status": "started"});
-    let refused = faber.ask("tools/call", json!({"name": "set_phase", "arguments": phase})).await;
+    let refused = faber.ask("tools/call", &json!({"name": "set_phase", "arguments": phase})).await;
     assert_eq!(refused["result"]["isError"], true, "{refused}");
     assert!(text(&refused).contains("No workflow is running"), "{refused}");
 }
@@ -87,9 +87,9 @@ async fn a_question_that_waits_holds_no_other_call_up() {
     let asked = json!({"kind": "selection", "question": "Which?", "options": ["red", "blue"]});
     let call =
         json!({"name": "ask_human", "arguments": asked, "_meta": {"claudecode/toolUseId": "t-1"}});
-    client.say(&request(7, "tools/call", call)).await;
+    client.say(&request(7, "tools/call", &call)).await;
     let question = ada.until("the question", |it| it["type"] == "question").await;
-    client.say(&request(8, "tools/call", json!({"name": "get_state", "arguments": {}}))).await;
+    client.say(&request(8, "tools/call", &json!({"name": "get_state", "arguments": {}}))).await;
     let state = client.hear().await;
     assert_eq!((&state["id"], &state["result"]["isError"]), (&json!(8), &json!(false)), "{state}");
     let id = &question["questionId"];
@@ -135,7 +135,7 @@ async fn what_is_asked_when_the_agent_has_gone_ends_it() {
     let (mut pod, _others) = begun().await;
     let mut client = Stdio::start(&pod.0.workspace(), "fractary-faber");
     client.initialize().await;
-    let ask = |id| request(id, "tools/call", json!({"name": "get_state", "arguments": {}}));
+    let ask = |id| request(id, "tools/call", &json!({"name": "get_state", "arguments": {}}));
     client.say(&ask(2)).await;
     assert_eq!(client.hear().await["id"], 2);
     pod.signal(Signal::TERM);
@@ -191,7 +191,7 @@ async fn with_its_program_it_ends_its_session_and_itself() {
     let workspace = place.path().join("workspace");
     let mut client = Stdio::start(&workspace, "fractary-faber");
     client.initialize().await;
-    client.say(&request(2, "tools/call", json!({"name": "ask_human", "arguments": {}}))).await;
+    client.say(&request(2, "tools/call", &json!({"name": "ask_human", "arguments": {}}))).await;
     let seen = |wanted: &Method, method: Option<&str>| {
         let asked = asked.lock().unwrap();
         asked.iter().any(|(verb, _, body)| verb == wanted && body["method"].as_str() == method)

@@ -25,6 +25,50 @@ pub fn answers(talk: &Talk) -> Vec<String> {
 
 const PLAIN: (&str, &str) = ("FABRICA_CHAT_WORKFLOW", "none");
 
+/// Calls in a row, each with what its answer holds.
+fn reached() -> Vec<((&'static str, Value), &'static str)> {
+    vec![
+        (("repo__status", json!({})), "?? new"),
+        (("repo__diff", json!({"staged": true})), "+staged"),
+        (("repo__branch", json!({"name": "aside"})), "On the branch aside."),
+        (("repo__branch", json!({})), "aside"),
+        (("repo__branch", json!({"name": BRANCH})), "On the branch fabrica/uid-1."),
+        (("repo__branch", json!({"name": "--orphan"})), "name is the name of a branch"),
+        (("repo__branch", json!({"name": "a..b"})), "not a valid branch name"),
+        (("repo__branch", json!({})), BRANCH),
+        (("repo__commit", json!({"message": "Add new"})), "Committed as "),
+        (("repo__commit", json!({"message": "Add nothing"})), "nothing to commit"),
+        (("repo__diff", json!({"base": "HEAD~1", "head": "HEAD"})), "+new"),
+        (("repo__diff", json!({"base": "--output=/tmp/x"})), "base and head are names"),
+        (("repo__push", json!({})), "The remote's branch fabrica/uid-1 is at "),
+        (
+            ("repo__pr_create", json!({"title": "Add new", "body": "It was missing."})),
+            "The pull request is https://github.test/team/x/pull/2",
+        ),
+        (("repo__pr_get", json!({"number": 2})), "\"title\": \"Add new\""),
+        (("repo__pr_get", json!({"number": 77})), "404"),
+        (("repo__pr_comment", json!({"number": 2, "body": "Look."})), "The comment is there."),
+        (("work__issue_fetch", json!({"issue_number": "#1"})), "The door squeaks"),
+        (("work__issue_fetch", json!({"issue_number": "77"})), "404"),
+        (("work__issue_search", json!({"query": "door"})), "The door squeaks"),
+        (
+            ("work__comment_create", json!({"issue_number": "1", "body": "On it."})),
+            "The comment is there.",
+        ),
+        (
+            ("work__label_add", json!({"issue_number": "1", "labels": ["bot"]})),
+            "The labels are there.",
+        ),
+        (("work__issue_close", json!({"issue_number": "1"})), "It is closed."),
+        (("work__issue_reopen", json!({"issue_number": "one"})), "issue_number is a number"),
+        (("work__issue_reopen", json!({"issue_number": "1"})), "It is open."),
+        (
+            ("faber__set_phase", json!({"phase": "frame", "status": "started"})),
+            "No workflow is running",
+        ),
+    ]
+}
+
 #[tokio::test]
 async fn the_repository_and_its_issues_are_within_reach() {
     let Some(cli) = cli() else { return };
@@ -36,68 +80,14 @@ async fn the_repository_and_its_issues_are_within_reach() {
     }
     git(&repository, &["add", "staged"]);
     let mut ada = pod.talk_answering("ada").await;
-    let text = calls(&[
-        ("repo__status", json!({})),
-        ("repo__diff", json!({"staged": true})),
-        ("repo__branch", json!({"name": "aside"})),
-        ("repo__branch", json!({})),
-        ("repo__branch", json!({"name": BRANCH})),
-        ("repo__branch", json!({"name": "--orphan"})),
-        ("repo__branch", json!({"name": "a..b"})),
-        ("repo__branch", json!({})),
-        ("repo__commit", json!({"message": "Add new"})),
-        ("repo__commit", json!({"message": "Add nothing"})),
-        ("repo__diff", json!({"base": "HEAD~1", "head": "HEAD"})),
-        ("repo__diff", json!({"base": "--output=/tmp/x"})),
-        ("repo__push", json!({})),
-        ("repo__pr_create", json!({"title": "Add new", "body": "It was missing."})),
-        ("repo__pr_get", json!({"number": 2})),
-        ("repo__pr_get", json!({"number": 77})),
-        ("repo__pr_comment", json!({"number": 2, "body": "Look."})),
-        ("work__issue_fetch", json!({"issue_number": "#1"})),
-        ("work__issue_fetch", json!({"issue_number": "77"})),
-        ("work__issue_search", json!({"query": "door"})),
-        ("work__comment_create", json!({"issue_number": "1", "body": "On it."})),
-        ("work__label_add", json!({"issue_number": "1", "labels": ["bot"]})),
-        ("work__issue_close", json!({"issue_number": "1"})),
-        ("work__issue_reopen", json!({"issue_number": "one"})),
-        ("work__issue_reopen", json!({"issue_number": "1"})),
-        ("faber__set_phase", json!({"phase": "frame", "status": "started"})),
-    ]);
+    let (asked, expected): (Vec<_>, Vec<_>) = reached().into_iter().unzip();
+    let text = calls(&asked);
     ada.say("m-1", &text).await;
     let approval = ada.until("the approval", |it| it["kind"] == "approval").await;
     assert!(github.asked().iter().all(|asked| asked != "POST /pulls"), "not before");
     ada.send(&json!({"type": "answer", "questionId": approval["questionId"], "text": "approve"}))
         .await;
     ada.text("All was called.").await;
-    let expected = [
-        "?? new",
-        "+staged",
-        "On the branch aside.",
-        "aside",
-        "On the branch fabrica/uid-1.",
-        "name is the name of a branch",
-        "not a valid branch name",
-        BRANCH,
-        "Committed as ",
-        "nothing to commit",
-        "+new",
-        "base and head are names",
-        "The remote's branch fabrica/uid-1 is at ",
-        "The pull request is https://github.test/team/x/pull/2",
-        "\"title\": \"Add new\"",
-        "404",
-        "The comment is there.",
-        "The door squeaks",
-        "404",
-        "The door squeaks",
-        "The comment is there.",
-        "The labels are there.",
-        "It is closed.",
-        "issue_number is a number",
-        "It is open.",
-        "No workflow is running",
-    ];
     let answers = answers(&ada);
     assert_eq!(answers.len(), expected.len(), "{answers:#?}");
     for (answer, expected) in answers.iter().zip(expected) {
