@@ -14,6 +14,13 @@ export async function openIssue(repository: string, title: string, body: string)
   return ((await response.json()) as { number: number }).number;
 }
 
+/** A repository that the forge does not have: a run of it fails at once and for good, where one of a host that does not answer is tried again. */
+export function missingRepository(): string {
+  const known = process.env.FABRICA_FORGE_REPOSITORY;
+  if (known === undefined) throw new Error('FABRICA_FORGE_REPOSITORY must be set: eval "$(make -s env)"');
+  return new URL("/demo/nothing.git", known).href;
+}
+
 /** A plan for the demo's repository, which the scripted model plays. */
 export function scriptedRun(title: string, scenario: string): object {
   return {

@@ -1,5 +1,6 @@
 import { expect, test, type Page } from "@playwright/test";
 import { createRun, createSession, namespace, untilReady, untilRunEnds } from "../support/api";
+import { missingRepository } from "../support/forge";
 import { uniqueName } from "../support/environment";
 import { expectNoSidewaysScroll, expectNoViolations } from "../support/looks";
 import { Terminal } from "../support/terminal";
@@ -9,7 +10,7 @@ const name = uniqueName("looks");
 test.beforeAll(async () => {
   await createSession(name, { workspace: { size: "1Gi" } });
   await untilReady(name);
-  await createRun(name, { repository: { url: "http://127.0.0.1:9/nothing.git" }, title: "Looks", plan: "# Plan\n\n```sh\ntrue\n```\n", maxAttempts: 1 });
+  await createRun(name, { repository: { url: missingRepository() }, title: "Looks", plan: "# Plan\n\n```sh\ntrue\n```\n", maxAttempts: 1 });
   await untilRunEnds(name);
 });
 

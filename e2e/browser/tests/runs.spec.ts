@@ -1,11 +1,12 @@
 import { expect, test, type Page } from "@playwright/test";
 import { createRun, namespace, untilRunEnds } from "../support/api";
 import { uniqueName } from "../support/environment";
+import { missingRepository } from "../support/forge";
 
-/** Nothing listens there: a run of it fails by itself, and no forge is needed. */
+/** Nothing listens there. */
 const NOWHERE = "http://127.0.0.1:9/nothing.git";
 
-const spec = (plan = "# Do nothing\n\n```sh\ntrue\n```\n"): object => ({ repository: { url: NOWHERE }, title: "Do nothing", plan, maxAttempts: 1 });
+const spec = (plan = "# Do nothing\n\n```sh\ntrue\n```\n"): object => ({ repository: { url: missingRepository() }, title: "Do nothing", plan, maxAttempts: 1 });
 
 /** One that waits for its image for longer than a test takes. */
 const waiting = (): object => ({ ...spec(), image: "fabrica.invalid/no/such:image" });

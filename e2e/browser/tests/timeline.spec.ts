@@ -95,6 +95,8 @@ test("what is new comes by itself, and the end stays in sight only for who is th
   await page.evaluate((message) => window.world.say(message), told(301, "said", "The newest words."));
   await expect(log(page).getByText("The newest words.")).toBeInViewport();
   await log(page).evaluate((box) => box.scrollTo({ top: 0 }));
+  // The page hears of it a frame later.
+  await expect(page.getByRole("button", { name: "Newest" })).toBeVisible();
   await page.evaluate((message) => window.world.say(message), told(302, "said", "Still newer words."));
   await expect(count(page)).toHaveText("202");
   await expect(log(page).getByText("Still newer words.")).not.toBeInViewport();
