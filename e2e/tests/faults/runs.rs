@@ -1,16 +1,18 @@
-//! Runs whose operator goes while another one stands by.
+//! Runs whose operator goes while another one stands by, and while an agent works.
 
-use anyhow::ensure;
+use anyhow::{Context, ensure};
 use fabrica_crds::run::Phase;
 use fabrica_e2e::archive::{await_recorded, check_numbers, messages};
 use fabrica_e2e::cluster::{SYSTEM_NAMESPACE, with_namespace};
+use fabrica_e2e::forge::Forge;
 use fabrica_e2e::git_server::GitServer;
 use fabrica_e2e::processes::kill_pod;
 use fabrica_e2e::run::{causes, phase_of};
+use fabrica_e2e::scenario::{command, said, words};
 use k8s_openapi::api::core::v1::Pod;
 use serde_json::json;
 
-use super::{alone, live_leader, scale};
+use super::{alone, live_leader, scale, scale_database};
 
 /// Of a second each. A leader that is killed says no goodbye, so its Lease may stand for 15 s more before the other leads: two
 /// leaders are killed in the first half, whatever else the machine does.
@@ -47,6 +49,43 @@ async fn a_run_goes_on_under_the_other_operator_and_each_record_is_kept_once() {
         check_numbers(&rows)?;
         ensure!(rows.iter().filter(|row| row.r#type == "completion").count() == 1, "{rows:?}");
         Ok(())
+    })
+    .await;
+}
+
+/// The real agent is within a call when the operator is killed, and the database away until it has ended its work.
+#[tokio::test]
+async fn an_agent_works_on_without_operator_and_database() {
+    let _alone = alone().await;
+    with_namespace(|namespace| async move {
+        let forge = Forge::new()?;
+        namespace.agent_secret(&forge).await?;
+        let repository = forge.repository().await?;
+        // Longer than the Lease of an operator that says no goodbye.
+        let work =
+            "for n in $(seq 25); do sleep 1; done; echo one > one; git add one; git commit -qm One";
+        let spec = json!({
+            "plan": words(&[command(work), said("Done.")]),
+            "repository": {"url": repository.url, "forge": "Gitea"},
+            "agent": {"driver": "Claude", "budgetUSD": "0.50"}});
+        namespace.run("alone", spec).await?;
+        namespace.await_phase("alone", Phase::Running).await?;
+        for pod in namespace.cluster.component_pods("operator").await? {
+            kill_pod(&namespace.cluster, &pod).await?;
+        }
+        scale_database(&namespace.cluster, 0).await?;
+        let ended = namespace.await_end("alone").await;
+        scale_database(&namespace.cluster, 1).await?;
+        let run = ended?;
+        ensure!(phase_of(&run) == Some(Phase::Completed), "{:?}", run.status);
+        ensure!(causes(&run) == ["Succeeded"], "{:?}", run.status);
+        let pulls = forge.pull_requests(&repository).await?;
+        ensure!(pulls.len() == 1, "{pulls:?}");
+        let rows = messages(&await_recorded(&namespace, "alone", "True").await?).await?;
+        check_numbers(&rows)?;
+        let end = rows.last().context("what was told")?;
+        ensure!(end.r#type == "completion", "{end:?}");
+        forge.delete(&repository).await
     })
     .await;
 }
