@@ -11,6 +11,8 @@ use rustix::io::Errno;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::ring::READ_BYTES;
+
 /// A program floods that writes so much at once, or goes on writing so much in each [`PERIOD`]: 1.3 MB/s is more than anybody
 /// reads, and than most that draw a whole screen.
 const LOUD_BYTES: usize = 64 * 1024;
@@ -18,12 +20,8 @@ const LOUD_BYTES: usize = 64 * 1024;
 /// How long a flood may pause: twice this, and its terminal is quiet again.
 const PERIOD: Duration = Duration::from_millis(50);
 
-/// The most that is gathered before the loop has its turn: each turn takes a processor from the program and the kernel's
-/// worker. With more, a flood that began runs away from one whose turn comes later.
-pub(super) const GATHERED_BYTES: usize = 128 * 1024;
-
-/// How long is gathered at the most: a screen shows nothing more often than every 16 ms.
-const GATHERED_FOR: Duration = Duration::from_millis(2);
+/// How long is gathered what comes in small pieces: nobody sees so short a delay, and whoever types waits no longer.
+const GATHERED_FOR: Duration = Duration::from_millis(1);
 
 /// What is left to read in a PTY.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +85,7 @@ impl Flood {
     pub(super) fn read(&mut self, master: &Arc<OwnedFd>, limit: usize) {
         let master = Arc::clone(master);
         let mut bytes = std::mem::take(&mut self.buffer);
-        bytes.resize(GATHERED_BYTES, 0);
+        bytes.resize(READ_BYTES, 0);
         self.reading = Some(tokio::task::spawn_blocking(move || {
             let (count, left) = gather(&master, &mut bytes[..limit]);
             Gathered { bytes, count, left }

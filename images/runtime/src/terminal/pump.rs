@@ -11,7 +11,7 @@ use tokio::io::{Interest, Ready};
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
 
-use super::flood::{Flood, GATHERED_BYTES, Gathered, Left};
+use super::flood::{Flood, Gathered, Left};
 use super::pty;
 use super::ring::READ_BYTES;
 use super::shared::Shared;
@@ -150,7 +150,7 @@ impl Pump {
     /// Has a thread read so much at most, when one is to read.
     fn read_apart(&mut self, wanted: usize) {
         if self.is_read_apart() && wanted > 0 && !self.flood.is_reading() {
-            self.flood.read(&self.master, wanted.clamp(LEFT_BYTES, GATHERED_BYTES));
+            self.flood.read(&self.master, wanted.clamp(LEFT_BYTES, READ_BYTES));
         }
     }
 

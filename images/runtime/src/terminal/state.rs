@@ -17,7 +17,7 @@ use super::marks::Scanner;
 use super::measures::Measures;
 use super::news::News;
 use super::prompt::Prompt;
-use super::ring::Ring;
+use super::ring::{READ_BYTES, Ring};
 use super::screen::RESET;
 use super::screen::query::Watch;
 use super::size::{Size, SizePolicy};
@@ -174,7 +174,7 @@ impl State {
     /// How much of the PTY may be read: nothing when every client that may hold it back is behind by its whole window. One
     /// that nobody looks at may not: browsers give hidden pages so little time that a program would stand still for it.
     pub fn output_wanted(&self, id: u16) -> usize {
-        let Some(terminal) = self.terminals.get(&id) else { return usize::MAX };
+        let Some(terminal) = self.terminals.get(&id) else { return READ_BYTES };
         let may_hold = |client: &&Client| client.control && client.visible;
         let holders = self.clients.values().filter(may_hold).filter_map(|client| {
             let attachment = client.attachments.get(&id).filter(|attachment| !attachment.view)?;
@@ -183,7 +183,7 @@ impl State {
         });
         // Without anybody who looks, output goes to the ring alone.
         let most = holders.max().map(|most| usize::try_from(most).unwrap_or(usize::MAX));
-        most.unwrap_or(usize::MAX)
+        most.unwrap_or(READ_BYTES)
     }
 
     /// Whether the PTY should be read.
