@@ -20,12 +20,16 @@ pub fn say(line: &str) {
 
 /// Text as it is, on standard output. Whoever reads may have read enough, as `head` has: then there is nobody left to tell
 /// anything, and the command ends as others do.
-#[expect(clippy::exit, reason = "nobody is left to hear of an error")]
+#[expect(clippy::exit, reason = "nothing that follows could be told either")]
 pub fn print(text: &str) {
     let mut out = std::io::stdout().lock();
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    if written.is_err_and(|error| error.kind() == ErrorKind::BrokenPipe) {
-        std::process::exit(READ_ENOUGH);
+    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        if error.kind() == ErrorKind::BrokenPipe {
+            std::process::exit(READ_ENOUGH);
+        }
+        // A full disk, say: what was asked for is not where it was to go.
+        complain(&error);
+        std::process::exit(1);
     }
 }
 
