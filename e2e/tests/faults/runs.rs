@@ -76,16 +76,17 @@ async fn an_agent_works_on_without_operator_and_database() {
         scale_database(&namespace.cluster, 0).await?;
         let ended = namespace.await_end("alone").await;
         scale_database(&namespace.cluster, 1).await?;
-        let run = ended?;
+        let pulls = forge.pull_requests(&repository).await;
+        forge.delete(&repository).await?;
+        let (run, pulls) = (ended?, pulls?);
         ensure!(phase_of(&run) == Some(Phase::Completed), "{:?}", run.status);
         ensure!(causes(&run) == ["Succeeded"], "{:?}", run.status);
-        let pulls = forge.pull_requests(&repository).await?;
         ensure!(pulls.len() == 1, "{pulls:?}");
         let rows = messages(&await_recorded(&namespace, "alone", "True").await?).await?;
         check_numbers(&rows)?;
         let end = rows.last().context("what was told")?;
         ensure!(end.r#type == "completion", "{end:?}");
-        forge.delete(&repository).await
+        Ok(())
     })
     .await;
 }

@@ -73,7 +73,7 @@ impl Desk {
         Branch { name: &self.chat.settings.branch, uid: &self.config.session_id }
     }
 
-    /// What a pull request is called where the agent does not say.
+    /// What the agent works on, as commits and pull requests name it.
     pub(crate) fn task<'a>(&'a self, item: Option<&'a WorkItem>) -> Task<'a> {
         let secrets = &self.config.secrets;
         Task { uid: self.branch().uid, title: None, plan: None, item, secrets }
