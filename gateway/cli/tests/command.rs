@@ -266,12 +266,13 @@ async fn a_reader_that_has_read_enough_ends_a_command_without_a_word() {
 #[tokio::test]
 async fn what_cannot_be_written_is_no_success() {
     let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_kubectl-fabrica"))
+    let child = Command::new(env!("CARGO_BIN_EXE_kubectl-fabrica"))
         .args(["completion", "bash"])
         .stdout(full)
         .stderr(std::process::Stdio::piped())
-        .output();
-    let output = output.await.unwrap();
+        .spawn()
+        .unwrap();
+    let output = child.wait_with_output().await.unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(said(&output).1.contains("No space left on device"));
 }
