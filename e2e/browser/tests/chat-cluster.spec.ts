@@ -183,6 +183,39 @@ test.describe("a conversation", () => {
     await expect(log(page)).toContainText("Hello, I am the scripted model.");
   });
 
+  test("a call leads to its place in the agent's terminal, which shows what it prints while it runs", async ({ page }) => {
+    const shell = (command: string): object => ({ tools: [{ name: "Bash", input: { command, description: "Wait for a sign" } }] });
+    const script = [shell("echo before-$((6*7)); until [ -e ../sign ]; do sleep 0.1; done; rm ../sign; echo after-$((6*7))"), shell("seq 1000 1100"), { text: "It came." }];
+    await join(page);
+    await say(page, `Wait.\n\`\`\`scenario\n${JSON.stringify(script)}\n\`\`\`\n`);
+    const tabs = page.getByRole("tablist", { name: "Terminals" });
+    await expect(tabs.getByRole("tab", { name: /^agent/ })).toBeVisible(STEP);
+    const call = log(page).locator("[data-entry=tool]").filter({ hasText: "echo before-" });
+    const show = call.getByRole("button", { name: "Show it in the agent's terminal" });
+    await show.click();
+    await expect(tabs.getByRole("tab", { name: "agent", selected: true })).toBeVisible();
+    const screen = page.locator("[role=tabpanel]:not(.hidden) .xterm-rows");
+    await expect(screen).toContainText("before-42");
+    await expect(screen).not.toContainText("after-42");
+    await expect(call.getByLabel("Tool, running:")).toBeVisible();
+    await page.locator("[role=tabpanel]:not(.hidden) .xterm-helper-textarea").focus();
+    await page.keyboard.type("exit");
+
+    await tabs.getByRole("tab", { name: "bash" }).click();
+    await page.locator("[role=tabpanel]:not(.hidden) .xterm-helper-textarea").focus();
+    await page.keyboard.type("touch ../sign\n");
+    await answers(page, "It came.");
+    await page.reload();
+    await expect(tabs.getByRole("tab", { name: "bash", selected: true })).toBeVisible(STEP);
+    await show.click();
+    await expect(tabs.getByRole("tab", { name: "agent", selected: true })).toBeVisible();
+    await expect(screen).toContainText("after-42");
+    await expect(screen).not.toContainText("1100");
+    await log(page).locator("[data-entry=tool]").filter({ hasText: "seq 1000" }).getByRole("button", { name: "Show it in the agent's terminal" }).click();
+    await expect(screen).toContainText("1001");
+    await expect(screen).not.toContainText("exit");
+  });
+
   test("escape twice interrupts a call in the middle, and the agent can be spoken to again", async ({ page }) => {
     const endless = { text: "I wait.", tools: [{ name: "Bash", input: { command: "python3 -c 'import time; time.sleep(1000)'", description: "Wait" } }] };
     await join(page);

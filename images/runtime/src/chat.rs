@@ -4,6 +4,7 @@
 mod agent;
 mod approval;
 mod clients;
+mod commands;
 mod conversation;
 mod counters;
 pub(crate) mod desk;
@@ -20,6 +21,7 @@ mod tools;
 mod view;
 mod words;
 
+pub(crate) use self::commands::show;
 pub use self::handle::{Chat, Refused};
 pub use self::life::live;
 pub use self::switched::{had_agent, lacking};

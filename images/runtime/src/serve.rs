@@ -88,8 +88,11 @@ async fn live(pod: &Pod) -> ExitCode {
         }
         let ready = || open_first(pod);
         let (config, steps, activity) = (&pod.config, &pod.journal, &pod.activity);
-        let lived =
-            Box::pin(chat::live(chat, config, steps, activity, ready, told_to_stop())).await;
+        let life = Box::pin(chat::live(chat, config, steps, activity, ready, told_to_stop()));
+        let lived = tokio::select! {
+            lived = life => lived,
+            never = chat::show(chat, config, &pod.shells) => match never {},
+        };
         return lived.map_or_else(|error| given_up(pod, &error), |()| ExitCode::SUCCESS);
     }
     let stopping = CancellationToken::new();

@@ -31,6 +31,7 @@ pub mod ring;
 pub mod screen;
 pub mod shared;
 pub mod shells;
+mod shown;
 pub mod size;
 mod sizing;
 pub mod socket;

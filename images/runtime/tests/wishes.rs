@@ -124,14 +124,12 @@ async fn titles_are_told_four_times_a_second() {
 }
 
 #[tokio::test]
-async fn a_terminal_for_an_agent_is_called_one() {
+async fn nobody_opens_the_agents_terminal() {
     let runtime = Runtime::start(&[]).await;
     let mut client = join(&runtime, "page").await;
     let request = OpenRequest { terminal_type: TerminalType::Agent, ..OpenRequest::default() };
     client.send(&ClientFrame::Open { key: 1, request }).await;
-    let terms = terms(&mut client).await;
-    let kinds: Vec<_> = terms.iter().map(|term| (term.terminal_type, &*term.title)).collect();
-    assert_eq!(kinds, [(TerminalType::System, "bash"), (TerminalType::Agent, "agent")]);
+    assert_eq!(refusal(&mut client).await, (0x04, ErrorCode::CannotOpen));
 }
 
 #[tokio::test]

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { commandOf } from "./command";
+import { commandOf, headOf } from "./command";
 
 it.each([
   ["Bash", "npm test -- rounding", "npm test -- rounding"],
@@ -14,4 +14,12 @@ it.each([
   ["Bash", "echo \u200bhidden", undefined],
 ])("of %s %j is %j", (name, input, expected) => {
   expect(commandOf({ name, input })).toBe(expected);
+});
+
+it.each([
+  ["Bash", "toolu_01AbCdEf", "[AbCdEf] $ "],
+  ["Bash", "toolu_fake_23_0", "[ake230] $ "],
+  ["Read", "toolu_01AbCdEf", undefined],
+])("of %s %s the line begins with %j", (name, id, expected) => {
+  expect(headOf({ name, id })).toBe(expected);
 });

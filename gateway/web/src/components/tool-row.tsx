@@ -31,7 +31,7 @@ export function ToolRow({ name, input, answer, audit, needle, seq, time, action 
   return (
     <div className="relative">
       <details open={open} onToggle={(event) => event.currentTarget.open !== open && setChosen(event.currentTarget.open)} className="group/tool">
-        <summary className={`flex cursor-pointer list-none items-center gap-2.5 py-1.5 pl-4 text-sm hover:bg-hover/50 focus-visible:-outline-offset-2 pointer-coarse:py-3 [&::-webkit-details-marker]:hidden ${action === undefined ? "pr-20" : "pr-28 pointer-coarse:pr-32"}`}>
+        <summary className={`flex cursor-pointer list-none items-center gap-2.5 py-1.5 pl-4 text-sm hover:bg-hover/50 focus-visible:-outline-offset-2 pointer-coarse:py-3 [&::-webkit-details-marker]:hidden ${action === undefined ? "pr-20" : "pr-36 pointer-coarse:pr-44"}`}>
           <ToolIcon answer={answer} />
           <span className="min-w-0 truncate font-medium sm:shrink-0">
             <Marked text={name} needle={needle} />

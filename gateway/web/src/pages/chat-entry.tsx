@@ -1,6 +1,6 @@
-import { Bot, Brain, CircleAlert, CircleCheck, CircleDot, GitPullRequest, Info, ListChecks, LoaderCircle, OctagonAlert, SquareTerminal, type LucideIcon } from "lucide-react";
+import { Bot, Brain, CircleAlert, CircleCheck, CircleDot, GitPullRequest, Info, ListChecks, LoaderCircle, OctagonAlert, SquareTerminal, TextCursorInput, type LucideIcon } from "lucide-react";
 import { memo, use, useState } from "react";
-import { commandOf } from "../chat/command";
+import { commandOf, headOf } from "../chat/command";
 import type { Asked, Ended, Entry, PhaseHead, Said, Spoken, Tool } from "../chat/entries";
 import { autonomyWords, capital, endWords, SPOKEN_WORDS } from "../chat/words";
 import { IconButton } from "../components/button";
@@ -90,14 +90,22 @@ function Body({ entry, needle }: Pick<Props, "entry" | "needle">) {
   }
 }
 
-/** A call of a tool. What ran in a shell of the agent's own can be had in the reader's shell, too. */
-function CallRow({ entry: { seq, time, name, input, answer, audit }, needle }: { entry: Tool; needle: string }) {
+/** A call of a tool. What the agent runs stands in its terminal, and can be had in the reader's shell, too. */
+function CallRow({ entry: { seq, time, id, name, input, answer, audit }, needle }: { entry: Tool; needle: string }) {
   const toShell = use(ShellContext);
+  const head = headOf({ name, id });
   const command = commandOf({ name, input });
-  const action = toShell !== undefined && command !== undefined && (
-    <IconButton label="Type it into the terminal" onClick={() => toShell(command)} className="-my-1 pointer-coarse:-my-3">
-      <SquareTerminal className="size-4" aria-hidden />
-    </IconButton>
+  const action = toShell !== undefined && head !== undefined && (
+    <>
+      {command !== undefined && (
+        <IconButton label="Type it into the terminal" onClick={() => toShell({ do: "type", command })} className="-my-1 pointer-coarse:-my-3">
+          <TextCursorInput className="size-4" aria-hidden />
+        </IconButton>
+      )}
+      <IconButton label="Show it in the agent's terminal" onClick={() => toShell({ do: "show", head })} className="-my-1 pointer-coarse:-my-3">
+        <SquareTerminal className="size-4" aria-hidden />
+      </IconButton>
+    </>
   );
   return <ToolRow seq={seq} time={time} name={name} input={input} answer={answer} audit={audit} needle={needle} {...(action !== false && { action })} />;
 }

@@ -6,23 +6,25 @@ import { stateOf } from "../session/state";
 import { TerminalPane } from "../terminal/terminal-pane";
 import { TerminalTabs } from "../terminal/terminal-tabs";
 import { useCommand } from "../terminal/use-command";
+import { useShow } from "../terminal/use-show";
 import { useTerminal } from "../terminal/use-terminal";
+import type { ShellWish } from "./chat-shell";
 
 interface Props {
   session: Session;
   starting: boolean;
   onStart: () => void;
-  /** To be put into the shell's line. */
-  command: string | undefined;
-  onCommandTaken: () => void;
+  wish: ShellWish | undefined;
+  onWishDone: () => void;
 }
 
-/** Shells in the workspace that the agent works in. */
-export function ChatTerminal({ session, starting, onStart, command, onCommandTaken }: Props) {
+/** Shells in the workspace that the agent works in, and what the agent runs. */
+export function ChatTerminal({ session, starting, onStart, wish, onWishDone }: Props) {
   const leave = useCallback(() => document.querySelector<HTMLElement>("[data-composer], [role=tab][data-state=active]")?.focus(), []);
   const [finding, setFinding] = useState(false);
   const terminal = useTerminal(session);
-  useCommand(terminal, command, onCommandTaken);
+  useCommand(terminal, wish?.do === "type" ? wish.command : undefined, onWishDone);
+  useShow(terminal, wish?.do === "show" ? wish.head : undefined, onWishDone);
   return (
     <section aria-label="Terminal" className="flex min-h-0 flex-1 flex-col">
       <div className="flex h-8 shrink-0 items-center gap-3 border-b border-line bg-surface pr-1 pl-3 pointer-coarse:h-11">

@@ -17,7 +17,7 @@ import { useStart } from "../session/use-start";
 import { AgentSwitch } from "./agent-switch";
 import { ChatPane } from "./chat-pane";
 import { ChatRail } from "./chat-rail";
-import { ShellContext } from "./chat-shell";
+import { ShellContext, type ShellWish } from "./chat-shell";
 import { ChatSide } from "./chat-side";
 import { ChatTerminal } from "./chat-terminal";
 import { StartWorkflow } from "./chat-workflow";
@@ -35,17 +35,17 @@ export function ChatWorkplace({ session }: { session: Session }) {
   const wide = useMedia("(min-width: 64rem)");
   const [searching, setSearching] = useState(false);
   const [, setView] = useAddress("view");
-  const [command, setCommand] = useState<string>();
+  const [wish, setWish] = useState<ShellWish>();
   const toShell = useCallback(
-    (text: string) => {
-      setCommand(text);
+    (next: ShellWish) => {
+      setWish(next);
       if (!wide) setView("terminal");
     },
     [wide, setView],
   );
-  const taken = useCallback(() => setCommand(undefined), []);
+  const taken = useCallback(() => setWish(undefined), []);
   const pane = <ChatPane session={session} handle={handle} questions={questions} searching={searching} starting={starting} onStart={start} />;
-  const terminal = <ChatTerminal session={session} starting={starting} onStart={start} command={command} onCommandTaken={taken} />;
+  const terminal = <ChatTerminal session={session} starting={starting} onStart={start} wish={wish} onWishDone={taken} />;
   return (
     <div className="flex h-full flex-col">
       <SessionBar session={session} back={back} tools={<Tools session={session} handle={handle} searching={searching} onSearch={() => setSearching(!searching)} />}>

@@ -152,6 +152,7 @@ describe("closing a tab", () => {
     ["looked at, of a shell that says nothing", {}, 1, undefined, false],
     ["out of sight, at its prompt when it was last looked at", {}, 2, true, false],
     ["whose shell has ended", { alive: false }, 2, undefined, true],
+    ["the agent's, which has no program", { agent: true }, 2, undefined, true],
   ])("%s", (_name, part, active, atPrompt, idle) => expect(isIdle(tab(part), active, atPrompt)).toBe(idle));
 
   it("does not go by what the screen before said of its shell", async () => {

@@ -195,6 +195,18 @@ export class TerminalScreen implements Screen {
     return true;
   }
 
+  /** Goes to the newest line that begins so, and marks it; false where there is none. */
+  goTo(beginning: string): boolean {
+    const { active } = this.#terminal.buffer;
+    for (let row = active.length - 1; row >= 0; row -= 1) {
+      if (active.getLine(row)?.translateToString().startsWith(beginning) !== true) continue;
+      this.#terminal.scrollToLine(row);
+      this.#terminal.selectLines(row, row);
+      return true;
+    }
+    return false;
+  }
+
   press(key: SoftKey): void {
     this.#terminal.input(softKey(key, this.#control, this.#terminal.modes.applicationCursorKeysMode));
     this.holdControl(false);

@@ -67,9 +67,19 @@ export function hindranceOf(tab: Tab | undefined, live: boolean): string | undef
   return live ? undefined : "There is no connection. The name can be given when it is back.";
 }
 
+/** The tab of what the agent runs. */
+export function agentsTab(tabs: readonly Tab[]): number | undefined {
+  return tabs.find(({ agent, gone, closing }) => agent && gone === undefined && !closing)?.tab;
+}
+
+/** Whether nothing is to be typed there, whoever looks: it has no program. */
+export function showsOnly(tabs: readonly Tab[], tab: number | undefined): boolean {
+  return tabs.some((each) => each.tab === tab && each.agent);
+}
+
 /** Whether closing it loses nothing: a shell says that it waits at its prompt, and is heard, for it is looked at. */
-export function isIdle({ tab, alive }: Tab, active: number | undefined, atPrompt: boolean | undefined): boolean {
-  return !alive || (tab === active && atPrompt === true);
+export function isIdle({ tab, alive, agent }: Tab, active: number | undefined, atPrompt: boolean | undefined): boolean {
+  return !alive || agent || (tab === active && atPrompt === true);
 }
 
 /** A number may be used again, so a terminal is named by its key as well. */

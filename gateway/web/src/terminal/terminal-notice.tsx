@@ -6,6 +6,7 @@ import { copyText } from "../components/copy";
 import { NoticeBar } from "../components/notice-bar";
 import { backlogOf } from "../link/words";
 import { headline, stateOf, stopReason } from "../session/state";
+import { showsOnly } from "./tab";
 import type { TerminalHandle } from "./use-terminal";
 
 interface Props {
@@ -92,6 +93,7 @@ function Standing({ session, terminal: { status, connection }, starting, onStart
     );
   }
   if (status.exit !== undefined && status.link === "live") {
+    if (showsOnly(status.tabs, status.active)) return <NoticeBar text="The agent's terminal was closed. The agent's next command opens another one." />;
     const { code, signal } = status.exit;
     return (
       <NoticeBar text={signal > 0 ? `The shell was ended by signal ${signal}.` : `The shell ended with code ${code}.`}>

@@ -15,6 +15,7 @@ import { PasteDialog } from "./paste-dialog";
 import { SearchBar } from "./search-bar";
 import { changeSettings, clampFont, settings, USUAL_FONT } from "./settings";
 import type { Shortcut } from "./shortcuts";
+import { showsOnly } from "./tab";
 import { TerminalNotice } from "./terminal-notice";
 import { TerminalView, type ScreenEvents } from "./terminal-view";
 import type { TerminalHandle } from "./use-terminal";
@@ -102,7 +103,7 @@ export function TerminalPane({ session, terminal, starting, onStart, takesKeys, 
           </div>
         )}
       </div>
-      {needsKeys && screen !== undefined && status.established && !status.viewOnly && <KeyBar screen={screen} control={control} />}
+      {needsKeys && screen !== undefined && status.established && !status.viewOnly && !showsOnly(status.tabs, status.active) && <KeyBar screen={screen} control={control} />}
       {asked !== undefined && (
         <PasteDialog
           question={asked.question}

@@ -207,8 +207,11 @@ function Sign({ tab }: { tab: Tab }) {
   return tab.activity ? <span className="size-1.5 shrink-0 rounded-full bg-accent-text" aria-hidden /> : null;
 }
 
+/** What the agent's tab is called until somebody calls it otherwise. */
+const AGENT = "agent";
+
 function labelOf(tab: Tab): string {
-  const words = [tab.title, tab.agent && "agent", !tab.alive && "ended", tab.closing && "closing", tab.bell ? "rang" : tab.activity && "new output"];
+  const words = [tab.title, tab.agent && tab.title !== AGENT && AGENT, !tab.alive && "ended", tab.closing && "closing", tab.bell ? "rang" : tab.activity && "new output"];
   return words.filter((word) => typeof word === "string").join(", ");
 }
 

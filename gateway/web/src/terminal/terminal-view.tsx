@@ -3,6 +3,7 @@ import { useTheme } from "../layout/theme";
 import type { PasteQuestion } from "./paste";
 import { TerminalScreen, type ScreenOptions } from "./screen";
 import { useSettings } from "./settings";
+import { showsOnly } from "./tab";
 import { panelId, tabId } from "./tab-ids";
 import type { TerminalHandle } from "./use-terminal";
 
@@ -68,7 +69,8 @@ export function TerminalView({ tab, terminal: { status, connection, onScreen }, 
   }, [screen, connection, active, tab]);
   useEffect(() => screen?.setTheme(theme), [screen, theme]);
   useEffect(() => screen?.apply(settings), [screen, settings]);
-  useEffect(() => screen?.setViewOnly(status.viewOnly), [screen, status.viewOnly]);
+  const takesNothing = status.viewOnly || showsOnly(status.tabs, tab);
+  useEffect(() => screen?.setViewOnly(takesNothing), [screen, takesNothing]);
 
   return (
     <div role="tabpanel" id={panelId(tab)} aria-labelledby={tabId(tab)} className={`absolute inset-0 ${active ? "" : "hidden"}`}>

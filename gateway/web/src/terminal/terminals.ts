@@ -128,7 +128,7 @@ export class Terminals {
 
   typed(tab: number, bytes: Uint8Array, auto: boolean, count: number): void {
     const slot = this.#slot(tab);
-    if (slot?.gone === undefined) slot?.stream.typed(bytes, auto, count);
+    if (slot?.gone === undefined && slot?.info?.type !== "agent") slot?.stream.typed(bytes, auto, count);
   }
 
   discard(): void {

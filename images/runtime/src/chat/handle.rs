@@ -117,7 +117,7 @@ impl Chat {
         former: Option<&Self>,
     ) -> Arc<Self> {
         let mut known = Known::new(settings.autonomy);
-        for_each(&journal, |record| known.learn(&record.entry));
+        for_each(&journal, 0, |record| known.learn(&record.entry));
         let is_anew = settings.attempt > 1 && *journal.watch().borrow() == 0;
         let questions = Arc::<Questions>::default();
         for (question, answer) in known.questions.values() {
@@ -357,13 +357,12 @@ fn left(known: &Known) -> Vec<Wish> {
     work.into_iter().chain(said).collect()
 }
 
-/// Reads all records.
-fn for_each(journal: &Journal, mut each: impl FnMut(Record)) {
-    let mut after = 0;
+/// Reads all records after one; the number of the last.
+pub(super) fn for_each(journal: &Journal, mut after: u64, mut each: impl FnMut(Record)) -> u64 {
     loop {
         let (last, lines) = journal.lines(after);
         if last == after {
-            return;
+            return last;
         }
         for line in lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             if let Ok(record) = serde_json::from_slice(line) {

@@ -95,8 +95,11 @@ async fn live(
     // The repository is as the Session's own start left it.
     let workspace = pod.activity.workspace();
     let ready = || pod.activity.set_workspace(workspace.clone());
-    let life = chat::live(&chat, config, &pod.journal, &pod.activity, ready, until);
-    let lived = Box::pin(life).await;
+    let life = Box::pin(chat::live(&chat, config, &pod.journal, &pod.activity, ready, until));
+    let lived = tokio::select! {
+        lived = life => lived,
+        never = chat::show(&chat, config, &pod.shells) => match never {},
+    };
     pod.activity.set_workspace(workspace.clone());
     if !stopping.is_cancelled() {
         chat.put_down();

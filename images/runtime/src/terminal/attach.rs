@@ -112,14 +112,15 @@ impl State {
     }
 
     /// Why a client may not do to a terminal what only those who type may.
-    pub(super) fn bar(&self, connection: u32, id: u16) -> Option<ErrorCode> {
+    pub(super) fn bar(&self, connection: u32, id: u16, reference: u32) -> Option<ErrorCode> {
         let client = self.clients.get(&connection)?;
         let taken = self.terminals.get(&id).is_some_and(|it| it.is_anothers(&client.client_id));
         if client.control && taken {
             return Some(ErrorCode::TakenOver);
         }
         let watches = client.attachments.get(&id).is_some_and(|attached| attached.view);
-        (!client.control || watches).then_some(ErrorCode::ReadOnly)
+        let watches = !client.control || watches;
+        watches.then_some(ErrorCode::ReadOnly).or_else(|| self.shows_only(id, reference))
     }
 
     /// Tells a client why it may not.
@@ -127,6 +128,9 @@ impl State {
         let control = self.clients.get(&connection).is_some_and(|client| client.control);
         let text = match code {
             ErrorCode::TakenOver => "Another client has sole control of this terminal.",
+            _ if self.shows_only(id, reference).is_some() => {
+                "This is the agent's terminal: it shows what the agent runs, and nobody types there."
+            }
             _ if control => "You only watch this terminal: attach to it to type.",
             _ => "You may only watch: typing needs the right to create sessions/terminal.",
         };

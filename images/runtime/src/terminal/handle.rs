@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use fabrica_protocol::kterm::{
-    Attach, AttachRole, ClientFrame, ErrorCode, Hello, OpenRequest, ServerFrame, Welcome, close,
+    Attach, AttachRole, ClientFrame, ErrorCode, Hello, OpenRequest, ServerFrame, TerminalType,
+    Welcome, close,
 };
 
 use super::asked::is_answer;
@@ -128,7 +129,7 @@ impl State {
     fn may(&mut self, connection: u32, frame: &ClientFrame) -> bool {
         let Some((terminal, reference)) = writes(frame) else { return true };
         let missing = reference != OPEN && !self.terminals.contains_key(&terminal);
-        match self.bar(connection, terminal) {
+        match self.bar(connection, terminal, reference) {
             // What a viewer that might type has typed is counted, and then dropped.
             Some(code) if reference != INPUT || !self.is_control(connection) => {
                 self.barred(connection, terminal, reference, code);
@@ -256,7 +257,7 @@ impl State {
         if self.has_ended(connection, id, INPUT) {
             return;
         }
-        let barred = self.bar(connection, id);
+        let barred = self.bar(connection, id, INPUT);
         let answers = self.responder(id).is_some_and(|(responder, _)| responder == connection);
         let Some(terminal) = self.terminals.get_mut(&id) else { return };
         let Some(name) = self.clients.get(&connection).map(|client| &client.client_id) else {
@@ -303,6 +304,7 @@ impl State {
         match self.terminals.get_mut(&id) {
             None => {}
             Some(terminal) if terminal.exit.is_some() => self.remove(id),
+            Some(terminal) if terminal.kind == TerminalType::Agent => self.close_agents(id),
             Some(terminal) => {
                 terminal.signal_due = Some(signal);
                 terminal.wake.notify_one();

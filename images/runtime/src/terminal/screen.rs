@@ -12,11 +12,13 @@ mod editing;
 mod emulator;
 mod modes;
 mod parser;
+mod plain;
 pub mod query;
 mod row;
 mod snapshot;
 mod widths;
 
+pub use plain::Plain;
 pub use snapshot::RESET;
 
 use emulator::Emulator;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use chrono::{DateTime, Utc};
 use fabrica_protocol::kterm::{ErrorCode, OpenRequest, TerminalType};
 use rustix::process::{Pid, Signal, kill_process_group};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -22,9 +22,6 @@ use super::size::{Size, SizePolicy};
 use super::state::{Exit, State};
 use super::telling;
 use super::title::{Title, clean};
-
-/// What a terminal for an agent is called until its program says otherwise.
-const AGENT_TITLE: &str = "agent";
 
 /// A program and our end of its terminal.
 #[derive(Debug)]
@@ -43,6 +40,7 @@ pub struct Shells {
     pumps: TaskTracker,
     /// Somebody tells the news.
     telling: Arc<Once>,
+    pub(super) started: Instant,
 }
 
 impl Shells {
@@ -57,6 +55,7 @@ impl Shells {
             running: Arc::default(),
             pumps: TaskTracker::new(),
             telling: Arc::new(Once::new()),
+            started: Instant::now(),
         }
     }
 
@@ -92,6 +91,11 @@ impl Shells {
 
     /// Opens one for a client, or tells it why not. A repeated key finds the terminal it made.
     pub fn open(&self, connection: u32, key: u128, request: &OpenRequest) {
+        let kind = request.terminal_type;
+        if kind == TerminalType::Agent {
+            let text = "The agent's terminal opens by itself when the agent runs something.";
+            return self.shared.state().open_failed(connection, ErrorCode::CannotOpen, text);
+        }
         let opening = self.shared.state().opening(Some(key));
         let id = match opening {
             Opening::New(id) => id,
@@ -106,11 +110,7 @@ impl Shells {
             }
         };
         let cwd = request.cwd.as_ref().map_or_else(|| self.directory(), PathBuf::from);
-        let kind = request.terminal_type;
-        let program = match kind {
-            TerminalType::System => self.shell().title(),
-            TerminalType::Agent => AGENT_TITLE.to_owned(),
-        };
+        let program = self.shell().title();
         let title = Title::new(program, clean(request.title.as_deref().unwrap_or_default()));
         let size = Size::new(request.cols, request.rows).unwrap_or_default();
         let wanted = Wanted { key: Some(key), kind, title, size };
@@ -182,10 +182,7 @@ impl Shells {
         let Pty { master, pid, mut child, owned } = pty::open(&self.shell(), cwd, wanted.size)?;
         let watched = Some(watch(&master).map_err(PtyError::Open)?);
         let cwd = cwd.display().to_string();
-        let wake = self.shared.state().opened(id, wanted, cwd);
-        self.telling.call_once(|| {
-            tokio::spawn(telling::tell(self.shared.clone()));
-        });
+        let wake = self.list(id, wanted, cwd);
         self.running().insert(id, Running { master: Arc::clone(&master), pid });
         let (sender, ended) = oneshot::channel();
         self.pumps.spawn(async move {
@@ -205,6 +202,15 @@ impl Shells {
             running.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         });
         Ok(())
+    }
+
+    /// Adds a terminal to those that there are.
+    pub(super) fn list(&self, id: u16, wanted: Wanted, cwd: String) -> Arc<Notify> {
+        let wake = self.shared.state().opened(id, wanted, cwd);
+        self.telling.call_once(|| {
+            tokio::spawn(telling::tell(self.shared.clone()));
+        });
+        wake
     }
 
     /// The repository when it is there, else the workspace.

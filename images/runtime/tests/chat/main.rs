@@ -12,6 +12,7 @@
 mod actor;
 mod audit;
 mod branch;
+mod commands;
 mod ends;
 mod faber;
 mod faults;

@@ -107,24 +107,36 @@ pub(crate) fn make(config: &Config) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Where the CLI keeps conversations: below its configuration, by the folder that it works in.
-fn project(config: &Config) -> PathBuf {
+/// How the CLI calls the folder that it works in.
+fn project(config: &Config) -> String {
     let repository = config.workspace.join("repo");
     let name = repository.to_string_lossy();
     let plain = |character: char| if character.is_ascii_alphanumeric() { character } else { '-' };
-    Path::new("config/projects").join(name.chars().map(plain).collect::<String>())
+    name.chars().map(plain).collect()
+}
+
+/// Where the CLI keeps conversations: below its configuration.
+fn conversations(config: &Config) -> PathBuf {
+    Path::new("config/projects").join(project(config))
+}
+
+/// Where the commands of a conversation write what they print while they run: each into a file, which is gone thereafter.
+pub(crate) fn outputs(config: &Config, id: Uuid) -> PathBuf {
+    let user = rustix::process::geteuid().as_raw();
+    let own = format!("tmp/claude-{user}/{}/{id}/tasks", project(config));
+    config.workspace.join(FOLDER).join(own)
 }
 
 /// Puts a former pod's conversation where the CLI looks for it.
 pub(crate) fn put(config: &Config, id: Uuid, file: &[u8]) -> std::io::Result<()> {
-    let folder = config.workspace.join(FOLDER).join(project(config));
+    let folder = config.workspace.join(FOLDER).join(conversations(config));
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
     std::fs::write(folder.join(format!("{id}.jsonl")), file)
 }
 
 /// Where a conversation is.
 pub(crate) fn conversation(config: &Config, id: Uuid) -> Conversation {
-    let file = Path::new(FOLDER).join(project(config)).join(format!("{id}.jsonl"));
+    let file = Path::new(FOLDER).join(conversations(config)).join(format!("{id}.jsonl"));
     Conversation { id, folder: config.workspace.clone(), file }
 }
 

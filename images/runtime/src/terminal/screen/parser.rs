@@ -76,6 +76,18 @@ impl Sequence {
         parts
     }
 
+    /// The parameters as they stand in a sequence.
+    pub(super) fn parameters(&self) -> String {
+        let mut text = String::new();
+        for (index, value) in self.values.iter().enumerate() {
+            if index > 0 {
+                text.push(if value.part { ':' } else { ';' });
+            }
+            text.extend(value.number.map(|number| number.to_string()));
+        }
+        text
+    }
+
     fn digit(&mut self, digit: u8) {
         if self.values.is_empty() {
             self.values.push(Value { number: None, part: false });
