@@ -231,6 +231,8 @@ test("a command of the agent goes into the shell's line, and is not entered", as
   await expect.poll(() => runtime.typed).toBe("\x1b[200~npm test -- rounding\x1b[201~");
   await expect(page.getByRole("textbox", { name: "Terminal input" })).toBeFocused();
   await expect(call("src/invoice.ts").getByRole("button")).toHaveCount(0);
+  await call("npm test -- rounding").getByRole("button", { name: "Show it in the agent's terminal" }).click();
+  await expect(page.getByRole("region", { name: /^Notifications/ })).toContainText("The agent's terminal is closed until it runs something again. What it printed stands below the call.");
 
   runtime.typed = "";
   await page.setViewportSize({ width: 360, height: 740 });
