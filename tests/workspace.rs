@@ -164,3 +164,25 @@ fn the_page_of_variables_tells_every_one() {
         found.iter().filter(|name| !VARIABLES.contains(&format!("`{name}`"))).collect();
     assert!(missing.is_empty(), "docs/deployment/environment.md does not tell {missing:?}");
 }
+
+/// Where the fuzz targets of a crate are, with the inputs that are kept of them.
+const FUZZED: [&str; 2] = ["gateway/protocol", "images/runtime"];
+
+fn stems(folder: &Path) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn what_the_fuzzer_found_is_replayed_by_every_test_run() {
+    for place in FUZZED {
+        let place = Path::new(env!("CARGO_MANIFEST_DIR")).join(place);
+        let targets = stems(&place.join("fuzz/fuzz_targets"));
+        assert_eq!(targets, stems(&place.join("fuzz/corpus")), "{}", place.display());
+        let replay = std::fs::read_to_string(place.join("tests/corpus.rs")).unwrap();
+        for target in &targets {
+            let case = format!("#[case(\"{target}\", targets::{target})]");
+            assert!(replay.contains(&case), "{} does not replay {target}", place.display());
+        }
+    }
+}
