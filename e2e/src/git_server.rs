@@ -1,6 +1,8 @@
 //! A git server over HTTP that pods can reach: git's own `http-backend` behind a few lines of CGI.
 
+use std::fs::Permissions;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -73,7 +75,7 @@ impl GitServer {
         format!("http://{}/{repository}.git", self.address)
     }
 
-    /// Makes a repository with these files in one commit on `main`; without files it has no commit.
+    /// Makes a repository with these files in one commit on `main`, scripts as programs; without files it has no commit.
     pub async fn repository(&self, name: &str, files: &[(&str, &str)]) -> Result<()> {
         let bare = self.folder.path().join(format!("{name}.git"));
         git(self.folder.path(), &["init", "-q", "--bare", "-b", "main", &bare.to_string_lossy()])
@@ -89,7 +91,10 @@ impl GitServer {
             if let Some(parent) = target.parent() {
                 tokio::fs::create_dir_all(parent).await?;
             }
-            tokio::fs::write(target, text).await?;
+            tokio::fs::write(&target, text).await?;
+            if text.starts_with("#!") {
+                tokio::fs::set_permissions(&target, Permissions::from_mode(0o755)).await?;
+            }
         }
         git(work.path(), &["add", "."]).await?;
         let identity = ["-c", "user.name=Test", "-c", "user.email=test@fabrica.test"];
