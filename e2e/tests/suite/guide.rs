@@ -10,7 +10,7 @@ use crate::agent_runs::with_repository;
 use crate::lifecycle::editor;
 
 const GUIDE: &str = include_str!("../../../docs/user/api.md");
-/// It starts four pods and two workflows, on a machine that is busy with other tests.
+/// It starts six pods and two workflows, on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_mins(10);
 /// A block that begins so is a file of this name.
 const NAMED: &str = "# file: ";
