@@ -13,7 +13,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::sessions::{agent, answers, list, messages, short, write};
+use crate::api::sessions::{agent, answers, list, messages, search, short, write};
 use crate::api::{events, files, forges, login, runs, socket};
 use crate::app::App;
 use crate::problem::Problem;
@@ -49,6 +49,7 @@ pub fn api() -> (Router<App>, OpenApi) {
         .routes(routes!(agent::switch_agent))
         .routes(routes!(answers::answer_session))
         .routes(routes!(messages::get_session_messages))
+        .routes(routes!(search::search_session_messages))
         .routes(routes!(short::create_short_session, short::list_short_sessions))
         .routes(routes!(short::get_short_session))
         .routes(routes!(short::open_short_session))

@@ -14,6 +14,7 @@ mod message;
 mod objects;
 mod read;
 mod retention;
+mod search;
 mod specs;
 mod usage;
 
@@ -26,5 +27,6 @@ pub use listen::{CHANNEL, Notice};
 pub use message::{Content, MessageType, NewMessage};
 pub use objects::{Object, ObjectFilter};
 pub use read::{Message, PAGE};
+pub use search::{Found, LOOKED_THROUGH};
 pub use specs::Spec;
 pub use usage::Usage;

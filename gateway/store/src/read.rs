@@ -26,7 +26,9 @@ pub struct Message {
     pub read_at: Option<DateTime<Utc>>,
 }
 
-type Columns = (i64, i32, i64, String, Json<Content>, DateTime<Utc>, Option<DateTime<Utc>>);
+/// What is read of a message, in the order of the queries.
+pub(crate) type Columns =
+    (i64, i32, i64, String, Json<Content>, DateTime<Utc>, Option<DateTime<Utc>>);
 
 impl Store {
     /// The messages of an object after `after`, at most [`PAGE`]; with `unread` those alone that nobody has read.
@@ -71,7 +73,7 @@ impl Store {
     }
 }
 
-fn message(uid: Uuid, row: Columns) -> Message {
+pub(crate) fn message(uid: Uuid, row: Columns) -> Message {
     let (id, attempt, seq, kind, Json(content), created_at, read_at) = row;
     Message {
         id,

@@ -238,6 +238,16 @@ async fn the_conversation_of_a_chat_that_is_gone_is_read_from_the_archive() {
         ingest(&store, session.uid, 1..=number.into()).await;
     }
     let path = "/api/v1/namespaces/demo/sessions/talk/messages";
+    let search = format!("{path}/search?words=%20RECORD%20");
+    let (_, found) = world.get("dana", &format!("{search}8&limit=1")).await;
+    assert_eq!((seqs(&found), &found["next"]), (vec![8], &json!(8)));
+    let (_, found) = world.get("dana", &format!("{search}8&after=8")).await;
+    assert_eq!(found, json!({"items": []}));
+    let (_, found) = world.get("dana", &format!("{search}&after=6&uid={}", uid(8))).await;
+    assert_eq!((seqs(&found), found.get("next")), (vec![7, 8], None));
+    for wrong in ["", "?words=%20", "?words=a&limit=501", &format!("?words={}", "a".repeat(201))] {
+        assert_eq!(world.get("dana", &format!("{path}/search{wrong}")).await.0, 400, "{wrong}");
+    }
     let older = format!("{path}?after=6&uid={}", uid(8));
     let (_, newest) = world.get("dana", &format!("{path}?after=6")).await;
     assert_eq!(
@@ -247,11 +257,14 @@ async fn the_conversation_of_a_chat_that_is_gone_is_read_from_the_archive() {
     assert_eq!(seqs(&world.get("dana", &older).await.1), [7, 8]);
     for user in ["guest", "stranger"] {
         assert_eq!(world.get(user, path).await.0, 404, "{user}");
+        assert_eq!(world.get(user, &search).await.0, 404, "{user}");
     }
     let of_a_run = format!("{path}?uid={}", uid(1));
     assert_eq!(world.get("dana", &of_a_run).await.0, 404);
     world.put("talk", json!({"owner": "dana"}), running("127.0.0.9")).await;
     assert_eq!(world.get("dana", path).await, (200, json!({"items": []})));
+    // A terminal's shells are in no archive.
+    assert_eq!(world.get("dana", &search).await.0, 409);
     assert_eq!(seqs(&world.get("dana", &older).await.1), [7, 8]);
 }
 

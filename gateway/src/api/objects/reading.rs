@@ -32,7 +32,7 @@ const CROWDED_PAUSE: u64 = 5;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cursor {
     pub(crate) after: i64,
-    limit: u32,
+    pub(crate) limit: u32,
     unread: bool,
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::{Days, Utc};
 use fabrica_protocol::run::CONVERSATION_BYTES;
-use fabrica_store::{Batch, Checkpoint, ObjectFilter, StoreError, Usage};
+use fabrica_store::{Batch, Checkpoint, LOOKED_THROUGH, ObjectFilter, StoreError, Usage};
 use fabrica_test_database::Server;
 use serde_json::json;
 
@@ -31,6 +31,42 @@ async fn messages_are_read_in_pages_and_marked() {
     assert_eq!(store.mark_read(uid, 8).await.unwrap(), 8);
     assert_eq!(store.mark_read(uid, 8).await.unwrap(), 0);
     assert_eq!(store.messages(uid, 0, 100, true).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn messages_are_found_by_what_they_say_a_part_at_a_time() {
+    let (_server, store) = Server::migrated().await;
+    let (uid, other) = (some_run(&store).await, some_run(&store).await);
+    let count = u64::from(LOOKED_THROUGH) + 10;
+    let mut messages = journal(1..=count);
+    let mut say = |seq: u64, text: &str| {
+        messages[usize::try_from(seq).unwrap() - 1].content.message = text.to_owned();
+    };
+    say(3, "The Door squeaks");
+    say(4, "100 % of doors\0");
+    say(count, "a door_stop");
+    for part in messages.chunks(1_000) {
+        store.ingest(Batch { uid, attempt: 1, messages: part }).await.unwrap();
+    }
+    let elsewhere = [crate::message(1, "another one's door")];
+    store.ingest(Batch { uid: other, attempt: 1, messages: &elsewhere }).await.unwrap();
+    let find = async |words: &str, after: u64, limit: u32| {
+        let found = store.find_messages(uid, words, after, limit).await.unwrap();
+        let seqs: Vec<u64> = found.messages.iter().map(|message| message.seq).collect();
+        (seqs, found.next)
+    };
+    let part = u64::from(LOOKED_THROUGH);
+    assert_eq!(find("dOOr", 0, 100).await, (vec![3, 4], Some(part)));
+    assert_eq!(find("dOOr", part, 100).await, (vec![count], None));
+    assert_eq!(find("door", 0, 1).await, (vec![3], Some(3)));
+    assert_eq!(find("door", 3, 1).await, (vec![4], Some(4)));
+    assert_eq!(find("door", count - 1, 1).await, (vec![count], None));
+    // What is looked for is no pattern.
+    assert_eq!(find("0 % of", 0, 100).await, (vec![4], Some(part)));
+    assert_eq!(find("%", 4, 100).await.0, Vec::<u64>::new());
+    assert_eq!(find("door_", count - 1, 100).await.0, [count]);
+    assert_eq!(find("doors\0", 0, 100).await.0, [4]);
+    assert_eq!(find("door", u64::MAX / 4, 100).await, (vec![], None));
 }
 
 #[tokio::test]

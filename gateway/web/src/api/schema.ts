@@ -453,6 +453,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/namespaces/{namespace}/sessions/{name}/messages/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Finds words in what was said and done in a session in mode Chat, also when the cluster has it no more. One answer looks
+         *     through 5,000 messages at most: ask again with `after` = `next` until there is none.
+         */
+        get: operations["search_session_messages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/namespaces/{namespace}/sessions/{name}/resume": {
         parameters: {
             query?: never;
@@ -816,6 +836,16 @@ export interface components {
             kind: components["schemas"]["ForgeKind"];
             /** @description What stands before `owner/name` in the addresses of its repositories. */
             url: string;
+        };
+        /** @description A part of what is found. */
+        FoundMessages: {
+            /** @description The oldest first. */
+            items: components["schemas"]["RunMessage"][];
+            /**
+             * Format: int64
+             * @description Where to look on, as `after`; absent when all were looked through. A part may be empty and yet have one.
+             */
+            next?: number;
         };
         /** @description A repository that was found. */
         FoundRepository: {
@@ -4025,6 +4055,88 @@ export interface operations {
             };
             /** @description You wait for too many */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The API server or the database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    search_session_messages: {
+        parameters: {
+            query: {
+                /** @description What stands in their text, in any case of its letters (1 to 200 characters). */
+                words: string;
+                /** @description Only those whose `seq` is greater. */
+                after?: number;
+                /** @description How many at most, the oldest first (1 to 500, default 100). */
+                limit?: number;
+                /**
+                 * @description Those of the Session with this UID, when several had the name. Absent: of the Session that is there, else of the
+                 *     newest.
+                 */
+                uid?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The namespace */
+                namespace: string;
+                /** @description The session's name */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FoundMessages"];
+                };
+            };
+            /** @description The query is wrong */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not logged in */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No such session, or not for you */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No database keeps what this session tells */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
