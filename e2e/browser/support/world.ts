@@ -8,6 +8,7 @@ export interface World {
   sessions?: object[];
   /** Runs that the cluster has no more. */
   archived?: object[];
+  /** What was told: of the run, or what the archive keeps of the session. Without any there is no archive. */
   messages?: object[];
   /** How answers are answered; a problem when its status says so. */
   onAnswer?: { status: number; body: object };
@@ -47,6 +48,15 @@ export async function inhabit(page: Page, world: World): Promise<void> {
       while (page(query).length === 0 && Date.now() < until && signal?.aborted !== true) await new Promise((resolve) => setTimeout(resolve, 50));
       return json({ items: page(query) });
     };
+    /** Like the gateway's: a part at a time, in any case of the letters. */
+    const find = (query: URLSearchParams): Response => {
+      if (said.length === 0) return json({ title: "Conflict", status: 409 }, 409);
+      const words = String(query.get("words")).toLowerCase();
+      const all = said as { seq: number; content?: { message: string } }[];
+      const found = all.filter(({ seq, content }) => seq > Number(query.get("after")) && content?.message.toLowerCase().includes(words));
+      const items = found.slice(0, 100);
+      return json(found.length > items.length ? { items, next: items.at(-1)?.seq } : { items });
+    };
     /** As the gateway does: the wish at once, and what comes of it later. */
     const cancelled = (path: string): object => {
       const found = (runs as { name: string; resourceVersion: string; spec: object }[]).find(({ name }) => path.endsWith(`/runs/${name}/cancel`));
@@ -79,6 +89,7 @@ export async function inhabit(page: Page, world: World): Promise<void> {
       }
       if (path === "/sessions") return json({ items: sessions });
       if (path.endsWith("/runs")) return json({ items: url.searchParams.has("archived") ? [...runs, ...archived] : runs });
+      if (path.endsWith("/messages/search")) return find(url.searchParams);
       if (path.endsWith("/messages")) return wait(url.searchParams, init?.signal);
       if (init?.method === "POST" && path.endsWith("/agent")) return switchAgent(path, JSON.parse(String(init.body)) as Record<string, unknown>);
       if (init?.method === "POST" && path.includes("/runs/")) return change(path, JSON.parse(String(init.body ?? "{}")) as Record<string, unknown>);

@@ -1,6 +1,6 @@
 // Requests to the gateway. Every refusal becomes an ApiError that carries the API's own words.
 
-import type { FieldError, FileEntry, Forge, FoundRepository, FoundWorkItem, Me, NewRun, NewSession, Problem, Run, RunMessage, Session } from "./types";
+import type { FieldError, FileEntry, Forge, FoundMessages, FoundRepository, FoundWorkItem, Me, NewRun, NewSession, Problem, Run, RunMessage, Session } from "./types";
 
 export class ApiError extends Error {
   readonly status: number;
@@ -84,6 +84,11 @@ export function filePath(session: Key, path: string): string {
   return `${BASE}${sessionPath(session)}/files/${encoded}`;
 }
 
+async function messages(path: string, uid: string, { wait = 0, unread = false, ...place }: Place, signal?: AbortSignal): Promise<RunMessage[]> {
+  const query = new URLSearchParams({ uid, after: String(place.after), limit: String(place.limit), ...(wait > 0 ? { wait: String(wait) } : {}), ...(unread ? { unread: "true" } : {}) });
+  return (await request<{ items: RunMessage[] }>("GET", `${path}/messages?${query.toString()}`, undefined, signal)).items;
+}
+
 export const api = {
   login: (token: string) => request<undefined>("POST", "/login", { token }),
   logout: () => request<undefined>("POST", "/logout"),
@@ -95,6 +100,13 @@ export const api = {
   remove: (session: Session) => request<undefined>("DELETE", sessionPath(session)),
   suspend: (session: Session) => request<Session>("POST", `${sessionPath(session)}/suspend`),
   resume: (session: Session) => request<Session>("POST", `${sessionPath(session)}/resume`),
+  /** What the archive keeps of a chat, from a place on. */
+  conversation: (session: Known, place: Place, signal?: AbortSignal) => messages(sessionPath(session), session.uid, place, signal),
+  /** A part of what words are found in there; `next` says where to look on. */
+  find: (session: Known, words: string, after: number, signal?: AbortSignal) => {
+    const query = new URLSearchParams({ uid: session.uid, words, after: String(after) });
+    return request<FoundMessages>("GET", `${sessionPath(session)}/messages/search?${query.toString()}`, undefined, signal);
+  },
   /** Starts the agent of a terminal, or ends it. */
   agent: (session: Session, state: "On" | "Off") => request<Session>("POST", `${sessionPath(session)}/agent`, { state }),
   runs: () => all<Run>("/runs"),
@@ -114,10 +126,7 @@ export const api = {
   /** Given once and never changed. */
   answerRun: (run: Key, answer: { id: string; text: string }) => request<Run>("POST", `${runPath(run)}/answers`, answer),
   /** Those after one, the oldest first. */
-  messages: async (run: Known, { wait = 0, unread = false, ...place }: Place, signal?: AbortSignal): Promise<RunMessage[]> => {
-    const query = new URLSearchParams({ uid: run.uid, after: String(place.after), limit: String(place.limit), ...(wait > 0 ? { wait: String(wait) } : {}), ...(unread ? { unread: "true" } : {}) });
-    return (await request<{ items: RunMessage[] }>("GET", `${runPath(run)}/messages?${query.toString()}`, undefined, signal)).items;
-  },
+  messages: (run: Known, place: Place, signal?: AbortSignal) => messages(runPath(run), run.uid, place, signal),
   /** Everything up to a message, for everybody who reads them. */
   markRead: (run: Known, through: number) => request<undefined>("POST", `${runPath(run)}/messages/read?uid=${encodeURIComponent(run.uid)}`, { through }),
   forges: async (): Promise<Forge[]> => (await request<{ items: Forge[] }>("GET", "/forges")).items,

@@ -1,13 +1,11 @@
 // What forges find for a form. A forge that cannot be searched leaves a field that one can type into.
 
 import { keepPreviousData, useQueries, useQuery } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useSettled } from "../components/settled";
 import { hostOf, itemNumber, searchesFor, type Place } from "../form/forges";
 import { api } from "./client";
 import type { Forge, FoundRepository, FoundWorkItem } from "./types";
 
-/** Nobody waits for a search while typing, in milliseconds. */
-const PAUSE = 250;
 /** As long as the gateway remembers, in milliseconds. */
 const FRESH = 10_000;
 /** The chart changes rarely, in milliseconds. */
@@ -24,15 +22,6 @@ const NONE: readonly Forge[] = [];
 /** The forges that can be searched; none while one does not know. */
 export function useForges(): readonly Forge[] {
   return useQuery({ queryKey: ["forges"], queryFn: api.forges, staleTime: FORGES_FRESH, retry: false }).data ?? NONE;
-}
-
-function useSettled(text: string): string {
-  const [settled, setSettled] = useState(text);
-  useEffect(() => {
-    const timer = setTimeout(() => setSettled(text), PAUSE);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return settled;
 }
 
 /** Repositories that fit what was typed, while somebody looks. */

@@ -7,6 +7,7 @@ type Schemas = components["schemas"];
 export type Run = Schemas["Run"];
 export type RunSpec = Schemas["RunSpec"];
 export type RunMessage = Schemas["RunMessage"];
+export type FoundMessages = Schemas["FoundMessages"];
 export type Question = Schemas["OpenQuestion"];
 export type Answer = NonNullable<RunSpec["answers"]>[number];
 export type SessionSpec = Schemas["SessionSpec"];

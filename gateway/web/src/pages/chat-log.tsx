@@ -1,6 +1,7 @@
 import { ArrowDown, CircleAlert } from "lucide-react";
 import { useCallback, useDeferredValue, useEffect, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { Session } from "../api/types";
+import { beginning } from "../chat/archived";
 import type { Entry } from "../chat/entries";
 import type { Outgoing } from "../chat/machine";
 import { select } from "../chat/search";
@@ -15,6 +16,7 @@ import { SearchField } from "../components/search-field";
 import { usePinned } from "../components/sight";
 import { anchorOf } from "../components/stamp";
 import { workflowOf } from "../session/state";
+import { ChatArchive } from "./chat-archive";
 import { ChatEntry } from "./chat-entry";
 
 /** Between a line and a paragraph. */
@@ -33,7 +35,9 @@ export function ChatLog({ session, handle: { chat, status, connection }, searchi
   const [words, setWords] = useFind();
   const needle = useDeferredValue(needleOf(words));
   const shown = useMemo(() => select(entries, needle), [entries, needle]);
-  const linked = useLinked(caughtUp);
+  // Who follows the time of a found entry is led to where it stands among the others.
+  const linked = useLinked(caughtUp && needle === "");
+  useLeaveSearch(linked, setWords);
   const box = useRef<HTMLDivElement>(null);
   const { atEnd, toEnd, onScroll } = usePinned(box, shown, linked === undefined && needle === "");
   const { mark, unread } = useUnread(entries, atEnd && needle === "");
@@ -49,11 +53,12 @@ export function ChatLog({ session, handle: { chat, status, connection }, searchi
           {needle === "" ? "" : `${shown.length.toLocaleString("en-GB")} of ${entries.length.toLocaleString("en-GB")}`}
         </span>
       </div>
+      {caughtUp && <ChatArchive session={session} needle={needle} before={beginning(entries)} />}
       <div className="relative flex min-h-0 flex-1 flex-col bg-surface">
         {/* Told by the line below: all that streams would be noise. */}
         <div ref={box} role="log" aria-label="Conversation" aria-live="off" aria-busy={!caughtUp} tabIndex={0} onScroll={onScroll} className="min-h-0 flex-1 overflow-y-auto focus-visible:-outline-offset-2">
           <div>
-            {chat.cut && <p className="px-4 pt-2 text-xs text-faint">Earlier entries are in the archive alone.</p>}
+            {chat.cut && <p className="px-4 pt-2 text-xs text-faint">Earlier entries are in the archive alone: the search finds them there.</p>}
             {shown.length === 0 ? <p className="px-4 py-4 text-sm text-soft">{emptyWords(session, caughtUp, needle)}</p> : <LongList items={shown} height={HEIGHT} needed={needed} draw={draw} />}
             <Outbox outbox={status.outbox} author={chat.author} onAgain={({ id, content, command }) => {
               connection?.forget(id);
@@ -76,6 +81,15 @@ function emptyWords(session: Session, caughtUp: boolean, needle: string): string
   if (needle !== "") return "Nothing of that is here.";
   if (!caughtUp) return "Reading…";
   return workflowOf(session) === "None" ? "Nothing was said yet. Tell the agent what you want." : "Nothing has happened yet. The agent begins with the work item by itself.";
+}
+
+/** Another entry than before is named by the address: it is not among the found ones alone that one wants to see it. */
+function useLeaveSearch(linked: string | undefined, setWords: (words: string) => void): void {
+  const before = useRef(linked);
+  useEffect(() => {
+    if (before.current !== linked) setWords("");
+    before.current = linked;
+  }, [linked, setWords]);
 }
 
 /** What nobody has read: where it begins, and how much it is. */

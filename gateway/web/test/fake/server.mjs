@@ -62,6 +62,7 @@ function act(method, rest, session, response) {
     sessions.remove(session.namespace, session.name);
     return answer(response, 202, session);
   }
+  if (rest.startsWith("/messages")) return problem(response, 409, "There is no database here.");
   if (rest === "/suspend") {
     session.spec = { ...session.spec, operatingMode: "Suspended" };
     sessions.stop(session, "Suspended", "spec.operatingMode is Suspended.");
