@@ -31,7 +31,13 @@ pub(crate) fn answer(step: &Step, question: &Value, number: usize) -> Response {
         message["content"] = Value::from(blocks);
         message["stop_reason"] = reason.into();
         message["usage"] = usage(50);
-        return Json(message).into_response();
+        let text = message.to_string();
+        // Who does not want a stream is cut off all the same.
+        return if step.cut {
+            broken(&text[..text.len() / 2])
+        } else {
+            Json(message).into_response()
+        };
     }
     let mut events = vec![
         event(&json!({"type": "message_start", "message": message})),
@@ -60,16 +66,26 @@ fn streamed(events: Vec<String>, step: &Step) -> Response {
     let body = if step.hang {
         Body::from_stream(said.chain(futures::stream::pending::<std::io::Result<Bytes>>()))
     } else if step.cut {
-        // What was said has to arrive before the connection breaks.
-        let cut = futures::stream::once(async {
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            Err(std::io::Error::other("the script cuts the stream"))
-        });
-        Body::from_stream(said.chain(cut))
+        Body::from_stream(said.chain(cut()))
     } else {
         Body::from_stream(said)
     };
     ([("content-type", "text/event-stream; charset=utf-8")], body).into_response()
+}
+
+/// An answer in one piece of which a part arrives.
+fn broken(part: &str) -> Response {
+    let said = futures::stream::iter([Ok(Bytes::copy_from_slice(part.as_bytes()))]);
+    let body = Body::from_stream(said.chain(cut()));
+    ([("content-type", "application/json")], body).into_response()
+}
+
+/// What was said has to arrive before the connection breaks.
+fn cut() -> impl futures::Stream<Item = std::io::Result<Bytes>> {
+    futures::stream::once(async {
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        Err(std::io::Error::other("the script cuts the stream"))
+    })
 }
 
 /// The same for every answer, so that costs can be foretold.
