@@ -106,6 +106,13 @@ impl Chat {
         self.send(&json!({"type": "answer", "questionId": id, "text": text})).await
     }
 
+    /// Wants an item worked, and the agent to go this far by itself.
+    pub async fn start_workflow(&mut self, id: &str, item: i64, autonomy: &str) -> Result<()> {
+        let work_id = item.to_string();
+        let kind = "start_workflow";
+        self.send(&json!({"type": kind, "id": id, "workId": work_id, "autonomy": autonomy})).await
+    }
+
     /// The next message.
     pub async fn next(&mut self) -> Result<Value> {
         loop {
@@ -139,6 +146,11 @@ impl Chat {
     /// The whole of a text that the agent says.
     pub async fn text(&mut self, text: &str) -> Result<Value> {
         self.until(text, |it| it["kind"] == "text" && it["content"] == text).await
+    }
+
+    /// The next thing that is told to have gone wrong.
+    pub async fn error(&mut self) -> Result<Value> {
+        self.until("an error", |it| it["type"] == "error").await
     }
 
     /// The next open question.

@@ -97,6 +97,14 @@ impl Forge {
         Ok(all)
     }
 
+    /// The names of its branches.
+    pub async fn branches(&self, repository: &ForgeRepository) -> Result<Vec<String>> {
+        let path = format!("/repos/{}/branches", repository.full_name);
+        let all = self.ask(Method::GET, &path, None).await?;
+        let name = |branch: &Value| branch["name"].as_str().map(str::to_owned).context("a name");
+        all.as_array().context("a list of branches")?.iter().map(name).collect()
+    }
+
     /// The subjects of a branch's commits, newest first.
     pub async fn subjects(
         &self,

@@ -1,6 +1,6 @@
 //! The gateway as a tool with a token sees it.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 
@@ -45,6 +45,25 @@ impl Gateway {
     pub async fn post(&self, path: &str, body: &Value) -> Result<(StatusCode, Value)> {
         let request = self.request(Method::POST, path).header("content-type", "application/json");
         decode(request.body(body.to_string()).send().await?).await
+    }
+
+    /// Everything that the history of a Session holds.
+    pub async fn history(&self, namespace: &str, session: &str) -> Result<Vec<Value>> {
+        /// The gateway gives no longer pages.
+        const PAGE: usize = 500;
+        let messages = format!("/api/v1/namespaces/{namespace}/sessions/{session}/messages");
+        let mut all: Vec<Value> = Vec::new();
+        loop {
+            let after = all.last().and_then(|last| last["seq"].as_i64()).unwrap_or_default();
+            let page = format!("{messages}?limit={PAGE}&after={after}");
+            let (status, list) = self.get(&page).await?;
+            ensure!(status == 200, "{page}: {status} {list}");
+            let some = list["items"].as_array().context("a list of messages")?;
+            all.extend_from_slice(some);
+            if some.len() < PAGE {
+                return Ok(all);
+            }
+        }
     }
 
     /// DELETE, as status and JSON.

@@ -9,6 +9,8 @@ mod causes;
 mod chat;
 mod chat_faults;
 mod chat_input;
+mod chat_model;
+mod chat_workflows;
 mod cli;
 mod cli_runs;
 mod escalations;
