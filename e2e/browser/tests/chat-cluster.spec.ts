@@ -216,6 +216,20 @@ test.describe("a conversation", () => {
     await expect(screen).not.toContainText("exit");
   });
 
+  test("a key that the model's service does not accept stands in the log, also after a reload, and the next message is answered", async ({ page }) => {
+    await join(page);
+    await say(page, "Hi.\nscenario: unauthorized");
+    const refused = log(page).locator("[data-entry=error]").last();
+    await expect(refused).toContainText("The model's service does not accept the key", STEP);
+    await expect(page.locator("[data-agent=idle]")).toBeVisible(STEP);
+    await say(page, "Hi again.\nscenario: chat");
+    await answers(page, "Hello, I am the scripted model.");
+    const before = await told(page);
+    await page.reload();
+    await expect(log(page)).toHaveAttribute("aria-busy", "false", STEP);
+    expect(await told(page)).toEqual(before);
+  });
+
   test("escape twice interrupts a call in the middle, and the agent can be spoken to again", async ({ page }) => {
     const endless = { text: "I wait.", tools: [{ name: "Bash", input: { command: "python3 -c 'import time; time.sleep(1000)'", description: "Wait" } }] };
     await join(page);

@@ -109,8 +109,6 @@ async fn is_limited(namespace: &Namespace, repository: &ForgeRepository) -> Resu
 async fn goes_on(namespace: &Namespace, forge: &Forge, repository: &ForgeRepository) -> Result<()> {
     let commit = command("echo oil > door && git add door && git commit -qm 'Oil the door'");
     let mut steps = workflow(&[commit]);
-    // Said twice, as the program may put a word of its own in between.
-    steps.insert(1, steps[1].clone());
     steps.insert(1, json!({"error": 529, "retryAfter": 0, "times": ASKED}));
     let number = forge.issue(repository, "The door squeaks", &words(&steps)).await?;
     let mut spec = conversation(repository);
@@ -153,9 +151,12 @@ async fn stop(ada: &mut Chat) -> Result<()> {
 async fn an_agent_is_interrupted_while_its_tool_runs_and_while_its_model_is_silent() {
     with_repository(|namespace, place| async move {
         let mut ada = talk(&namespace, "stops", conversation(&place.1)).await?;
-        let endless = command("python3 -c 'import time; time.sleep(1000)'");
+        let gateway = Gateway::new(Some(&editor(&namespace).await?))?;
+        let mut terminal = Terminal::connect(&gateway, &namespace.name, "stops").await?;
+        let endless = command("touch ../begun; python3 -c 'import time; time.sleep(1000)'");
         ada.say("m-1", &words(&[endless, said("Nobody stopped me.")])).await?;
         let call = ada.until("the tool", |it| it["kind"] == "tool_use").await?;
+        terminal.run("until test -e /workspace/begun; do :; done").await?;
         stop(&mut ada).await?;
         let is_of_call =
             |it: &&&Value| it["kind"] == "tool_result" && it["messageId"] == call["messageId"];
@@ -163,8 +164,6 @@ async fn an_agent_is_interrupted_while_its_tool_runs_and_while_its_model_is_sile
         let result = told.iter().find(is_of_call).context("what became of the tool")?;
         ensure!(result["isError"] == true, "{result}");
         // What it ran is gone. The search is worded so that it does not find itself.
-        let gateway = Gateway::new(Some(&editor(&namespace).await?))?;
-        let mut terminal = Terminal::connect(&gateway, &namespace.name, "stops").await?;
         let gone =
             "while grep -qs 'sleep(100[0])' /proc/[0-9]*/cmdline; do :; done; echo it is quiet";
         ensure!(terminal.run(gone).await?.contains("it is quiet"));
