@@ -132,12 +132,27 @@ async fn autonomy_bounds_what_leaves_the_pod(#[case] autonomy: &str, #[case] exp
 }
 
 #[tokio::test]
-async fn a_dry_run_writes_no_file() {
+async fn a_dry_run_reads_and_delegates_and_writes_no_file() {
     let Some(cli) = cli() else { return };
     let (github, model) = (forge("chat").await, model().await);
     let pod = begin(&github, &model, &cli, &[PLAIN, ("FABRICA_CHAT_AUTONOMY", "dryRun")]).await;
     let mut ada = pod.talk("ada", Role::Control, json!({})).await;
-    ada.say("m-1", "scenario: chat-tool").await;
-    ada.text("It is found.").await;
-    assert!(!pod.0.workspace().join("repo/found").exists(), "{:#?}", answers(&ada));
+    let call = |name, input: Value| json!({"tools": [{"name": name, "input": input}]});
+    let part = json!({"description": "Look", "prompt": "Look.\nscenario: chat-tool", "subagent_type": "general-purpose"});
+    let steps = json!([
+        call("Bash", json!({"command": "git log --format=%s"})),
+        call("Bash", json!({"command": "echo found > found"})),
+        call("Task", part),
+        {"text": "All was called."},
+    ]);
+    ada.say("m-1", &format!("Look.\n```scenario\n{steps}\n```")).await;
+    ada.text("All was called.").await;
+    let answers = answers(&ada);
+    let [read, wrote, part_wrote, part] = &answers[..] else { panic!("{answers:#?}") };
+    assert_eq!(read, "first");
+    for refused in [wrote, part_wrote] {
+        assert_eq!(refused, "This is a dry run: read and plan, and change nothing.");
+    }
+    assert!(part.contains("It is found."), "{part}");
+    assert!(!pod.0.workspace().join("repo/found").exists(), "{answers:#?}");
 }

@@ -27,6 +27,8 @@ const FOLDER: &str = ".fabrica/agent";
 /// Tools that make no sense where nobody watches and nothing outlives the attempt.
 const NOT_OFFERED: &str = "AskUserQuestion,CronCreate,CronDelete,CronList,EnterPlanMode,EnterWorktree,ExitPlanMode,\
                            ListAgents,Monitor,ScheduleWakeup,SendMessage,WebSearch,Workflow";
+/// Who only plans asks us about all else: a judge of the CLI's own, which it cannot ask here, would refuse without us.
+const SETTINGS: &str = r#"{"useAutoModeDuringPlan":false}"#;
 /// Variables that would change how the CLI works.
 const ITS_OWN: [&str; 4] = ["ANTHROPIC", "CLAUDE", "DISABLE_", "MCP_"];
 /// Times that a question is asked anew, with growing pauses: more than a minute in all.
@@ -204,6 +206,7 @@ fn words(
     // Its CLAUDE.md is words for the agent, as its sources are.
     with("--add-dir=", repository.as_ref());
     with("--disallowedTools=", NOT_OFFERED.as_ref());
+    with("--settings=", SETTINGS.as_ref());
     for (flag, value) in [("--model=", &settings.model), ("--max-turns=", &settings.turns)] {
         if let Some(value) = value {
             with(flag, value.as_ref());
