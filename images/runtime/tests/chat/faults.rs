@@ -60,6 +60,7 @@ async fn a_server_of_tools_that_does_not_start_is_noticed(
 #[rstest]
 #[case::limited(r#"{"error": 429, "retryAfter": 0}"#, &[], "rate_limited")]
 #[case::overloaded(r#"{"error": 529, "retryAfter": 0}"#, &[], "overloaded")]
+#[case::cut_off(r#"{"cut": true, "text": "This is cut off before it ends."}"#, &[], "stream_cut")]
 #[case::silent(r#"{"hang": true}"#, &[("FABRICA_AGENT_SILENCE_SECONDS", "3")], "agent_failed")]
 #[tokio::test]
 async fn a_service_that_does_not_answer_has_a_name_and_the_conversation_goes_on(
