@@ -55,6 +55,8 @@ pub(super) struct Conversation {
     ended: usize,
     background: usize,
     rejections: u32,
+    /// The next turn is ended as soon as it has begun.
+    stops: bool,
     /// Why the turn was ended by us.
     cause: Option<(Code, String)>,
     autonomy: Autonomy,
@@ -99,6 +101,7 @@ impl Conversation {
             ended: 0,
             background: 0,
             rejections: 0,
+            stops: false,
             cause: None,
             autonomy,
         }
@@ -123,8 +126,9 @@ impl Conversation {
         message_named(id, text)
     }
 
-    /// The line that makes it stop.
+    /// The line that makes it stop. A turn that is about to begin is stopped when it has: nothing would hear of it before.
     pub(super) fn interrupt(&mut self) -> Option<Value> {
+        self.stops = self.is_about_to_begin();
         if !self.in_turn || self.waiting == Waiting::Interrupted {
             return None;
         }
@@ -134,6 +138,11 @@ impl Conversation {
 
     pub(super) const fn is_started(&self) -> bool {
         !matches!(self.waiting, Waiting::Start)
+    }
+
+    /// Whether it was told something outside of a turn and has not begun with it.
+    pub(super) fn is_about_to_begin(&self) -> bool {
+        !self.in_turn && self.unread() > 0
     }
 
     pub(super) const fn in_turn(&self) -> bool {
@@ -267,7 +276,9 @@ impl Conversation {
             return Vec::new();
         }
         self.in_turn = true;
-        vec![Step::Tell(turn(TurnState::Started, None))]
+        let stop = std::mem::take(&mut self.stops).then(|| self.interrupt()).flatten();
+        let begun = Step::Tell(turn(TurnState::Started, None));
+        std::iter::once(begun).chain(stop.map(Step::Write)).collect()
     }
 
     /// A new answer: whatever the one before called for has been dealt with, even if we did not see how.

@@ -275,7 +275,8 @@ impl Desk {
         }
         let approved = self.approval(approval::RELEASE).await;
         approved.map_err(|words| {
-            Undone::Refused(format!("Refused. {words} Go back to build and mend it, or call complete with the outcome failed."))
+            let words = words.trim_end_matches('.');
+            Undone::Refused(format!("Refused. {words}. Go back to build and mend it, or call complete with the outcome failed."))
         })?;
         self.with_engine(Engine::approve);
         Ok(())

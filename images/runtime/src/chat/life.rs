@@ -375,6 +375,7 @@ impl Life {
                     self.write(line).await;
                     self.desk.withdraw();
                 }
+                None if self.conversation.is_about_to_begin() => self.desk.withdraw(),
                 None if !self.conversation.in_turn() => {
                     self.desk.withdraw();
                     // The agent has not heard of it, and need not.

@@ -165,3 +165,17 @@ fn silence_is_patience_with_people_and_none_with_a_model() {
     assert!(matches!(conversation.silent(silence)[..], [Step::Tell(_), Step::Write(_)]));
     assert!(matches!(conversation.silent(silence)[..], [Step::Broken(_)]));
 }
+
+#[test]
+fn a_turn_that_is_about_to_begin_is_stopped_when_it_has() {
+    let mut conversation = Conversation::new(Autonomy::Guarded);
+    assert_eq!(conversation.interrupt(), None);
+    conversation.say("Go on.", None);
+    assert!(conversation.interrupt().is_none() && conversation.is_about_to_begin());
+    let servers = json!([{"name": "fractary-faber", "status": "connected"}]);
+    let init = json!({"type": "system", "subtype": "init", "mcp_servers": servers}).to_string();
+    let steps = hear(&mut conversation, &init);
+    assert_eq!(turns(&steps), [(TurnState::Started, None)]);
+    assert_eq!(steps.last(), Some(&Step::Write(control("interrupt"))));
+    assert_eq!(conversation.interrupt(), None, "it was told once");
+}
