@@ -10,6 +10,6 @@ pub use crate::parts::{
 };
 pub use spec::{AgentState, Autonomy, Mode, OperatingMode, Session, SessionSpec, Workflow};
 pub use status::{
-    AGENT_READY, CONDITIONS, Conversation, Faber, PendingApproval, Phase, PhaseStatus, RECORDED,
-    SessionStatus, WorkflowOutcome, WorkflowPhase, faber,
+    AGENT_READY, CHAT_READY, CONDITIONS, Conversation, Faber, PendingApproval, Phase, PhaseStatus,
+    RECORDED, SessionStatus, TERMINAL_READY, WorkflowOutcome, WorkflowPhase, faber,
 };

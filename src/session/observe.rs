@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::Utc;
+use fabrica_crds::session::{CHAT_READY, TERMINAL_READY};
 use fabrica_crds::{Session, names};
 use fabrica_protocol::runtime::WorkspaceState;
 use k8s_openapi::api::core::v1::{Event as CoreEvent, PersistentVolumeClaim, Pod};
@@ -50,8 +51,8 @@ impl Observed {
                 true if self.prepares() => {
                     "The chat is open, and the agent begins when the repository is there."
                 }
-                true => "The chat is open.",
-                false => "A terminal can be used.",
+                true => CHAT_READY,
+                false => TERMINAL_READY,
             },
             pod: self.pod.as_ref(),
             events: &self.events,

@@ -13,6 +13,10 @@ pub const RECORDED: &str = "Recorded";
 /// The condition that Terminals have besides whose spec speaks of an agent.
 pub const AGENT_READY: &str = "AgentReady";
 
+/// What `Ready` says of a Terminal, and of a Chat, of which there is nothing else to say.
+pub const TERMINAL_READY: &str = "A terminal can be used.";
+pub const CHAT_READY: &str = "The chat is open.";
+
 /// Bounds of `status.faber`.
 pub mod faber {
     /// How many phases are told: workflows have a handful.

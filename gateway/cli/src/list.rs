@@ -1,7 +1,7 @@
 //! Sessions and Runs in a few words each.
 
 use fabrica_crds::run::Phase as RunPhase;
-use fabrica_crds::session::Phase;
+use fabrica_crds::session::{CHAT_READY, Phase, TERMINAL_READY};
 
 use crate::gateway::{RunView, SessionView};
 
@@ -33,7 +33,8 @@ fn session(view: &SessionView) -> [String; 3] {
         _ if is_ready => "Ready",
         _ => "Starting",
     };
-    let why = ready.map(|ready| ready.message.replace('\n', " "));
+    let why = ready.filter(|ready| ![TERMINAL_READY, CHAT_READY].contains(&&*ready.message));
+    let why = why.map(|ready| ready.message.replace('\n', " "));
     [format!("session/{}", view.name), state.to_owned(), why.unwrap_or_default()]
 }
 
@@ -63,7 +64,9 @@ mod tests {
                 "lastTransitionTime": "2026-01-01T00:00:00Z"})
         };
         let sessions = json!([
-            {"name": "first", "status": {"phase": "Running", "conditions": [condition("Ready", "True", "Fine.")]}},
+            {"name": "first", "status": {"phase": "Running", "conditions": [condition("Ready", "True", "A terminal can be used.")]}},
+            {"name": "talk", "status": {"phase": "Running", "conditions": [condition("Ready", "True", "The chat is open.")]}},
+            {"name": "asks", "status": {"phase": "Running", "conditions": [condition("Ready", "True", "Waits for an answer: Which oil?")]}},
             {"name": "slow", "status": {"phase": "Pending", "conditions": [condition("Ready", "False", "No node.")]}},
             {"name": "old", "deletionTimestamp": "2026-01-01T00:00:00Z", "status": {"conditions": []}},
             {"name": "new"},
@@ -81,7 +84,9 @@ mod tests {
             table(&sessions, &runs),
             [
                 "NAME           STATE        WHY",
-                "session/first  Ready        Fine.",
+                "session/first  Ready",
+                "session/talk   Ready",
+                "session/asks   Ready        Waits for an answer: Which oil?",
                 "session/slow   Starting     No node.",
                 "session/old    Deleting",
                 "session/new    Starting",
