@@ -101,12 +101,11 @@ pub fn check_new_name(field: &str, name: &str) -> Result<(), Problem> {
         "generateName" => (name.trim_end_matches('-'), OBJECT_NAME_LENGTH - 5),
         _ => (name, OBJECT_NAME_LENGTH),
     };
-    let letter_first = name.starts_with(|first: char| first.is_ascii_lowercase());
-    if letter_first && name.len() <= longest && is_label(text, longest) {
+    if name.len() <= longest && is_label(text, longest) {
         return Ok(());
     }
     let message = format!(
-        "use lower-case letters, digits and dashes, begin with a letter, end with a letter or digit, and use at most {longest} characters"
+        "use lower-case letters, digits and dashes, begin and end with a letter or digit, and use at most {longest} characters"
     );
     Err(Problem::invalid(field, message))
 }
@@ -142,8 +141,7 @@ mod tests {
     fn knows_labels(#[case] text: &str, #[case] valid: bool) {
         assert_eq!(ObjectKey::checked("demo", text).is_ok(), valid);
         assert_eq!(check_uid(text).is_ok(), valid);
-        let new = valid && text.starts_with(|first: char| first.is_ascii_lowercase());
-        assert_eq!(check_new_name("name", text).is_ok(), new);
+        assert_eq!(check_new_name("name", text).is_ok(), valid);
     }
 
     #[test]
@@ -162,6 +160,8 @@ mod tests {
         assert!(check_new_name("name", &"a".repeat(52)).is_ok());
         assert!(check_new_name("name", &"a".repeat(53)).is_err());
         assert!(check_new_name("generateName", "work-").is_ok());
+        assert!(check_new_name("generateName", "7-").is_ok());
+        assert!(check_new_name("generateName", "-").is_err());
         assert!(check_new_name("generateName", &"a".repeat(48)).is_err());
     }
 }
