@@ -118,7 +118,7 @@ pub async fn find_repositories(
     path: Result<Path<usize>, PathRejection>,
     query: Result<Query<RepositoryQuery>, QueryRejection>,
 ) -> Result<Json<RepositoryList>, Problem> {
-    let (Path(id), Query(query)) = (path?, query?);
+    let (id, Query(query)) = (id(path)?, query?);
     let (forge, _place) = search(&app, &identity, id).await?;
     let found = forge.repositories(Words::of(&query.q)).await;
     let found = found.map_err(|error| problem(forge, &error))?;
@@ -146,13 +146,24 @@ pub async fn find_work_items(
     path: Result<Path<usize>, PathRejection>,
     query: Result<Query<WorkItemQuery>, QueryRejection>,
 ) -> Result<Json<WorkItemList>, Problem> {
-    let (Path(id), Query(query)) = (path?, query?);
+    let (id, Query(query)) = (id(path)?, query?);
     let (forge, _place) = search(&app, &identity, id).await?;
     let of = Slug::parse(&query.repository)
         .ok_or_else(|| Problem::bad_part("repository", "must be owner/name"))?;
     let found = forge.work_items(of, Words::of(&query.q)).await;
     let found = found.map_err(|error| problem(forge, &error))?;
     Ok(Json(WorkItemList { items: found.to_vec() }))
+}
+
+/// The id in a path.
+fn id(path: Result<Path<usize>, PathRejection>) -> Result<usize, Problem> {
+    let wrong = |_| {
+        Problem::bad_part(
+            "forge",
+            "must be the id of a forge, a number: GET /api/v1/forges lists them",
+        )
+    };
+    path.map(|Path(id)| id).map_err(wrong)
 }
 
 /// The forge to search, and a place among those who search.

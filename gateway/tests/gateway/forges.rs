@@ -133,6 +133,7 @@ async fn what_makes_no_sense_reaches_no_forge(#[case] path: &str, #[case] expect
     let world = world("Gitea", address, None).await;
     let (status, problem) = world.get("dana", &format!("/api/v1/forges/{path}")).await;
     assert_eq!((status, problem["detail"].is_string()), (expected, true), "{problem}");
+    assert_eq!(problem["errors"][0]["field"].is_string(), status == 400, "{problem}");
     assert_eq!(forge.asked(), []);
 }
 
