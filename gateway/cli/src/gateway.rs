@@ -1,7 +1,10 @@
 //! The gateway's REST, and its sockets.
 
+mod error;
+
+pub use error::GatewayError;
+
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -14,6 +17,8 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use error::explain;
+
 /// Longer than the gateway takes for anything.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -23,39 +28,6 @@ const KEEPALIVE: Duration = Duration::from_secs(15);
 
 /// How many messages are asked for at once: the most that the gateway gives.
 const PAGE: i64 = 500;
-
-/// A request was not answered as hoped.
-#[derive(Debug, thiserror::Error)]
-pub enum GatewayError {
-    #[error("{url} does not answer")]
-    Send {
-        url: String,
-        #[source]
-        source: reqwest::Error,
-    },
-    #[error("the gateway's answer cannot be read: is {url} Fabrica's gateway?")]
-    Read {
-        url: String,
-        #[source]
-        source: reqwest::Error,
-    },
-    #[error("{0}")]
-    Refused(String),
-    /// What it needs itself is away.
-    #[error("{0}")]
-    Away(String),
-    #[error(
-        "{url} does not speak WebSocket: is it Fabrica's gateway, and does what stands before it let sockets through?"
-    )]
-    Upgrade { url: String },
-}
-
-impl GatewayError {
-    /// Whether the same may well succeed in a moment.
-    pub fn passes(&self) -> bool {
-        matches!(self, Self::Send { .. } | Self::Away(_))
-    }
-}
 
 /// The gateway, as somebody.
 #[derive(Clone)]
@@ -140,21 +112,6 @@ struct MessageList {
     items: Vec<Message>,
 }
 
-/// The refusal of RFC 9457, with the fields that are wrong.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Problem {
-    title: String,
-    detail: Option<String>,
-    errors: Vec<FieldError>,
-}
-
-#[derive(Debug, Deserialize)]
-struct FieldError {
-    field: String,
-    message: String,
-}
-
 impl Gateway {
     pub fn new(url: &str, token: String) -> Self {
         let http = reqwest::Client::builder().timeout(TIMEOUT).build().unwrap_or_default();
@@ -180,12 +137,14 @@ impl Gateway {
 
     /// A Session as it is now.
     pub async fn session(&self, namespace: &str, name: &str) -> Result<SessionView, GatewayError> {
-        self.answer(self.request(Method::GET, &session(namespace, name, ""))).await
+        let request = self.request(Method::GET, &session(namespace, name, ""));
+        self.about(("session", namespace, name), request).await
     }
 
     /// Wakes a Session that rests.
     pub async fn wake(&self, namespace: &str, name: &str) -> Result<SessionView, GatewayError> {
-        self.answer(self.request(Method::POST, &session(namespace, name, "/resume"))).await
+        let request = self.request(Method::POST, &session(namespace, name, "/resume"));
+        self.about(("session", namespace, name), request).await
     }
 
     /// All Sessions of a namespace.
@@ -299,7 +258,8 @@ impl Gateway {
 
     /// A Run as it is now.
     pub async fn run(&self, namespace: &str, name: &str) -> Result<RunView, GatewayError> {
-        self.answer(self.request(Method::GET, &path(namespace, name, ""))).await
+        self.about(("run", namespace, name), self.request(Method::GET, &path(namespace, name, "")))
+            .await
     }
 
     /// What happened after the message of this number: a page, which is empty at the end.
@@ -311,7 +271,7 @@ impl Gateway {
     ) -> Result<Vec<Message>, GatewayError> {
         let request = self.request(Method::GET, &path(namespace, name, "/messages"));
         let page = [("after", after), ("limit", PAGE)];
-        let list: MessageList = self.answer(request.query(&page)).await?;
+        let list: MessageList = self.about(("run", namespace, name), request.query(&page)).await?;
         Ok(list.items)
     }
 
@@ -325,12 +285,13 @@ impl Gateway {
     ) -> Result<RunView, GatewayError> {
         let body = json!({"id": question, "text": text});
         let request = self.request(Method::POST, &path(namespace, name, "/answers"));
-        self.answer(request.json(&body)).await
+        self.about(("run", namespace, name), request.json(&body)).await
     }
 
     /// Ends a Run for good.
     pub async fn cancel(&self, namespace: &str, name: &str) -> Result<RunView, GatewayError> {
-        self.answer(self.request(Method::POST, &path(namespace, name, "/cancel"))).await
+        let request = self.request(Method::POST, &path(namespace, name, "/cancel"));
+        self.about(("run", namespace, name), request).await
     }
 
     /// A new Run that goes on from an old one's branch, with another plan if one is given.
@@ -341,7 +302,8 @@ impl Gateway {
         plan: Option<String>,
     ) -> Result<RunView, GatewayError> {
         let body: Value = plan.map_or_else(|| json!({}), |plan| json!({"plan": plan}));
-        self.answer(self.request(Method::POST, &path(namespace, name, "/retry")).json(&body)).await
+        let request = self.request(Method::POST, &path(namespace, name, "/retry"));
+        self.about(("run", namespace, name), request.json(&body)).await
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -357,6 +319,15 @@ impl Gateway {
         response.json().await.map_err(read)
     }
 
+    /// The same about one object: one that is not there is named, with where it was looked for.
+    async fn about<T: DeserializeOwned>(
+        &self,
+        (kind, namespace, name): (&'static str, &str, &str),
+        request: RequestBuilder,
+    ) -> Result<T, GatewayError> {
+        self.answer(request).await.map_err(|error| error.about(kind, namespace, name))
+    }
+
     /// An answer that is no refusal.
     async fn good(&self, request: RequestBuilder) -> Result<Response, GatewayError> {
         let failed = |source| GatewayError::Send { url: self.url.clone(), source };
@@ -368,8 +339,13 @@ impl Gateway {
             response.status(),
             StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT
         );
+        let is_missing = response.status() == StatusCode::NOT_FOUND;
         let words = explain(response).await;
-        Err(if is_away { GatewayError::Away(words) } else { GatewayError::Refused(words) })
+        Err(match (is_away, is_missing) {
+            (true, _) => GatewayError::Away(words),
+            (_, true) => GatewayError::Missing(words),
+            _ => GatewayError::Refused(words),
+        })
     }
 }
 
@@ -380,21 +356,4 @@ pub fn session(namespace: &str, name: &str, rest: &str) -> String {
 
 fn path(namespace: &str, name: &str, rest: &str) -> String {
     format!("/api/v1/namespaces/{namespace}/runs/{name}{rest}")
-}
-
-async fn explain(response: Response) -> String {
-    let status = response.status();
-    let problem: Problem = response.json().await.unwrap_or_default();
-    let mut text = match (problem.detail, problem.title) {
-        (Some(detail), _) => detail,
-        (None, title) if title.is_empty() => status.to_string(),
-        (None, title) => title,
-    };
-    for FieldError { field, message } in problem.errors {
-        // One sentence that says all of it says the field, too.
-        if !text.contains(&message) {
-            let _ = write!(text, "\n  {field}: {message}");
-        }
-    }
-    text
 }

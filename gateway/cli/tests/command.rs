@@ -221,7 +221,10 @@ async fn refusals_are_told_in_the_gateways_words() {
     let output = fabrica("wrong", &["cancel", "plan-1"], "").await;
     assert_eq!(said(&output).1, "error: Log in first.\n");
     let output = fabrica("secret", &["logs", "nothing", "-f"], "").await;
-    assert_eq!(said(&output).1, "error: This run does not exist.\n");
+    let elsewhere = "does not exist, or you may not see it: -n names another namespace, and ls lists what one has\n";
+    assert_eq!(said(&output).1, format!("error: run demo/nothing {elsewhere}"));
+    let (_, error) = said(&fabrica("secret", &["cancel", "gone"], "").await);
+    assert_eq!(error, format!("error: run demo/gone {elsewhere}"));
 }
 
 #[tokio::test]

@@ -147,16 +147,17 @@ async fn transfer(
 
 /// The pod, if the caller may do this and the Session runs.
 async fn pod(app: &App, identity: &Identity, key: &ObjectKey, role: Role) -> Result<Pod, Problem> {
+    let absent = || Problem::not_found(&format!("The session {key}"));
     let verb = if role == Role::View { Verb::Get } else { Verb::Create };
     let allowed = app.access.permits(identity, Question::terminal(verb, key)).await?;
     if !allowed
         && !app.access.permits(identity, Question::object(Kind::Session, Verb::Get, key)).await?
     {
-        return Err(Problem::not_found("This session"));
+        return Err(absent());
     }
     let entry =
         app.sessions.get(key).filter(|entry| app.access.admits_owner(identity, entry.view.owner()));
-    let entry = entry.ok_or_else(|| Problem::not_found("This session"))?;
+    let entry = entry.ok_or_else(absent)?;
     if !allowed {
         let verb = verb.as_str();
         let detail =
