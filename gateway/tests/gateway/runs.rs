@@ -107,6 +107,9 @@ async fn a_retry_is_a_new_run_from_the_old_ones_branch() {
     assert_eq!(world.answer(retry("going")).await.0, 409);
     assert_eq!(world.answer(retry("none")).await.0, 404);
     assert_eq!(world.answer(retry("ended").json(&json!({"plann": "x"}))).await.0, 422);
+    let file = json!({"plan": "---\nrepo: https://git.example.com/a\n---\n# Better"});
+    let (status, problem) = world.answer(retry("ended").json(&file)).await;
+    assert_eq!((status, &problem["errors"][0]["field"]), (422, &json!("plan")));
     let (status, new) = world.answer(retry("ended").json(&json!({"plan": "# Better"}))).await;
     assert_eq!((status, &new["name"]), (201, &json!("ended-abcde")));
     assert_eq!(new["spec"]["repository"]["branch"], "fabrica/1");

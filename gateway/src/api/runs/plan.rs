@@ -100,6 +100,14 @@ impl Document {
     }
 }
 
+/// Whether a text begins as a plan for a new Run does. A line of dashes alone is markdown.
+pub(super) fn has_front_matter(text: &str) -> bool {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let Ok((front, _)) = split(text) else { return false };
+    let key = |line: &str| line.split_once(':').map(|(key, _)| key.trim_end().to_owned());
+    front.lines().filter_map(key).any(|key| FIELDS.iter().any(|(field, _)| *field == key))
+}
+
 fn at(line: u64, field: &str, message: &str) -> FieldError {
     FieldError { field: field.to_owned(), message: format!("line {line}: {message}") }
 }
@@ -314,6 +322,16 @@ mod tests {
         let errors = Document::read(text).unwrap_err();
         assert_eq!(errors[0].field, field, "{errors:?}");
         assert!(errors[0].message.starts_with(message), "{errors:?}");
+    }
+
+    #[rstest]
+    #[case("---\nrepo: x\n---\n# Plan", true)]
+    #[case("\u{feff}---\n# where\ncolour: red\ntitle: y\n---\n", true)]
+    #[case("# Plan\n\n---\nrepo: x\n---\n", false)]
+    #[case("---\nA line above.\n---\n", false)]
+    #[case("---\nrepo: x", false)]
+    fn front_matter_is_known_by_its_fields(#[case] text: &str, #[case] expected: bool) {
+        assert_eq!(has_front_matter(text), expected);
     }
 
     #[rstest]

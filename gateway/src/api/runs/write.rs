@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::key::{self, Taken, create_once};
 use super::long_plan;
 use super::messages::WhichRun;
+use super::plan::has_front_matter;
 use crate::access::Verb;
 use crate::api::body::{read_json, read_optional_json};
 use crate::api::caller::Caller;
@@ -29,6 +30,9 @@ use crate::problem::Problem;
 
 /// How much of a name the name of its retry begins with: room for a dash and what the API server appends.
 const RETRY_PREFIX: usize = 46;
+
+/// What is wrong with another plan that says more than what is to be done.
+const FRONT_MATTER: &str = "must not begin with front matter: a retry keeps the repository, the agent and the budget of the run that it follows; leave the front matter out, or begin a new run with this file";
 
 /// A Run to create.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -49,7 +53,7 @@ pub struct CreateRun {
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RetryRun {
-    /// The plan to carry out instead. Absent: the same one.
+    /// The plan to carry out instead, without front matter. Absent: the same one.
     #[schema(min_length = 1, max_length = 32_768, nullable = false)]
     plan: Option<String>,
 }
@@ -183,6 +187,9 @@ pub async fn retry_run(
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let RetryRun { plan } = read_optional_json(&parts.headers, body).await?;
+    if plan.as_deref().is_some_and(has_front_matter) {
+        return Err(Problem::invalid("plan", FRONT_MATTER));
+    }
     let old = permitted_anywhere::<Run>(&app, &identity, Verb::Get, &key, None).await?;
     if !old.archived && !old.phase().is_final() {
         let detail = "This run has not ended yet; cancel it first, or wait for its end.";

@@ -1022,7 +1022,7 @@ export interface components {
         };
         /** @description How a retry differs from the Run that it follows. */
         RetryRun: {
-            /** @description The plan to carry out instead. Absent: the same one. */
+            /** @description The plan to carry out instead, without front matter. Absent: the same one. */
             plan?: string;
         };
         /** @description A Run as the REST API shows it. */
