@@ -5,6 +5,7 @@ mod address;
 mod http;
 mod items;
 mod pulls;
+mod rights;
 
 use reqwest::{Method, StatusCode};
 use serde::Deserialize;
@@ -177,6 +178,8 @@ pub struct Forge {
     address: String,
     slug: Slug,
     http: Http,
+    /// Whether git pushes with the login that the API is asked with: else what the API says of rights is about another one.
+    asks_as_git: bool,
 }
 
 impl Forge {
@@ -193,9 +196,12 @@ impl Forge {
             Err(unknown) => return Ok(Err(unknown)),
         };
         let trace = config.traceparent.as_deref();
-        let http =
-            Http::new(&kind.asker(config, &repository.login), kind.accept(), trace, secrets)?;
-        Ok(Ok(Self { kind, address: format!("{api}/repos/{}", slug.path()), slug, http }))
+        let asker = kind.asker(config, &repository.login);
+        let of_git = kind.asker(&ForgeConfig::default(), &repository.login).header();
+        let asks_as_git = of_git.is_some() && of_git == asker.header();
+        let http = Http::new(&asker, kind.accept(), trace, secrets)?;
+        let address = format!("{api}/repos/{}", slug.path());
+        Ok(Ok(Self { kind, address, slug, http, asks_as_git }))
     }
 
     /// The number of a work item of this repository.

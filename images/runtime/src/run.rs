@@ -204,6 +204,7 @@ impl Attempt<'_> {
         if former.conversation.is_none() {
             item.as_ref().map_or(Ok(()), work_item::check)?;
         }
+        push::check(&forge, &self.settings.driver).await?;
         let (uid, title) = (branch.uid, self.settings.title.as_deref());
         let secrets = &self.config.secrets;
         let task = Task { uid, title, plan, item: item.as_ref(), secrets };

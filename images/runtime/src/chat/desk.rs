@@ -110,6 +110,14 @@ impl Desk {
         forge.map_err(|error| error.to_string())?.map_err(|unknown| unknown.to_string())
     }
 
+    /// Whether what comes of a workflow can be published that may be; the fix, where it cannot.
+    pub(crate) async fn check_push(&self) -> Result<(), String> {
+        match self.forge() {
+            Ok(forge) if self.autonomy() >= Autonomy::Guarded => forge.check_push().await,
+            _ => Ok(()),
+        }
+    }
+
     /// Fetches the item that a workflow is about.
     pub(crate) async fn fetch(&self, work_id: &str) -> Result<WorkItem, String> {
         let settings = &self.chat.settings.forge;

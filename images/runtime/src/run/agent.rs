@@ -16,6 +16,9 @@ use super::verdict::Ending;
 use crate::config::RunConfig;
 use crate::journal::Journal as Steps;
 
+/// The driver that runs the plan's own blocks.
+pub(super) const SCRIPT: &str = "script";
+
 /// Who works, and on which plan.
 pub(super) fn choose(run: &Run) -> Result<(Agent, Option<String>), Ending> {
     let settings = &run.settings;
@@ -45,7 +48,7 @@ impl Agent {
         questions: &Arc<Questions>,
     ) -> Option<Result<Self, PlanError>> {
         match settings.driver.as_str() {
-            "script" => Some(Script::new(plan).map(|script| Self::Script(Box::new(script)))),
+            SCRIPT => Some(Script::new(plan).map(|script| Self::Script(Box::new(script)))),
             "claude" => {
                 let (steps, questions) = (Arc::new(steps()), questions.clone());
                 let claude = Claude::new(&settings.agent, steps, questions, settings.hold);

@@ -1,16 +1,28 @@
 //! The push, by us alone. The repository's own configuration could send the login anywhere, so git runs in a fresh
 //! folder with a configuration of ours, and takes nothing from the repository but its objects.
 
+use super::agent::SCRIPT;
 use super::branch::{Begun, Branch};
 use super::git::{Git, GitError};
 use super::lent::lend;
 use super::outgoing::{self, Leak};
 use super::verdict::Ending;
 use crate::credential;
+use crate::forge::{Forge, Unknown};
 use crate::journal::Journal;
 
 /// Git's folder for the push, below the workspace.
 const FOLDER: &str = ".fabrica-push";
+
+/// Whether an agent's work could be pushed, before it is paid for. A script costs nothing, and may be there to look alone.
+pub(super) async fn check(forge: &Result<Forge, Unknown>, driver: &str) -> Result<(), Ending> {
+    let Ok(forge) = forge else { return Ok(()) };
+    if driver == SCRIPT {
+        return Ok(());
+    }
+    let refused = |message| Ending::misconfigured("push", "PushRejected", message);
+    forge.check_push().await.map_err(refused)
+}
 
 /// Pushes a commit that holds no secret, and looks whether the remote has it.
 pub(super) async fn push(

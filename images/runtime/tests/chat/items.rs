@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::faber::{begin, forge};
 use crate::github::{GitHub, TOKEN};
 use crate::pod::{BRANCH, cli, model};
+use crate::server::PASSWORD;
 use crate::tools::answers;
 
 async fn change(github: &GitHub, fields: &Value) {
@@ -31,6 +32,26 @@ async fn a_closed_item_is_not_begun_until_it_is_open_again() {
     assert!(model.asked().is_empty(), "the agent heard of it");
     change(&github, &json!({"state": "open"})).await;
     ada.send(&json!({"type": "start_workflow", "id": "w-1", "workId": "1"})).await;
+    ada.until("it is worked", |it| it["type"] == "phase_update").await;
+}
+
+/// Git's login may only read.
+#[tokio::test]
+async fn what_cannot_be_pushed_is_not_begun_unless_nothing_is_to_be_published() {
+    let Some(cli) = cli() else { return };
+    let (github, model) = (forge("faber").await, model().await);
+    github.tell_rights(true);
+    let login = ("FABRICA_CREDENTIAL_GITHUB_TOKEN", PASSWORD);
+    let pod = begin(&github, &model, &cli, &[login]).await;
+    let mut ada = pod.talk("ada", Role::View, json!({})).await;
+    let complete = ada.until("the end", |it| it["type"] == "workflow_complete").await;
+    assert_eq!(complete["exitCode"], 4);
+    let summary = complete["summary"].as_str().unwrap();
+    assert!(summary.contains("not push to it") && summary.contains("spec.repository.secretRef"));
+    assert!(model.asked().is_empty(), "the agent heard of it");
+    let assists = [login, ("FABRICA_CHAT_AUTONOMY", "assist")];
+    let pod = begin(&github, &model, &cli, &assists).await;
+    let mut ada = pod.talk("ada", Role::View, json!({})).await;
     ada.until("it is worked", |it| it["type"] == "phase_update").await;
 }
 

@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use fabrica_test_network::own_address;
+use serde_json::json;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
@@ -64,8 +65,22 @@ impl Gitea {
 
     /// A token that may do this.
     pub async fn new_token(&self, scopes: &str) -> String {
+        self.token_of(OWNER, scopes).await
+    }
+
+    /// A token of somebody who may see what is public, and change nothing of the owner's.
+    pub async fn readers_token(&self, scopes: &str) -> String {
+        let user = json!({"username": "reader", "email": "reader@fabrica.test",
+            "password": "not-used-anywhere-1", "must_change_password": false});
+        let asked = reqwest::Client::new().post(format!("{}/api/v1/admin/users", self.url));
+        let answer = asked.bearer_auth(&self.token).json(&user).send().await.unwrap();
+        assert_eq!(answer.status(), 201);
+        self.token_of("reader", scopes).await
+    }
+
+    async fn token_of(&self, user: &str, scopes: &str) -> String {
         let name = format!("token-{}", TOKENS.fetch_add(1, Ordering::Relaxed));
-        let words = ["admin", "user", "generate-access-token", "--raw", "--username", OWNER];
+        let words = ["admin", "user", "generate-access-token", "--raw", "--username", user];
         let more = ["--token-name", &name, "--scopes", scopes];
         let words = [&words[..], &more].concat();
         let output = command(self.folder.path(), &self.program, &words).output().await.unwrap();

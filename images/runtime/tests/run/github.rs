@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, Method, header};
 use axum::response::Response;
 use serde_json::{Value, json};
 
-use crate::server::Server;
+use crate::server::{PASSWORD, Server};
 
 /// What the fake wants to see; other than git's.
 pub const TOKEN: &str = "github_pat_c4nary";
@@ -43,6 +43,8 @@ struct Inside {
     /// For attempts to open a pull request, in order.
     troubles: VecDeque<Trouble>,
     asked: Vec<String>,
+    /// Whether git's login may only read. Until it is said, the forge does not tell.
+    is_reader: Option<bool>,
 }
 
 impl GitHub {
@@ -59,6 +61,11 @@ impl GitHub {
     /// The next attempts to open a pull request meet with these.
     pub fn trouble(&self, troubles: impl IntoIterator<Item = Trouble>) {
         self.state.lock().unwrap().troubles.extend(troubles);
+    }
+
+    /// Says from now on what git's login may do.
+    pub fn tell_rights(&self, is_reader: bool) {
+        self.state.lock().unwrap().is_reader = Some(is_reader);
     }
 
     /// What it was asked, as method and path.
@@ -101,7 +108,8 @@ fn refusal(headers: &HeaderMap) -> Option<(u16, Value)> {
         return Some((403, json!({"message": "Request forbidden by administrative rules."})));
     }
     assert_eq!(header(header::ACCEPT), "application/vnd.github+json");
-    (header(header::AUTHORIZATION) != format!("Bearer {TOKEN}"))
+    let known = [TOKEN, PASSWORD].map(|token| format!("Bearer {token}"));
+    (!known.iter().any(|known| known == header(header::AUTHORIZATION)))
         .then(|| (401, json!({"message": "Bad credentials", "status": "401"})))
 }
 
@@ -124,7 +132,7 @@ impl Inside {
     ) -> (u16, Value) {
         let pieces: Vec<&str> = path.split('/').skip(1).collect();
         match (method.as_str(), &pieces[..]) {
-            ("GET", []) => (200, json!({"full_name": "team/x", "default_branch": "main"})),
+            ("GET", []) => (200, self.repository()),
             ("POST", ["pulls"]) => self.open(git, body),
             ("GET", ["pulls"]) => (200, self.list(query)),
             ("PATCH", ["pulls", number]) => {
@@ -181,6 +189,14 @@ impl Inside {
             ("POST", ["labels"]) => (201, body.clone()),
             _ => not_found(),
         }
+    }
+
+    fn repository(&self) -> Value {
+        let mut told = json!({"full_name": "team/x", "default_branch": "main"});
+        if let Some(is_reader) = self.is_reader {
+            told["permissions"] = json!({"admin": false, "push": !is_reader, "pull": true});
+        }
+        told
     }
 
     fn next(&self) -> usize {

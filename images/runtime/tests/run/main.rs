@@ -19,6 +19,7 @@ mod leak;
 mod moved;
 mod pod;
 mod reading;
+mod rights;
 mod server;
 #[path = "../support/mod.rs"]
 mod support;

@@ -56,8 +56,12 @@ impl Life {
     pub(super) async fn work(&mut self, work_id: &str, plan: Option<&str>) {
         let fetched = tokio::time::timeout(FETCH, self.desk.fetch(work_id)).await;
         let late = |_| "The work item was not fetched in time.".to_owned();
-        let wanted = |item| work_item::wanted(&item).map(|()| item);
-        match fetched.map_err(late).flatten().and_then(wanted) {
+        let begun = async {
+            let item = fetched.map_err(late).flatten()?;
+            work_item::wanted(&item)?;
+            self.desk.check_push().await.map(|()| item)
+        };
+        match begun.await {
             Ok(item) => {
                 let plan = plan.map(|plan| format!("\n\n<plan>\n{plan}\n</plan>"));
                 let head = format!("Run FABER workflow for work item #{}", item.number);
