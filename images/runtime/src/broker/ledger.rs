@@ -42,7 +42,7 @@ impl fmt::Display for Refusal {
             }
             Self::Unpriced { model } => write!(
                 formatter,
-                "The model {model:?} has no known price, so it could spend without a limit. Name a priced model."
+                "The model {model:?} has no known price, so it could spend without a limit."
             ),
         }
     }

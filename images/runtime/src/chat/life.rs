@@ -326,15 +326,11 @@ impl Life {
         }
         self.over = Some(state);
         self.desk.count();
+        let why = message.unwrap_or_else(|| "The agent failed.".to_owned());
         match code {
-            Some(Code::BudgetExceeded) => {
-                self.desk.end_workflow(2, "The limit of money or of turns is used up.", None);
-            }
-            Some(Code::AuthRejected) => {
-                self.desk.end_workflow(4, "The model's service does not accept the key.", None);
-            }
+            Some(Code::BudgetExceeded) => self.desk.end_workflow(2, &why, None),
+            Some(Code::AuthRejected) => self.desk.end_workflow(4, &why, None),
             _ if state == TurnState::Failed => {
-                let why = message.unwrap_or_else(|| "The agent failed.".to_owned());
                 self.failed = Some((Instant::now() + AFTER_FAILURE, why));
             }
             _ => {}

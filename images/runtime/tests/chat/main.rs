@@ -38,6 +38,7 @@ mod support;
 mod switch;
 mod talk;
 mod tools;
+mod trouble;
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;

@@ -6,6 +6,10 @@ use crate::run::driver::Failure;
 
 /// Of the agent's words about a failure, as much as a sentence bears.
 const WORDS: usize = 500;
+/// What the CLI advises who sits before it.
+const FOR_A_TERMINAL: &str = " Run --model";
+/// What helps who wrote the spec.
+const ANOTHER_MODEL: &str = "Name another model in spec.agent.model.";
 
 /// Nothing when the agent is content. The broker's refusal comes first: what the agent says is its consequence.
 pub(crate) fn failure(result: &TurnResult, refusal: Option<&Refusal>) -> Option<Failure> {
@@ -30,12 +34,13 @@ pub(crate) fn failure(result: &TurnResult, refusal: Option<&Refusal>) -> Option<
 
 /// What the broker has refused.
 pub(crate) fn refused(refusal: &Refusal) -> Failure {
-    let reason = match refusal {
-        Refusal::BudgetExceeded { .. } => "BudgetExceeded",
-        Refusal::TurnsExceeded { .. } => "MaxTurns",
-        Refusal::Unpriced { .. } => "ModelUnpriced",
-    };
-    Failure::lasting(reason, refusal.to_string())
+    match refusal {
+        Refusal::BudgetExceeded { .. } => Failure::lasting("BudgetExceeded", refusal.to_string()),
+        Refusal::TurnsExceeded { .. } => Failure::lasting("MaxTurns", refusal.to_string()),
+        Refusal::Unpriced { .. } => {
+            Failure::lasting("ModelUnpriced", format!("{refusal} {ANOTHER_MODEL}"))
+        }
+    }
 }
 
 /// What the model's service has refused.
@@ -55,10 +60,13 @@ pub(crate) fn service(status: Option<u64>, words: &str) -> Failure {
             "CreditExhausted",
             format!("The account at the model's service is empty: {words}."),
         ),
-        Some(404) => Failure::lasting(
-            "ModelUnknown",
-            format!("The model's service does not know the model: {words}."),
-        ),
+        Some(404) => {
+            let words = words.split(FOR_A_TERMINAL).next().unwrap_or_default();
+            let words = words.trim_end_matches('.');
+            let message =
+                format!("The model's service does not know the model: {words}. {ANOTHER_MODEL}");
+            Failure::lasting("ModelUnknown", message)
+        }
         Some(429) => Failure::passing(
             "RateLimited",
             format!("The model's service limits how often it is asked: {words}."),
@@ -127,6 +135,18 @@ mod tests {
         let failure = failure(&ended(terminal, status, text), None).unwrap();
         assert_eq!((failure.reason, failure.again), (reason, again));
         assert!(failure.message.contains(text) && failure.message.ends_with('.'));
+    }
+
+    #[test]
+    fn a_model_that_is_not_there_is_changed_in_the_spec() {
+        let words = "There's an issue with the selected model (m). It may not exist or you may not have access to it. Run --model to pick a different model.";
+        let unknown = failure(&ended("api_error", Some(404), words), None).unwrap();
+        let expected = "The model's service does not know the model: There's an issue with the selected model (m). It may not exist or you may not have access to it. Name another model in spec.agent.model.";
+        assert_eq!(unknown.message, expected);
+        let unpriced = refused(&Refusal::Unpriced { model: "m".to_owned() });
+        assert!(
+            unpriced.message.ends_with("without a limit. Name another model in spec.agent.model.")
+        );
     }
 
     #[test]
