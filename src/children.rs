@@ -1,7 +1,9 @@
-//! What Session and Run have in common: how their children are made, written and explained.
+//! What Session and Run have in common: how their children are made, written and explained, and what people are told.
 
 pub(crate) mod agent;
 pub(crate) mod agent_pod;
+pub(crate) mod announce;
+pub(crate) mod answers;
 pub(crate) mod apply;
 pub(crate) mod cause;
 pub(crate) mod messages;

@@ -47,6 +47,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::children::answers::Looked;
 use crate::children::apply::WriteError;
 use crate::config::RunDefaults;
 use crate::controller::{self, Around, changes, uid};
@@ -89,6 +90,7 @@ pub struct Context {
     keeper: Acknowledgement,
     pub retry: Retry,
     recorder: Recorder,
+    answers: Looked,
     store: OnceLock<Store<Guarded>>,
     /// Who may go, while the store does not show it yet.
     admitted: Mutex<HashSet<String>>,
@@ -121,6 +123,7 @@ impl Context {
             telemetry,
             keeper,
             retry: Retry::default(),
+            answers: Looked::default(),
             store: OnceLock::new(),
             admitted: Mutex::default(),
             memory: Mutex::default(),
@@ -143,6 +146,11 @@ impl Context {
         let uid = uid.to_string();
         let found = self.runs().into_iter().find(|run| run.meta().uid.as_ref() == Some(&uid))?;
         Some(ObjectRef::from_obj(&*found))
+    }
+
+    /// The UIDs of all Runs, as far as the cache knows.
+    fn there(&self) -> HashSet<String> {
+        self.runs().iter().map(|run| uid(&**run)).collect()
     }
 
     fn runs(&self) -> Vec<Arc<Guarded>> {
@@ -214,6 +222,8 @@ async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, Recon
     let planned = plan::plan(&observed, &context.defaults, &context.keys.current(), now);
     let applied = apply::apply(&context, &observed, planned).await?;
     let mut status = report::report(&observed, &applied, &context.defaults, now);
+    let answers = deliver::look(&context, &observed, &status);
+    answers.iter().for_each(|found| found.note(&mut status.messages, now));
     let unsettled = context.keeper.report(&run, &mut status, now);
     context.keeper.see(&observed, &status);
     let told = apply::write_status(&context, &run, &status, now).await?;
@@ -221,7 +231,10 @@ async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, Recon
         let watched = Watched::of(&*run, Mode::Run);
         context.telemetry.step(&watched, measured::step(&observed, &status));
         deliver::acknowledge(&context, &observed).await;
-        announce::announce(&context, &run, &status).await;
+        announce::announce(&context, &run, &status, answers.as_ref()).await;
+        if let Some(found) = answers {
+            context.answers.keep(uid(&*run), found, || context.there());
+        }
     }
     let followed = context.keeper.follows(&observed);
     let look = clock::next_look(&observed, &status, followed, &context.defaults, now);

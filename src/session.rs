@@ -34,6 +34,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::children::answers::Looked;
 use crate::children::apply::WriteError;
 use crate::children::is_ours;
 use crate::config::Defaults;
@@ -69,6 +70,7 @@ pub struct Context {
     recorder: Recorder,
     /// What keeps the conversations of Chats, where there is a database.
     archive: Option<Arc<crate::recorder::Recorder>>,
+    answers: Looked,
     store: std::sync::OnceLock<Store<Guarded>>,
     /// Of Chats, by their UIDs.
     memory: Mutex<HashMap<String, chat::Memory>>,
@@ -100,6 +102,7 @@ impl Context {
             telemetry,
             retry: Retry::default(),
             archive,
+            answers: Looked::default(),
             store: std::sync::OnceLock::new(),
             memory: Mutex::default(),
         }
@@ -123,11 +126,16 @@ impl Context {
         let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
         let uid = uid(session);
         if !memory.contains_key(&uid) {
-            let sessions = self.store.get().map(Store::state).unwrap_or_default();
-            let there: HashSet<_> = sessions.iter().map(|session| self::uid(&**session)).collect();
+            let there = self.there();
             memory.retain(|uid, _| there.contains(uid));
         }
         with(memory.entry(uid).or_default())
+    }
+
+    /// The UIDs of all Sessions, as far as the cache knows.
+    fn there(&self) -> HashSet<String> {
+        let sessions = self.store.get().map(Store::state).unwrap_or_default();
+        sessions.iter().map(|session| uid(&**session)).collect()
     }
 
     /// All Sessions, by the controller's cache.
@@ -146,12 +154,17 @@ async fn reconcile(session: Arc<Session>, context: Arc<Context>) -> Result<Actio
     deliver::switch(&context, &observed, planned.intent).await;
     let applied = apply::apply(&context, &observed, planned).await?;
     let mut status = report::report(&observed, &applied, &context.defaults, now);
+    let answers = deliver::look(&context, &observed, &status);
+    answers.iter().for_each(|found| found.note(&mut status.messages, now));
     let unsettled = recorded::record(&context, &observed, applied.intent, &mut status, now);
     if apply::write_status(&context, &session, &status, now).await? {
         let watched = Watched::of(&*session, session.spec.mode);
         context.telemetry.step(&watched, measured::step(&observed, &status));
         recorded::acknowledge(&context, &observed).await;
-        announce::announce(&context, &observed, &status).await;
+        announce::announce(&context, &observed, &status, answers.as_ref()).await;
+        if let Some(found) = answers {
+            context.answers.keep(uid(&*session), found, || context.there());
+        }
     }
     let followed = recorded::is_followed(&context, &observed);
     let defaults = &context.defaults;

@@ -161,6 +161,8 @@ reasons! {
     AgentHung,
     /// The runtime knows no such driver.
     DriverUnknown,
+    /// `spec.answers` holds an answer to a question that is not open: the reason of an Event alone.
+    QuestionUnknown,
     /// The agent asked a question that nobody has answered yet.
     Escalated,
     /// The same, and the pod waits for the answer, for nothing else keeps the work.

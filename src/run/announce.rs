@@ -5,6 +5,8 @@ use kube::Resource;
 use kube::runtime::events::{Event, EventType};
 
 use super::Context;
+use crate::children::announce::{event, publish};
+use crate::children::answers::Found;
 
 /// Reasons that nobody need worry about.
 const NORMAL: [Reason; 9] = [
@@ -19,13 +21,17 @@ const NORMAL: [Reason; 9] = [
     Reason::Cancelled,
 ];
 
-/// Tells when `Succeeded` has another reason than before. An Event that cannot be written is told in the log alone.
-pub(super) async fn announce(context: &Context, before: &Run, status: &RunStatus) {
-    let Some(event) = transition(before.status.as_ref(), status) else { return };
-    let reference = before.object_ref(&());
-    if let Err(error) = context.recorder.publish(&event, &reference).await {
-        tracing::debug!(error = %error, "an Event could not be written");
-    }
+/// Tells when `Succeeded` has another reason than before, and when somebody answers what nobody asked. An Event that cannot be
+/// written is told in the log alone.
+pub(super) async fn announce(
+    context: &Context,
+    before: &Run,
+    status: &RunStatus,
+    answers: Option<&Found>,
+) {
+    let stray = answers.and_then(Found::event);
+    let told = transition(before.status.as_ref(), status).into_iter().chain(stray);
+    publish(&context.recorder, &before.object_ref(&()), told).await;
 }
 
 fn transition(before: Option<&RunStatus>, status: &RunStatus) -> Option<Event> {
@@ -36,11 +42,6 @@ fn transition(before: Option<&RunStatus>, status: &RunStatus) -> Option<Event> {
     }
     let normal = Reason::named(&found.reason).is_some_and(|reason| NORMAL.contains(&reason));
     tracing::info!(reason = found.reason, message = found.message, "transition");
-    Some(Event {
-        type_: if normal { EventType::Normal } else { EventType::Warning },
-        reason: found.reason.clone(),
-        note: Some(found.message.clone()).filter(|note| !note.is_empty()),
-        action: "Reconcile".to_owned(),
-        secondary: None,
-    })
+    let type_ = if normal { EventType::Normal } else { EventType::Warning };
+    Some(event(type_, &found.reason, &found.message))
 }

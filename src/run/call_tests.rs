@@ -18,6 +18,7 @@ use super::*;
 /// Addresses of this machine that no other tests use.
 const ASKS: &str = "127.83.4.1";
 const DEAF: &str = "127.83.4.2";
+const STRAY: &str = "127.83.4.3";
 /// The pod is as old as the tests.
 const LONG: i64 = 604_800_000;
 const POD: &str = "/api/v1/namespaces/team/pods/r-run-1";
@@ -219,6 +220,38 @@ async fn a_question_is_told_and_answered_by_operators_that_start_again_and_again
         assert_eq!(world.status()["attempts"][0]["waitingSeconds"], 7);
         assert_eq!(pass(&world, &answers).await, [r#"/v1/ack {"seq":2}"#]);
     }
+}
+
+#[tokio::test]
+async fn an_answer_to_what_nobody_asked_is_told_once() {
+    const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/team/events";
+    let world = world(STRAY).await;
+    let context = Arc::new(context(&world, RunDefaults { checkpoints: false, ..defaults() }));
+    let pass = async |generation, answers: Value| {
+        let spec = json!({"plan": "p", "repository": {"url": "https://git.example/a"}, "answers": answers,
+            "deadlineSeconds": LONG});
+        let mut run = run_of(&spec, &world.status());
+        run.metadata.generation = Some(generation);
+        Box::pin(reconcile(Arc::new(run), context.clone())).await.unwrap();
+        let event = world.objects.lock().unwrap().remove(EVENTS).unwrap_or_default();
+        let messages = world.status()["messages"].as_array().cloned().unwrap_or_default();
+        let notes =
+            messages.iter().filter(|it| it["type"] == "Notice").map(|it| it["text"].clone());
+        (event, notes.collect::<Vec<_>>())
+    };
+    world.says(json!({"seq": 1, "time": Utc::now(), "kind": "question", "id": "a", "questionKind": "approval",
+        "question": "May I?"}));
+    pass(1, json!([])).await;
+    let (event, notes) = pass(2, json!([{"id": "b", "text": "yes"}])).await;
+    let words = "spec.answers holds an answer to b, and no such question is open. What waits for an answer is a.";
+    assert_eq!(event["reason"], "QuestionUnknown");
+    assert_eq!((&event["type"], &event["note"]), (&json!("Warning"), &json!(words)));
+    assert!(notes.contains(&json!(words)), "{notes:?}");
+    assert_eq!(pass(2, json!([{"id": "b", "text": "yes"}])).await, (Value::Null, notes.clone()));
+    let (event, after) =
+        pass(3, json!([{"id": "b", "text": "yes"}, {"id": "a", "text": "yes"}])).await;
+    assert_ne!(event["reason"], "QuestionUnknown", "it is the right one");
+    assert_eq!(after.len(), notes.len());
 }
 
 #[tokio::test]

@@ -1,12 +1,14 @@
 //! Tells runtimes what was decided, and what is kept of what they told.
 
 use chrono::Utc;
-use fabrica_protocol::run::StopReason;
+use fabrica_crds::RunStatus;
+use fabrica_protocol::run::{Entry, StopReason};
 use kube::ResourceExt;
 
 use super::observe::{Asked, Observed};
 use super::plan::{Intent, Plan, Prepared};
 use super::{Acknowledgement, Context};
+use crate::children::answers::Found;
 use crate::controller::error_chain;
 use crate::runtime_client::RuntimeError;
 
@@ -25,6 +27,26 @@ pub(super) async fn tell(context: &Context, observed: &Observed, plan: &Plan<Pre
     {
         tracing::debug!(error = error_chain(&error), "the runtime cannot be answered yet");
     }
+}
+
+/// Looks for answers that nobody asked for; none while it is not known which questions are open.
+pub(super) fn look(context: &Context, observed: &Observed, status: &RunStatus) -> Option<Found> {
+    let run = &observed.run;
+    if observed.present().is_some_and(|present| !present.whole) {
+        return None;
+    }
+    let open = |status: &RunStatus| status.escalation.as_ref().map(|asked| asked.id.clone());
+    let waits = open(status);
+    let before = run.status.as_ref().and_then(open);
+    let here = observed.records().iter().filter_map(|record| match &record.entry {
+        Entry::Question(asked) => Some(asked.id.clone()),
+        _ => None,
+    });
+    let asked: Vec<String> = before.into_iter().chain(here).chain(waits.clone()).collect();
+    let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+    let answers = run.spec.answers.as_deref().unwrap_or_default();
+    let (uid, has_status) = (run.uid().unwrap_or_default(), run.status.is_some());
+    Some(context.answers.look(&uid, has_status, answers, &asked, waits.as_deref().as_slice()))
 }
 
 async fn stop(context: &Context, observed: &Observed, reason: StopReason) {

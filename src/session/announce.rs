@@ -9,6 +9,8 @@ use kube::runtime::events::{Event, EventType};
 use super::Context;
 use super::observe::Observed;
 use super::report::{fails, waits};
+use crate::children::announce::{event, publish};
+use crate::children::answers::Found;
 
 /// Reasons that nobody need worry about.
 const NORMAL: [Reason; 7] = [
@@ -21,19 +23,20 @@ const NORMAL: [Reason; 7] = [
     Reason::VolumePending,
 ];
 
-/// Tells when `Ready` has another reason than before, when a Chat's agent asks, and when it cannot work. An Event that cannot be
-/// written is told in the log alone.
-pub(super) async fn announce(context: &Context, observed: &Observed, status: &SessionStatus) {
+/// Tells when `Ready` has another reason than before, when a Chat's agent asks, when it cannot work, and when somebody answers what
+/// nobody asked. An Event that cannot be written is told in the log alone.
+pub(super) async fn announce(
+    context: &Context,
+    observed: &Observed,
+    status: &SessionStatus,
+    answers: Option<&Found>,
+) {
     let session = &observed.session;
     let before = session.status.as_ref();
     let told = transition(before, status).into_iter();
-    let told = told.chain(questions(before, status)).chain(trouble(observed, status));
-    let reference = session.object_ref(&());
-    for event in told {
-        if let Err(error) = context.recorder.publish(&event, &reference).await {
-            tracing::debug!(error = %error, "an Event could not be written");
-        }
-    }
+    let stray = answers.and_then(Found::event);
+    let told = told.chain(questions(before, status)).chain(trouble(observed, status)).chain(stray);
+    publish(&context.recorder, &session.object_ref(&()), told).await;
 }
 
 fn transition(before: Option<&SessionStatus>, status: &SessionStatus) -> Option<Event> {
@@ -72,19 +75,6 @@ fn trouble(observed: &Observed, status: &SessionStatus) -> Option<Event> {
     let before = observed.session.status.as_ref().is_some_and(said);
     (said(status) && !before)
         .then(|| event(EventType::Warning, Reason::AgentFailed.as_str(), &words))
-}
-
-fn event(type_: EventType, reason: &str, note: &str) -> Event {
-    /// The longest that an Event may have, in bytes.
-    const NOTE_BYTES: usize = 1024;
-    let note = shorten(note.to_owned(), NOTE_BYTES);
-    Event {
-        type_,
-        reason: reason.to_owned(),
-        note: Some(note).filter(|note| !note.is_empty()),
-        action: "Reconcile".to_owned(),
-        secondary: None,
-    }
 }
 
 #[cfg(test)]

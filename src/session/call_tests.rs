@@ -138,6 +138,39 @@ async fn a_session_is_made_once_and_then_left_alone() {
 }
 
 #[tokio::test]
+async fn an_answer_to_what_nobody_asked_is_told_once() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let server = Arc::new(Server::default());
+    let context = context(server.clone());
+    let asked = json!({"id": "a", "kind": "Approval", "question": "May I?", "askedAt": "2026-01-01T00:00:00Z"});
+    let faber = json!({"pendingApprovals": [asked]});
+    let pass = async |answers: Value| {
+        let spec = json!({"mode": "Chat", "repository": {"url": "https://git.example/a"},
+            "operatingMode": "Suspended", "workspace": {"size": "1Gi"}, "answers": answers});
+        let mut chat = build::tests::session(spec);
+        let written = session(&server).status.clone();
+        chat.status = written.or_else(|| serde_json::from_value(json!({"faber": faber})).ok());
+        Box::pin(reconcile(Arc::new(chat), context.clone())).await.unwrap();
+        let told: Vec<_> =
+            session(&server).status.iter().flat_map(|it| it.messages.clone()).collect();
+        let objects = server.objects.lock().unwrap();
+        let warned = objects.values().filter(|it| it["reason"] == "QuestionUnknown").cloned();
+        (told, warned.collect::<Vec<_>>())
+    };
+    assert_eq!(pass(json!([])).await, (Vec::new(), Vec::new()));
+    let stray = json!([{"id": "b", "text": "approve"}]);
+    let words = "spec.answers holds an answer to b, and no such question is open. What waits for an answer is a.";
+    for _ in 0..3 {
+        let (told, warned) = pass(stray.clone()).await;
+        assert_eq!(told.iter().map(|it| &*it.text).collect::<Vec<_>>(), [words]);
+        assert_eq!(warned.len(), 1);
+        assert_eq!((&warned[0]["type"], &warned[0]["note"]), (&json!("Warning"), &json!(words)));
+    }
+    let (told, _) = pass(json!([stray[0], {"id": "a", "text": "approve"}])).await;
+    assert_eq!(told.len(), 1, "it is the right one");
+}
+
+#[tokio::test]
 async fn an_object_that_cannot_be_read_is_told_and_left() {
     let server = Arc::new(Server::default());
     let broken: Guarded = serde_json::from_value(json!({
