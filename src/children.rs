@@ -11,6 +11,7 @@ pub(crate) mod money;
 pub(crate) mod network_policy;
 pub(crate) mod pod;
 pub(crate) mod reading;
+pub(crate) mod reference;
 pub(crate) mod state;
 pub(crate) mod usage;
 pub(crate) mod volume_claim;

@@ -4,10 +4,8 @@ use fabrica_crds::parts::{Agent, Forge, Repository, SecretReference};
 use k8s_openapi::api::core::v1::EnvFromSource;
 
 use super::pod;
+use super::reference::{CREDENTIAL, REPOSITORY};
 use crate::config::AgentDefaults;
-
-/// What a key of the Secret of credentials begins with, as a variable.
-const CREDENTIAL: &str = "FABRICA_CREDENTIAL_";
 
 /// A variable, by its name.
 pub(crate) type Told = (&'static str, String);
@@ -21,10 +19,8 @@ pub(crate) fn credentials(
 ) -> (Option<Told>, Vec<EnvFromSource>) {
     let default = default.filter(|_| named.is_none());
     let name = named.map(|reference| &reference.name).or(default);
-    let mut secrets = pod::secrets(&[
-        (repository.secret_ref.as_ref(), "FABRICA_REPOSITORY_"),
-        (named, CREDENTIAL),
-    ]);
+    let mut secrets =
+        pod::secrets(&[(repository.secret_ref.as_ref(), REPOSITORY), (named, CREDENTIAL)]);
     secrets.extend(default.map(|name| pod::optional_secret(name, CREDENTIAL)));
     (name.map(|name| ("FABRICA_CREDENTIALS_SECRET", name.clone())), secrets)
 }

@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::{
 
 use super::Outcome;
 use super::pod::INIT_CONTAINER;
+use super::reference::field;
 use super::state::{condition, container_runs, has_ended, is_ready};
 
 /// What is explained: a pod of ours, or that there is none.
@@ -166,17 +167,14 @@ fn containers(subject: &Subject<'_>, pod: &Pod) -> Option<Cause> {
     let kind = subject.kind;
     let restarts =
         pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref()) != Some("Never");
-    init.and_then(|container| waiting(kind, container).or_else(|| init_crash(container))).or_else(
-        || {
-            main.and_then(|container| {
-                waiting(kind, container).or_else(|| crash(container, restarts))
-            })
-        },
-    )
+    let waiting = |container| waiting(kind, pod, container);
+    init.and_then(|container| waiting(container).or_else(|| init_crash(container))).or_else(|| {
+        main.and_then(|container| waiting(container).or_else(|| crash(container, restarts)))
+    })
 }
 
 /// A container that the kubelet cannot start, in the kubelet's words.
-fn waiting(kind: &str, container: &ContainerStatus) -> Option<Cause> {
+fn waiting(kind: &str, pod: &Pod, container: &ContainerStatus) -> Option<Cause> {
     let waiting = container.state.as_ref()?.waiting.as_ref()?;
     let words = waiting.message.clone().unwrap_or_default();
     let image = &container.image;
@@ -192,7 +190,7 @@ fn waiting(kind: &str, container: &ContainerStatus) -> Option<Cause> {
             );
             Some(cause(Stage::Pending, Reason::ImagePullFailed, message))
         }
-        "CreateContainerConfigError" => Some(configuration(kind, &words)),
+        "CreateContainerConfigError" => Some(configuration(kind, pod, &words)),
         "CreateContainerError" | "RunContainerError" => {
             let message = format!("The container cannot be started: {words}");
             Some(cause(Stage::Failed, Reason::ContainerCrashed, message))
@@ -202,7 +200,8 @@ fn waiting(kind: &str, container: &ContainerStatus) -> Option<Cause> {
 }
 
 /// A missing Secret or ConfigMap is learned from the kubelet alone: the operator may read neither.
-fn configuration(kind: &str, words: &str) -> Cause {
+fn configuration(kind: &str, pod: &Pod, words: &str) -> Cause {
+    let place = field(pod, words).map_or_else(String::new, |field| format!(" in {field}"));
     if words.contains("couldn't find key") {
         let reason = if words.contains("ConfigMap") {
             Reason::ConfigMissing
@@ -213,7 +212,7 @@ fn configuration(kind: &str, words: &str) -> Cause {
             Stage::Pending,
             reason,
             format!(
-                "A key that the {kind} refers to is missing: {words}. Add it; the {kind} then starts by itself."
+                "A key that the {kind} refers to{place} is missing: {words}. Add it; the {kind} then starts by itself."
             ),
         );
     }
@@ -224,7 +223,7 @@ fn configuration(kind: &str, words: &str) -> Cause {
             Stage::Pending,
             reason,
             format!(
-                "Something that the {kind} refers to is missing: {words}. Create it; the {kind} then starts by itself."
+                "Something that the {kind} refers to{place} is missing: {words}. Create it; the {kind} then starts by itself."
             ),
         );
     }

@@ -1,6 +1,7 @@
 //! The start steps, in order: identity, clone, dependencies. A failing clone ends the runtime, and the kubelet's own
 //! back-off tries again; failing dependencies are told, and leave the terminal to mend them in.
 
+mod advice;
 mod clone;
 pub(crate) mod command;
 mod dependencies;

@@ -12,6 +12,7 @@ use kube::ResourceExt;
 use crate::children::agent_pod::{self, Told};
 use crate::children::hash;
 use crate::children::pod::{self as common, Workload};
+use crate::children::reference::{CREDENTIAL, REPOSITORY};
 use crate::children::volume_claim::volume;
 use crate::config::{ChatDefaults, Defaults, SessionDefaults};
 use crate::session::chat::{AGENT_STATE, ATTEMPT, Start};
@@ -81,8 +82,7 @@ fn terminal(
     let credentials = spec.credentials_ref.as_ref();
     let mut told = vec![("FABRICA_CREDENTIALS_SECRET", common::name_of(credentials))];
     told.extend(start.with_agent.then(|| (AGENT_STATE, "On".to_owned())));
-    let mut secrets =
-        common::secrets(&[(login, "FABRICA_REPOSITORY_"), (credentials, "FABRICA_CREDENTIAL_")]);
+    let mut secrets = common::secrets(&[(login, REPOSITORY), (credentials, CREDENTIAL)]);
     let is_default = credentials.is_none() && spec.agent_state.is_some() && defaults.enabled;
     let default = defaults.credentials_secret.as_ref().filter(|_| is_default);
     secrets.extend(default.map(|name| common::optional_secret(name, AGENT_CREDENTIAL)));

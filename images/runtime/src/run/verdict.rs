@@ -42,6 +42,10 @@ const LASTING: [&str; 8] = [
     "SSL certificate problem",
     "certificate verification failed",
 ];
+/// Git's words when the login may not push.
+const NO_RIGHT: [&str; 3] = ["Authentication failed", "returned error: 401", "returned error: 403"];
+/// What helps then.
+const ANOTHER_LOGIN: &str = ". Put a login that may push into the Secret of spec.repository.secretRef (without one, of spec.credentialsRef).";
 /// Git's words when the branch is not where we saw it.
 const MOVED: &str = "stale info";
 
@@ -121,7 +125,7 @@ impl Ending {
             Self::Push { words } => push_failed(&words),
             Self::Secret { place } => {
                 let message = format!(
-                    "A secret of this Run stands in {place}, so nothing was pushed. The value is one of credentialsRef, of the repository's login, or of a Secret that spec.env names."
+                    "A secret of this Run stands in {place}, so nothing was pushed. The value is one of spec.credentialsRef, of the repository's login, or of a Secret that spec.env names."
                 );
                 verdict(Failed, "SecretInCommit", message, false)
             }
@@ -195,7 +199,8 @@ fn not_started(error: StartError) -> Verdict {
 fn push_failed(words: &str) -> Verdict {
     let moved = ", for somebody else has changed the branch meanwhile";
     let why = if words.contains(MOVED) { moved } else { "" };
-    let message = format!("The push failed{why}: {words}");
+    let fix = if says(words, &NO_RIGHT) { ANOTHER_LOGIN } else { "" };
+    let message = format!("The push failed{why}: {words}{fix}");
     verdict(Outcome::Failed, "PushRejected", message, may_pass(words))
 }
 
@@ -253,6 +258,17 @@ mod tests {
 
     fn start(reason: &'static str, message: &str) -> Ending {
         Ending::Start(StartError { step: "clone", reason, message: message.to_owned() })
+    }
+
+    #[rstest]
+    #[case("fatal: unable to access 'https://h/': The requested URL returned error: 403", true)]
+    #[case("! [remote rejected] work -> work (protected branch hook declined)", false)]
+    fn a_login_that_may_not_push_is_to_be_changed(#[case] words: &str, #[case] expected: bool) {
+        let verdict = Ending::Push { words: words.to_owned() }.verdict();
+        assert_eq!(
+            (verdict.message.contains("spec.repository.secretRef"), verdict.again),
+            (expected, false)
+        );
     }
 
     #[rstest]

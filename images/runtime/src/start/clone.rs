@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::StartError;
 use super::command::{self, CommandError, Ended};
+use super::{StartError, advice};
 use crate::config::{Config, Repository};
 use crate::credential::git_environment;
 use crate::journal::{Journal, Step};
@@ -168,8 +168,10 @@ impl Work<'_> {
             .lines()
             .filter(|line| !line.contains("% (") && !line.starts_with("Cloning into"))
             .collect();
-        let message =
-            format!("The repository {} cannot be cloned: {}", self.repository.url, text.join(" "));
+        let (url, advice) = (&self.repository.url, advice::clone(words, &self.repository.login));
+        let stop = if advice.is_empty() || words.trim_end().ends_with('.') { "" } else { "." };
+        let text = text.join(" ");
+        let message = format!("The repository {url} cannot be cloned: {text}{stop}{advice}");
         StartError {
             step: "clone",
             reason: "CloneFailed",

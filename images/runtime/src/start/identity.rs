@@ -31,8 +31,13 @@ pub(super) async fn run(config: &Config, journal: &Journal) -> Result<Option<Ser
     }
     if let Some(repository) = &config.repository {
         if let Login::Incomplete { secret } = &repository.login {
+            let next = if config.run.is_some() {
+                "make a new Run"
+            } else {
+                "the Session then starts by itself"
+            };
             let message = format!(
-                "The Secret {secret} holds neither the key token nor the keys username and password. Add them; the Session then starts by itself."
+                "The Secret {secret}, which spec.repository.secretRef names, holds neither the key token nor the keys username and password. Add them; {next}."
             );
             step.fail(&message);
             return Err(failed("SecretKeyMissing", message));

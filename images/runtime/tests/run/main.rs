@@ -206,6 +206,7 @@ async fn a_login_or_an_address_that_is_refused_is_not_tried_again() {
         let verdict = Pod::run(&server, ENDLESS, &[(name, value)]).await.verdict;
         assert_eq!((&*verdict.reason, verdict.again), ("CloneFailed", false), "{verdict:?}");
         assert!(verdict.message.contains(words), "{}", verdict.message);
+        assert!(verdict.message.contains("spec.repository.secretRef"), "{}", verdict.message);
         assert!(!verdict.message.contains("c4nary"), "{}", verdict.message);
     }
 }

@@ -10,6 +10,8 @@ const WORDS: usize = 500;
 const FOR_A_TERMINAL: &str = " Run --model";
 /// What helps who wrote the spec.
 const ANOTHER_MODEL: &str = "Name another model in spec.agent.model.";
+const ANOTHER_KEY: &str =
+    "Correct ANTHROPIC_API_KEY in the Secret of spec.credentialsRef (without one, the chart's).";
 
 /// Nothing when the agent is content. The broker's refusal comes first: what the agent says is its consequence.
 pub(crate) fn failure(result: &TurnResult, refusal: Option<&Refusal>) -> Option<Failure> {
@@ -48,14 +50,8 @@ pub(crate) fn service(status: Option<u64>, words: &str) -> Failure {
     let lower = words.to_lowercase();
     let has = |sign: &str| lower.contains(sign);
     match status {
-        Some(401 | 403) => Failure::lasting(
-            "AuthRejected",
-            format!("The model's service does not accept the key: {words}."),
-        ),
-        _ if has("not logged in") || has("invalid api key") => Failure::lasting(
-            "AuthRejected",
-            format!("The model's service does not accept the key: {words}."),
-        ),
+        Some(401 | 403) => rejected(words),
+        _ if has("not logged in") || has("invalid api key") => rejected(words),
         _ if has("credit balance") => Failure::lasting(
             "CreditExhausted",
             format!("The account at the model's service is empty: {words}."),
@@ -80,6 +76,12 @@ pub(crate) fn service(status: Option<u64>, words: &str) -> Failure {
             format!("The model's service answered {status}: {words}."),
         ),
     }
+}
+
+/// The service does not want this key.
+fn rejected(words: &str) -> Failure {
+    let message = format!("The model's service does not accept the key: {words}. {ANOTHER_KEY}");
+    Failure::lasting("AuthRejected", message)
 }
 
 fn words(result: &TurnResult) -> String {

@@ -12,7 +12,7 @@ use crate::run::driver::Failure;
 pub(crate) fn key(settings: &AgentConfig) -> Result<&str, Failure> {
     settings.key.as_deref().ok_or_else(|| {
         let message =
-            "There is no key of the model's service: the Secret of credentialsRef needs ANTHROPIC_API_KEY.";
+            "There is no key of the model's service: the Secret of spec.credentialsRef needs the key ANTHROPIC_API_KEY.";
         Failure::lasting("CredentialsMissing", message)
     })
 }
