@@ -223,7 +223,9 @@ async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, Recon
     let applied = apply::apply(&context, &observed, planned).await?;
     let mut status = report::report(&observed, &applied, &context.defaults, now);
     let answers = deliver::look(&context, &observed, &status);
-    answers.iter().for_each(|found| found.note(&mut status.messages, now));
+    if let Some(found) = &answers {
+        found.note(&mut status.messages, now);
+    }
     let unsettled = context.keeper.report(&run, &mut status, now);
     context.keeper.see(&observed, &status);
     let told = apply::write_status(&context, &run, &status, now).await?;

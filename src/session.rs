@@ -155,7 +155,9 @@ async fn reconcile(session: Arc<Session>, context: Arc<Context>) -> Result<Actio
     let applied = apply::apply(&context, &observed, planned).await?;
     let mut status = report::report(&observed, &applied, &context.defaults, now);
     let answers = deliver::look(&context, &observed, &status);
-    answers.iter().for_each(|found| found.note(&mut status.messages, now));
+    if let Some(found) = &answers {
+        found.note(&mut status.messages, now);
+    }
     let unsettled = recorded::record(&context, &observed, applied.intent, &mut status, now);
     if apply::write_status(&context, &session, &status, now).await? {
         let watched = Watched::of(&*session, session.spec.mode);

@@ -1,6 +1,6 @@
 //! Which field of a spec names a Secret or ConfigMap that a pod wants.
 
-use k8s_openapi::api::core::v1::{Container, Pod};
+use k8s_openapi::api::core::v1::{Container, EnvVarSource, Pod};
 
 /// What the keys of the Secrets that a spec names begin with, as variables.
 pub(crate) const REPOSITORY: &str = "FABRICA_REPOSITORY_";
@@ -29,7 +29,7 @@ fn whole(container: &Container, words: &str) -> Option<String> {
 
 /// A variable of the user's own takes one key.
 fn single(container: &Container, words: &str) -> Option<String> {
-    let wants = |source: &k8s_openapi::api::core::v1::EnvVarSource| {
+    let wants = |source: &EnvVarSource| {
         let secret = source.secret_key_ref.as_ref().map(|it| (&it.name, &it.key));
         let config = source.config_map_key_ref.as_ref().map(|it| (&it.name, &it.key));
         let is_key =
