@@ -20,6 +20,7 @@ mod switched;
 mod tools;
 mod view;
 mod words;
+mod workflow;
 
 pub(crate) use self::commands::show;
 pub use self::handle::{Chat, Refused};

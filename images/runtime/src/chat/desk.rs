@@ -281,22 +281,21 @@ impl Desk {
         if self.with_engine(|engine| engine.may_publish()) == Some(true) {
             return Ok(());
         }
-        let approved = self.approval(approval::RELEASE).await;
-        approved.map_err(|words| {
-            let words = words.trim_end_matches('.');
-            Undone::Refused(format!("Refused. {words}. Go back to build and mend it, or call complete with the outcome failed."))
-        })?;
+        if let Err(words) = self.approval(approval::RELEASE).await {
+            let told = self.with_engine(|engine| engine.disapproved(&words));
+            return Err(Undone::Refused(told.unwrap_or(words)));
+        }
         self.with_engine(Engine::approve);
         Ok(())
     }
 
     /// Whether a pull request may be opened, asking where that helps; else what the agent is told.
     pub(crate) async fn may_publish(&self) -> Result<(), Undone> {
-        let allowed = match self.with_engine(|engine| (engine.may_publish(), engine.expected())) {
-            Some((true, _)) => Ok(()),
-            Some((false, expected)) => {
-                Err(format!("Refused: it is opened in the phase release. {expected}"))
-            }
+        let may = |engine: &mut Engine| {
+            if engine.may_publish() { Ok(()) } else { Err(engine.not_published()) }
+        };
+        let allowed = match self.with_engine(may) {
+            Some(allowed) => allowed,
             None => match self.chat.settings.autonomy {
                 Autonomy::Autonomous => Ok(()),
                 Autonomy::Guarded => self.approval(approval::PROPOSE).await,
@@ -306,6 +305,12 @@ impl Desk {
             },
         };
         allowed.map_err(Undone::Refused)
+    }
+
+    /// The phase that publishes, of the workflow that runs.
+    pub(crate) fn publishing(&self) -> Option<Phase> {
+        let publishing = self.with_engine(|engine| engine.workflow().publishing()).flatten();
+        publishing.map(|stage| stage.phase)
     }
 
     /// What the agent's word that it is done leads to.
@@ -320,7 +325,8 @@ impl Desk {
             let at = engine
                 .at()
                 .map(|(phase, status)| serde_json::json!({"phase": phase, "status": status}));
-            serde_json::json!({"at": at, "autonomy": engine.autonomy(), "next": engine.expected()})
+            let (workflow, autonomy) = (engine.workflow().name, engine.autonomy());
+            serde_json::json!({"workflow": workflow, "at": at, "autonomy": autonomy, "next": engine.expected()})
         });
         told.map_or_else(|| NO_WORKFLOW.to_owned(), |told| told.to_string())
     }

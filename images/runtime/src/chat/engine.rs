@@ -1,31 +1,12 @@
-//! The workflow: which phases there are, which may follow which, and what the agent is told next. Pure.
+//! Where the work of a workflow is, what may follow, and what the agent is told next. It knows no phase by its name: what
+//! holds of each is the workflow's to say. Pure.
 
 use std::collections::BTreeMap;
 
 use fabrica_protocol::run::{Autonomy, Phase, PhaseStatus};
 
+use super::workflow::{Stage, Workflow};
 use crate::run::faber::name;
-
-/// A workflow is data.
-#[derive(Debug)]
-pub(crate) struct Workflow {
-    /// In their order.
-    phases: [Phase; 5],
-    /// What may be left out.
-    optional: &'static [Phase],
-    /// From the first one the work goes back to the second.
-    back: (Phase, Phase),
-    /// As often as a phase may be begun anew.
-    most_retries: u32,
-}
-
-/// The one that is built in.
-pub(crate) const CORE: Workflow = Workflow {
-    phases: [Phase::Frame, Phase::Architect, Phase::Build, Phase::Evaluate, Phase::Release],
-    optional: &[Phase::Frame, Phase::Architect],
-    back: (Phase::Evaluate, Phase::Build),
-    most_retries: 3,
-};
 
 /// An agent that rests before its work is done is told so this often, until the work moves or somebody speaks.
 const NUDGES: u8 = 2;
@@ -33,8 +14,9 @@ const NUDGES: u8 = 2;
 /// Where the work is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Engine {
+    workflow: &'static Workflow,
     autonomy: Autonomy,
-    at: Option<(Phase, PhaseStatus)>,
+    at: Option<(&'static Stage, PhaseStatus)>,
     /// How often each phase was begun.
     starts: BTreeMap<Phase, u32>,
     is_approved: bool,
@@ -46,7 +28,7 @@ pub(crate) struct Engine {
 pub(crate) enum Refusal {
     /// It is not its turn.
     Order,
-    Retries(Phase),
+    Retries(&'static Stage),
     /// The autonomy ends before.
     Autonomy,
     /// Somebody has to approve first.
@@ -63,8 +45,19 @@ pub(crate) enum Ending {
 }
 
 impl Engine {
-    pub(crate) const fn new(autonomy: Autonomy) -> Self {
-        Self { autonomy, at: None, starts: BTreeMap::new(), is_approved: false, nudges: 0 }
+    pub(crate) const fn new(workflow: &'static Workflow, autonomy: Autonomy) -> Self {
+        Self {
+            workflow,
+            autonomy,
+            at: None,
+            starts: BTreeMap::new(),
+            is_approved: false,
+            nudges: 0,
+        }
+    }
+
+    pub(crate) const fn workflow(&self) -> &'static Workflow {
+        self.workflow
     }
 
     pub(crate) const fn autonomy(&self) -> Autonomy {
@@ -75,7 +68,7 @@ impl Engine {
     pub(crate) fn set(&mut self, phase: Phase, status: PhaseStatus) -> Result<u32, Refusal> {
         self.check(phase, status)?;
         // Whoever only says again where it is does not go on.
-        if self.at != Some((phase, status)) {
+        if self.at() != Some((phase, status)) {
             self.nudges = 0;
         }
         self.learn(phase, status);
@@ -84,11 +77,13 @@ impl Engine {
 
     /// Takes a step that was taken before. An approval does not come back that way: the agent can write the file too.
     pub(crate) fn learn(&mut self, phase: Phase, status: PhaseStatus) {
-        let is_begun = self.at == Some((phase, PhaseStatus::Started));
+        // A file may name phases that this workflow has not.
+        let Some(stage) = self.workflow.stage(phase) else { return };
+        let is_begun = self.at() == Some((phase, PhaseStatus::Started));
         if status == PhaseStatus::Started && !is_begun {
             *self.starts.entry(phase).or_default() += 1;
         }
-        self.at = Some((phase, status));
+        self.at = Some((stage, status));
     }
 
     /// Somebody allows the release.
@@ -97,8 +92,8 @@ impl Engine {
     }
 
     /// Where the work is, for the agent.
-    pub(crate) const fn at(&self) -> Option<(Phase, PhaseStatus)> {
-        self.at
+    pub(crate) fn at(&self) -> Option<(Phase, PhaseStatus)> {
+        self.at.map(|(stage, status)| (stage.phase, status))
     }
 
     /// Whether a branch may be pushed.
@@ -108,23 +103,22 @@ impl Engine {
 
     /// Whether a pull request may be opened, as far as the workflow goes.
     pub(crate) fn may_publish(&self) -> bool {
-        self.autonomy == Autonomy::Autonomous
-            || self.autonomy == Autonomy::Guarded && self.is_approved
+        let publishing = self.workflow.publishing();
+        publishing.is_some_and(|stage| stage.least <= self.autonomy && !self.needs_approval(stage))
     }
 
     /// What the agent's word that all is done leads to; else what it is told.
     pub(crate) fn complete(&self) -> Result<Ending, String> {
-        use PhaseStatus::{Completed, Started};
-        match (self.autonomy, self.at) {
-            (Autonomy::DryRun, _) | (Autonomy::Assist, Some((Phase::Evaluate, Completed))) => {
-                Ok(Ending::Unpublished)
-            }
-            (
-                Autonomy::Guarded | Autonomy::Autonomous,
-                Some((Phase::Release, Started | Completed)),
-            ) => Ok(Ending::Release),
-            _ => Err(format!("Not yet. {}", self.expected())),
+        // A dry run changes nothing, so it may end anywhere.
+        if self.autonomy == Autonomy::DryRun {
+            return Ok(Ending::Unpublished);
         }
+        if !self.complete_is_next() {
+            return Err(format!("Not yet. {}", self.expected()));
+        }
+        let last = self.workflow.last(self.autonomy);
+        let publishes = last.is_some_and(|stage| stage.publishes);
+        Ok(if publishes { Ending::Release } else { Ending::Unpublished })
     }
 
     /// What an agent is told that rests before its work is done; nothing when it was told often enough.
@@ -149,14 +143,15 @@ impl Engine {
         if self.complete_is_next() {
             return "Next: call complete, once, with title, body and summary.".to_owned();
         }
-        if let Some((phase, PhaseStatus::Started)) = self.at {
+        if let Some((phase, PhaseStatus::Started)) = self.at() {
             let name = name(phase);
             return format!("You are in the phase {name}: do it, then set it completed or failed.");
         }
-        let is_possible = |(phase, status): &(Phase, PhaseStatus)| {
-            matches!(self.check(*phase, *status), Ok(()) | Err(Refusal::Approval))
+        let is_possible = |(stage, status): &(&Stage, PhaseStatus)| {
+            matches!(self.check(stage.phase, *status), Ok(()) | Err(Refusal::Approval))
         };
-        let word = |(phase, status): (Phase, PhaseStatus)| format!("{} {status:?}", name(phase));
+        let word =
+            |(stage, status): (&Stage, PhaseStatus)| format!("{} {status:?}", name(stage.phase));
         let moves: Vec<String> = self.moves().into_iter().filter(is_possible).map(word).collect();
         format!("Next with set_phase: {}.", moves.join(", or ").to_lowercase())
     }
@@ -165,10 +160,10 @@ impl Engine {
     pub(crate) fn words(&self, refusal: &Refusal) -> String {
         let why = match refusal {
             Refusal::Order => "This is not its turn: phases come in their order.".to_owned(),
-            Refusal::Retries(phase) => format!(
+            Refusal::Retries(stage) => format!(
                 "The phase {} was begun {} times: that is all. Call complete with the outcome failed, and say why.",
-                name(*phase),
-                CORE.most_retries + 1
+                name(stage.phase),
+                stage.retries + 1
             ),
             Refusal::Autonomy => "The autonomy of this workflow ends here.".to_owned(),
             Refusal::Approval => "A human has to approve the release first.".to_owned(),
@@ -176,74 +171,81 @@ impl Engine {
         format!("Refused. {why} {}", self.expected())
     }
 
+    /// What the agent is told that wants to publish too early.
+    pub(crate) fn not_published(&self) -> String {
+        let why = self.workflow.publishing().map_or_else(
+            || "this workflow publishes nothing".to_owned(),
+            |stage| format!("it is opened in the phase {}", name(stage.phase)),
+        );
+        format!("Refused: {why}. {}", self.expected())
+    }
+
+    /// What the agent is told that may not publish what it did.
+    pub(crate) fn disapproved(&self, words: &str) -> String {
+        let back = self.workflow.back.map(|(_, to)| format!("Go back to {} and mend", name(to)));
+        let back = back.as_deref().unwrap_or("Mend");
+        format!("Refused. {words} {back} it, or call complete with the outcome failed.")
+    }
+
     fn complete_is_next(&self) -> bool {
         use PhaseStatus::{Completed, Skipped, Started};
-        match self.autonomy {
-            Autonomy::DryRun => matches!(self.at, Some((Phase::Architect, Completed | Skipped))),
-            Autonomy::Assist => self.at == Some((Phase::Evaluate, Completed)),
-            Autonomy::Guarded | Autonomy::Autonomous => {
-                matches!(self.at, Some((Phase::Release, Started | Completed)))
-            }
-        }
+        let Some(last) = self.workflow.last(self.autonomy) else { return true };
+        // Publishing is what completes the phase that does it.
+        let done = if last.publishes { [Started, Completed] } else { [Completed, Skipped] };
+        self.at.is_some_and(|(stage, status)| stage == last && done.contains(&status))
     }
 
     fn check(&self, phase: Phase, status: PhaseStatus) -> Result<(), Refusal> {
-        if !self.moves().contains(&(phase, status)) {
-            return Err(Refusal::Order);
-        }
-        if status != PhaseStatus::Started || self.at == Some((phase, status)) {
+        use PhaseStatus::{Skipped, Started};
+        let is_it =
+            |(stage, known): &(&Stage, PhaseStatus)| (stage.phase, *known) == (phase, status);
+        let (stage, _) = self.moves().into_iter().find(is_it).ok_or(Refusal::Order)?;
+        let is_entered = matches!(status, Started | Skipped);
+        if !is_entered || self.at == Some((stage, status)) {
             return Ok(());
         }
-        if self.starts.get(&phase).is_some_and(|starts| *starts > CORE.most_retries) {
-            return Err(Refusal::Retries(phase));
-        }
-        let ends_before = match self.autonomy {
-            Autonomy::DryRun => Some(Phase::Build),
-            Autonomy::Assist => Some(Phase::Release),
-            Autonomy::Guarded | Autonomy::Autonomous => None,
-        };
-        if ends_before.is_some_and(|end| phase >= end) {
+        if stage.least > self.autonomy {
             return Err(Refusal::Autonomy);
         }
-        if self.needs_approval(phase, status) {
+        if status == Skipped {
+            return Ok(());
+        }
+        if self.starts.get(&phase).is_some_and(|starts| *starts > stage.retries) {
+            return Err(Refusal::Retries(stage));
+        }
+        if self.needs_approval(stage) {
             return Err(Refusal::Approval);
         }
         Ok(())
     }
 
-    fn needs_approval(&self, phase: Phase, status: PhaseStatus) -> bool {
-        (phase, status) == (Phase::Release, PhaseStatus::Started)
-            && self.autonomy == Autonomy::Guarded
-            && !self.is_approved
+    fn needs_approval(&self, stage: &Stage) -> bool {
+        stage.asks && self.autonomy != Autonomy::Autonomous && !self.is_approved
     }
 
     /// The steps that the order allows.
-    fn moves(&self) -> Vec<(Phase, PhaseStatus)> {
+    fn moves(&self) -> Vec<(&'static Stage, PhaseStatus)> {
         use PhaseStatus::{Completed, Failed, Skipped, Started};
-        let (from, to) = CORE.back;
         let mut moves = match self.at {
-            None => Self::entering(CORE.phases[0]),
-            Some((phase, Started)) => {
-                vec![(phase, Started), (phase, Completed), (phase, Failed)]
+            None => Self::entering(self.workflow.stages.first()),
+            Some((stage, Started)) => {
+                vec![(stage, Started), (stage, Completed), (stage, Failed)]
             }
-            Some((phase, Failed)) => vec![(phase, Started)],
-            Some((phase, Completed | Skipped)) => {
-                let next = CORE.phases.iter().find(|next| **next > phase);
-                next.map_or_else(Vec::new, |next| Self::entering(*next))
-            }
+            Some((stage, Failed)) => vec![(stage, Started)],
+            Some((stage, Completed | Skipped)) => Self::entering(self.workflow.after(stage)),
         };
-        if self.at.is_some_and(|(phase, _)| phase == from) {
-            moves.push((to, Started));
+        if let (Some((stage, _)), Some((from, to))) = (self.at, self.workflow.back)
+            && stage.phase == from
+        {
+            moves.extend(self.workflow.stage(to).map(|to| (to, Started)));
         }
         moves
     }
 
-    fn entering(phase: Phase) -> Vec<(Phase, PhaseStatus)> {
-        let mut moves = vec![(phase, PhaseStatus::Started)];
-        if CORE.optional.contains(&phase) {
-            moves.push((phase, PhaseStatus::Skipped));
-        }
-        moves
+    fn entering(stage: Option<&'static Stage>) -> Vec<(&'static Stage, PhaseStatus)> {
+        let Some(stage) = stage else { return Vec::new() };
+        let skip = stage.may_skip.then_some((stage, PhaseStatus::Skipped));
+        [(stage, PhaseStatus::Started)].into_iter().chain(skip).collect()
     }
 
     fn retry(&self, phase: Phase) -> u32 {

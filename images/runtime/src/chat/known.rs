@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use fabrica_protocol::run::{Answer, Autonomy, Entry, MessageState, Question, TurnState, Usage};
 
 use super::engine::Engine;
+use super::workflow::CORE;
 
 /// A message of a person that the agent has not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,7 +106,7 @@ impl Known {
     }
 
     fn begin(&mut self, work_id: &str, autonomy: Autonomy, plan: Option<String>) {
-        let engine = Engine::new(autonomy.min(self.most));
+        let engine = Engine::new(&CORE, autonomy.min(self.most));
         self.work = Some(Work { id: work_id.to_owned(), engine, plan, is_begun: false });
         self.worked.insert(plain(work_id).to_owned());
     }

@@ -100,6 +100,7 @@ async fn an_agent_says_how_far_it_is_and_asks_where_it_is() {
     let faber = async |tool: &str, input: Value| call(&pod, "fractary-faber", tool, input).await;
     let state: Value = serde_json::from_str(&faber("get_state", json!({})).await).unwrap();
     assert_eq!((&state["at"], &state["autonomy"]), (&Value::Null, &json!("assist")), "{state}");
+    assert_eq!(state["workflow"], "core", "{state}");
     assert!(state["next"].as_str().unwrap().contains("frame started"), "{state}");
 
     let noted = faber("report_progress", json!({"message": "Half of it is oiled."})).await;

@@ -3,15 +3,19 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use super::*;
+use crate::chat::workflow::CORE;
+use crate::chat::workflow::tests::{REVIEW, SHORT};
 
-const PHASES: [Phase; 5] = CORE.phases;
+fn core(autonomy: Autonomy) -> Engine {
+    Engine::new(&CORE, autonomy)
+}
 
 /// Walks through the phases until one of them, all completed.
 fn until(autonomy: Autonomy, last: Phase) -> Engine {
-    let mut engine = Engine::new(autonomy);
-    for phase in PHASES.into_iter().filter(|phase| *phase <= last) {
-        assert_eq!(engine.set(phase, Started), Ok(0));
-        assert_eq!(engine.set(phase, Completed), Ok(0));
+    let mut engine = core(autonomy);
+    for Stage { phase, .. } in CORE.stages.iter().filter(|stage| stage.phase <= last) {
+        assert_eq!(engine.set(*phase, Started), Ok(0));
+        assert_eq!(engine.set(*phase, Completed), Ok(0));
     }
     engine
 }
@@ -32,8 +36,7 @@ fn a_step_is_taken_or_refused(
     #[case] status: PhaseStatus,
     #[case] expected: Result<u32, Refusal>,
 ) {
-    let mut engine =
-        at.map_or_else(|| Engine::new(Autonomy::Guarded), |at| until(Autonomy::Guarded, at));
+    let mut engine = at.map_or_else(|| core(Autonomy::Guarded), |at| until(Autonomy::Guarded, at));
     let before = engine.clone();
     let taken = engine.set(phase, status);
     assert_eq!(taken, expected);
@@ -54,7 +57,10 @@ fn what_an_evaluation_finds_goes_back_to_build_three_times() {
     }
     engine.set(Phase::Evaluate, Started).unwrap();
     engine.set(Phase::Evaluate, Failed).unwrap();
-    assert_eq!(engine.set(Phase::Build, Started), Err(Refusal::Retries(Phase::Build)));
+    assert_eq!(
+        engine.set(Phase::Build, Started),
+        Err(Refusal::Retries(CORE.stage(Phase::Build).unwrap()))
+    );
 }
 
 #[rstest]
@@ -87,7 +93,7 @@ fn a_release_needs_an_approval_unless_the_agent_is_autonomous() {
 
 #[test]
 fn who_rests_too_early_is_told_twice() {
-    let mut engine = Engine::new(Autonomy::Guarded);
+    let mut engine = core(Autonomy::Guarded);
     assert!(engine.nudge().unwrap().contains("frame started, or frame skipped"));
     engine.set(Phase::Frame, Started).unwrap();
     assert!(engine.nudge().is_some() && engine.nudge().is_some() && engine.nudge().is_none());
@@ -97,7 +103,7 @@ fn who_rests_too_early_is_told_twice() {
 
 #[test]
 fn who_says_the_same_again_is_told_no_more_often() {
-    let mut engine = Engine::new(Autonomy::Guarded);
+    let mut engine = core(Autonomy::Guarded);
     engine.set(Phase::Frame, Started).unwrap();
     for is_told in [true, true, false] {
         engine.set(Phase::Frame, Started).unwrap();
@@ -107,32 +113,97 @@ fn who_says_the_same_again_is_told_no_more_often() {
     assert!(engine.nudge().is_some(), "the work has moved");
 }
 
+#[test]
+fn another_workflow_goes_its_own_way() {
+    let mut engine = Engine::new(&SHORT, Autonomy::Guarded);
+    assert_eq!(engine.expected(), "Next with set_phase: build started.");
+    for stranger in [Phase::Frame, Phase::Evaluate] {
+        assert_eq!(engine.set(stranger, Started), Err(Refusal::Order));
+    }
+    engine.set(Phase::Build, Started).unwrap();
+    assert_eq!(engine.set(Phase::Build, Skipped), Err(Refusal::Order));
+    engine.set(Phase::Build, Completed).unwrap();
+    assert!(engine.complete().is_err() && engine.may_publish(), "nobody is asked");
+    engine.set(Phase::Release, Started).unwrap();
+    engine.set(Phase::Release, Failed).unwrap();
+    assert_eq!(engine.expected(), "Next with set_phase: release started, or build started.");
+    assert_eq!(engine.set(Phase::Build, Started), Ok(1));
+    engine.set(Phase::Build, Failed).unwrap();
+    let refusal = engine.set(Phase::Build, Started).unwrap_err();
+    assert!(engine.words(&refusal).contains("The phase build was begun 2 times"));
+    let mut engine = Engine::new(&SHORT, Autonomy::Guarded);
+    for (phase, status) in [(Phase::Build, Started), (Phase::Build, Completed)] {
+        engine.set(phase, status).unwrap();
+    }
+    assert_eq!(engine.set(Phase::Release, Started), Ok(0));
+    assert_eq!(engine.complete(), Ok(Ending::Release));
+}
+
+#[test]
+fn another_workflow_ends_where_its_phases_say() {
+    let mut engine = Engine::new(&SHORT, Autonomy::DryRun);
+    assert_eq!(engine.set(Phase::Build, Started), Err(Refusal::Autonomy));
+    assert_eq!(engine.complete(), Ok(Ending::Unpublished));
+    let mut engine = Engine::new(&SHORT, Autonomy::Assist);
+    assert!(engine.complete().is_err() && !engine.may_publish());
+    engine.set(Phase::Build, Started).unwrap();
+    engine.set(Phase::Build, Completed).unwrap();
+    assert_eq!(engine.set(Phase::Release, Started), Err(Refusal::Autonomy));
+    assert_eq!(engine.complete(), Ok(Ending::Unpublished));
+    // In its own order, and with nothing to publish.
+    let mut engine = Engine::new(&REVIEW, Autonomy::Autonomous);
+    engine.set(Phase::Evaluate, Started).unwrap();
+    engine.set(Phase::Evaluate, Completed).unwrap();
+    assert!(engine.not_published().contains(
+        "this workflow publishes nothing. Next with set_phase: frame started, or frame skipped."
+    ));
+    engine.set(Phase::Frame, Skipped).unwrap();
+    assert!(!engine.may_publish());
+    assert_eq!(engine.complete(), Ok(Ending::Unpublished));
+}
+
+#[test]
+fn who_may_not_publish_goes_back_as_far_as_the_workflow_does() {
+    let told = |workflow| Engine::new(workflow, Autonomy::Guarded).disapproved("No.");
+    assert!(told(&CORE).starts_with("Refused. No. Go back to build and mend it"));
+    assert!(told(&REVIEW).starts_with("Refused. No. Mend it"));
+}
+
+#[test]
+fn a_record_of_a_phase_that_there_is_not_moves_nothing() {
+    let mut engine = Engine::new(&SHORT, Autonomy::Guarded);
+    engine.learn(Phase::Architect, Completed);
+    assert_eq!(engine, Engine::new(&SHORT, Autonomy::Guarded));
+}
+
 proptest! {
     #[test]
     fn whatever_the_agent_says_the_order_holds(
         said in prop::collection::vec((0_usize..5, 0_usize..4), 0..80),
         autonomy in prop::sample::select(vec![Autonomy::DryRun, Autonomy::Assist, Autonomy::Guarded, Autonomy::Autonomous]),
+        workflow in prop::sample::select(vec![&CORE, &SHORT, &REVIEW]),
     ) {
-        let (mut engine, mut taken) = (Engine::new(autonomy), Vec::new());
+        let place = |phase| workflow.stages.iter().position(|stage| stage.phase == phase).unwrap() + 1;
+        let (mut engine, mut taken) = (Engine::new(workflow, autonomy), Vec::new());
         for (phase, status) in said {
-            let step = (PHASES[phase], [Started, Completed, Failed, Skipped][status]);
-            let before = engine.at();
+            let step = (Phase::ALL[phase], [Started, Completed, Failed, Skipped][status]);
+            let before = engine.at().map(|(phase, _)| phase);
             if engine.set(step.0, step.1).is_ok() {
-                let back = (before.map(|(phase, _)| phase), step.0) == (Some(Phase::Evaluate), Phase::Build);
-                let gone = before.map_or(0, |(phase, _)| PHASES.iter().position(|known| *known == phase).unwrap() + 1);
-                let now = PHASES.iter().position(|known| *known == step.0).unwrap() + 1;
-                prop_assert!(back || now == gone || now == gone + 1);
+                let is_back = before.zip(workflow.back).is_some_and(|(before, back)| (before, step.0) == back);
+                let (gone, now) = (before.map_or(0, place), place(step.0));
+                prop_assert!(is_back || now == gone || now == gone + 1);
                 taken.push(step);
             }
             prop_assert!(!engine.expected().is_empty());
         }
-        let builds = engine.starts.get(&Phase::Build).copied().unwrap_or_default();
-        prop_assert!(builds <= CORE.most_retries + 1);
-        prop_assert!(autonomy != Autonomy::DryRun || builds == 0);
-        let released = taken.iter().any(|(phase, _)| *phase == Phase::Release);
-        prop_assert!(!released || autonomy == Autonomy::Autonomous);
+        for stage in workflow.stages {
+            let starts = engine.starts.get(&stage.phase).copied().unwrap_or_default();
+            prop_assert!(starts <= stage.retries + 1);
+            let may_begin = autonomy >= stage.least && (!stage.asks || autonomy == Autonomy::Autonomous);
+            prop_assert!(may_begin || starts == 0);
+        }
         // A pod that finds the records is where the one before it was.
-        let mut again = Engine::new(autonomy);
+        let mut again = Engine::new(workflow, autonomy);
         for (phase, status) in taken {
             again.learn(phase, status);
         }

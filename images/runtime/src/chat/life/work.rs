@@ -8,11 +8,11 @@ use tokio::time::Instant;
 
 use super::program::Words;
 use super::{AFTER_FAILURE, Life};
+use crate::chat::workflow::Workflow;
 use crate::run::work_item;
 
 /// A forge that has not handed out a work item by then does not.
 const FETCH: Duration = Duration::from_mins(1);
-const WORKFLOW: &str = "Work it through the phases frame, architect, build, evaluate, release, in this order. Say with set_phase of fractary-faber when each begins and ends; its answer says what comes next. When all is done, call complete.";
 
 impl Life {
     /// The Session's own workflow begins, once; one that a former process began goes on.
@@ -54,6 +54,8 @@ impl Life {
 
     /// The agent begins to work an item.
     pub(super) async fn work(&mut self, work_id: &str, plan: Option<&str>) {
+        let open = self.chat.known().work.as_ref().map(|work| work.engine.workflow());
+        let Some(workflow) = open else { return };
         let fetched = tokio::time::timeout(FETCH, self.desk.fetch(work_id)).await;
         let late = |_| "The work item was not fetched in time.".to_owned();
         let begun = async {
@@ -65,7 +67,8 @@ impl Life {
             Ok(item) => {
                 let plan = plan.map(|plan| format!("\n\n<plan>\n{plan}\n</plan>"));
                 let head = format!("Run FABER workflow for work item #{}", item.number);
-                let text = format!("{head}\n\n{WORKFLOW}{}", plan.unwrap_or_default());
+                let text =
+                    format!("{head}\n\n{}{}", instructions(workflow), plan.unwrap_or_default());
                 self.tell(&work_item::join(Some(&text), Some(&item))).await;
             }
             Err(words) => self.desk.end_workflow(4, &words, None),
@@ -122,4 +125,12 @@ impl Life {
         self.forget_work();
         self.notes.push(format!("(From Fabrica: the workflow has ended: {why})"));
     }
+}
+
+/// How a workflow is worked, for the agent.
+fn instructions(workflow: &Workflow) -> String {
+    format!(
+        "Work it through the phases {}, in this order. Say with set_phase of fractary-faber when each begins and ends; its answer says what comes next. When all is done, call complete.",
+        workflow.names()
+    )
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use fabrica_protocol::chat::Body;
-use fabrica_protocol::run::{Code, Entry, Phase, PhaseStatus};
+use fabrica_protocol::run::{Code, Entry, PhaseStatus};
 use rmcp::handler::server::wrapper::Parameters;
 use rmcp::service::RequestContext;
 use rmcp::{RoleServer, tool, tool_router};
@@ -134,9 +134,12 @@ impl Faber {
         self.0.approve_release().await?;
         match release::release(&self.0, &Completion { title, body }).await {
             Ok(url) => {
-                let (phase, status) = (Phase::Release, PhaseStatus::Completed);
-                // The agent may have said so before.
-                let _ = self.0.set_phase(phase, status, String::new(), String::new()).await;
+                if let Some(phase) = self.0.publishing() {
+                    let (status, step, message) =
+                        (PhaseStatus::Completed, String::new(), String::new());
+                    // The agent may have said so before.
+                    let _ = self.0.set_phase(phase, status, step, message).await;
+                }
                 let told = url.as_deref().unwrap_or("the branch alone, without a pull request");
                 let told = format!("Released: {told}. End your turn.");
                 self.0.end_workflow(0, summary, url);
