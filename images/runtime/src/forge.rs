@@ -3,7 +3,8 @@
 
 mod address;
 mod http;
-mod items;
+pub mod items;
+pub mod labels;
 mod pulls;
 mod rights;
 
@@ -125,6 +126,11 @@ impl ForgeError {
         }
     }
 
+    /// Whether it says that what was asked for is not there, or not to be seen.
+    fn is_absent(&self) -> bool {
+        matches!(self, Self::Refused { status: StatusCode::NOT_FOUND, .. })
+    }
+
     /// Whether it says that there is such a pull request already; both statuses say other things too.
     fn may_exist(&self) -> bool {
         let statuses = [StatusCode::CONFLICT, StatusCode::UNPROCESSABLE_ENTITY];
@@ -209,6 +215,11 @@ impl Forge {
         self.slug.item_number(work_id)
     }
 
+    /// Whether the repository is somebody's.
+    pub fn is_of(&self, owner: &str) -> bool {
+        self.slug.owner.eq_ignore_ascii_case(owner)
+    }
+
     /// What a work item says.
     pub async fn work_item(&self, number: u64) -> Result<WorkItem, ForgeError> {
         #[derive(Deserialize)]
@@ -241,17 +252,14 @@ impl Forge {
         checked(found).map(Some)
     }
 
-    /// Gives a pull request labels; those that it did not get, for the repository has none of that name.
-    pub async fn label(&self, number: u64, labels: &[String]) -> Result<Vec<String>, ForgeError> {
-        #[derive(Deserialize)]
-        struct Label {
-            name: String,
+    /// Whether the repository has a branch.
+    pub async fn has_branch(&self, name: &str) -> Result<bool, ForgeError> {
+        let Some(name) = segment(name) else { return Ok(false) };
+        let name = name.replace("%2F", "/");
+        match self.get::<Value>(&format!("/branches/{name}")).await {
+            Err(error) if error.is_absent() => Ok(false),
+            found => found.map(|_| true),
         }
-        let address = format!("{}/issues/{number}/labels", self.address);
-        let body = json!({ "labels": labels });
-        let given: Vec<Label> = self.http.ask(Method::POST, &address, Some(&body)).await?;
-        let is_given = |name: &str| given.iter().any(|label| label.name.eq_ignore_ascii_case(name));
-        Ok(labels.iter().filter(|name| !is_given(name)).cloned().collect())
     }
 
     /// The branch that something is to be merged into: this one, else the default one.
@@ -293,6 +301,15 @@ fn encoded(text: &str) -> String {
         .ok()
         .and_then(|url| url.query().map(|query| query.trim_start_matches("q=").to_owned()))
         .unwrap_or_default()
+}
+
+/// A part of a path; none of what would lead elsewhere.
+fn segment(text: &str) -> Option<String> {
+    let mut url = reqwest::Url::parse("http://h/").ok()?;
+    url.path_segments_mut().ok()?.clear().push(text);
+    let path = url.path().trim_start_matches('/');
+    // Dots alone are left out.
+    (!path.is_empty()).then(|| path.to_owned())
 }
 
 #[cfg(test)]
@@ -356,7 +373,9 @@ mod tests {
     }
 
     #[test]
-    fn branches_fit_a_query() {
+    fn names_fit_an_address() {
         assert_eq!(encoded("fabrica/a&b"), "fabrica%2Fa%26b");
+        assert_eq!(segment("good first/issue?").as_deref(), Some("good%20first%2Fissue%3F"));
+        assert_eq!((segment(".."), segment(".")), (None, None));
     }
 }

@@ -32,6 +32,7 @@ pub mod questions;
 pub(crate) mod reading;
 mod script;
 pub mod shelf;
+pub(crate) mod told;
 pub(crate) mod undone;
 pub(crate) mod verdict;
 pub(crate) mod verify;

@@ -11,7 +11,7 @@ use fabrica_runtime::broker::ledger::{Limits, Spent};
 use fabrica_runtime::broker::{Broker, Key, Settings};
 use fabrica_runtime::config::{Config, ProviderConfig};
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 const REAL_KEY: &str = "sk-the-real-key";
@@ -52,7 +52,7 @@ async fn broker(providers: Vec<Provider>, limits: Limits) -> Broker {
 
 fn question(provider: &str, model: &str, prompt: &str) -> Consult {
     let [provider, model, prompt] = [provider, model, prompt].map(str::to_owned);
-    Consult { provider, model, prompt }
+    Consult { provider, model, prompt, ..Consult::default() }
 }
 
 async fn ask(broker: &Broker, model: &str, prompt: &str) -> Result<Consulted, ConsultError> {
@@ -79,7 +79,16 @@ async fn another_model_answers_and_counts(
     assert_eq!((asked.len(), asked[0].key.as_str()), (1, REAL_KEY));
     let sent = &asked[0].question;
     assert_eq!((&sent["model"], &sent["max_completion_tokens"]), (&json!(named), &json!(16384)));
-    broker.consult(question(provider, "own", "scenario: opinion")).await.unwrap();
+    assert_eq!(sent["reasoning_effort"], Value::Null);
+    let own = question(provider, "own", "scenario: opinion");
+    let own = Consult { max_tokens: Some(100), effort: Some("low"), ..own };
+    broker.consult(own).await.unwrap();
+    let asked = model.asked();
+    let sent = &asked[1].question;
+    assert_eq!(
+        (&sent["max_completion_tokens"], &sent["reasoning_effort"]),
+        (&json!(100), &json!("low"))
+    );
     let ledger = broker.ledger();
     assert_eq!((ledger.answers(), ledger.turns()), (2, 0));
     let usage = ledger.lines()[named].usage;
@@ -108,6 +117,10 @@ async fn what_may_not_be_asked_is_not_and_the_words_say_what_to_do() {
     assert_eq!(ask(&broker, MODEL, " ").await, Err(ConsultError::Empty));
     let long = "x".repeat(128 * 1024 + 1);
     assert_eq!(ask(&broker, MODEL, &long).await, Err(ConsultError::TooLong(long.len())));
+    for max_tokens in [Some(0), Some(16 * 1024 + 1)] {
+        let asked = Consult { max_tokens, ..question("openai", MODEL, "x") };
+        assert_eq!(broker.consult(asked).await, Err(ConsultError::Tokens));
+    }
     assert!(model.asked().is_empty());
 
     ask(&broker, MODEL, "scenario: opinion").await.unwrap();

@@ -35,11 +35,15 @@ pub struct Provider {
 }
 
 /// A question.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Consult {
     pub provider: String,
     pub model: String,
     pub prompt: String,
+    /// The most that it may say and think; unset: as much as anybody may.
+    pub max_tokens: Option<u32>,
+    /// How hard it is to think, in the API's word; unset: as it likes.
+    pub effort: Option<&'static str>,
 }
 
 /// The answer.
@@ -73,6 +77,8 @@ pub enum ConsultError {
         "The prompt has {0} bytes, more than {PROMPT_BYTES}: call again with what matters of it."
     )]
     TooLong(usize),
+    #[error("max_tokens is 1 to {ANSWER_TOKENS}: call again with as many, or leave it out.")]
+    Tokens,
     #[error("{0} cannot be reached. Try another provider, or go on without.")]
     Unreachable(&'static str),
     #[error("{provider} did not answer within {limit} s: ask less, try another model, or go on without.", limit = LIMIT.as_secs())]
@@ -122,6 +128,9 @@ fn check(shared: &Shared, asked: &Consult) -> Result<(Provider, Price), ConsultE
     }
     if asked.prompt.len() > PROMPT_BYTES {
         return Err(ConsultError::TooLong(asked.prompt.len()));
+    }
+    if asked.max_tokens.is_some_and(|most| !(1..=ANSWER_TOKENS).contains(&most)) {
+        return Err(ConsultError::Tokens);
     }
     exhausted(shared)?;
     let price = shared.prices.of_seller(provider.name, &asked.model).ok_or_else(|| {
@@ -180,11 +189,15 @@ async fn answer(
     asked: &Consult,
 ) -> Result<(Completion, Option<Usage>), ConsultError> {
     let name = provider.name;
-    let question = json!({
+    let mut question = json!({
         "model": asked.model,
         "messages": [{"role": "user", "content": asked.prompt}],
-        "max_completion_tokens": ANSWER_TOKENS,
+        "max_completion_tokens": asked.max_tokens.unwrap_or(ANSWER_TOKENS),
     });
+    // A model that knows no such thing refuses it.
+    if let Some(effort) = asked.effort {
+        question["reasoning_effort"] = effort.into();
+    }
     let request = shared.client.post(format!("{}/chat/completions", provider.url));
     let request = request.header(header::AUTHORIZATION, provider.key.0.clone()).json(&question);
     let mut answer = request.send().await.map_err(|error| {

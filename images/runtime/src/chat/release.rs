@@ -31,7 +31,8 @@ pub(crate) async fn release(desk: &Desk, done: &Completion) -> Result<Option<Str
         committed.map_err(words)?.ok_or("Nothing has changed: there is nothing to release.")?;
     changes::tell(&git, &begun, &commit, &desk.chat.journal).await;
     send(desk, &git, &commit).await?;
-    propose(desk, &commit, &title, &task.body(Some(&done.body))).await
+    let body = task.body(Some(&done.body));
+    propose(desk, &commit, &Proposed { title: &title, body: &body, base: None, draft: false }).await
 }
 
 /// Asks where the work began, if that is not known: without it there is no pull request.
@@ -48,6 +49,21 @@ async fn compare(desk: &Desk, git: &Git<'_>) -> Result<(), String> {
     })?;
     desk.compared(base);
     Ok(())
+}
+
+/// Whether there is something that could be released.
+pub(crate) async fn has_changed(desk: &Desk) -> Result<bool, String> {
+    let git = Git::find(&desk.config, &desk.repository).map_err(words)?;
+    compare(desk, &git).await?;
+    let begun = desk.begun();
+    let looked = async {
+        if !git.told(&["status", "--porcelain"]).await?.is_empty() {
+            return Ok(true);
+        }
+        let Some(head) = branch::head(&git).await? else { return Ok(false) };
+        Ok(!verify::is_same(&git, begun.base.as_deref(), &head).await?)
+    };
+    looked.await.map_err(|GitError(words)| words)
 }
 
 /// Pushes what is committed; the commit that the remote's branch is at.
@@ -71,25 +87,37 @@ async fn marked(desk: &Desk, git: &Git<'_>) -> Result<String, String> {
     committed.ok_or_else(|| "Nothing has changed: there is nothing to push.".to_owned())
 }
 
+/// What a pull request is to be.
+#[derive(Debug)]
+pub(crate) struct Proposed<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) body: &'a str,
+    /// The branch to merge into; unset: the one that the work began from.
+    pub(crate) base: Option<&'a str>,
+    pub(crate) draft: bool,
+}
+
 /// Opens the pull request for what was pushed.
 pub(crate) async fn propose(
     desk: &Desk,
     commit: &str,
-    title: &str,
-    body: &str,
+    proposed: &Proposed<'_>,
 ) -> Result<Option<String>, String> {
     compare(desk, &Git::find(&desk.config, &desk.repository).map_err(words)?).await?;
     let (settings, branch) = (&desk.chat.settings, desk.branch());
     let forge = crate::forge::Forge::of(&desk.repository, &settings.forge, &desk.config.secrets);
+    let mut config = settings.forge.clone();
+    // Whoever made the Session may want no other.
+    config.draft |= proposed.draft;
     let change = Change {
-        base: desk.repository.branch.as_deref(),
-        config: &settings.forge,
+        base: proposed.base.or(desk.repository.branch.as_deref()),
+        config: &config,
         secrets: &desk.config.secrets,
         branch: branch.name,
         commit,
         has_base: desk.begun().base.is_some(),
-        title,
-        body,
+        title: proposed.title,
+        body: proposed.body,
     };
     let forge = forge.map_err(|error| error.to_string())?;
     pull_request::open(forge, &change, &desk.steps).await.map_err(words)

@@ -1,6 +1,7 @@
 //! The tools that the agent has of us: four servers of the Model Context Protocol behind one door on loopback, for whoever
 //! has its key.
 
+mod commit;
 mod faber;
 mod repo;
 mod work;

@@ -134,7 +134,8 @@ impl Http {
         }
         let text = self.read(answer).await.map_err(plain)?;
         if status.is_success() {
-            let parsed = serde_json::from_slice(&text);
+            // What is only done has no answer.
+            let parsed = serde_json::from_slice(if text.is_empty() { b"null" } else { &text });
             return parsed.map_err(|error| plain(ForgeError::Answer(error.to_string())));
         }
         let wish = pause_asked(&headers);
@@ -166,9 +167,9 @@ impl Http {
     /// What the forge says of a refusal. Its pages for people say nothing here.
     fn words(&self, text: &[u8]) -> String {
         let told: Value = serde_json::from_slice(text).unwrap_or_default();
-        let details = told["errors"].as_array().into_iter().flatten();
-        let details = details.filter_map(|detail| detail["message"].as_str().or(detail.as_str()));
-        let all: Vec<&str> = told["message"].as_str().into_iter().chain(details).collect();
+        let details = told["errors"].as_array().into_iter().flatten().filter_map(detail);
+        let message = told["message"].as_str().map(str::to_owned);
+        let all: Vec<String> = message.into_iter().chain(details).collect();
         if all.is_empty() { NO_WORDS.to_owned() } else { self.bounded(&all.join(": ")) }
     }
 
@@ -177,6 +178,12 @@ impl Http {
         let printable = |character: char| if character.is_control() { ' ' } else { character };
         text.trim().chars().map(printable).take(WORDS_CHARACTERS).collect()
     }
+}
+
+/// One of the things that a forge finds wrong: in words, or as GitHub names a field and what is the matter with it.
+fn detail(told: &Value) -> Option<String> {
+    let words = told["message"].as_str().or(told.as_str()).map(str::to_owned);
+    words.or_else(|| Some(format!("{} {}", told["field"].as_str()?, told["code"].as_str()?)))
 }
 
 fn client(headers: HeaderMap) -> Result<reqwest::Client, reqwest::Error> {
@@ -209,6 +216,15 @@ fn pause_asked(headers: &HeaderMap) -> Option<Duration> {
 mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    #[test]
+    fn what_a_forge_finds_wrong_is_told_in_its_words() {
+        let field =
+            serde_json::json!({"resource": "PullRequest", "field": "base", "code": "invalid"});
+        assert_eq!(detail(&field).as_deref(), Some("base invalid"));
+        assert_eq!(detail(&"too long".into()).as_deref(), Some("too long"));
+        assert_eq!(detail(&serde_json::json!({"code": 7})), None);
+    }
 
     #[tokio::test]
     async fn a_question_says_which_trace_it_belongs_to() {

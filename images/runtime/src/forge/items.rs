@@ -4,10 +4,17 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::labels::Label;
 use super::{Forge, ForgeError, Kind, encoded};
 
-/// Issues that one search finds.
-const FOUND: usize = 20;
+/// The most issues that one search finds.
+pub const FOUND: usize = 50;
+/// The most comments that are read at once.
+pub const COMMENTS: usize = 50;
+/// Comments on one page, where a forge has pages of them: GitHub has no longer ones.
+const PAGE: usize = 100;
+/// Pages of comments that are looked through for those since a time, which nobody counts.
+const PAGES: usize = 10;
 
 /// An issue, in somebody's words.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -21,11 +28,48 @@ pub struct Issue {
     pub state: String,
     #[serde(default)]
     pub labels: Vec<Label>,
+    /// How many there are.
+    #[serde(default)]
+    pub comments: usize,
 }
 
+/// Which issues are looked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted<'a> {
+    /// Words that they hold; empty: any.
+    pub words: &'a str,
+    /// `open`, `closed` or `all`.
+    pub state: &'a str,
+    /// All of them.
+    pub labels: &'a [String],
+    pub assignee: Option<&'a str>,
+    /// As many are found at most.
+    pub limit: usize,
+}
+
+/// What becomes of an issue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    Open,
+    /// For this reason, in GitHub's word.
+    Closed(Option<&'static str>),
+}
+
+/// A comment, in somebody's words.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Label {
-    pub name: String,
+pub struct Comment {
+    #[serde(default)]
+    pub user: Option<User>,
+    #[serde(default)]
+    pub body: Option<String>,
+    #[serde(default)]
+    pub created_at: String,
+}
+
+/// Who said it, if anybody still has that name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
+pub struct User {
+    pub login: String,
 }
 
 /// A pull request, in somebody's words.
@@ -51,26 +95,58 @@ impl Forge {
         self.get(&format!("/pulls/{number}")).await
     }
 
-    /// Issues that hold these words, whatever their state.
-    pub async fn search(&self, words: &str) -> Result<Vec<Issue>, ForgeError> {
+    /// Issues that are like this.
+    pub async fn search(&self, wanted: &Wanted<'_>) -> Result<Vec<Issue>, ForgeError> {
         #[derive(Deserialize)]
         struct Found {
             items: Vec<Issue>,
         }
-        let path = self.slug.path();
+        let (path, limit) = (self.slug.path(), wanted.limit);
         match self.kind {
             Kind::GitHub => {
                 let api = self.address.strip_suffix(&format!("/repos/{path}"));
                 let api = api.unwrap_or(&self.address);
-                let query = encoded(&format!("repo:{path} is:issue {words}"));
-                let url = format!("{api}/search/issues?q={query}&per_page={FOUND}");
+                let query = encoded(&wanted.github(&path));
+                let url = format!("{api}/search/issues?q={query}&per_page={limit}");
                 Ok(self.http.ask::<Found>(Method::GET, &url, None).await?.items)
             }
             Kind::Gitea => {
-                let query = encoded(words);
-                self.get(&format!("/issues?type=issues&state=all&limit={FOUND}&q={query}")).await
+                let found: Vec<Issue> = self.get(&wanted.gitea()).await?;
+                // Labels that it does not know it leaves out of the question.
+                let has_all = |issue: &Issue| wanted.labels.iter().all(|name| issue.has(name));
+                Ok(found.into_iter().filter(has_all).collect())
             }
         }
+    }
+
+    /// The newest comments on an issue, newest first; only those since a time, if one is given.
+    pub async fn comments(
+        &self,
+        number: u64,
+        since: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Comment>, ForgeError> {
+        let first = match (self.kind, since) {
+            // The last two pages hold as many as anybody gets.
+            (Kind::GitHub, None) => {
+                let count = self.issue(number).await?.comments;
+                count.div_ceil(PAGE).saturating_sub(1).max(1)
+            }
+            _ => 1,
+        };
+        let since = since.map(|since| format!("&since={}", encoded(since))).unwrap_or_default();
+        let mut all: Vec<Comment> = Vec::new();
+        for page in first..first + PAGES {
+            let path = format!("/issues/{number}/comments?per_page={PAGE}&page={page}{since}");
+            let found: Vec<Comment> = self.get(&path).await?;
+            // Gitea has no pages here: it tells all of them at once.
+            let is_last = found.len() < PAGE || self.kind == Kind::Gitea;
+            all.extend(found);
+            if is_last {
+                break;
+            }
+        }
+        Ok(all.into_iter().rev().take(limit).collect())
     }
 
     /// Comments on an issue or a pull request. What does not arrive is not said again: it might be there.
@@ -82,10 +158,76 @@ impl Forge {
     }
 
     /// Closes an issue, or opens it again.
-    pub async fn set_state(&self, number: u64, state: &str) -> Result<(), ForgeError> {
+    pub async fn set_state(&self, number: u64, state: Change) -> Result<(), ForgeError> {
         let address = format!("{}/issues/{number}", self.address);
-        let body = json!({ "state": state });
-        self.http.ask::<Value>(Method::PATCH, &address, Some(&body)).await?;
+        self.http.ask::<Value>(Method::PATCH, &address, Some(&state.body())).await?;
         Ok(())
+    }
+
+    /// Whether it keeps why an issue was closed.
+    pub fn keeps_reasons(&self) -> bool {
+        self.kind == Kind::GitHub
+    }
+}
+
+impl Issue {
+    fn has(&self, label: &str) -> bool {
+        self.labels.iter().any(|known| known.name.eq_ignore_ascii_case(label))
+    }
+}
+
+impl Wanted<'_> {
+    /// In the words of GitHub's search.
+    fn github(&self, repository: &str) -> String {
+        let state = match self.state {
+            "all" => String::new(),
+            state => format!(" state:{state}"),
+        };
+        let labels: String = self.labels.iter().map(|name| format!(" label:\"{name}\"")).collect();
+        let assignee = self.assignee.map(|name| format!(" assignee:{name}")).unwrap_or_default();
+        format!("repo:{repository} is:issue{state}{labels}{assignee} {}", self.words)
+    }
+
+    /// As a question to Gitea about its issues.
+    fn gitea(&self) -> String {
+        let (state, limit, words) = (self.state, self.limit, encoded(self.words));
+        let labels = encoded(&self.labels.join(","));
+        let assignee = self.assignee.map(|name| format!("&assigned_by={}", encoded(name)));
+        format!(
+            "/issues?type=issues&state={state}&limit={limit}&labels={labels}&q={words}{}",
+            assignee.unwrap_or_default()
+        )
+    }
+}
+
+impl Change {
+    fn body(self) -> Value {
+        match self {
+            Self::Open => json!({"state": "open"}),
+            Self::Closed(None) => json!({"state": "closed"}),
+            Self::Closed(Some(reason)) => json!({"state": "closed", "state_reason": reason}),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_search_is_asked_in_each_forges_words() {
+        let labels = ["good first issue".to_owned(), "bot".to_owned()];
+        let (state, assignee) = ("open", Some("ada"));
+        let wanted = Wanted { words: "the door", state, labels: &labels, assignee, limit: 20 };
+        assert_eq!(
+            wanted.github("team/x"),
+            "repo:team/x is:issue state:open label:\"good first issue\" label:\"bot\" assignee:ada the door"
+        );
+        assert_eq!(
+            wanted.gitea(),
+            "/issues?type=issues&state=open&limit=20&labels=good+first+issue%2Cbot&q=the+door&assigned_by=ada"
+        );
+        let all = Wanted { state: "all", labels: &[], assignee: None, ..wanted };
+        assert_eq!(all.github("team/x"), "repo:team/x is:issue the door");
     }
 }

@@ -18,6 +18,9 @@ pub(crate) struct AskHuman {
     kind: NamedKind,
     /// The question, with everything that somebody must know who has not followed your work.
     question: String,
+    /// What stands below the question: what you found, what you would do.
+    #[serde(default)]
+    context: Option<String>,
     /// Answers to choose from, if there are such.
     #[serde(default)]
     options: Vec<String>,
@@ -41,10 +44,13 @@ impl AskHuman {
         if id.is_empty() || id.len() > QUESTION_ID_BYTES || !id.bytes().all(is_plain) {
             return Err("This call cannot be put to anybody: its id is not one.");
         }
-        let question = cut(self.question.trim(), QUESTION_CHARACTERS);
+        let question = self.question.trim();
         if question.is_empty() {
             return Err("The question is empty: ask again with one.");
         }
+        let context = self.context.as_deref().map(str::trim).filter(|text| !text.is_empty());
+        let parts: Vec<&str> = [question].into_iter().chain(context).collect();
+        let question = cut(&parts.join("\n\n"), QUESTION_CHARACTERS);
         let options = self.options.iter().map(|option| cut(option.trim(), OPTION_CHARACTERS));
         let options = options.filter(|option| !option.is_empty()).take(OPTIONS).collect();
         Ok(Question { id: id.to_owned(), kind: self.kind.into(), question, options })
@@ -108,5 +114,8 @@ mod tests {
         assert!(asked(" \n", "a").is_err());
         assert!(asked("May I?", "").is_err() && asked("May I?", "a b").is_err());
         assert_eq!(asked("May I?", "a").unwrap().options, ["yes"]);
+        let more = json!({"kind": "approval", "question": "May I?", "context": " It squeaks.\n"});
+        let question = serde_json::from_value::<AskHuman>(more).unwrap().question("a").unwrap();
+        assert_eq!(question.question, "May I?\n\nIt squeaks.");
     }
 }

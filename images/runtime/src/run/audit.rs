@@ -15,7 +15,7 @@ use super::ask::CALL_ID;
 use super::undone;
 
 /// The arguments that say what a call is about: names, numbers and choices. All others are texts, which may hold anything.
-const SUBJECTS: [&str; 13] = [
+const SUBJECTS: [&str; 23] = [
     "phase",
     "status",
     "outcome",
@@ -29,6 +29,16 @@ const SUBJECTS: [&str; 13] = [
     "labels",
     "provider",
     "model",
+    "type",
+    "branch",
+    "base_branch",
+    "draft",
+    "force",
+    "state",
+    "reason",
+    "faber_context",
+    "effort",
+    "max_tokens",
 ];
 
 /// Who has a journal.

@@ -25,6 +25,7 @@ use super::driver::Completion;
 use super::mcp::{only_the_agent, serve};
 use super::plan;
 use super::questions::Questions;
+use super::told::{Artifact, ReportProgress, with_artifacts};
 use super::undone::Undone;
 
 /// Under this name agents know the tools.
@@ -177,6 +178,9 @@ struct SetPhase {
     /// One sentence, if there is something to say.
     #[serde(default)]
     message: String,
+    /// What came of it.
+    #[serde(default)]
+    artifacts: Vec<Artifact>,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -184,12 +188,6 @@ struct GetPlan {
     /// Of a long plan, which part: 1 is the first, and what you get when you name none.
     #[serde(default)]
     part: Option<usize>,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-struct ReportProgress {
-    /// One sentence.
-    message: String,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -210,9 +208,12 @@ impl Tools {
     }
 
     #[tool(description = "Say how far you are, for people who follow your work.")]
-    async fn report_progress(&self, told: Parameters<ReportProgress>) -> String {
-        self.0.tell(Entry::Said { id: None, text: told.0.message }).await;
-        "Noted.".to_owned()
+    async fn report_progress(
+        &self,
+        Parameters(told): Parameters<ReportProgress>,
+    ) -> Result<String, Undone> {
+        self.0.tell(Entry::Said { id: None, text: told.words()? }).await;
+        Ok("Noted.".to_owned())
     }
 
     #[tool(
@@ -230,7 +231,8 @@ impl Tools {
 
     #[tool(description = "Say that a phase of your work begins or ends.")]
     async fn set_phase(&self, told: Parameters<SetPhase>) -> String {
-        let SetPhase { phase, status, message } = told.0;
+        let SetPhase { phase, status, message, artifacts } = told.0;
+        let message = with_artifacts(message, &artifacts);
         let (phase, status) = (phase.into(), status.into());
         self.0.progress().phases.insert(phase, status);
         self.0.tell(Entry::Phase { phase, status, step: String::new(), message, retry: 0 }).await;

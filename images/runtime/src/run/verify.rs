@@ -81,7 +81,11 @@ async fn claim(
 }
 
 /// Whether a commit holds what the base holds.
-async fn is_same(git: &Git<'_>, base: Option<&str>, head: &str) -> Result<bool, GitError> {
+pub(crate) async fn is_same(
+    git: &Git<'_>,
+    base: Option<&str>,
+    head: &str,
+) -> Result<bool, GitError> {
     let Some(base) = base else { return Ok(false) };
     let tree = async |commit: &str| git.told(&["rev-parse", &format!("{commit}^{{tree}}")]).await;
     Ok(tree(base).await? == tree(head).await?)

@@ -16,6 +16,7 @@ mod commands;
 mod ends;
 mod faber;
 mod faults;
+mod fields;
 mod forged;
 #[path = "../run/gitea.rs"]
 mod gitea;

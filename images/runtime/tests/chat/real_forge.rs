@@ -22,8 +22,12 @@ async fn repository(gitea: &Gitea) -> String {
     let repository = json!({"name": "x", "auto_init": true, "default_branch": "main"});
     ask(gitea, Method::POST, "/user/repos", &repository).await;
     let repo = format!("/repos/{OWNER}/x");
-    let label = json!({"name": "bot", "color": "#00aabb"});
-    ask(gitea, Method::POST, &format!("{repo}/labels"), &label).await;
+    for name in ["bot", "good first"] {
+        let label = json!({"name": name, "color": "#00aabb"});
+        ask(gitea, Method::POST, &format!("{repo}/labels"), &label).await;
+    }
+    let branch = json!({"new_branch_name": "next"});
+    ask(gitea, Method::POST, &format!("{repo}/branches"), &branch).await;
     let item = json!({"title": "The door squeaks", "body": "Please.\n\nscenario: faber\n"});
     ask(gitea, Method::POST, &format!("{repo}/issues"), &item).await;
     repo
@@ -58,33 +62,67 @@ async fn an_autonomous_agent_releases_on_a_real_gitea() {
     assert!(pull["body"].as_str().unwrap().contains("Refs #1"));
     ada.text("The pull request is open.").await;
 
-    let text = calls(&[
-        ("work__issue_fetch", json!({"issue_number": "1"})),
-        ("work__issue_search", json!({"query": "squeaks"})),
-        ("work__comment_create", json!({"issue_number": "1", "body": "It is oiled."})),
-        ("work__label_add", json!({"issue_number": "1", "labels": ["bot"]})),
-        ("work__issue_close", json!({"issue_number": "1"})),
-        ("repo__pr_get", json!({"number": 2})),
-        ("repo__pr_comment", json!({"number": 2, "body": "Look."})),
-    ]);
+    let (asked, expected): (Vec<_>, Vec<_>) = reached().into_iter().unzip();
     let before = answers(&ada).len();
-    ada.say("m-1", &text).await;
+    ada.say("m-1", &calls(&asked)).await;
     ada.text("All was called.").await;
-    let expected = [
-        "The door squeaks",
-        "The door squeaks",
-        "The comment is there.",
-        "The labels are there.",
-        "It is closed.",
-        "Oil the door",
-        "The comment is there.",
-    ];
     let answers = answers(&ada).split_off(before);
     assert_eq!(answers.len(), expected.len(), "{answers:#?}");
     for (answer, expected) in answers.iter().zip(expected) {
         assert!(answer.contains(expected), "{expected}: {answer}");
     }
     let item = ask(&gitea, Method::GET, &format!("{repo}/issues/1"), &Value::Null).await;
-    assert_eq!((&item["state"], &item["comments"]), (&json!("closed"), &json!(1)));
-    assert_eq!(item["labels"][0]["name"], "bot");
+    assert_eq!((&item["state"], &item["comments"]), (&json!("closed"), &json!(2)));
+    let labels: Vec<&Value> =
+        item["labels"].as_array().unwrap().iter().map(|it| &it["name"]).collect();
+    assert_eq!(labels, ["good first"]);
+    let pull = ask(&gitea, Method::GET, &format!("{repo}/pulls/3"), &Value::Null).await;
+    let (base, draft) = (&pull["base"]["ref"], &pull["draft"]);
+    assert_eq!(
+        (base, draft, &pull["title"]),
+        (&json!("next"), &json!(true), &json!("WIP: Oil it"))
+    );
+}
+
+/// Calls in a row, each with what its answer holds.
+fn reached() -> Vec<((&'static str, Value), &'static str)> {
+    let labels = |names: &[&str]| json!({"issue_number": "1", "labels": names});
+    vec![
+        (("work__issue_fetch", json!({"issue_number": "1"})), "The door squeaks"),
+        (("work__issue_search", json!({"query": "squeaks"})), "The door squeaks"),
+        (
+            ("work__comment_create", json!({"issue_number": "1", "body": "It is oiled."})),
+            "The comment is there.",
+        ),
+        (("work__comment_list", json!({"issue_number": "1", "limit": 1})), "It is oiled."),
+        (("work__label_list", json!({})), "good first"),
+        (("work__label_add", labels(&["bot", "good first"])), "The labels are there."),
+        (("work__label_add", labels(&["unknown"])), "no label unknown"),
+        (("work__label_list", json!({"issue_number": "1"})), "good first"),
+        (("work__issue_search", json!({"labels": ["good first", "bot"]})), "The door squeaks"),
+        (("work__issue_search", json!({"labels": ["bot", "unknown"]})), "[]"),
+        (("work__issue_search", json!({"labels": ["bot"], "state": "closed"})), "[]"),
+        (("work__issue_search", json!({"query": "squeaks", "assignee": "team"})), "[]"),
+        (("work__label_remove", labels(&["bot", "unknown"])), "it never had unknown."),
+        (("work__label_set", labels(&["bot"])), "The labels are there."),
+        (("work__label_set", labels(&["good first"])), "The labels are there."),
+        (
+            ("work__issue_close", json!({"issue_number": "1", "reason": "completed"})),
+            "This forge keeps no reason",
+        ),
+        (
+            ("work__issue_close", json!({"issue_number": "1", "comment": "It is quiet."})),
+            "It is closed.",
+        ),
+        (("repo__pr_get", json!({"number": 2})), "Oil the door"),
+        (("repo__pr_comment", json!({"number": 2, "body": "Look."})), "The comment is there."),
+        (
+            ("repo__pr_create", json!({"title": "Oil it", "base": "no/where"})),
+            "The repository has no branch no/where to merge into",
+        ),
+        (
+            ("repo__pr_create", json!({"title": "Oil it", "base": "next", "draft": true})),
+            "/pulls/3.",
+        ),
+    ]
 }

@@ -40,6 +40,9 @@ pub struct GitHub {
 struct Inside {
     pulls: Vec<Value>,
     issues: Vec<Value>,
+    /// Each with the number that it is about.
+    comments: Vec<(Value, Value)>,
+    labels: Vec<Value>,
     /// For attempts to open a pull request, in order.
     troubles: VecDeque<Trouble>,
     asked: Vec<String>,
@@ -146,28 +149,6 @@ impl Inside {
                 self.issues.push(issue.clone());
                 (201, issue)
             }
-            ("GET", ["issues", number]) => {
-                let found = self.issues.iter().find(|issue| issue["number"] == number_of(number));
-                found.map_or_else(not_found, |issue| (200, issue.clone()))
-            }
-            ("POST", ["issues", number, "comments"]) => {
-                let number = number_of(number);
-                let all = self.issues.iter_mut().chain(&mut self.pulls);
-                let Some(found) = all.into_iter().find(|it| it["number"] == number) else {
-                    return not_found();
-                };
-                found["comments"] = body["body"].clone();
-                (201, json!({"id": 1}))
-            }
-            ("PATCH", ["issues", number]) => {
-                let found = self.issues.iter_mut().find(|it| it["number"] == number_of(number));
-                found.map_or_else(not_found, |issue| {
-                    for (field, value) in body.as_object().unwrap() {
-                        issue[field] = value.clone();
-                    }
-                    (200, issue.clone())
-                })
-            }
             ("GET", ["pulls", number]) => {
                 let found = self.pulls.iter().find(|pull| pull["number"] == number_of(number));
                 found.map_or_else(not_found, |pull| (200, pull.clone()))
@@ -176,17 +157,59 @@ impl Inside {
                 let ends = path.trim_start_matches("/compare/").split_once("...").unwrap();
                 compare(git, ends.0, ends.1)
             }
-            ("GET", ["search"]) => (200, json!({"items": self.issues})),
-            ("POST", ["issues", number, "labels"]) => {
-                let names = body["labels"].as_array().unwrap();
-                // GitHub makes labels that it does not have.
-                let given: Vec<Value> = names.iter().map(|name| json!({"name": name})).collect();
-                let all = self.issues.iter_mut().chain(&mut self.pulls);
-                let found = all.into_iter().find(|it| it["number"] == number_of(number));
-                found.unwrap()["labels"] = given.clone().into();
-                (200, given.into())
+            ("GET", ["branches", ..]) => {
+                let head = git.head(path.trim_start_matches("/branches/"));
+                head.map_or_else(not_found, |head| (200, json!({"commit": {"sha": head}})))
             }
-            ("POST", ["labels"]) => (201, body.clone()),
+            ("GET", ["search"]) => (200, self.search(query)),
+            ("POST", ["labels"]) => {
+                self.labels.push(body.clone());
+                (201, body.clone())
+            }
+            ("GET", ["labels"]) => (200, self.labels.clone().into()),
+            (_, ["issues", number, rest @ ..]) => self.issue(method, number, rest, query, body),
+            _ => not_found(),
+        }
+    }
+
+    fn issue(
+        &mut self,
+        method: &Method,
+        number: &str,
+        rest: &[&str],
+        query: &str,
+        body: &Value,
+    ) -> (u16, Value) {
+        match (method.as_str(), rest) {
+            ("GET", []) => {
+                let number = number_of(number);
+                let found = self.issues.iter().find(|issue| issue["number"] == number);
+                found.map_or_else(not_found, |issue| {
+                    let said = self.comments.iter().filter(|(about, _)| *about == number);
+                    let mut issue = issue.clone();
+                    issue["comments"] = said.count().into();
+                    (200, issue)
+                })
+            }
+            ("POST", ["comments"]) => {
+                if self.item(number).is_none() {
+                    return not_found();
+                }
+                let said = json!({"user": {"login": "bot"}, "body": body["body"], "created_at": "2026-11-21T18:00:00Z"});
+                self.comments.push((number_of(number), said));
+                (201, json!({"id": 1}))
+            }
+            ("GET", ["comments"]) => (200, self.comments(number, query)),
+            ("PATCH", []) => {
+                let found = self.issues.iter_mut().find(|it| it["number"] == number_of(number));
+                found.map_or_else(not_found, |issue| {
+                    for (field, value) in body.as_object().unwrap() {
+                        issue[field] = value.clone();
+                    }
+                    (200, issue.clone())
+                })
+            }
+            (_, ["labels", rest @ ..]) => self.label(method, number, rest, &body["labels"]),
             _ => not_found(),
         }
     }
@@ -203,17 +226,76 @@ impl Inside {
         self.pulls.len() + self.issues.len() + 1
     }
 
+    fn item(&mut self, number: &str) -> Option<&mut Value> {
+        let mut all = self.issues.iter_mut().chain(&mut self.pulls);
+        all.find(|it| it["number"] == number_of(number))
+    }
+
+    /// Labels of an issue: GitHub makes those that it does not have.
+    fn label(
+        &mut self,
+        method: &Method,
+        number: &str,
+        named: &[&str],
+        names: &Value,
+    ) -> (u16, Value) {
+        let Some(found) = self.item(number) else { return not_found() };
+        let mut labels = found["labels"].as_array().cloned().unwrap_or_default();
+        let before = labels.len();
+        match (method.as_str(), named) {
+            ("GET" | "POST", []) => {}
+            ("PUT", []) => labels.clear(),
+            ("DELETE", [name]) => {
+                let name = name.replace("%20", " ");
+                labels.retain(|label| label["name"] != *name);
+            }
+            _ => return not_found(),
+        }
+        if method == Method::DELETE && labels.len() == before {
+            return (404, json!({"message": "Label does not exist", "status": "404"}));
+        }
+        for name in names.as_array().into_iter().flatten() {
+            let label = json!({"name": name});
+            if !labels.contains(&label) {
+                labels.push(label);
+            }
+        }
+        found["labels"] = labels.clone().into();
+        (200, labels.into())
+    }
+
+    /// Oldest first, in pages.
+    fn comments(&self, number: &str, query: &str) -> Value {
+        let number = number_of(number);
+        let given = |name: &str| value(query, name).map(|given| given.parse::<usize>().unwrap());
+        let (size, page) = (given("per_page").unwrap_or(30), given("page").unwrap_or(1));
+        assert!(size <= 100, "GitHub has no longer pages");
+        let about = self.comments.iter().filter(|(about, _)| *about == number);
+        about.map(|(_, said)| said.clone()).skip(size * (page - 1)).take(size).collect()
+    }
+
+    fn search(&self, query: &str) -> Value {
+        let wanted = value(query, "q").unwrap();
+        let has = |issue: &Value, word: &str| match word.split_once(':') {
+            Some(("repo", name)) => name == "team/x",
+            Some(("is", kind)) => kind == "issue",
+            Some(("state", state)) => issue["state"].as_str().unwrap_or("open") == state,
+            Some(("label", name)) => issue["labels"]
+                .as_array()
+                .is_some_and(|labels| labels.contains(&json!({"name": name.trim_matches('"')}))),
+            Some(("assignee", name)) => issue["assignee"]["login"] == name,
+            _ => issue["title"].as_str().unwrap().to_lowercase().contains(word),
+        };
+        let is_found = |issue: &&Value| wanted.split(' ').all(|word| has(issue, word));
+        json!({"items": self.issues.iter().filter(is_found).collect::<Vec<_>>()})
+    }
+
     fn list(&self, query: &str) -> Value {
-        let query: Vec<(String, String)> = reqwest::Url::parse(&format!("http://h/?{query}"))
-            .unwrap()
-            .query_pairs()
-            .into_owned()
-            .collect();
-        let value = |name: &str| query.iter().find(|(known, _)| known == name).map(|(_, v)| &**v);
+        let value = |name: &str| value(query, name);
         let fits = |pull: &&Value| {
             let head = format!("team:{}", pull["head"]["ref"].as_str().unwrap());
-            let state = value("state").unwrap_or("open");
-            (state == "all" || pull["state"] == state)
+            let state = value("state").unwrap_or_else(|| "open".to_owned());
+            (state == "all" || pull["state"] == *state)
                 && value("head").is_none_or(|wanted| !wanted.contains(':') || wanted == head)
         };
         let first_page = value("page").is_none_or(|page| page == "1");
@@ -263,6 +345,13 @@ impl Inside {
         self.pulls.push(pull.clone());
         (201, pull)
     }
+}
+
+/// Of a query.
+fn value(query: &str, name: &str) -> Option<String> {
+    let url = reqwest::Url::parse(&format!("http://h/?{query}")).unwrap();
+    let found = url.query_pairs().find(|(known, _)| known == name);
+    found.map(|(_, value)| value.into_owned())
 }
 
 /// What a branch has that another one has not.

@@ -18,8 +18,10 @@ use crate::chat::release;
 use crate::run::ask::{self, AskHuman};
 use crate::run::driver::Completion;
 use crate::run::faber::{NamedPhase, NamedStatus};
+use crate::run::told::{Artifact, ReportProgress, with_artifacts};
 use crate::run::undone::Undone;
 
+const ENDED: &str = "Noted: the workflow has ended. End your turn.";
 const WITHDRAWN: &str = "The question was withdrawn. Ask again if you still need the answer.";
 
 #[derive(Debug, Clone)]
@@ -35,25 +37,23 @@ struct SetPhase {
     /// One sentence, if there is something to say.
     #[serde(default)]
     message: String,
-}
-
-#[derive(Debug, Deserialize, JsonSchema)]
-struct ReportProgress {
-    /// One sentence.
-    message: String,
+    /// What came of it.
+    #[serde(default)]
+    artifacts: Vec<Artifact>,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 enum Outcome {
     #[default]
     Success,
     Failed,
+    NothingToDo,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
 struct Complete {
-    /// `failed` when the work cannot be done.
+    /// `failed` when the work cannot be done, `nothing_to_do` when nothing had to be changed.
     #[serde(default)]
     outcome: Outcome,
     /// The title of the pull request: one line.
@@ -69,9 +69,12 @@ struct Complete {
 #[tool_router(server_handler)]
 impl Faber {
     #[tool(description = "Say how far you are, for people who follow your work.")]
-    async fn report_progress(&self, told: Parameters<ReportProgress>) -> String {
-        self.0.chat.tell(Entry::Said { id: None, text: told.0.message });
-        self.0.onward("Noted.")
+    async fn report_progress(
+        &self,
+        Parameters(told): Parameters<ReportProgress>,
+    ) -> Result<String, Undone> {
+        self.0.chat.tell(Entry::Said { id: None, text: told.words()? });
+        Ok(self.0.onward("Noted."))
     }
 
     #[tool(
@@ -95,7 +98,8 @@ impl Faber {
         description = "Say that a phase of the workflow begins or ends, or which step of it you are at. The answer says what comes next."
     )]
     async fn set_phase(&self, told: Parameters<SetPhase>) -> Result<String, Undone> {
-        let SetPhase { phase, status, step, message } = told.0;
+        let SetPhase { phase, status, step, message, artifacts } = told.0;
+        let message = with_artifacts(message, &artifacts);
         self.0.set_phase(phase.into(), status.into(), step, message).await
     }
 
@@ -104,9 +108,13 @@ impl Faber {
     )]
     async fn complete(&self, told: Parameters<Complete>) -> Result<String, Undone> {
         let Complete { outcome, title, body, summary } = told.0;
-        if matches!(outcome, Outcome::Failed) {
-            self.0.end_workflow(1, &summary, None);
-            return Ok("Noted: the workflow has ended. End your turn.".to_owned());
+        match outcome {
+            Outcome::Success => {}
+            Outcome::Failed => {
+                self.0.end_workflow(1, &summary, None);
+                return Ok(ENDED.to_owned());
+            }
+            Outcome::NothingToDo => return self.end_unchanged(&summary).await,
         }
         match self.0.completion()? {
             Ending::Unpublished => {
@@ -126,6 +134,16 @@ impl Faber {
 }
 
 impl Faber {
+    /// Ends a workflow whose work was done before it began.
+    async fn end_unchanged(&self, summary: &str) -> Result<String, Undone> {
+        if release::has_changed(&self.0).await? {
+            let told = "Something has changed, so there was something to do: call complete with the outcome success, or undo it first.";
+            return Err(told.to_owned().into());
+        }
+        self.0.end_workflow(0, summary, None);
+        Ok(ENDED.to_owned())
+    }
+
     async fn release(&self, title: &str, body: String, summary: &str) -> Result<String, Undone> {
         let title = title.lines().next().unwrap_or_default().trim().to_owned();
         if title.is_empty() {
