@@ -183,7 +183,8 @@ impl Wanted<'_> {
             "all" => String::new(),
             state => format!(" state:{state}"),
         };
-        let labels: String = self.labels.iter().map(|name| format!(" label:\"{name}\"")).collect();
+        let labels = self.labels.iter().map(|name| format!(" label:\"{name}\""));
+        let labels = labels.collect::<Vec<_>>().concat();
         let assignee = self.assignee.map(|name| format!(" assignee:{name}")).unwrap_or_default();
         format!("repo:{repository} is:issue{state}{labels}{assignee} {}", self.words)
     }

@@ -12,8 +12,7 @@ pub const LABELS: usize = 100;
 /// A label.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Label {
-    #[serde(skip_serializing)]
-    #[serde(default)]
+    #[serde(default, skip_serializing)]
     id: u64,
     pub name: String,
 }
