@@ -184,7 +184,8 @@ impl Engine {
     pub(crate) fn disapproved(&self, words: &str) -> String {
         let back = self.workflow.back.map(|(_, to)| format!("Go back to {} and mend", name(to)));
         let back = back.as_deref().unwrap_or("Mend");
-        format!("Refused. {words} {back} it, or call complete with the outcome failed.")
+        let words = words.trim_end_matches('.');
+        format!("Refused. {words}. {back} it, or call complete with the outcome failed.")
     }
 
     fn complete_is_next(&self) -> bool {

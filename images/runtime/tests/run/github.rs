@@ -237,7 +237,7 @@ impl Inside {
         method: &Method,
         number: &str,
         named: &[&str],
-        names: &Value,
+        wanted: &Value,
     ) -> (u16, Value) {
         let Some(found) = self.item(number) else { return not_found() };
         let mut labels = found["labels"].as_array().cloned().unwrap_or_default();
@@ -254,7 +254,7 @@ impl Inside {
         if method == Method::DELETE && labels.len() == before {
             return (404, json!({"message": "Label does not exist", "status": "404"}));
         }
-        for name in names.as_array().into_iter().flatten() {
+        for name in wanted.as_array().into_iter().flatten() {
             let label = json!({"name": name});
             if !labels.contains(&label) {
                 labels.push(label);
