@@ -203,7 +203,7 @@ async fn a_budget_that_is_used_up_ends_the_workflow_and_stops_the_agent() {
         ensure!(is_so && error["message"].to_string().contains("0.001"), "{error}");
         let end = ada.until("the end", |it| it["type"] == "workflow_complete").await?;
         ensure!(end["exitCode"] == 2 && end["prUrl"].is_null(), "{end}");
-        ensure!(end["summary"].to_string().contains("limit of money"), "{end}");
+        ensure!(end["summary"].to_string().contains("budget of $0.001 is used up"), "{end}");
         let has_ended = |session: &Session| {
             let status = session.status.as_ref();
             let faber = status.and_then(|status| status.faber.as_ref());
@@ -213,7 +213,10 @@ async fn a_budget_that_is_used_up_ends_the_workflow_and_stops_the_agent() {
         };
         let before = namespace.await_session("poor", "its status says so", has_ended).await?;
         let why = message(&before, "Ready");
-        ensure!(why.contains("does not work") && why.contains("limit of money"), "{why}");
+        ensure!(
+            why.contains("does not work") && why.contains("budget of $0.001 is used up"),
+            "{why}"
+        );
         // Whatever people say, no model is asked any more.
         ada.say("m-1", "Hi.\nscenario: chat").await?;
         ensure!(ada.error().await?["code"] == "budget_exceeded");

@@ -39,6 +39,7 @@ pub mod state;
 mod telling;
 mod title;
 pub mod turns;
+pub mod typing;
 pub mod websocket;
 pub mod window;
 mod wishes;

@@ -81,12 +81,15 @@ impl Flood {
         self.reading.is_some()
     }
 
-    /// Has a thread read at most so much.
-    pub(super) fn read(&mut self, master: &Arc<OwnedFd>, limit: usize) {
+    /// Has a thread read at most so much, after this time.
+    pub(super) fn read(&mut self, master: &Arc<OwnedFd>, limit: usize, after: Duration) {
         let master = Arc::clone(master);
         let mut bytes = std::mem::take(&mut self.buffer);
         bytes.resize(READ_BYTES, 0);
         self.reading = Some(tokio::task::spawn_blocking(move || {
+            if !after.is_zero() {
+                std::thread::sleep(after);
+            }
             let (count, left) = gather(&master, &mut bytes[..limit]);
             Gathered { bytes, count, left }
         }));

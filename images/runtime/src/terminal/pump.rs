@@ -28,6 +28,10 @@ const TURN: Duration = Duration::from_micros(200);
 /// What the kernel keeps of a PTY's output at least for whoever reads it: a read that brings less has left nothing.
 const LEFT_BYTES: usize = 4095;
 
+/// A flood is read so much later while somebody types elsewhere: it comes at 16 MB/s at most, which nobody can tell from more,
+/// and the key does not wait for processors that are busy with what nobody reads.
+const YIELD: Duration = Duration::from_millis(4);
+
 /// How long a closed terminal's programs have after their signal.
 const KILL_AFTER: Duration = Duration::from_secs(5);
 
@@ -150,7 +154,9 @@ impl Pump {
     /// Has a thread read so much at most, when one is to read.
     fn read_apart(&mut self, wanted: usize) {
         if self.is_read_apart() && wanted > 0 && !self.flood.is_reading() {
-            self.flood.read(&self.master, wanted.clamp(LEFT_BYTES, READ_BYTES));
+            let yields = self.shared.state().typing.is_elsewhere(self.id, Instant::now());
+            let after = if yields { YIELD } else { Duration::ZERO };
+            self.flood.read(&self.master, wanted.clamp(LEFT_BYTES, READ_BYTES), after);
         }
     }
 
@@ -239,6 +245,7 @@ impl Pump {
             match rustix::io::write(&self.master, front) {
                 Ok(count) => {
                     state.consumed(self.id, count);
+                    state.typing.typed(self.id, Instant::now());
                     state.measures.typed(self.id, self.started.elapsed());
                 }
                 Err(Errno::INTR) => {}

@@ -22,6 +22,7 @@ use super::screen::RESET;
 use super::screen::query::Watch;
 use super::size::{Size, SizePolicy};
 use super::title::Title;
+use super::typing::Typing;
 use super::window::START_BYTES;
 
 /// Terminals a Session may have: a node has 4,096 PTYs for all of its pods.
@@ -98,6 +99,7 @@ pub struct State {
     pub size_policy: SizePolicy,
     /// Whether new shells tell when a command has ended.
     pub tells_commands: bool,
+    pub(super) typing: Typing,
     pub(super) news: News,
     pub(super) next_terminal: u16,
     next_client: u32,
@@ -116,6 +118,7 @@ impl State {
             last_input: now,
             size_policy: SizePolicy::default(),
             tells_commands: false,
+            typing: Typing::default(),
             news: News::default(),
             next_terminal: 1,
             next_client: 1,
