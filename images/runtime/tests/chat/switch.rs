@@ -233,9 +233,9 @@ async fn an_agent_comes_and_goes_and_the_conversation_is_one() {
     ada.text("Hello, I am the scripted model.").await;
     let told = model.asked().last().unwrap().question.to_string();
     assert!(told.contains("scenario: long-tool"), "it is the same conversation");
-    let (_, page) = pod.0.greet(Role::View, crate::support::hello("page", None, None)).await;
-    let agents = page.terms.iter().filter(|term| term.terminal_type == TerminalType::Agent);
-    assert_eq!(agents.count(), 1, "what it ran is in a terminal: {:?}", page.terms);
+    let (_, watcher) = pod.0.greet(Role::View, crate::support::hello("watcher", None, None)).await;
+    let agents = watcher.terms.iter().filter(|term| term.terminal_type == TerminalType::Agent);
+    assert_eq!(agents.count(), 1, "what it ran is in a terminal: {:?}", watcher.terms);
     let at = u64::try_from("export MINE=yes; git config --global user.name ''Ada\r".len()).unwrap();
     kept.type_text(at, "echo $MINE $(git config user.name) en''d\r").await;
     assert!(kept.read_until(" end").await.contains("yes Ada end"), "the shell is the same");
