@@ -249,6 +249,10 @@ pub async fn open(gateway: &Gateway, path: &str, protocol: Option<&str>) -> Resu
     open_with(gateway, path, protocol, &[]).await
 }
 
+/// A gateway that was killed may still be where the kernel sends the first packet, and then all that repeat it: who connects
+/// anew finds another one.
+const CONNECT: tokio::time::Duration = tokio::time::Duration::from_secs(15);
+
 /// Opens a socket with more headers.
 pub async fn open_with(
     gateway: &Gateway,
@@ -269,7 +273,9 @@ pub async fn open_with(
     for (name, value) in headers {
         request.headers_mut().insert(*name, value.parse()?);
     }
-    let (socket, _) = tokio_tungstenite::connect_async(request).await?;
+    let connecting = tokio_tungstenite::connect_async(request);
+    let (socket, _) =
+        tokio::time::timeout(CONNECT, connecting).await.context("nobody answers")??;
     Ok(socket)
 }
 
