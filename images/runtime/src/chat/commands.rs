@@ -10,7 +10,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use fabrica_protocol::run::Entry;
+use fabrica_protocol::run::{Entry, TurnState};
 
 use super::handle::{Chat, for_each, name};
 use crate::config::Config;
@@ -54,7 +54,7 @@ pub(crate) async fn show(chat: &Chat, config: &Config, shells: &Shells) -> Infal
 struct Commands {
     folder: PathBuf,
     all: VecDeque<Command>,
-    /// Files of commands that are over, and of what is none.
+    /// Files that belong to no command which runs.
     former: HashSet<OsString>,
     plain: Plain,
 }
@@ -72,7 +72,7 @@ struct Command {
 #[derive(Debug)]
 struct End {
     output: String,
-    failed: bool,
+    outcome: &'static str,
     took: Option<u64>,
 }
 
@@ -93,8 +93,16 @@ impl Commands {
                 self.all.push_back(Command { id, line, is_headed: false, file: None, end: None });
             }
             Entry::ToolFinished { id, output, failed, duration_ms: took } => {
+                let outcome = if failed { "failed" } else { "done" };
                 if let Some(command) = self.all.iter_mut().find(|command| command.id == id) {
-                    command.end = Some(End { output, failed, took });
+                    command.end = Some(End { output, outcome, took });
+                }
+            }
+            // Of what ran in it nothing more is told: it must not stand before what comes.
+            Entry::Turn { state, .. } if state != TurnState::Started => {
+                for command in self.all.iter_mut().filter(|command| command.end.is_none()) {
+                    let output = String::new();
+                    command.end = Some(End { output, outcome: "over", took: None });
                 }
             }
             _ => {}
@@ -112,18 +120,21 @@ impl Commands {
             if let Some(file) = &mut command.file {
                 text.extend(self.plain.read(&written(file)));
             }
-            let Some(End { output, failed, took }) = &command.end else { break };
+            let Some(End { output, outcome, took }) = &command.end else { break };
             if command.file.is_none() {
                 text.extend(self.plain.read(output.as_bytes()));
             }
             text.extend(self.plain.end());
-            text.extend(foot(&command.id, *failed, *took).into_bytes());
+            text.extend(foot(&command.id, outcome, *took).into_bytes());
             self.all.pop_front();
+            if self.all.is_empty() {
+                self.former = files(&self.folder).collect();
+            }
         }
         text
     }
 
-    /// Finds the file of the command that is shown. Which of several files is whose nobody tells, so there has to be one alone.
+    /// Finds the file of the one command that runs. Which of several files is whose nobody tells, so there has to be one alone.
     fn find(&mut self) {
         let mut running = self.all.iter_mut().filter(|command| command.end.is_none());
         let (Some(command), None) = (running.next(), running.next()) else { return };
@@ -178,8 +189,7 @@ fn head(Command { id, line, .. }: &Command) -> String {
     std::iter::once(head).chain(lines.map(|line| format!("> {line}\r\n"))).collect()
 }
 
-fn foot(id: &str, failed: bool, took: Option<u64>) -> String {
-    let outcome = if failed { "failed" } else { "done" };
+fn foot(id: &str, outcome: &str, took: Option<u64>) -> String {
     let took = took.map(|took| Duration::from_millis(took).as_secs_f64());
     let took = took.map(|seconds| format!(" after {seconds:.1} s")).unwrap_or_default();
     format!("\x1b[2m[{}] {outcome}{took}\x1b[0m\r\n\r\n", mark(id))

@@ -119,8 +119,8 @@ impl State {
             return Some(ErrorCode::TakenOver);
         }
         let watches = client.attachments.get(&id).is_some_and(|attached| attached.view);
-        let watches = !client.control || watches;
-        watches.then_some(ErrorCode::ReadOnly).or_else(|| self.shows_only(id, reference))
+        let is_read_only = !client.control || watches || self.lacks_program(id, reference);
+        is_read_only.then_some(ErrorCode::ReadOnly)
     }
 
     /// Tells a client why it may not.
@@ -128,7 +128,7 @@ impl State {
         let control = self.clients.get(&connection).is_some_and(|client| client.control);
         let text = match code {
             ErrorCode::TakenOver => "Another client has sole control of this terminal.",
-            _ if self.shows_only(id, reference).is_some() => {
+            _ if self.lacks_program(id, reference) => {
                 "This is the agent's terminal: it shows what the agent runs, and nobody types there."
             }
             _ if control => "You only watch this terminal: attach to it to type.",

@@ -37,13 +37,6 @@ pub(super) fn print(state: &mut State, kibibytes: u64) {
     }
 }
 
-pub(super) fn output(state: &mut State, mut bytes: &[u8]) {
-    while !bytes.is_empty() {
-        let terminal = state.terminals.get_mut(&1).unwrap();
-        let room = terminal.room(bytes.len(), Duration::ZERO);
-        let count = room.len();
-        room.copy_from_slice(&bytes[..count]);
-        state.produced(1, count);
-        bytes = &bytes[count..];
-    }
+pub(super) fn output(state: &mut State, bytes: &[u8]) {
+    state.print(1, bytes, Duration::ZERO);
 }

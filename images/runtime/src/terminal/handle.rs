@@ -14,7 +14,7 @@ use super::client::{Attachment, Client};
 use super::events::What;
 use super::reference::{HELLO, INPUT, OPEN, writes};
 use super::size::Size;
-use super::state::{MAX_CLIENTS, MAX_TERMINALS, RETRY_HINT, State};
+use super::state::{Exit, MAX_CLIENTS, MAX_TERMINALS, RETRY_HINT, State};
 
 /// The longest name of a page load.
 const CLIENT_ID_BYTES: usize = 64;
@@ -304,7 +304,10 @@ impl State {
         match self.terminals.get_mut(&id) {
             None => {}
             Some(terminal) if terminal.exit.is_some() => self.remove(id),
-            Some(terminal) if terminal.kind == TerminalType::Agent => self.close_agents(id),
+            // It has no program that would end first.
+            Some(terminal) if terminal.kind == TerminalType::Agent => {
+                self.ended(id, Exit::default());
+            }
             Some(terminal) => {
                 terminal.signal_due = Some(signal);
                 terminal.wake.notify_one();

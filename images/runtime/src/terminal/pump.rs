@@ -167,21 +167,15 @@ impl Pump {
 
     /// Puts what a thread has read into the ring, while it reads on.
     fn keep(&mut self, gathered: Gathered) -> Left {
-        let (mut bytes, left) = (gathered.bytes(), gathered.left);
+        let (bytes, left) = (gathered.bytes(), gathered.left);
         self.flood.heard(bytes.len(), Instant::now());
         if self.flood.is_loud() && left != Left::Closed {
             let wanted = self.shared.state().output_wanted(self.id);
             self.read_apart(wanted.saturating_sub(bytes.len()));
         }
         let mut state = self.shared.state();
-        while let Some(terminal) = state.terminals.get_mut(&self.id)
-            && !bytes.is_empty()
-        {
-            let room = terminal.room(bytes.len(), self.started.elapsed());
-            let (first, rest) = bytes.split_at(room.len());
-            room.copy_from_slice(first);
-            bytes = rest;
-            state.produced(self.id, first.len());
+        state.print(self.id, bytes, self.started.elapsed());
+        if !bytes.is_empty() {
             state.measures.shown(self.id, self.started.elapsed());
         }
         drop(state);

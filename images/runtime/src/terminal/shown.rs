@@ -1,29 +1,25 @@
 //! The agent's terminal: what the agent runs is shown there. It has no program, and nobody types into it.
 
-use std::time::Duration;
-
-use fabrica_protocol::kterm::{ErrorCode, TerminalType};
+use fabrica_protocol::kterm::TerminalType;
 use tokio::time::Instant;
 
 use super::opening::{Opening, Wanted};
 use super::reference::{COMMAND, INPUT, SIGNAL};
-use super::ring::READ_BYTES;
 use super::shells::Shells;
 use super::size::Size;
-use super::state::{Exit, State};
+use super::state::State;
 use super::title::Title;
 
 /// What it is called until a person calls it otherwise.
 const TITLE: &str = "agent";
 
 impl Shells {
-    /// Shows more in the agent's terminal, which is opened where there is none. Says whether there is one: a Session has only
-    /// so many.
-    pub fn show(&self, bytes: &[u8]) -> bool {
+    /// Shows more in the agent's terminal, which is opened where there is none, unless the Session has as many as it may have.
+    pub fn show(&self, bytes: &[u8]) {
         let id = self.shared.state().agents_terminal();
-        let Some(id) = id.or_else(|| self.open_agents()) else { return false };
-        self.shared.state().shows(id, bytes, self.started.elapsed());
-        true
+        if let Some(id) = id.or_else(|| self.open_agents()) {
+            self.shared.state().print(id, bytes, self.started.elapsed());
+        }
     }
 
     fn open_agents(&self) -> Option<u16> {
@@ -45,40 +41,23 @@ impl State {
         open.find(|(_, terminal)| terminal.kind == TerminalType::Agent).map(|(id, _)| *id)
     }
 
-    fn shows(&mut self, id: u16, bytes: &[u8], uptime: Duration) {
-        for mut bytes in bytes.chunks(READ_BYTES) {
-            while let Some(terminal) = self.terminals.get_mut(&id)
-                && !bytes.is_empty()
-            {
-                let room = terminal.room(bytes.len(), uptime);
-                let (first, rest) = bytes.split_at(room.len());
-                room.copy_from_slice(first);
-                bytes = rest;
-                self.produced(id, first.len());
-            }
-        }
-    }
-
-    /// Why what a frame wants of a terminal is not to be had: there is no program in it.
-    pub(super) fn shows_only(&self, id: u16, reference: u32) -> Option<ErrorCode> {
+    /// Whether a frame is for a program where there is none.
+    pub(super) fn lacks_program(&self, id: u16, reference: u32) -> bool {
         let is_agents = self.terminals.get(&id).is_some_and(|it| it.kind == TerminalType::Agent);
-        let is_for_program = matches!(reference, INPUT | SIGNAL | COMMAND);
-        (is_agents && is_for_program).then_some(ErrorCode::ReadOnly)
-    }
-
-    /// There is no program that would end first.
-    pub(super) fn close_agents(&mut self, id: u16) {
-        self.ended(id, Exit::default());
+        is_agents && matches!(reference, INPUT | SIGNAL | COMMAND)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use bytes::Bytes;
-    use fabrica_protocol::kterm::ClientFrame;
+    use fabrica_protocol::kterm::{ClientFrame, Hello};
 
     use super::*;
     use crate::terminal::fixture::{join, say, state};
+    use crate::terminal::ring::READ_BYTES;
 
     /// A state in which the agent's terminal is number 2.
     fn agents() -> State {
@@ -93,8 +72,7 @@ mod tests {
     fn nobody_types_into_it() {
         let mut state = agents();
         let ada = join(&mut state, "ada");
-        let hello =
-            fabrica_protocol::kterm::Hello { client_id: "page".into(), ..Default::default() };
+        let hello = Hello { client_id: "page".into(), ..Hello::default() };
         say(&mut state, ada, ClientFrame::Hello(hello), 0);
         let bytes = Bytes::from_static(b"rm -rf\r");
         let typed = ClientFrame::Input { terminal: 2, auto: false, offset: 0, bytes };
@@ -111,9 +89,12 @@ mod tests {
     fn it_is_one_until_it_is_closed() {
         let mut state = agents();
         assert_eq!(state.agents_terminal(), Some(2));
-        state.shows(2, &vec![b'x'; 3 * READ_BYTES], Duration::ZERO);
+        state.print(2, &vec![b'x'; 3 * READ_BYTES], Duration::ZERO);
         assert_eq!(state.terminals[&2].ring.head(), 3 * READ_BYTES as u64);
-        state.close_agents(2);
+        let ada = join(&mut state, "ada");
+        let hello = Hello { client_id: "page".into(), ..Hello::default() };
+        say(&mut state, ada, ClientFrame::Hello(hello), 0);
+        say(&mut state, ada, ClientFrame::Close { terminal: 2, signal: 0 }, 0);
         assert_eq!(state.agents_terminal(), None);
     }
 }

@@ -194,6 +194,21 @@ impl State {
         self.output_wanted(id) > 0
     }
 
+    /// Puts output into the ring that is held already, as much at once as is read of a PTY.
+    pub fn print(&mut self, id: u16, bytes: &[u8], uptime: Duration) {
+        for mut bytes in bytes.chunks(READ_BYTES) {
+            while let Some(terminal) = self.terminals.get_mut(&id)
+                && !bytes.is_empty()
+            {
+                let room = terminal.room(bytes.len(), uptime);
+                let (first, rest) = bytes.split_at(room.len());
+                room.copy_from_slice(first);
+                bytes = rest;
+                self.produced(id, first.len());
+            }
+        }
+    }
+
     /// Counts output that was read into the ring, and wakes those who watch.
     pub fn produced(&mut self, id: u16, count: usize) {
         let alone = self.responder(id).is_none_or(|(_, sees)| !sees);

@@ -70,6 +70,41 @@ fn commands_at_once_are_shown_one_after_the_other() {
 }
 
 #[test]
+fn a_command_of_which_nothing_more_is_told_ends_with_its_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut commands = Commands::new(folder.path().to_owned());
+    started(&mut commands, "a", "lost");
+    std::fs::write(folder.path().join("a.output"), "half").unwrap();
+    assert_eq!(look(&mut commands), "[a] $ lost\r\nhalf");
+    let over = TurnState::Interrupted;
+    commands.learn(Entry::Turn { state: over, code: None, message: None });
+    assert_eq!(look(&mut commands), "\r\n[a] over\r\n\r\n");
+    assert!(!commands.run());
+    started(&mut commands, "b", "next");
+    assert_eq!(look(&mut commands), "[b] $ next\r\n", "the file of the one before is not its own");
+    commands.learn(Entry::Turn { state: TurnState::Started, code: None, message: None });
+    std::fs::write(folder.path().join("b.output"), "its own").unwrap();
+    assert_eq!(look(&mut commands), "its own");
+}
+
+#[test]
+fn what_was_left_by_a_short_command_is_not_taken_for_the_next_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut commands = Commands::new(folder.path().to_owned());
+    started(&mut commands, "a", "first");
+    std::fs::write(folder.path().join("a.output"), "of a").unwrap();
+    finished(&mut commands, "a", "of a", false);
+    assert!(look(&mut commands).contains("of a"));
+    started(&mut commands, "b", "second");
+    assert_eq!(look(&mut commands), "[b] $ second\r\n");
+    std::fs::remove_file(folder.path().join("a.output")).unwrap();
+    std::fs::write(folder.path().join("b.output"), "of b").unwrap();
+    assert_eq!(look(&mut commands), "of b");
+    finished(&mut commands, "b", "of b", false);
+    assert!(look(&mut commands).contains("done") && commands.former.len() == 1);
+}
+
+#[test]
 fn of_a_flood_the_end_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     let mut commands = Commands::new(folder.path().to_owned());
