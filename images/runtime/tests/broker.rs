@@ -226,7 +226,7 @@ async fn limits_and_unpriced_models_are_refused_without_asking() {
     let refused = ask(&spender, "claude-opus-5-5").await;
     assert_eq!(
         (refused.status(), refused.headers()["x-should-retry"].to_str().unwrap()),
-        (StatusCode::FORBIDDEN, "false")
+        (StatusCode::BAD_REQUEST, "false")
     );
     let error = refused.json::<Value>().await.unwrap();
     assert_eq!(error["error"]["message"], "The budget of $0.0017 is used up: $0.0017 were spent.");
@@ -234,7 +234,7 @@ async fn limits_and_unpriced_models_are_refused_without_asking() {
 
     let talker = broker(url.clone(), Limits { budget: None, turns: Some(1) }).await;
     ask(&talker, "claude-opus-5-5").await.bytes().await.unwrap();
-    assert_eq!(ask(&talker, "claude-opus-5-5").await.status(), StatusCode::FORBIDDEN);
+    assert_eq!(ask(&talker, "claude-opus-5-5").await.status(), StatusCode::BAD_REQUEST);
     assert_eq!(talker.refusal(), Some(Refusal::TurnsExceeded { turns: 1 }));
     assert_eq!(fake.asked.lock().unwrap().len(), 2);
 

@@ -138,7 +138,7 @@ fn stand_firm(shared: &Shared, refusal: Refusal) -> Response {
     let message = refusal.to_string();
     tracing::warn!(message, "a question to the model was refused");
     shared.ledger().refuse(refusal);
-    let refused = refuse(StatusCode::FORBIDDEN, "permission_error", &message);
+    let refused = refuse(StatusCode::BAD_REQUEST, "invalid_request_error", &message);
     ([("x-should-retry", "false")], refused).into_response()
 }
 

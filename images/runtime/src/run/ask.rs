@@ -14,6 +14,7 @@ pub(crate) const CALL_ID: &str = "claudecode/toolUseId";
 
 /// What the agent wants to know.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct AskHuman {
     kind: NamedKind,
     /// The question, with everything that somebody must know who has not followed your work.

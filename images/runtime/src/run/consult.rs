@@ -29,6 +29,7 @@ pub(crate) struct Router {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Consult {
     /// `openai` or `gemini`; only those are there whose key the Session or Run has.
     provider: String,

@@ -172,6 +172,7 @@ pub(crate) enum NamedStatus {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct SetPhase {
     phase: NamedPhase,
     status: NamedStatus,
@@ -184,6 +185,7 @@ struct SetPhase {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct GetPlan {
     /// Of a long plan, which part: 1 is the first, and what you get when you name none.
     #[serde(default)]
@@ -191,6 +193,7 @@ struct GetPlan {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Complete {
     /// The title of the pull request: one line.
     title: String,

@@ -13,6 +13,7 @@ const ARTIFACT_CHARACTERS: usize = 200;
 
 /// How far it is.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ReportProgress {
     /// One sentence.
     message: String,
@@ -23,6 +24,7 @@ pub(crate) struct ReportProgress {
 
 /// Something that came of a phase.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Artifact {
     /// What it is, such as `spec` or `commit`.
     #[serde(rename = "type")]

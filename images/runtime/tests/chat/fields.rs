@@ -76,6 +76,7 @@ async fn a_commit_says_what_kind_of_change_it_is() {
     scene.repo("commit", json!({"message": "m", "type": "feature"}), "expected one of").await;
     scene.repo("commit", json!({"message": "m", "scope": "door"}), "name one as well").await;
     scene.repo("commit", json!({"message": " "}), "message is empty").await;
+    scene.repo("commit", json!({"message": "m", "amend": true}), "unknown field `amend`").await;
     let first = git(&scene.folder(), &["rev-parse", "HEAD~1"]);
     let aside = json!({"name": "aside", "base_branch": "HEAD~1"});
     scene.repo("branch", aside, "On the branch aside.").await;

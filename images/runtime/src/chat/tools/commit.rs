@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 const NAME_BYTES: usize = 50;
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Commit {
     /// What is changed, in one line, or all that there is to say.
     message: String,

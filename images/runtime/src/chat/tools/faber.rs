@@ -28,6 +28,7 @@ const WITHDRAWN: &str = "The question was withdrawn. Ask again if you still need
 pub(super) struct Faber(pub(super) Arc<Desk>);
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct SetPhase {
     phase: NamedPhase,
     status: NamedStatus,
@@ -52,6 +53,7 @@ enum Outcome {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Complete {
     /// `failed` when the work cannot be done, `nothing_to_do` when nothing had to be changed.
     #[serde(default)]

@@ -23,6 +23,7 @@ const DRY: &str = "Refused: this is a dry run, which changes nothing.";
 pub(super) struct Repo(pub(super) Arc<Desk>);
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Diff {
     /// What is staged, in the place of what is not.
     #[serde(default)]
@@ -35,6 +36,7 @@ struct Diff {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct BranchNamed {
     /// The branch to be on, made where it is not there; unset: say which one it is.
     #[serde(default)]
@@ -45,6 +47,7 @@ struct BranchNamed {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Push {
     /// No other than this Session's own.
     #[serde(default)]
@@ -61,6 +64,7 @@ struct Push {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct PullNew {
     /// One line.
     title: String,
@@ -79,11 +83,13 @@ struct PullNew {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct PullNumber {
     number: u64,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct PullComment {
     number: u64,
     /// Markdown.

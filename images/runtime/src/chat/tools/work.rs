@@ -27,12 +27,14 @@ const NO_REASON: &str = "This forge keeps no reason: leave reason out, and say i
 pub(super) struct Work(pub(super) Arc<Desk>);
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct IssueNumber {
     /// As in `12` or `#12`.
     issue_number: String,
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Search {
     /// Words that the issue holds; unset: any.
     #[serde(default)]
@@ -60,6 +62,7 @@ enum NamedState {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct CommentNew {
     /// As in `12` or `#12`.
     issue_number: String,
@@ -71,6 +74,7 @@ struct CommentNew {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct CommentsWanted {
     /// As in `12` or `#12`.
     issue_number: String,
@@ -83,6 +87,7 @@ struct CommentsWanted {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Labels {
     /// As in `12` or `#12`.
     issue_number: String,
@@ -91,6 +96,7 @@ struct Labels {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct LabelsWanted {
     /// As in `12` or `#12`; unset: the labels that the repository has.
     #[serde(default)]
@@ -98,6 +104,7 @@ struct LabelsWanted {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Close {
     /// As in `12` or `#12`.
     issue_number: String,
@@ -117,6 +124,7 @@ enum NamedReason {
 }
 
 #[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
 struct Reopen {
     /// As in `12` or `#12`.
     issue_number: String,
