@@ -18,7 +18,7 @@ use crate::table::{Kind, Row, Table};
 use crate::{crowd, node};
 
 /// Starts of each kind.
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 40;
 /// The agent's own start is most of it.
 const CEILING: f64 = 1_600.0;
 /// Between two attempts to come in: short beside what is measured.

@@ -15,7 +15,7 @@ use crate::stats::{describe, median};
 use crate::table::{Kind, Row, Table};
 
 /// Starts of each kind.
-const ROUNDS: usize = 20;
+const ROUNDS: usize = 40;
 
 /// The golden section of a second: what waits for a multiple of it, whole seconds aside, comes at moments that lie apart evenly.
 const SPREAD: u64 = 618;
