@@ -46,6 +46,19 @@ test("an agent is started from the terminal and stopped again, and the terminal 
   await expect(page.locator(".xterm-rows")).toContainText("git log --oneline");
 });
 
+test("whose shells hold credentials is told before the agent can read them", async ({ page }) => {
+  await open(page, terminalSession("both", { spec: { credentialsRef: { name: "keys" } } }));
+  await page.getByRole("button", { name: "Start the agent" }).click();
+  const dialog = page.getByRole("dialog", { name: "Start the agent?" });
+  await expect(dialog).toContainText("close them first if that matters");
+  await expectNoViolations(page);
+  expect(await page.evaluate(() => window.world.sent)).toEqual([]);
+  await dialog.getByRole("button", { name: "Start it" }).click();
+  await expect(dialog).toBeHidden();
+  expect(await page.evaluate(() => window.world.sent)).toEqual([{ path: "/namespaces/demo/sessions/both/agent", body: { state: "On" } }]);
+  await expect(chat(page)).toContainText("The agent is about to be started.");
+});
+
 test("on a small screen both views of the workspace are tabs", async ({ page }) => {
   await page.setViewportSize({ width: 360, height: 640 });
   await open(page, terminalSession("both", { spec: on, conditions: [agentReady("True", "AgentOn", "The agent can be spoken to.")] }));
