@@ -11,7 +11,8 @@ use tracing_subscriber::EnvFilter;
 #[tokio::main]
 async fn main() -> ExitCode {
     let flags = Flags::parse();
-    let filter = EnvFilter::try_new(&flags.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    // What cannot be read of it is told, and left out.
+    let filter = EnvFilter::builder().parse_lossy(&flags.log);
     tracing_subscriber::fmt().json().with_env_filter(filter).init();
     match run(flags).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -46,6 +46,7 @@ impl TryFrom<Flags> for Config {
     fn try_from(flags: Flags) -> Result<Self, ConfigError> {
         let Flags {
             command: _,
+            log: _,
             address,
             admin_address,
             namespace,

@@ -19,6 +19,10 @@ pub struct Flags {
     #[arg(long, env = "FABRICA_ADMIN_ADDRESS", default_value = "0.0.0.0:8081")]
     pub admin_address: SocketAddr,
 
+    /// Log filter, as tracing writes it.
+    #[arg(long, env = "FABRICA_LOG", default_value = "info")]
+    pub log: String,
+
     /// The namespace of this installation, where the trust Secret is.
     #[arg(long, env = "POD_NAMESPACE", default_value = "fabrica-system")]
     pub namespace: String,

@@ -17,7 +17,8 @@ fn main() -> anyhow::Result<()> {
             .write_all(document.as_bytes())
             .context("print the OpenAPI document");
     }
-    let filter = EnvFilter::try_from_env("FABRICA_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    // What cannot be read of it is told, and left out.
+    let filter = EnvFilter::builder().parse_lossy(&flags.log);
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
     // An error only says that a provider is there already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();

@@ -17,6 +17,9 @@ struct Arguments {
     command: Command,
 }
 
+/// What is logged of a pod's life: each call of a tool would be three lines of rmcp.
+const SERVING: &str = "info,rmcp=warn";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Takes the start steps and serves until told to stop.
@@ -53,7 +56,7 @@ fn main() -> ExitCode {
 
 fn serving() -> ExitCode {
     signals::heed();
-    tracing_subscriber::fmt().json().with_env_filter(filter("info")).init();
+    tracing_subscriber::fmt().json().with_env_filter(filter(SERVING)).init();
     let config = Config::from_environment(std::env::vars_os());
     let runtime = match event_loop() {
         Ok(runtime) => runtime,
@@ -84,9 +87,10 @@ fn event_loop() -> std::io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
-/// What is logged: as the user says, else from this level on.
-fn filter(level: &str) -> EnvFilter {
-    EnvFilter::try_from_env("FABRICA_LOG").unwrap_or_else(|_| EnvFilter::new(level))
+/// What is logged: as the user says, else this. What cannot be read of it is told, and left out.
+fn filter(usual: &str) -> EnvFilter {
+    let said = std::env::var("FABRICA_LOG");
+    EnvFilter::builder().parse_lossy(said.as_deref().unwrap_or(usual))
 }
 
 fn install(folder: &std::path::Path) -> std::io::Result<()> {
