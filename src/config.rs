@@ -14,7 +14,7 @@ use crate::lease::Identity;
 
 /// What was typed. Every flag is an environment variable too.
 #[derive(Debug, Parser)]
-#[command(version, about = "Turns Session resources into workspace pods")]
+#[command(version, about = "Turns Session and Run resources into pods")]
 pub struct Flags {
     /// The namespace the operator runs in: its Lease and its keys are there.
     #[arg(long, env = "POD_NAMESPACE", default_value = "fabrica-system")]
@@ -113,7 +113,7 @@ pub struct Flags {
     /// A new key signs so many seconds after it was published: longer than a kubelet takes to tell its pods.
     #[arg(long, env = "FABRICA_TRUST_PUBLISH_SECONDS", default_value_t = 300)]
     pub trust_publish_seconds: u32,
-    /// How many Sessions are reconciled at once.
+    /// How many objects of each kind, Sessions and Runs, are reconciled at once.
     #[arg(long, env = "FABRICA_CONCURRENCY", default_value_t = 16)]
     pub concurrency: u16,
     /// Log filter, as tracing writes it.

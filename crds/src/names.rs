@@ -22,8 +22,6 @@ pub const PLAN: &str = "fabrica.dev/plan";
 pub const ROTATE: &str = "fabrica.dev/rotate";
 /// The trace that a Session or Run belongs to, as the W3C writes it: the gateway sets it where traces are made.
 pub const TRACEPARENT: &str = "fabrica.dev/traceparent";
-/// Prefixes of keys that users must not set on pods: policies select by them.
-pub const RESERVED_PREFIXES: [&str; 2] = ["fabrica.dev/", "app.kubernetes.io/"];
 
 /// The pod of a Session.
 pub fn pod(session: &str) -> String {

@@ -72,19 +72,10 @@ impl Question {
         Self { kind, verb, subresource: None, namespace, name }
     }
 
-    /// About one Session's terminals and files: `create` is control, `get` is view.
-    pub fn terminal(verb: Verb, key: &ObjectKey) -> Self {
-        Self { subresource: Some("terminal"), ..Self::object(Kind::Session, verb, key) }
-    }
-
-    /// About one Session's socket of this name: `create` is control, `get` is view.
-    pub fn door(name: &'static str, verb: Verb, key: &ObjectKey) -> Self {
-        Self { subresource: Some(name), ..Self::object(Kind::Session, verb, key) }
-    }
-
-    /// About answers to the questions of an object's agent: `create` gives one.
-    pub fn answers(kind: Kind, verb: Verb, key: &ObjectKey) -> Self {
-        Self { subresource: Some("answers"), ..Self::object(kind, verb, key) }
+    /// About a part of one object. Of `terminal`, which files belong to, and of `chat`, `create` is control and `get` is view;
+    /// of `answers`, to the questions of its agent, `create` gives one.
+    pub fn part(kind: Kind, name: &'static str, verb: Verb, key: &ObjectKey) -> Self {
+        Self { subresource: Some(name), ..Self::object(kind, verb, key) }
     }
 
     /// About the objects of a namespace, or of all of them if it is empty.

@@ -149,7 +149,8 @@ async fn transfer(
 async fn pod(app: &App, identity: &Identity, key: &ObjectKey, role: Role) -> Result<Pod, Problem> {
     let absent = || Problem::not_found(&format!("The session {key}"));
     let verb = if role == Role::View { Verb::Get } else { Verb::Create };
-    let allowed = app.access.permits(identity, Question::terminal(verb, key)).await?;
+    let allowed =
+        app.access.permits(identity, Question::part(Kind::Session, "terminal", verb, key)).await?;
     if !allowed
         && !app.access.permits(identity, Question::object(Kind::Session, Verb::Get, key)).await?
     {

@@ -45,12 +45,12 @@ pub async fn decide(
     key: &ObjectKey,
     door: Door,
 ) -> Result<Grant, AccessError> {
-    let may = |verb| access.allows(identity, Question::door(door.name(), verb, key));
+    let may = |verb| access.allows(identity, Question::part(Kind::Session, door.name(), verb, key));
     let answers = async {
         match door {
             Door::Terminal => Ok(false),
             Door::Chat => {
-                let question = Question::answers(Kind::Session, Verb::Create, key);
+                let question = Question::part(Kind::Session, "answers", Verb::Create, key);
                 access.allows(identity, question).await
             }
         }

@@ -158,7 +158,7 @@ fn make_folders(root: &Path, path: &str, parts: &[&str]) -> Result<OwnedFd, Prob
     if parts.len() > DEPTH {
         return Err(Problem::new(
             StatusCode::BAD_REQUEST,
-            format!("a path may have {DEPTH} parts"),
+            format!("a path may have at most {DEPTH} parts"),
         ));
     }
     let mut folder = open_inside(root, "", OFlags::RDONLY | OFlags::DIRECTORY)?;

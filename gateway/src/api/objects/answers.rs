@@ -95,7 +95,7 @@ pub async fn answer<R: Asking>(
 ) -> Result<Json<View<R>>, Problem> {
     let (parts, body) = request.into_parts();
     let GiveAnswer { id, text } = read_json(&parts.headers, body).await?;
-    let question = Question::answers(R::KIND, Verb::Create, key);
+    let question = Question::part(R::KIND, "answers", Verb::Create, key);
     let mut view = permitted_in(app, identity, question, living::<R>(app, key)).await?;
     check(&id, &text)?;
     let answered_by = identity.name().chars().take(NAME_CHARACTERS).collect();

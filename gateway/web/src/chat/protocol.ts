@@ -8,8 +8,7 @@ export const MESSAGE_BYTES = 64 * 1024;
 export const ANSWER_BYTES = 4096;
 export const WORK_ID_BYTES = 50;
 
-export const AGENT_STATES = ["starting", "idle", "working", "waiting", "restarting", "stopped", "failed"] as const;
-export type AgentState = (typeof AGENT_STATES)[number];
+export type AgentState = "starting" | "idle" | "working" | "waiting" | "restarting" | "stopped" | "failed";
 
 export type MessageState = "queued" | "started" | "completed" | "cancelled";
 export type PhaseStatus = "started" | "completed" | "failed" | "skipped";

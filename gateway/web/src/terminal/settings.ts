@@ -12,9 +12,9 @@ export interface Settings {
   screenReader: boolean;
 }
 
-export const LEAST_FONT = 8;
+const LEAST_FONT = 8;
 export const USUAL_FONT = 13;
-export const LARGEST_FONT = 32;
+const LARGEST_FONT = 32;
 
 const KEY = "fabrica-terminal";
 const USUAL: Settings = { fontSize: USUAL_FONT, copyOnSelect: false, guardPaste: true, screenReader: false };

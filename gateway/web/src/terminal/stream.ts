@@ -10,7 +10,7 @@ const ACK_DELAY = 50;
 /** Typed while there is no connection; beyond it keys are refused, and that is said. */
 export const OFFLINE_CAP = 64 * 1024;
 /** Pasted while connected. */
-export const PASTE_CAP = 16 * 1024 * 1024;
+const PASTE_CAP = 16 * 1024 * 1024;
 /** What a first look at a terminal shows of before, in bytes: more would keep a slow line from the live screen for seconds. */
 const HISTORY = 128 * 1024;
 
