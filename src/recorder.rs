@@ -259,7 +259,7 @@ impl Recorder {
                         |known: &Known| !known.streams.is_empty() || known.dirty.is_some();
                     self.state().objects.retain(|uid, known| uids.contains(uid) || is_live(known));
                 }
-                Err(error) => self.failed(&error, "objects that are gone cannot be marked yet"),
+                Err(error) => postponed(&error, "objects that are gone cannot be marked yet"),
             }
         }
     }
@@ -291,7 +291,7 @@ impl Recorder {
                     tokio::time::sleep(RETENTION).await;
                 }
                 Err(error) => {
-                    self.failed(&error, "history that is too old cannot be deleted yet");
+                    postponed(&error, "history that is too old cannot be deleted yet");
                     backoff.wait().await;
                 }
             }
@@ -300,7 +300,7 @@ impl Recorder {
 
     fn failed(&self, error: &StoreError, what: &'static str) {
         self.away(Part::Rows, error);
-        tracing::warn!(error = error_chain(error), "{what}");
+        postponed(error, what);
     }
 
     /// The database does not do its part.
@@ -364,4 +364,9 @@ impl Recorder {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Something is tried again later. Nothing is lost by that alone, so no status tells it.
+fn postponed(error: &StoreError, what: &'static str) {
+    tracing::warn!(error = error_chain(error), "{what}");
 }

@@ -28,7 +28,7 @@ async fn behind(recorder: &Recorder, uid: Uuid) -> String {
 async fn a_full_disk_is_waited_for_and_loses_and_doubles_nothing(#[case] all: bool) {
     let Some(mut server) = Server::on_a_small_disk(all).await else { return };
     let (uid, door) = (Uuid::new_v4(), FakeDoor::new());
-    let (recorder, _stop) = start(server.store(), &door, &run(uid, "Running"));
+    let (recorder, _stop) = start(server.store(), &door, &run(uid, "Running"), None);
     let work = async {
         door.write(1, 400);
         acknowledged(&door, 400).await;

@@ -5,6 +5,7 @@
 mod chat;
 mod door;
 mod full;
+mod retention;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,13 +41,18 @@ fn pod() -> LivePod {
     LivePod { uid, address, attempt: 1, closed: true, spent: None }
 }
 
-/// A recorder at work, until the token says stop.
-fn start(store: Store, door: &FakeDoor, run: &Run) -> (Arc<Recorder>, CancellationToken) {
+/// A recorder at work, until the token says stop. `days`: for how long history is kept.
+fn start(
+    store: Store,
+    door: &FakeDoor,
+    run: &Run,
+    days: Option<u32>,
+) -> (Arc<Recorder>, CancellationToken) {
     let recorder = Arc::new(Recorder::new(store, door.clone(), [mpsc::channel(1).0]));
     recorder.see(run, [pod()], true);
     let stop = CancellationToken::new();
     let living = Box::new(|| async { None }.boxed());
-    tokio::spawn(recorder.clone().run(living, None, stop.clone()));
+    tokio::spawn(recorder.clone().run(living, days, stop.clone()));
     (recorder, stop)
 }
 
@@ -73,7 +79,7 @@ async fn acknowledged(door: &FakeDoor, seq: u64) {
 async fn a_database_that_is_killed_and_a_restart_lose_and_double_nothing() {
     let (mut server, store) = Server::migrated().await;
     let (uid, door) = (Uuid::new_v4(), FakeDoor::new());
-    let (recorder, stop) = start(server.store(), &door, &run(uid, "Running"));
+    let (recorder, stop) = start(server.store(), &door, &run(uid, "Running"), None);
     let work = async {
         door.write(1, 400);
         acknowledged(&door, 400).await;
@@ -85,7 +91,7 @@ async fn a_database_that_is_killed_and_a_restart_lose_and_double_nothing() {
         door.write(801, 1000);
         stop.cancel();
         drop(recorder);
-        let (recorder, _stop) = start(server.store(), &door, &run(uid, "Running"));
+        let (recorder, _stop) = start(server.store(), &door, &run(uid, "Running"), None);
         door.write(1001, RECORDS);
         acknowledged(&door, RECORDS).await;
         let ended = run(uid, "Completed");
@@ -102,8 +108,8 @@ async fn two_recorders_at_once_and_a_broken_stream_keep_each_record_once() {
     let (server, store) = Server::migrated().await;
     let (uid, door) = (Uuid::new_v4(), FakeDoor::new());
     door.break_every(100);
-    let first = start(server.store(), &door, &run(uid, "Running"));
-    let second = start(server.store(), &door, &run(uid, "Running"));
+    let first = start(server.store(), &door, &run(uid, "Running"), None);
+    let second = start(server.store(), &door, &run(uid, "Running"), None);
     door.write(1, RECORDS);
     tokio::time::timeout(DEADLINE, acknowledged(&door, RECORDS)).await.unwrap();
     assert_whole(&store, uid).await;
@@ -114,7 +120,7 @@ async fn two_recorders_at_once_and_a_broken_stream_keep_each_record_once() {
 async fn a_slow_database_is_waited_for_and_nothing_is_acknowledged_before_the_commit() {
     let (server, store) = Server::migrated().await;
     let (uid, door) = (Uuid::new_v4(), FakeDoor::new());
-    let (_recorder, _stop) = start(server.store(), &door, &run(uid, "Running"));
+    let (_recorder, _stop) = start(server.store(), &door, &run(uid, "Running"), None);
     door.write(1, 10);
     tokio::time::timeout(DEADLINE, acknowledged(&door, 10)).await.unwrap();
     let pool = server.pool().await;
@@ -134,7 +140,7 @@ async fn a_checkpoint_is_kept_before_its_record_is_acknowledged_and_goes_with_it
     let (server, store) = Server::migrated().await;
     let (uid, door) = (Uuid::new_v4(), FakeDoor::new());
     door.checkpoint(5, b"torn on the way");
-    let (recorder, _stop) = start(server.store(), &door, &run(uid, "Running"));
+    let (recorder, _stop) = start(server.store(), &door, &run(uid, "Running"), None);
     door.write(1, 10);
     let early = tokio::time::timeout(Duration::from_secs(2), acknowledged(&door, 5)).await;
     assert!(early.is_err(), "acknowledged before it was kept");
