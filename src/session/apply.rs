@@ -68,9 +68,11 @@ pub(super) async fn write_status(
         if early && only_talk(&before, status) {
             return Ok(false);
         }
-        context.remember(session, |memory| memory.written = Some(now));
     }
     let sessions = api::<Session>(&context.client, &session.namespace().unwrap_or_default());
     write_to(&sessions, &session.name_any(), status).await.map_err(ReconcileError::Report)?;
+    if has_agent(session) {
+        context.remember(session, |memory| memory.written = Some(now));
+    }
     Ok(true)
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use fabrica_crds::SessionStatus;
 use fabrica_crds::session::Phase;
 use http::{Method, Request, Response, StatusCode};
 use kube::client::Body;
@@ -24,6 +26,8 @@ const EVENTS: &str = "/apis/events.k8s.io/v1/namespaces/demo/events";
 struct Server {
     objects: Mutex<BTreeMap<String, Value>>,
     calls: Mutex<Vec<String>>,
+    /// Whether the next status cannot be written.
+    fails: AtomicBool,
 }
 
 impl Server {
@@ -45,6 +49,10 @@ impl Server {
         self.calls.lock().unwrap().push(format!("{} {path}", parts.method));
         let mut body: Value =
             serde_json::from_slice(&body.collect_bytes().await.unwrap()).unwrap_or_default();
+        if path == STATUS && self.fails.swap(false, Ordering::Relaxed) {
+            let failed = Body::from(json!({"code": 500}).to_string().into_bytes());
+            return Response::builder().status(500).body(failed).unwrap();
+        }
         if path == STATUS {
             body["spec"] = json!({});
         }
@@ -135,6 +143,28 @@ async fn a_session_is_made_once_and_then_left_alone() {
             "a quiet object is only looked at"
         );
     }
+}
+
+#[tokio::test]
+async fn a_status_that_could_not_be_written_is_written_by_the_next_pass() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let server = Arc::new(Server::default());
+    let context = context(server.clone());
+    let status = |told: Value| {
+        serde_json::from_value::<SessionStatus>(json!({"phase": "Running", "messages": told}))
+    };
+    let mut chat = build::tests::session(json!({"mode": "Chat"}));
+    chat.status = Some(status(json!([])).unwrap());
+    let word = json!([{"seq": 1, "time": "2026-01-01T00:00:00Z", "type": "Notice", "text": "a"}]);
+    let said = status(word).unwrap();
+    let now = Utc::now();
+    server.fails.store(true, Ordering::Relaxed);
+    assert!(apply::write_status(&context, &chat, &said, now).await.is_err());
+    assert!(
+        apply::write_status(&context, &chat, &said, now).await.unwrap(),
+        "it waits for nothing"
+    );
+    assert_eq!(server.get(STATUS)["status"]["messages"][0]["text"], "a");
 }
 
 #[tokio::test]
