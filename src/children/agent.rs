@@ -127,12 +127,16 @@ pub(crate) const UNNAMED: &str = "someone unnamed";
 
 /// What somebody has answered to the question of this id.
 pub(crate) fn given(id: &str, answers: Option<&Vec<Answer>>) -> Option<told::Answer> {
-    let found = answers.into_iter().flatten().find(|answer| answer.id == id)?;
-    Some(told::Answer {
-        id: found.id.clone(),
-        text: found.text.clone(),
-        answered_by: found.answered_by.clone().unwrap_or_else(|| UNNAMED.to_owned()),
-    })
+    answers.into_iter().flatten().find(|answer| answer.id == id).map(as_told)
+}
+
+/// An answer, as its runtime is told it.
+pub(crate) fn as_told(answer: &Answer) -> told::Answer {
+    told::Answer {
+        id: answer.id.clone(),
+        text: answer.text.clone(),
+        answered_by: answer.answered_by.clone().unwrap_or_else(|| UNNAMED.to_owned()),
+    }
 }
 
 #[cfg(test)]

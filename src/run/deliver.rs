@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use super::observe::{Asked, Observed};
 use super::plan::{Intent, Plan, Prepared};
 use super::{Acknowledgement, Context};
-use crate::children::answers::Found;
+use crate::children::answers::{Found, Questions};
 use crate::controller::error_chain;
 use crate::runtime_client::RuntimeError;
 
@@ -37,6 +37,7 @@ pub(super) fn look(context: &Context, observed: &Observed, status: &RunStatus) -
     }
     let open = |status: &RunStatus| status.escalation.as_ref().map(|asked| asked.id.clone());
     let waits = open(status);
+    let waiting: Vec<&str> = waits.iter().map(String::as_str).collect();
     let before = run.status.as_ref().and_then(open);
     let here = observed.records().iter().filter_map(|record| match &record.entry {
         Entry::Question(asked) => Some(asked.id.clone()),
@@ -46,7 +47,9 @@ pub(super) fn look(context: &Context, observed: &Observed, status: &RunStatus) -
     let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
     let answers = run.spec.answers.as_deref().unwrap_or_default();
     let (uid, has_status) = (run.uid().unwrap_or_default(), run.status.is_some());
-    Some(context.answers.look(&uid, has_status, answers, &asked, waits.as_deref().as_slice()))
+    // None but the spec has answers for a Run: nobody else can be quicker.
+    let questions = Questions { asked: &asked, waits: &waiting, taken: &[] };
+    Some(context.answers.look(&uid, has_status, answers, questions))
 }
 
 async fn stop(context: &Context, observed: &Observed, reason: StopReason) {

@@ -10,7 +10,7 @@ use super::observe::Observed;
 use super::plan::Intent;
 use super::switch::order;
 use crate::children::agent::given;
-use crate::children::answers::Found;
+use crate::children::answers::{Found, Questions};
 use crate::controller::error_chain;
 
 /// Gives the agent the answers that it waits for. One that cannot be given now is given by the next pass.
@@ -30,7 +30,7 @@ fn pending(status: &SessionStatus) -> impl Iterator<Item = &PendingApproval> {
     status.faber.iter().flat_map(|faber| &faber.pending_approvals)
 }
 
-/// Looks for answers that nobody asked for; none while it is not known which questions are open.
+/// Looks for answers that nobody asked for, or that somebody else gave before; none while it is not known which questions are open.
 pub(super) fn look(
     context: &Context,
     observed: &Observed,
@@ -47,8 +47,10 @@ pub(super) fn look(
     let asked: Vec<&str> =
         before.chain(here).map(|asked| &*asked.id).chain(waits.iter().copied()).collect();
     let answers = session.spec.answers.as_deref().unwrap_or_default();
+    let taken: Vec<_> = told.into_iter().flat_map(|told| told.talk.answered()).collect();
     let (uid, has_status) = (session.uid().unwrap_or_default(), session.status.is_some());
-    Some(context.answers.look(&uid, has_status, answers, &asked, &waits))
+    let questions = Questions { asked: &asked, waits: &waits, taken: &taken };
+    Some(context.answers.look(&uid, has_status, answers, questions))
 }
 
 /// Has the runtime of a Terminal start or end its agent, where it has it otherwise. The next pass sees what became of it.

@@ -1,5 +1,7 @@
 //! What a conversation's journal says, record by record: as much of it as a status shows. Pure.
 
+use std::collections::VecDeque;
+
 use chrono::{DateTime, Utc};
 use fabrica_crds::session::{
     Faber, PendingApproval, PhaseStatus, Usage, WorkflowOutcome, WorkflowPhase, faber, messages,
@@ -14,12 +16,17 @@ use crate::children::usage;
 /// How many open questions are known: more than a status shows, for the next one moves up when one is answered.
 const OPEN: usize = 64;
 
+/// How many answers are known, the newest: whoever loses against one is told soon after it, and few come in between.
+const ANSWERED: usize = 64;
+
 /// What was told until now.
 #[derive(Debug, Clone, Default)]
 pub(in crate::session) struct Talk {
     faber: Faber,
     /// Questions without an answer, oldest first.
     open: Vec<PendingApproval>,
+    /// What the agent took for answers, oldest first.
+    answered: VecDeque<told::Answer>,
     /// The most that was ever told: less means that somebody changed the file.
     pub(in crate::session) usage: Option<Usage>,
     /// Answers to the agent, of which the same holds.
@@ -57,7 +64,12 @@ impl Talk {
                 self.turns = self.turns.max(told.turns);
             }
             Entry::Question(asked) => self.ask(asked, record.time),
-            Entry::Answered { id, .. } => self.open.retain(|asked| asked.id != *id),
+            Entry::Answered { id, text, answered_by } => {
+                self.open.retain(|asked| asked.id != *id);
+                let (id, text, answered_by) = (id.clone(), text.clone(), answered_by.clone());
+                self.answered.push_back(told::Answer { id, text, answered_by });
+                self.answered.drain(..self.answered.len().saturating_sub(ANSWERED));
+            }
             Entry::WorkflowStarted { .. } => {
                 self.faber = Faber::default();
                 self.pull_request_url = None;
@@ -139,6 +151,11 @@ impl Talk {
     /// Questions that wait for an answer.
     pub(in crate::session) fn open(&self) -> &[PendingApproval] {
         &self.open
+    }
+
+    /// The newest answers that the agent took.
+    pub(in crate::session) fn answered(&self) -> impl Iterator<Item = &told::Answer> {
+        self.answered.iter()
     }
 
     /// Why the agent does not work. What was told before the runtime began may be mended.

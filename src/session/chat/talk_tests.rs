@@ -7,7 +7,7 @@ fn talk(entries: &[serde_json::Value]) -> Talk {
     for (entry, seq) in entries.iter().zip(1_u64..) {
         let mut record = entry.clone();
         record["seq"] = json!(seq);
-        record["time"] = json!(format!("2026-01-01T00:{seq:02}:00Z"));
+        record["time"] = json!(format!("2026-01-01T{:02}:{:02}:00Z", seq / 60, seq % 60));
         talk.add(&serde_json::from_value(record).unwrap());
     }
     talk
@@ -45,6 +45,7 @@ fn an_answered_question_is_open_no_more_and_is_asked_once() {
     let answered = json!({"seq": 5, "time": "2026-01-01T00:05:00Z", "kind": "answered", "id": "a", "text": "approve"});
     told.add(&serde_json::from_value(answered).unwrap());
     assert_eq!(told.open().len(), 1);
+    assert_eq!(told.answered().map(|answer| &*answer.id).collect::<Vec<_>>(), ["a"]);
 }
 
 #[test]
@@ -66,10 +67,13 @@ fn another_workflow_begins_anew() {
 #[test]
 fn of_a_long_conversation_little_is_kept() {
     let mut entries: Vec<_> = (0..50).map(|number| question(&format!("q{number}"))).collect();
+    let answered = |number| json!({"kind": "answered", "id": format!("a{number}"), "text": "yes"});
+    entries.extend((0..100).map(answered));
     entries.extend((0..9).map(|_| json!({"kind": "said", "text": "word"})));
     let told = talk(&entries);
     assert_eq!(told.faber().unwrap().pending_approvals.len(), faber::APPROVALS);
     assert_eq!(told.lines.len(), messages::KEPT);
+    assert_eq!((told.answered().count(), &*told.answered().last().unwrap().id), (ANSWERED, "a99"));
 }
 
 #[test]
