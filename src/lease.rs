@@ -76,21 +76,23 @@ pub struct Candidate {
     api: Api<Lease>,
     me: Identity,
     seen: Option<(String, Instant)>,
+    /// When the record was last written by us: others count from then, at the earliest.
+    renewed: Instant,
 }
 
 impl Candidate {
     /// A candidate for the Lease of this namespace.
     pub fn new(client: kube::Client, namespace: &str, me: Identity) -> Self {
-        Self { api: Api::namespaced(client, namespace), me, seen: None }
+        Self { api: Api::namespaced(client, namespace), me, seen: None, renewed: Instant::now() }
     }
 
     /// Waits until we lead; `false` when told to stop first.
     pub async fn acquire(&mut self, stop: &CancellationToken) -> bool {
         loop {
-            match self.step().await {
+            match self.look().await {
                 Ok(None) => return true,
                 Ok(Some(holder)) => tracing::debug!(holder, "somebody else leads"),
-                Err(error) => tracing::warn!(error = %error, "the Lease cannot be reached"),
+                Err(error) => tracing::warn!(error, "the Lease cannot be reached"),
             }
             tokio::select! {
                 () = stop.cancelled() => return false,
@@ -101,17 +103,18 @@ impl Candidate {
 
     /// Renews until told to stop, or until leadership is lost.
     pub async fn keep(&mut self, stop: &CancellationToken) -> Result<(), LeaseError> {
-        let mut renewed = Instant::now();
         loop {
             tokio::select! {
                 () = stop.cancelled() => return Ok(()),
                 () = tokio::time::sleep(RETRY) => {}
             }
-            match tokio::time::timeout(RETRY, self.step()).await {
-                Ok(Ok(None)) => renewed = Instant::now(),
-                Ok(Ok(Some(holder))) => return Err(LeaseError::Lost(holder)),
-                Ok(Err(error)) => expired(renewed, &error.to_string())?,
-                Err(late) => expired(renewed, &late.to_string())?,
+            match self.look().await {
+                Ok(None) => {}
+                Ok(Some(holder)) => return Err(LeaseError::Lost(holder)),
+                Err(error) if self.renewed.elapsed() < RENEW_DEADLINE => {
+                    tracing::warn!(error, "the Lease cannot be renewed yet");
+                }
+                Err(error) => return Err(LeaseError::Expired(error)),
             }
         }
     }
@@ -127,12 +130,17 @@ impl Candidate {
         }
     }
 
-    /// One look: `None` when we lead now, else who does.
+    /// One look, which takes no longer than the time between two; an error in words.
+    async fn look(&mut self) -> Result<Option<String>, String> {
+        match tokio::time::timeout(RETRY, self.step()).await {
+            Ok(looked) => looked.map_err(|error| error.to_string()),
+            Err(late) => Err(late.to_string()),
+        }
+    }
+
+    /// `None` when we lead now, else who does.
     async fn step(&mut self) -> Result<Option<String>, kube::Error> {
-        let Some(lease) = self.api.get_opt(NAME).await? else {
-            let made = self.api.create(&PostParams::default(), &record(&self.me, None)).await;
-            return settle(made).map(|won| (!won).then(|| "another".to_owned()));
-        };
+        let Some(lease) = self.api.get_opt(NAME).await? else { return self.write(None).await };
         let spec = lease.spec.clone().unwrap_or_default();
         let unchanged = self.observe(&lease);
         let duration = spec
@@ -140,13 +148,24 @@ impl Candidate {
             .map_or(DURATION, |seconds| Duration::from_secs(seconds.unsigned_abs().into()));
         match decide(spec.holder_identity.as_deref(), &self.me.name, unchanged, duration) {
             Decision::Wait => Ok(Some(spec.holder_identity.unwrap_or_default())),
-            Decision::Acquire | Decision::Renew => {
-                let written = self
-                    .api
-                    .replace(NAME, &PostParams::default(), &record(&self.me, Some(&lease)))
-                    .await;
-                settle(written).map(|won| (!won).then(|| "another".to_owned()))
+            Decision::Acquire | Decision::Renew => self.write(Some(&lease)).await,
+        }
+    }
+
+    /// Writes that we lead, in place of what was read. A conflict is no error: somebody else was quicker.
+    async fn write(&mut self, before: Option<&Lease>) -> Result<Option<String>, kube::Error> {
+        let (now, record, how) = (Instant::now(), record(&self.me, before), PostParams::default());
+        let written = match before {
+            Some(_) => self.api.replace(NAME, &how, &record).await,
+            None => self.api.create(&how, &record).await,
+        };
+        match written {
+            Ok(_) => {
+                self.renewed = now;
+                Ok(None)
             }
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(Some("another".to_owned())),
+            Err(error) => Err(error),
         }
     }
 
@@ -186,27 +205,16 @@ fn record(me: &Identity, before: Option<&Lease>) -> Lease {
     }
 }
 
-fn expired(renewed: Instant, why: &str) -> Result<(), LeaseError> {
-    if renewed.elapsed() < RENEW_DEADLINE {
-        Ok(())
-    } else {
-        Err(LeaseError::Expired(why.to_owned()))
-    }
-}
-
-/// A conflict is no error: somebody else was quicker.
-fn settle(written: Result<Lease, kube::Error>) -> Result<bool, kube::Error> {
-    match written {
-        Ok(_) => Ok(true),
-        Err(kube::Error::Api(status)) if status.code == 409 => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use http::{Request, Response};
+    use kube::client::Body;
     use rstest::rstest;
+    use serde_json::json;
+    use std::convert::Infallible;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[rstest]
     #[case::free(None, 0, Decision::Acquire)]
@@ -217,6 +225,33 @@ mod tests {
     #[case::silent(Some("other"), 15, Decision::Acquire)]
     fn decisions(#[case] holder: Option<&str>, #[case] unchanged: u64, #[case] expected: Decision) {
         assert_eq!(decide(holder, "me", Duration::from_secs(unchanged), DURATION), expected);
+    }
+
+    #[tokio::test]
+    async fn the_time_to_renew_begins_when_the_lease_is_written() {
+        let calls = Arc::new(AtomicUsize::new(0));
+        let mut candidate = Candidate::new(client(calls.clone()), "demo", pod("first"));
+        let stop = CancellationToken::new();
+        assert!(candidate.acquire(&stop).await);
+        // Something else took so long meanwhile.
+        candidate.renewed -= RENEW_DEADLINE;
+        assert!(matches!(candidate.keep(&stop).await, Err(LeaseError::Expired(_))));
+        assert_eq!(calls.load(Ordering::Relaxed), 3, "others lead after the first look");
+    }
+
+    /// An API server that has no record, takes one, and fails from then on.
+    fn client(calls: Arc<AtomicUsize>) -> kube::Client {
+        let service = tower::service_fn(move |_: Request<Body>| {
+            let (code, answer) = match calls.fetch_add(1, Ordering::Relaxed) {
+                0 => (404, json!({"code": 404, "reason": "NotFound"})),
+                1 => (201, json!({"metadata": {"name": NAME}})),
+                _ => (500, json!({"code": 500})),
+            };
+            let answer = Body::from(answer.to_string().into_bytes());
+            let response = Response::builder().status(code).body(answer).unwrap();
+            async move { Ok::<_, Infallible>(response) }
+        });
+        kube::Client::new(service, "demo")
     }
 
     fn pod(name: &str) -> Identity {
