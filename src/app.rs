@@ -1,10 +1,12 @@
 //! Wires the operator together: admin port, leadership, keys, the controller.
 
+use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, ensure};
 use fabrica_crds::{Run, Session};
 use futures::FutureExt;
 use kube::Api;
@@ -17,6 +19,7 @@ use uuid::Uuid;
 use crate::admin::{self, Health};
 use crate::config::Config;
 use crate::lease::Candidate;
+use crate::metrics::Counted;
 use crate::recorder::Recorder;
 use crate::run::Acknowledgement;
 use crate::runtime_client::RuntimeClient;
@@ -26,6 +29,9 @@ use crate::{run, session};
 
 /// How long running reconciles get to end. Below the pod's grace period.
 const SHUTDOWN: Duration = Duration::from_secs(20);
+
+/// How long the first look at the signing keys may take. The Lease is held meanwhile, and is looked at again in time.
+const KEYS: Duration = Duration::from_secs(5);
 
 /// Objects of a kind that wait to be looked at out of turn: more than tell something urgent within a pass.
 const WAKES: usize = 1024;
@@ -127,7 +133,7 @@ struct Woken {
     runs: mpsc::Receiver<Uuid>,
 }
 
-/// What the leader does. Ends when told to, or when leadership is lost: then at once.
+/// What the leader does. Ends when told to, or when leadership is lost or a task has ended by itself: then at once.
 async fn lead(
     config: &Config,
     candidate: &mut Candidate,
@@ -135,25 +141,9 @@ async fn lead(
     controllers: Controllers,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
-    keeper.step(chrono::Utc::now()).await.context("the signing keys")?;
-    let Controllers { sessions, runs, changed, woken, recorder } = controllers;
-    // It ends with the process at the latest: what it had not committed waits in the pods.
-    let _recording = recorder.map(|recorder| {
-        let known = (sessions.clone(), runs.clone());
-        let living = Box::new(move || {
-            let (sessions, runs) = known.clone();
-            async move {
-                let (sessions, runs) = (sessions.living().await?, runs.living().await?);
-                Some(vec![("Session", sessions), ("Run", runs)])
-            }
-            .boxed()
-        });
-        tokio::spawn(recorder.run(living, config.retention_days, stop.clone()))
-    });
-    let sessions =
-        session::run(sessions, config.concurrency, changed.clone(), woken.sessions, stop.clone());
-    let runs = run::run(runs, config.concurrency, changed, woken.runs, stop.clone());
-    let (sessions, runs) = (tokio::spawn(sessions), tokio::spawn(runs));
+    let first = tokio::time::timeout(KEYS, keeper.step(chrono::Utc::now()));
+    first.await.context("the signing keys took too long")?.context("the signing keys")?;
+    let mut tasks = start(config, controllers, stop);
     let held = async {
         if config.leader_elect {
             candidate.keep(stop).await
@@ -165,14 +155,87 @@ async fn lead(
     tokio::select! {
         lost = held => lost.context("leadership")?,
         () = keeper.run(stop) => {}
+        outcome = first_end(&mut tasks, stop) => outcome?,
     }
-    tokio::time::timeout(SHUTDOWN, async { tokio::try_join!(sessions, runs) })
+    tokio::time::timeout(SHUTDOWN, async { while tasks.join_next().await.is_some() {} })
         .await
-        .context("reconciles did not end in time")??;
+        .context("reconciles did not end in time")?;
     if config.leader_elect {
         candidate.release().await;
     }
     Ok(())
+}
+
+/// The tasks that must run for as long as somebody leads.
+fn start(
+    config: &Config,
+    controllers: Controllers,
+    stop: &CancellationToken,
+) -> JoinSet<&'static str> {
+    let Controllers { sessions, runs, changed, woken, recorder } = controllers;
+    let mut tasks = JoinSet::new();
+    if let Some(recorder) = recorder {
+        let known = (sessions.clone(), runs.clone());
+        let living = Box::new(move || {
+            let (sessions, runs) = known.clone();
+            async move {
+                let (sessions, runs) = (sessions.living().await?, runs.living().await?);
+                Some(vec![("Session", sessions), ("Run", runs)])
+            }
+            .boxed()
+        });
+        let recording = recorder.run(living, config.retention_days, stop.clone());
+        spawn(&mut tasks, "the recorder", recording);
+    }
+    let forgetting = forget(sessions.clone(), runs.clone(), stop.clone());
+    spawn(&mut tasks, "the forgetting of what is gone", forgetting);
+    let sessions =
+        session::run(sessions, config.concurrency, changed.clone(), woken.sessions, stop.clone());
+    spawn(&mut tasks, "the controller of Sessions", sessions);
+    let runs = run::run(runs, config.concurrency, changed, woken.runs, stop.clone());
+    spawn(&mut tasks, "the controller of Runs", runs);
+    tasks
+}
+
+/// Starts a task that gives its name when it ends, by a panic as well: its words are in the log by then.
+fn spawn(
+    tasks: &mut JoinSet<&'static str>,
+    name: &'static str,
+    task: impl Future<Output = ()> + Send + 'static,
+) {
+    tasks.spawn(AssertUnwindSafe(task).catch_unwind().map(move |_| name));
+}
+
+/// Waits for the first task that ends: an error, unless it was told to.
+async fn first_end(
+    tasks: &mut JoinSet<&'static str>,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let ended = tasks.join_next().await.context("nothing was started")??;
+    ensure!(stop.is_cancelled(), "{ended} ended");
+    Ok(())
+}
+
+/// Forgets what is known of objects that are gone, until told to stop.
+async fn forget(sessions: Arc<session::Context>, runs: Arc<run::Context>, stop: CancellationToken) {
+    /// Between two times: in a minute not much becomes known.
+    const PERIOD: Duration = Duration::from_mins(1);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(PERIOD) => {}
+        }
+        let all = census(&sessions, &runs);
+        let there: HashSet<_> = all.iter().map(|counted| counted.uid.as_str()).collect();
+        sessions.retry.prune(&there);
+        runs.retry.prune(&there);
+        sessions.telemetry.forget(&there);
+    }
+}
+
+/// Every object there is.
+fn census(sessions: &session::Context, runs: &run::Context) -> Vec<Counted> {
+    [sessions.census(), runs.census()].concat()
 }
 
 /// Waits until the API server knows Sessions and Runs, for a chart may install the CRD after us; `false` when told to stop first.
@@ -210,7 +273,33 @@ impl Health for State {
 
     fn metrics(&self) -> Result<String, std::fmt::Error> {
         let waiting = self.context.retry.waiting() + self.runs.retry.waiting();
-        let all = [self.context.census(), self.runs.census()].concat();
-        self.context.telemetry.render(&all, waiting)
+        self.context.telemetry.render(&census(&self.context, &self.runs), waiting)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::future::BoxFuture;
+    use rstest::rstest;
+
+    #[rstest]
+    #[case::by_itself(async {}.boxed(), false, Some("one ended"))]
+    #[case::by_a_panic(async { panic!("it must not") }.boxed(), false, Some("one ended"))]
+    #[case::as_told(async {}.boxed(), true, None)]
+    #[tokio::test]
+    async fn a_task_that_ends_before_it_is_told_to_is_named(
+        #[case] task: BoxFuture<'static, ()>,
+        #[case] told: bool,
+        #[case] expected: Option<&str>,
+    ) {
+        let (mut tasks, stop) = (JoinSet::new(), CancellationToken::new());
+        spawn(&mut tasks, "other", std::future::pending());
+        spawn(&mut tasks, "one", task);
+        if told {
+            stop.cancel();
+        }
+        let error = first_end(&mut tasks, &stop).await.err().map(|error| error.to_string());
+        assert_eq!(error.as_deref(), expected);
     }
 }

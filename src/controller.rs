@@ -1,10 +1,13 @@
 //! What every controller does around a pass: unreadable objects, spans, metrics, back-off.
 
+use std::any::Any;
 use std::error::Error;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt;
 use kube::api::ObjectMeta;
 use kube::core::DeserializeGuard;
 use kube::runtime::controller::Action;
@@ -37,6 +40,19 @@ pub(crate) fn patient_look(age: Duration, deadline: Duration) -> Duration {
     }
 }
 
+/// A pass that panicked: a defect of ours that one object has found. kube would end the whole controller with it.
+#[derive(Debug, thiserror::Error)]
+#[error("the pass panicked: {0}")]
+pub struct Panicked(String);
+
+impl Panicked {
+    fn new(words: &(dyn Any + Send)) -> Self {
+        let text = words.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| words.downcast_ref::<&str>().copied());
+        Self(text.unwrap_or("it did not say why").to_owned())
+    }
+}
+
 /// What a pass is counted and put off by.
 #[derive(Debug)]
 pub(crate) struct Around<'a> {
@@ -53,7 +69,7 @@ pub(crate) async fn guarded<K, E, F>(
 ) -> Result<Action, E>
 where
     K: ResourceExt + Clone,
-    E: Error,
+    E: Error + From<Panicked>,
     F: Future<Output = Result<Action, E>>,
 {
     match &object.0 {
@@ -74,7 +90,7 @@ async fn attempt<K, E, F>(
 ) -> Result<Action, E>
 where
     K: ResourceExt,
-    E: Error,
+    E: Error + From<Panicked>,
     F: Future<Output = Result<Action, E>>,
 {
     let (uid, started) = (uid(&*object), Instant::now());
@@ -83,7 +99,10 @@ where
         return Ok(Action::await_change());
     }
     let span = (around.span)(object.meta());
-    let pass = Box::pin(reconcile(object)).instrument(span.clone());
+    let pass = AssertUnwindSafe(Box::pin(reconcile(object)).instrument(span.clone()));
+    let pass = pass
+        .catch_unwind()
+        .map(|ended| ended.unwrap_or_else(|words| Err(Panicked::new(words.as_ref()).into())));
     let outcome = around.retry.attempt(&uid, pass).await;
     around.metrics.reconciled(outcome.is_ok(), started.elapsed());
     if let Err(error) = &outcome {
@@ -125,4 +144,25 @@ pub(crate) fn changes(
     futures::stream::unfold(receiver, |mut receiver| async move {
         receiver.changed().await.ok().map(|()| ((), receiver))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use fabrica_crds::Session;
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn a_pass_that_panics_has_failed_and_its_object_waits() {
+        let (metrics, retry) = (Metrics::default(), Retry::default());
+        let span = |_: &ObjectMeta| tracing::Span::none();
+        let around = Around { metrics: &metrics, retry: &retry, span };
+        let mut session = Session::new("one", serde_json::from_value(json!({})).unwrap());
+        session.metadata.uid = Some("a".to_owned());
+        let object = Arc::new(DeserializeGuard(Ok(session)));
+        let pass = |_| async { panic!("no {}", "bounds") };
+        let failed = guarded::<_, Panicked, _>(object, around, pass).await.unwrap_err();
+        assert_eq!(failed.to_string(), "the pass panicked: no bounds");
+        assert_eq!(retry.waiting(), 1);
+    }
 }

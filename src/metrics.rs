@@ -116,12 +116,16 @@ impl Metrics {
         is_ours
     }
 
-    /// The page that Prometheus reads. `all`: every object there is.
+    /// Forgets what is known of objects that are not there any more.
+    pub fn forget(&self, there: &HashSet<&str>) {
+        guard(&self.runtimes).prune(there);
+        guard(&self.standings).prune(there);
+    }
+
+    /// The page that Prometheus reads. `all`: every object there is; of others everything was forgotten.
     pub fn render(&self, all: &[Counted], waiting: usize) -> Result<String, fmt::Error> {
-        let there: HashSet<_> = all.iter().map(|counted| counted.uid.as_str()).collect();
         self.census.set(all);
-        guard(&self.runtimes).sum(&there);
-        guard(&self.standings).prune(&there);
+        guard(&self.runtimes).sum();
         self.waiting.set(gauge(waiting));
         let mut page = String::new();
         encode(&mut page, &self.registry)?;

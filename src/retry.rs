@@ -1,6 +1,6 @@
 //! Errors of one object slow down that object alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Mutex;
@@ -64,6 +64,11 @@ impl Retry {
         self.lock().remove(uid);
     }
 
+    /// Forgets objects that are not among these: nobody tells of one that is deleted while it waits.
+    pub fn prune(&self, there: &HashSet<&str>) {
+        self.lock().retain(|uid, _| there.contains(uid.as_str()));
+    }
+
     /// How many objects are waiting.
     pub fn waiting(&self) -> usize {
         self.lock().len()
@@ -94,7 +99,6 @@ fn spread(uid: &str, failures: u32) -> u32 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::collections::HashSet;
 
     #[tokio::test]
     async fn the_delay_doubles_only_when_it_was_waited_for() {
@@ -114,6 +118,9 @@ mod tests {
         let _ = retry.attempt("one", async { Err::<(), ()>(()) }).await;
         assert_eq!(retry.waiting(), 1);
         let _ = retry.attempt("one", async { Ok::<(), ()>(()) }).await;
+        assert_eq!(retry.waiting(), 0);
+        retry.failed("gone", later);
+        retry.prune(&HashSet::from(["one"]));
         assert_eq!(retry.waiting(), 0);
     }
 

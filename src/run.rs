@@ -50,7 +50,7 @@ use uuid::Uuid;
 use crate::children::answers::Looked;
 use crate::children::apply::WriteError;
 use crate::config::RunDefaults;
-use crate::controller::{self, Around, changes, uid};
+use crate::controller::{self, Around, Panicked, changes, uid};
 use crate::metrics::{Counted, Mode};
 use crate::retry::Retry;
 use crate::runtime_client::RuntimeClient;
@@ -66,6 +66,8 @@ pub enum ReconcileError {
     Apply(#[from] WriteError),
     #[error("write the status")]
     Report(#[source] kube::Error),
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
 }
 
 /// A Run as the watch hands it out: one that cannot be read must not hide the others.
@@ -220,6 +222,7 @@ async fn reconcile(run: Arc<Run>, context: Arc<Context>) -> Result<Action, Recon
     let observed = observe::observe(&context, &run).await?;
     let now = Utc::now();
     let planned = plan::plan(&observed, &context.defaults, &context.keys.current(), now);
+    deliver::tell(&context, &observed, &planned).await;
     let applied = apply::apply(&context, &observed, planned).await?;
     let mut status = report::report(&observed, &applied, &context.defaults, now);
     let answers = deliver::look(&context, &observed, &status);

@@ -38,7 +38,7 @@ use crate::children::answers::Looked;
 use crate::children::apply::WriteError;
 use crate::children::is_ours;
 use crate::config::Defaults;
-use crate::controller::{self, Around, changes, uid};
+use crate::controller::{self, Around, Panicked, changes, uid};
 use crate::metrics::Counted;
 use crate::retry::Retry;
 use crate::runtime_client::RuntimeClient;
@@ -54,6 +54,8 @@ pub enum ReconcileError {
     Apply(#[from] WriteError),
     #[error("write the status")]
     Report(#[source] kube::Error),
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
 }
 
 /// A Session as the watch hands it out: one that cannot be read must not hide the others.

@@ -1,7 +1,7 @@
 //! What is told to those who watch over the whole: metrics and traces, from statuses and journals.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -19,13 +19,16 @@ use crate::trace;
 const SERVICE: &str = "fabrica-operator";
 const RUNTIME: &str = "fabrica-runtime";
 
+/// Journals that are known of an object: that of its pod, and that of the pod before, which may not have ended yet.
+const JOURNALS: usize = 2;
+
 /// What every pass tells.
 #[derive(Debug, Default)]
 pub struct Telemetry {
     pub metrics: Metrics,
     traces: Option<Exporter>,
-    /// By the UID of the object, and by what names the journal among the object's.
-    chronicles: Mutex<HashMap<(String, String), Chronicle>>,
+    /// By the UID of the object: its newest journals, each with what names it among the object's.
+    chronicles: Mutex<HashMap<String, VecDeque<(String, Chronicle)>>>,
 }
 
 /// An object that something is told of.
@@ -85,8 +88,7 @@ impl Telemetry {
     /// What was read of a journal, of records once more than once.
     pub fn told(&self, subject: &Watched, journal: &str, records: &[Record]) {
         let mut chronicles = self.chronicles.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (subject.uid.clone(), journal.to_owned());
-        let chronicle = chronicles.entry(key).or_default();
+        let chronicle = one_of(chronicles.entry(subject.uid.clone()).or_default(), journal);
         for happened in records.iter().filter_map(|record| chronicle.add(record)) {
             if self.metrics.happened(subject.mode, &happened) {
                 self.export(|| subject.span(RUNTIME, name(&happened.what), &happened));
@@ -128,14 +130,29 @@ impl Telemetry {
         }
     }
 
-    /// The page that Prometheus reads. `all`: every object there is; what is known of others is forgotten.
-    pub fn render(&self, all: &[Counted], waiting: usize) -> Result<String, std::fmt::Error> {
-        let there: HashSet<_> = all.iter().map(|counted| counted.uid.as_str()).collect();
+    /// Forgets what is known of objects that are not among these.
+    pub fn forget(&self, there: &HashSet<&str>) {
         let mut chronicles = self.chronicles.lock().unwrap_or_else(PoisonError::into_inner);
-        chronicles.retain(|(uid, _), _| there.contains(uid.as_str()));
+        chronicles.retain(|uid, _| there.contains(uid.as_str()));
         drop(chronicles);
+        self.metrics.forget(there);
+    }
+
+    /// The page that Prometheus reads. `all`: every object there is.
+    pub fn render(&self, all: &[Counted], waiting: usize) -> Result<String, std::fmt::Error> {
+        self.forget(&all.iter().map(|counted| counted.uid.as_str()).collect());
         self.metrics.render(all, waiting)
     }
+}
+
+/// The chronicle of this journal; a new one takes the oldest one's place.
+fn one_of<'a>(journals: &'a mut VecDeque<(String, Chronicle)>, journal: &str) -> &'a mut Chronicle {
+    let place = journals.iter().position(|(name, _)| name == journal).unwrap_or_else(|| {
+        journals.truncate(JOURNALS - 1);
+        journals.push_front((journal.to_owned(), Chronicle::default()));
+        0
+    });
+    &mut journals[place].1
 }
 
 /// What a span is called.
@@ -156,6 +173,30 @@ mod tests {
     use fabrica_crds::{Session, names};
     use kube::core::ObjectMeta;
     use serde_json::json;
+
+    fn known(telemetry: &Telemetry) -> usize {
+        telemetry.chronicles.lock().unwrap().values().map(VecDeque::len).sum()
+    }
+
+    #[test]
+    fn little_is_known_of_an_object_that_starts_again_and_again_and_nothing_of_one_that_is_gone() {
+        let telemetry = Telemetry::default();
+        let mut session = Session::new("one", serde_json::from_value(json!({})).unwrap());
+        session.metadata.uid = Some("a".to_owned());
+        let subject = Watched::of(&session, Mode::Terminal);
+        let idle = serde_json::from_value(json!({"startedAt": "2026-01-01T00:00:00Z",
+            "lastActivityAt": "2026-01-01T00:00:00Z", "busy": false, "clients": 0, "visibleClients": 0, "terminals": 3,
+            "oomKills": 0, "reconnects": 0, "bytesIn": 0, "bytesOut": 0, "workspace": {"state": "None"}}));
+        telemetry.metrics.report("a", Mode::Terminal, Some(&idle.unwrap()), Utc::now());
+        for start in 0..100 {
+            telemetry.steps(&subject, DateTime::from_timestamp(start, 0).unwrap(), &[]);
+        }
+        assert_eq!(known(&telemetry), JOURNALS);
+        telemetry.forget(&HashSet::new());
+        assert_eq!(known(&telemetry), 0);
+        let page = telemetry.metrics.render(&[], 0).unwrap();
+        assert!(page.contains("fabrica_operator_terminals 0\n"), "{page}");
+    }
 
     #[test]
     fn a_span_bears_the_objects_trace_and_name() {

@@ -98,6 +98,7 @@ fn what_a_runtime_counts_is_added_once() {
     shows(&page, "oom_kills_total 1");
     shows(&page, "clients{mode=\"Chat\"} 2");
     shows(&page, "terminals 3");
+    metrics.forget(&HashSet::new());
     let page = metrics.render(&[], 0).unwrap();
     shows(&page, "terminals 0");
 }

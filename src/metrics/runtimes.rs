@@ -141,9 +141,13 @@ impl Runtimes {
         measured("out").add(&agent.shown.since(&former.shown));
     }
 
-    /// Sums up what is, of the runtimes of objects that are still there.
-    pub(super) fn sum(&mut self, there: &HashSet<&str>) {
+    /// Forgets the runtimes of objects that are gone.
+    pub(super) fn prune(&mut self, there: &HashSet<&str>) {
         self.reports.retain(|uid, _| there.contains(uid.as_str()));
+    }
+
+    /// Sums up what is.
+    pub(super) fn sum(&self) {
         let live = || self.reports.values().filter(|report| report.present);
         self.terminals.set(live().map(|it| i64::from(it.idle.terminals)).sum());
         for mode in Mode::ALL {

@@ -10,7 +10,7 @@ use kube::ResourceExt;
 
 use super::observe::{Observed, number};
 use super::plan::{Applied, Plan, Prepared};
-use super::{Context, ReconcileError, deliver};
+use super::{Context, ReconcileError};
 use crate::children::apply::{api, write, write_status as write_to};
 use crate::children::{Outcome, Step};
 
@@ -23,7 +23,6 @@ pub(super) async fn apply(
     observed: &Observed,
     plan: Plan<Prepared>,
 ) -> Result<Plan<Applied>, ReconcileError> {
-    deliver::tell(context, observed, &plan).await;
     let Plan { policy, claim, text, pod, expired, .. } = &plan;
     let run = &observed.run;
     let (namespace, name) = (run.namespace().unwrap_or_default(), run.name_any());
