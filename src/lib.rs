@@ -1,6 +1,8 @@
 //! The operator: turns Session and Run resources into pods.
 //!
-//! Start reading at [`session::reconcile`]: five named calls, of which only the first and the fourth talk to anybody.
+//! Start reading at [`session::reconcile`], which is one named call for each step: observe (asks API server and pod), plan,
+//! deliver (tells the pod), apply (writes to the API server), report, record (tells the pod), announce (writes Events). Plan
+//! and report talk to nobody.
 
 pub mod admin;
 pub mod app;

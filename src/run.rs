@@ -1,7 +1,8 @@
 //! One Run, carried to its verdict.
 //!
-//! [`reconcile`] is the same five calls as a Session's. Only `observe` and `apply` talk to anybody; what lies between is
-//! pure, and time is an argument.
+//! [`reconcile`] is the same steps as a Session's: observe (asks the API server and the pods), plan, deliver (tells the pods what
+//! was decided), apply (writes to the API server), report, record (what is kept; the pods are told once the status says so), and
+//! announce (Events). `plan` and `report` are pure, and time is an argument.
 
 mod announce;
 mod apply;

@@ -1,7 +1,8 @@
 //! One Session, brought to what its spec says.
 //!
-//! [`reconcile`] is five calls, the same on every pass. Only `observe` and `apply` talk to the API server; what lies
-//! between is pure, and time is an argument.
+//! [`reconcile`] is the same steps on every pass: observe (asks the API server and the pod), plan, deliver (tells the pod what
+//! people decided), apply (writes to the API server), report, record (what is kept; the pod is told once the status says so), and
+//! announce (Events). `plan` and `report` are pure, and time is an argument.
 
 mod announce;
 mod apply;
