@@ -201,6 +201,34 @@ async fn an_answer_to_what_nobody_asked_is_told_once() {
 }
 
 #[tokio::test]
+async fn an_answer_that_comes_after_one_in_the_chat_is_told_who_was_first() {
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let context = context(Arc::new(Server::default()));
+    let mut talk = chat::Talk::default();
+    let mut look = |entry: Value| {
+        let mut record = entry;
+        record["seq"] = json!(1);
+        record["time"] = json!("2026-01-01T00:00:00Z");
+        talk.add(&serde_json::from_value(record).unwrap());
+        let answer = json!({"id": "a", "text": "olive", "answeredBy": "ada"});
+        let (pod, address, talk) = ("pod".to_owned(), String::new(), talk.clone());
+        let told = chat::Told { pod, address, number: 1, last: 1, whole: true, talk };
+        let session = build::tests::session(json!({"mode": "Chat", "answers": [answer]}));
+        let observed = observe::Observed { session, told: Some(told), ..Default::default() };
+        let found = deliver::look(&context, &observed, &SessionStatus::default()).unwrap();
+        let note = found.event().and_then(|event| event.note);
+        context.answers.keep(uid(&observed.session), found, HashSet::default);
+        note
+    };
+    let asked = json!({"kind": "question", "id": "a", "questionKind": "clarification", "question": "Which oil?"});
+    assert_eq!(look(asked), None);
+    let answered =
+        json!({"kind": "answered", "id": "a", "text": "sewing machine", "answeredBy": "bob"});
+    let words = "spec.answers holds another answer to a than the agent took: bob answered before.";
+    assert_eq!(look(answered).as_deref(), Some(words));
+}
+
+#[tokio::test]
 async fn an_object_that_cannot_be_read_is_told_and_left() {
     let server = Arc::new(Server::default());
     let broken: Guarded = serde_json::from_value(json!({
