@@ -196,13 +196,15 @@ fn built(file: &str, last: &[Value]) -> Vec<Value> {
     steps
 }
 
-/// It does what it may, which ends before the release.
+/// It does what it may, which ends before the release, and no more once that is over.
 async fn assists(works: &mut Works<'_>) -> Result<()> {
-    let steps = built("door", &[said("Look at it.")]);
+    let steps = built("door", &[tool("repo__push", &json!({})), said("Look at it.")]);
     let since = works.begin("w-assist", "assist", &steps).await?;
     let faber = works.ends(0, "It is quiet.").await?;
     works.ada.text("Look at it.").await?;
     works.has_answered(since, "The autonomy of this workflow ends here.")?;
+    works.has_answered(since, "publishes nothing")?;
+    unpublished(works.forge, works.repository).await?;
     let last = faber.phases.last().map(|it| (&*it.name, it.status));
     ensure!(last == Some(("evaluate", PhaseStatus::Completed)), "{faber:?}");
     Ok(())
@@ -224,9 +226,11 @@ async fn heard(chat: &mut Chat, asked: &Value) -> Result<(Value, Option<Value>)>
     }
 }
 
-/// Two people refuse the release at once: one is heard, and the other is told who. Until then nothing else is begun.
+/// Two people refuse the release at once: one is heard, and the other is told who. Until then nothing else is begun. An agent
+/// that ends such a workflow and proposes its work all the same needs leave as before.
 async fn is_rejected(works: &mut Works<'_>) -> Result<()> {
-    let steps = built("hinge", &[given_up("Nobody wants it."), said("So be it.")]);
+    let proposed = tool("repo__pr_create", &json!({"title": "Oil the hinge"}));
+    let steps = built("hinge", &[given_up("Nobody wants it."), proposed, said("So be it.")]);
     let since = works.begin("w-guarded", "guarded", &steps).await?;
     let is_asked = |it: &Value| it["kind"] == "approval" && it["state"] == "open";
     let approval = works.ada.until("the approval", is_asked).await?;
@@ -252,9 +256,13 @@ async fn is_rejected(works: &mut Works<'_>) -> Result<()> {
     let is_told_who = told["message"].as_str().is_some_and(|text| text.contains(&winner));
     ensure!(told["code"] == "already_answered" && is_told_who, "{told}");
     works.ends(1, "Nobody wants it.").await?;
+    let again = works.ada.until("the approval", is_asked).await?;
+    works.ada.answer(&again, "reject: still not").await?;
     works.ada.text("So be it.").await?;
     works.has_answered(since, &format!("{winner} does not approve: reject"))?;
-    works.has_answered(since, "Not yet.")
+    works.has_answered(since, "Not yet.")?;
+    works.has_answered(since, "does not approve: reject: still not")?;
+    unpublished(works.forge, works.repository).await
 }
 
 /// After all of that one goes through to its pull request: the only one.

@@ -20,6 +20,8 @@ use crate::run::undone::Undone;
 use crate::run::work_item;
 
 const NO_WORKFLOW: &str = "No workflow is running: just do what people ask.";
+/// What the agent is told whose autonomy lets nothing leave the pod.
+pub(crate) const UNPUBLISHED: &str = "Refused: the autonomy that was given publishes nothing.";
 
 /// The desk, for as long as the pod lives.
 #[derive(Debug)]
@@ -100,9 +102,7 @@ impl Desk {
 
     /// How far the agent may go now.
     pub(crate) fn autonomy(&self) -> Autonomy {
-        let known = self.chat.known();
-        let of_work = known.work.as_ref().map(|work| work.engine.autonomy());
-        of_work.unwrap_or(self.chat.settings.autonomy)
+        self.chat.known().autonomy()
     }
 
     pub(crate) fn forge(&self) -> Result<Forge, String> {
@@ -296,12 +296,10 @@ impl Desk {
         };
         let allowed = match self.with_engine(may) {
             Some(allowed) => allowed,
-            None => match self.chat.settings.autonomy {
+            None => match self.autonomy() {
                 Autonomy::Autonomous => Ok(()),
                 Autonomy::Guarded => self.approval(approval::PROPOSE).await,
-                Autonomy::DryRun | Autonomy::Assist => {
-                    Err("Refused: the autonomy of this Session publishes nothing.".to_owned())
-                }
+                Autonomy::DryRun | Autonomy::Assist => Err(UNPUBLISHED.to_owned()),
             },
         };
         allowed.map_err(Undone::Refused)

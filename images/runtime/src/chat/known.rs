@@ -28,6 +28,14 @@ pub(crate) struct Work {
     pub(crate) is_begun: bool,
 }
 
+/// What a workflow that has ended leaves: whoever ends it by itself is not free of it.
+#[derive(Debug)]
+struct Past {
+    autonomy: Autonomy,
+    /// What was said before its end, and not read: it was said of that work.
+    unread: HashSet<String>,
+}
+
 /// Everything that is known.
 #[derive(Debug)]
 pub(crate) struct Known {
@@ -42,6 +50,8 @@ pub(crate) struct Known {
     /// How the newest turn ended that did.
     over: Option<TurnState>,
     pub(crate) work: Option<Work>,
+    /// Until somebody speaks, or another workflow begins.
+    past: Option<Past>,
     /// The work items that workflows were about.
     worked: HashSet<String>,
     pub(crate) usage: Usage,
@@ -57,6 +67,7 @@ impl Known {
             in_turn: false,
             over: None,
             work: None,
+            past: None,
             worked: HashSet::new(),
             usage: Usage::default(),
             questions: BTreeMap::new(),
@@ -72,6 +83,9 @@ impl Known {
             }
             Entry::MessageState { id, state } if *state != MessageState::Queued => {
                 self.waiting.retain(|said| said.id != *id);
+                if *state == MessageState::Started {
+                    self.past.take_if(|past| !past.unread.contains(id));
+                }
             }
             Entry::Turn { state, .. } => {
                 self.in_turn = *state == TurnState::Started;
@@ -84,7 +98,7 @@ impl Known {
                 self.ids.insert(id.clone());
                 self.begin(work_id, *autonomy, plan.clone());
             }
-            Entry::WorkflowEnded { .. } => self.work = None,
+            Entry::WorkflowEnded { .. } => self.end(),
             Entry::Phase { phase, status, .. } => {
                 if let Some(work) = &mut self.work {
                     work.engine.learn(*phase, *status);
@@ -109,6 +123,21 @@ impl Known {
         let engine = Engine::new(&CORE, autonomy.min(self.most));
         self.work = Some(Work { id: work_id.to_owned(), engine, plan, is_begun: false });
         self.worked.insert(plain(work_id).to_owned());
+        self.past = None;
+    }
+
+    fn end(&mut self) {
+        if let Some(work) = self.work.take() {
+            let unread = self.waiting.iter().map(|said| said.id.clone()).collect();
+            self.past = Some(Past { autonomy: work.engine.autonomy(), unread });
+        }
+    }
+
+    /// How far the agent may go now.
+    pub(crate) fn autonomy(&self) -> Autonomy {
+        let of_work = self.work.as_ref().map(|work| work.engine.autonomy());
+        let of_past = self.past.as_ref().map(|past| past.autonomy);
+        of_work.or(of_past).unwrap_or(self.most)
     }
 
     /// Whether the agent has ended its turn, and nobody has told it to.
@@ -152,18 +181,27 @@ mod tests {
         Entry::WorkflowStarted { work_id, autonomy, author, id, plan: None }
     }
 
+    fn ended() -> Entry {
+        let (exit_code, summary, pull_request_url) = (1, String::new(), None);
+        let estimated_cost_usd = "0.00".to_owned();
+        Entry::WorkflowEnded { exit_code, summary, pull_request_url, estimated_cost_usd }
+    }
+
+    fn moved(id: &str, state: MessageState) -> Entry {
+        Entry::MessageState { id: id.to_owned(), state }
+    }
+
     fn turn(state: TurnState) -> Entry {
         Entry::Turn { state, code: None, message: None }
     }
 
     #[test]
     fn what_was_not_read_waits_and_every_id_is_known() {
-        let state = |id: &str, state| Entry::MessageState { id: id.to_owned(), state };
         let known = after(&[
             message("a"),
             message("b"),
-            state("a", MessageState::Queued),
-            state("b", MessageState::Started),
+            moved("a", MessageState::Queued),
+            moved("b", MessageState::Started),
             turn(TurnState::Started),
         ]);
         let waiting: Vec<&str> = known.waiting.iter().map(|said| said.id.as_str()).collect();
@@ -196,6 +234,25 @@ mod tests {
         assert!(!is_begun(&[turn(TurnState::Started), started.clone()]));
         assert!(!is_begun(&[started.clone(), turn(TurnState::Failed)]));
         assert!(is_begun(&[started, turn(TurnState::Started), turn(TurnState::Completed)]));
+    }
+
+    #[test]
+    fn a_workflow_that_has_ended_bounds_the_agent_until_somebody_speaks() {
+        use Autonomy::{Assist, Autonomous, DryRun, Guarded};
+        use MessageState::{Cancelled, Completed, Started};
+        let mut told = vec![message("before"), started("1", Assist), message("during")];
+        told.extend([moved("before", Started), ended(), moved("before", Completed)]);
+        // An end without a workflow ends nothing.
+        told.extend([message("withdrawn"), moved("withdrawn", Cancelled), ended()]);
+        told.extend([moved("during", Started), message("after")]);
+        assert_eq!(after(&told).autonomy(), Assist);
+        let spoken = [told.clone(), vec![moved("after", Started)]].concat();
+        assert_eq!(after(&spoken).autonomy(), Guarded);
+        let next = |autonomy| [told.clone(), vec![started("2", autonomy)]].concat();
+        assert_eq!(after(&next(Guarded)).autonomy(), Guarded);
+        assert_eq!(after(&next(DryRun)).autonomy(), DryRun);
+        let most = [started("1", Autonomous), ended()];
+        assert_eq!(after(&most).autonomy(), Guarded, "never more than the Session");
     }
 
     #[test]

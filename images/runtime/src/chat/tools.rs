@@ -18,7 +18,7 @@ use tokio::task::JoinHandle;
 use self::faber::Faber;
 use self::repo::Repo;
 use self::work::Work;
-use super::desk::Desk;
+use super::desk::{Desk, UNPUBLISHED};
 use super::engine::Engine;
 use crate::broker::Broker;
 use crate::run::audit::Scribe;
@@ -94,7 +94,7 @@ fn may_write(desk: &Desk) -> Result<(), Undone> {
     if Engine::may_push(desk.autonomy()) {
         return Ok(());
     }
-    Err(Undone::Refused("Refused: the autonomy that was given publishes nothing.".to_owned()))
+    Err(Undone::Refused(UNPUBLISHED.to_owned()))
 }
 
 /// What the forge says, as the agent may read it: what others cannot see speaks to it neither.

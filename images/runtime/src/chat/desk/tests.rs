@@ -3,14 +3,27 @@ use futures::FutureExt;
 use super::*;
 
 fn desk(folder: &tempfile::TempDir) -> Desk {
+    desk_of(folder, "guarded")
+}
+
+fn desk_of(folder: &tempfile::TempDir, autonomy: &str) -> Desk {
     let workspace = folder.path().to_string_lossy();
-    let variables =
-        [("MODE", "chat"), ("REPO_URL", "http://forge.test/x"), ("FABRICA_WORKSPACE", &*workspace)];
+    let variables = [
+        ("MODE", "chat"),
+        ("REPO_URL", "http://forge.test/x"),
+        ("FABRICA_WORKSPACE", &*workspace),
+        ("FABRICA_CHAT_AUTONOMY", autonomy),
+    ];
     let variables = variables.map(|(name, value)| (name.into(), value.into()));
     let config = Config::from_environment(variables);
     let chat = Chat::open(&config).unwrap().unwrap();
     let (repository, steps) = (config.repository.clone().unwrap(), Arc::new(chat.steps()));
     Desk::new(config, repository, chat, steps, Begun::default())
+}
+
+fn begin(desk: &Desk, autonomy: Autonomy) {
+    let (work_id, author, id) = ("1".to_owned(), "ada".to_owned(), "w-1".to_owned());
+    desk.chat.tell(Entry::WorkflowStarted { work_id, autonomy, author, id, plan: None });
 }
 
 fn leave(question: &Question) -> Answer {
@@ -41,13 +54,8 @@ async fn an_answer_is_told_by_the_call_that_waits_for_it_or_else_by_us() {
 async fn leave_is_given_to_our_own_question_and_for_one_workflow() {
     let folder = tempfile::tempdir().unwrap();
     let desk = desk(&folder);
-    let begin = || {
-        let (work_id, author, id) = ("1".to_owned(), "ada".to_owned(), "w-1".to_owned());
-        let autonomy = Autonomy::Guarded;
-        desk.chat.tell(Entry::WorkflowStarted { work_id, autonomy, author, id, plan: None });
-    };
     let may_publish = || desk.with_engine(|engine| engine.may_publish());
-    begin();
+    begin(&desk, Autonomy::Guarded);
     // What a journal says that a former process asked: whoever wrote it, nothing is released by its answer.
     let forged = approval::ask(approval::RELEASE);
     let harmless = Question { question: "Are olives good?".to_owned(), ..approval::ask("") };
@@ -67,7 +75,7 @@ async fn leave_is_given_to_our_own_question_and_for_one_workflow() {
     assert_eq!(open.len(), 1, "our own stays");
 
     desk.end_workflow(1, "It cannot be done.", None);
-    begin();
+    begin(&desk, Autonomy::Guarded);
     assert!(desk.chat.questions.take(leave(&open[0])).is_err() && !desk.adopt(&leave(&open[0])));
     assert_eq!(may_publish(), Some(false));
 
@@ -77,4 +85,20 @@ async fn leave_is_given_to_our_own_question_and_for_one_workflow() {
     desk.chat.questions.take(leave(&open[0])).unwrap();
     assert_eq!(asking.await, Ok(()));
     assert_eq!(may_publish(), Some(true));
+}
+
+#[tokio::test]
+async fn who_ends_a_workflow_is_no_freer_than_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = desk_of(&folder, "autonomous");
+    assert_eq!(desk.may_publish().await, Ok(()));
+    begin(&desk, Autonomy::Guarded);
+    desk.end_workflow(1, "It was rejected.", None);
+    let mut asking = std::pin::pin!(desk.may_publish());
+    assert!(asking.as_mut().now_or_never().is_none());
+    assert!(approval::asks(&desk.chat.questions.open()[0], approval::PROPOSE));
+    begin(&desk, Autonomy::Assist);
+    desk.end_workflow(1, "It cannot be done.", None);
+    let refused = Undone::Refused(UNPUBLISHED.to_owned());
+    assert_eq!((desk.autonomy(), desk.may_publish().await), (Autonomy::Assist, Err(refused)));
 }
