@@ -150,10 +150,28 @@ test("an approval stays in view, marks the tab, and is given by the keyboard alo
   await expect(log(page)).toContainText(/ada answered at .*approve/);
 });
 
+test("an approval takes a comment along, and words alone reject, whatever they begin with", async ({ page }) => {
+  const runtime = await open(page, [...STORY, APPROVAL, { ...APPROVAL, questionId: "approve-release-2" }]);
+  const comment = card(page).getByLabel("Comment; without a choice it rejects");
+  const approve = card(page).getByRole("radio", { name: "approve" });
+  await approve.check();
+  await comment.fill("Oil the lock next");
+  await expect(approve).toBeChecked();
+  await card(page).getByRole("button", { name: "Send answer" }).click();
+  await expect(card(page)).toHaveAttribute("data-question", "approve-release-2");
+  await comment.fill("Approve button is still broken, fix it first");
+  await comment.press("Control+Enter");
+  await expect(card(page)).toBeHidden();
+  expect(runtime.heard.filter(({ type }) => type === "answer")).toEqual([
+    { type: "answer", questionId: "approve-release-1", text: "approve: Oil the lock next" },
+    { type: "answer", questionId: "approve-release-2", text: "reject: Approve button is still broken, fix it first" },
+  ]);
+});
+
 test("who answers too late is told who was first", async ({ page }) => {
   const runtime = await open(page, [...STORY, APPROVAL]);
   runtime.occupy("approve-release-1");
-  await card(page).getByLabel("Or reject it, and say what is to change").fill("Name it better");
+  await card(page).getByLabel("Comment; without a choice it rejects").fill("Name it better");
   await card(page).getByRole("button", { name: "Send answer" }).click();
   await expect(card(page).getByRole("alert")).toHaveText("grace answered this question before.");
   runtime.answeredBy("grace", "approve-release-1", "approve");

@@ -15,8 +15,8 @@ pub use self::checkpoint::{
     CHANGES, CONVERSATION_BYTES, Change, Changes, Checkpoint, SHA256_HEADER,
 };
 pub use self::question::{
-    ANSWER_BYTES, Answer, OPTION_CHARACTERS, OPTIONS, QUESTION_CHARACTERS, QUESTION_ID_BYTES,
-    Question, QuestionKind,
+    ANSWER_BYTES, Answer, DECISION, OPTION_CHARACTERS, OPTIONS, QUESTION_CHARACTERS,
+    QUESTION_ID_BYTES, Question, QuestionKind, approves, decides,
 };
 pub use self::talk::{Autonomy, Code, MessageState, TurnState};
 use crate::runtime::EventType;

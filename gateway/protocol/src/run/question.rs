@@ -12,6 +12,12 @@ pub const OPTION_CHARACTERS: usize = 200;
 /// The longest answer, in bytes: as `spec.answers` takes them.
 pub const ANSWER_BYTES: usize = 4096;
 
+/// What the runtime offers where it reads the answer itself, as leave or as a refusal.
+pub const DECISION: [&str; 2] = ["approve", "reject"];
+
+/// What may follow the word of an answer that gives leave: the rest is a comment then, and no condition.
+const MARKS: [char; 5] = [',', ':', '.', ';', '!'];
+
 /// What the agent asks a human.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -57,4 +63,51 @@ pub struct Answer {
     /// Who gave it; empty when nobody said.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub answered_by: String,
+}
+
+/// Whether an answer gives leave: `approve` or `approved`, alone or with a comment after one of the marks.
+pub fn approves(text: &str) -> bool {
+    let text = text.trim().to_ascii_lowercase();
+    let Some(rest) = text.strip_prefix(DECISION[0]) else { return false };
+    let rest = rest.strip_prefix('d').unwrap_or(rest);
+    rest.is_empty() || rest.starts_with(MARKS)
+}
+
+/// Whether an answer says that it gives leave, or that it does not. What says neither gives none.
+pub fn decides(text: &str) -> bool {
+    approves(text) || text.trim().to_ascii_lowercase().starts_with(DECISION[1])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leave_is_a_word_and_perhaps_a_comment() {
+        for text in [" Approve\n", "APPROVED", "approve: nice work", "approved, but be quick"] {
+            assert!(approves(text) && decides(text), "{text}");
+        }
+        for text in ["approve.", "Approved; next time sooner", "approve!"] {
+            assert!(approves(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_only_begins_like_leave_gives_none() {
+        for text in [
+            "",
+            "approve only after the tests pass",
+            "Approve button is still broken, fix it first",
+            "approval: not yet",
+            "approves: nobody",
+            "approvedd",
+            "I do not approve",
+            "yes please",
+        ] {
+            assert!(!approves(text) && !decides(text), "{text}");
+        }
+        for text in ["reject", " Rejected: no test", "reject it"] {
+            assert!(!approves(text) && decides(text), "{text}");
+        }
+    }
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::extract::Request;
 use fabrica_crds::parts::Answer;
 use fabrica_crds::{Run, RunSpec, RunStatus, Session, SessionSpec, SessionStatus};
+use fabrica_protocol::run::{DECISION, decides};
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
@@ -30,11 +31,8 @@ const NAME_CHARACTERS: usize = 256;
 /// How often the answer is written when others answer other questions at the same time.
 const WRITES: usize = 3;
 
-/// What the runtime offers where it asks whether work may be released. Any answer that does not begin with the first rejects.
-const DECISION: [&str; 2] = ["approve", "reject"];
-
 /// What is wrong with an answer that would reject without saying so.
-const UNDECIDED: &str = "must begin with approve or reject, such as: reject: what is to change";
+const UNDECIDED: &str = "must be approve or reject, alone or with a comment behind a colon, such as: reject: what is to change";
 
 /// An answer. It is given once and never changes.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -43,7 +41,7 @@ pub struct GiveAnswer {
     /// Of the question: `status.escalation.id` of a run, `status.faber.pendingApprovals[].id` of a session.
     #[schema(min_length = 1, max_length = 128, pattern = "^[A-Za-z0-9_-]+$")]
     id: String,
-    /// At most 4096 bytes. Any words; where the options are `approve` and `reject`, beginning with one of them.
+    /// At most 4096 bytes. Any words; where the options are `approve` and `reject`, one of them, alone or as in `approve: a comment`.
     #[schema(min_length = 1, max_length = 4096)]
     text: String,
 }
@@ -131,12 +129,6 @@ fn check(id: &str, text: &str) -> Result<(), Problem> {
         return Err(Problem::invalid("text", format!("must be 1 to {TEXT_BYTES} bytes long")));
     }
     Ok(())
-}
-
-/// Whether the runtime can tell leave from a refusal. It reads as little.
-fn decides(text: &str) -> bool {
-    let text = text.trim().to_lowercase();
-    DECISION.iter().any(|word| text.starts_with(word))
 }
 
 /// All answers of an object and this one, when it is one that is waited for.
@@ -238,6 +230,8 @@ mod tests {
     #[rstest]
     #[case("approve", true)]
     #[case(" Approved, but be quick", true)]
+    #[case("approve only after the tests pass", false)]
+    #[case("Approve button is still broken, fix it first", false)]
     #[case("reject: no test", true)]
     #[case("yes please", false)]
     #[case("I do not approve", false)]

@@ -874,7 +874,7 @@ export interface components {
         GiveAnswer: {
             /** @description Of the question: `status.escalation.id` of a run, `status.faber.pendingApprovals[].id` of a session. */
             id: string;
-            /** @description At most 4096 bytes. Any words; where the options are `approve` and `reject`, beginning with one of them. */
+            /** @description At most 4096 bytes. Any words; where the options are `approve` and `reject`, one of them, alone or as in `approve: a comment`. */
             text: string;
         };
         /** @description A login that succeeded. */

@@ -1,6 +1,6 @@
 import { CircleAlert } from "lucide-react";
 import { useEffect, useId, useState, type KeyboardEvent } from "react";
-import { answerMistake } from "./answer";
+import { answerMistake, answerOf } from "./answer";
 import { Button } from "./button";
 
 /** What was typed, kept for this tab until it is sent. */
@@ -18,8 +18,8 @@ interface Props {
   /** Under which name what is typed is kept. */
   draft: string;
   choices: string[];
-  /** What one's own words are, where there are choices. */
-  own?: string;
+  /** Whether one's own words are a comment beside a choice, and reject without one. */
+  decides?: boolean;
   sending: boolean;
   /** It has arrived: what was typed need not be kept. */
   sent: boolean;
@@ -29,12 +29,12 @@ interface Props {
 }
 
 /** The form that answers a question: choices, one's own words, or both to choose from. */
-export function AnswerFields({ draft, choices, own: ownLabel = "Or in your own words", sending, sent, trouble, onSend }: Props) {
+export function AnswerFields({ draft, choices, decides = false, sending, sent, trouble, onSend }: Props) {
   const id = useId();
   const [chosen, setChosen] = useState<string>();
   const [own, setOwn] = useDraft(draft);
   const [tried, setTried] = useState(false);
-  const text = chosen ?? own;
+  const text = answerOf(chosen, own, decides);
   const mistake = answerMistake(text);
   useEffect(() => {
     if (sent) sessionStorage.removeItem(draft);
@@ -47,6 +47,7 @@ export function AnswerFields({ draft, choices, own: ownLabel = "Or in your own w
   const onKey = (event: KeyboardEvent): void => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) submit();
   };
+  const ownLabel = decides ? "Comment; without a choice it rejects, and says what is to change" : "Or in your own words";
   const wrong = tried && mistake !== undefined ? [mistake] : trouble;
   return (
     <form
@@ -70,7 +71,7 @@ export function AnswerFields({ draft, choices, own: ownLabel = "Or in your own w
           aria-invalid={wrong.length > 0}
           aria-describedby={wrong.length > 0 ? `${id}-trouble` : undefined}
           onChange={(event) => {
-            setChosen(undefined);
+            if (!decides) setChosen(undefined);
             setOwn(event.target.value);
           }}
           className={`block w-full resize-y rounded-md border bg-surface px-2.5 py-1.5 text-sm text-ink focus-visible:outline-offset-0 pointer-coarse:text-[1rem] ${wrong.length > 0 ? "border-bad" : "border-edge"}`}

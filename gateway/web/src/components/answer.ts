@@ -9,3 +9,16 @@ export function answerMistake(text: string): string | undefined {
   const bytes = new TextEncoder().encode(text).length;
   return bytes > ANSWER_BYTES ? `The answer may have ${ANSWER_BYTES} bytes; it has ${bytes}.` : undefined;
 }
+
+/** Whether an answer gives leave or refuses it: the runtime itself may read it then, and no agent that understands any words. */
+export function isDecision(choices: readonly string[]): boolean {
+  return choices.some((choice) => choice.toLowerCase() === "approve");
+}
+
+/** What is sent of a choice and one's own words, which are a comment where something is decided; no choice gives no leave. */
+export function answerOf(choice: string | undefined, words: string, decides: boolean): string {
+  if (!decides) return choice ?? words;
+  const comment = words.trim();
+  if (comment === "") return choice ?? "";
+  return `${choice ?? "reject"}: ${comment}`;
+}

@@ -3,6 +3,7 @@ import { useId } from "react";
 import type { Session } from "../api/types";
 import type { Asked } from "../chat/entries";
 import type { ChatHandle } from "../chat/use-chat";
+import { isDecision } from "../components/answer";
 import { AnswerFields } from "../components/answer-fields";
 import { Time } from "../components/time";
 import { choicesOf, KIND_WORDS, type QuestionKind } from "../run/question";
@@ -13,9 +14,6 @@ interface Props {
   /** The oldest first; not empty. */
   questions: readonly Asked[];
 }
-
-/** The one answer by which the runtime goes on; all others reject. */
-const APPROVE = "approve";
 
 /** What the agent waits for, in view until it is answered. */
 export function ChatQuestion({ session, handle: { chat, status, connection }, questions }: Props) {
@@ -52,7 +50,7 @@ export function ChatQuestion({ session, handle: { chat, status, connection }, qu
           key={questionId}
           draft={`answer ${session.uid} ${questionId}`}
           choices={choicesOf({ kind, options })}
-          {...(options.includes(APPROVE) ? { own: "Or reject it, and say what is to change" } : {})}
+          decides={isDecision(options)}
           sending={sending}
           sent={sending}
           trouble={answering?.refused === undefined ? [] : [answering.refused]}

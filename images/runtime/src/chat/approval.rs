@@ -1,13 +1,11 @@
-//! What people are asked before something is published, and what counts as their leave. Pure.
+//! What people are asked before something is published. Pure.
 //!
 //! An id proves nothing, as the agent can write the journal that a former process left: what was asked has to be ours.
 
-use fabrica_protocol::run::{Question, QuestionKind};
+use fabrica_protocol::run::{DECISION, Question, QuestionKind};
 
 /// Begins the id of every question of ours, and of none of the agent's.
 const ID: &str = "approval-";
-/// What the answer begins with that lets it go.
-const APPROVE: &str = "approve";
 /// Of a workflow.
 pub(super) const RELEASE: &str = "The agent wants to release its work: push the branch and open the pull request. Do you approve?";
 /// Of a plain conversation.
@@ -27,25 +25,14 @@ pub(super) fn is_ours(id: &str) -> bool {
     id.starts_with(ID)
 }
 
-/// Whether an answer lets it go.
-pub(super) fn is_given(text: &str) -> bool {
-    text.trim().to_lowercase().starts_with(APPROVE)
-}
-
 fn worded(id: String, what: &str) -> Question {
     let (kind, question) = (QuestionKind::Approval, what.to_owned());
-    Question { id, kind, question, options: vec![APPROVE.to_owned(), "reject".to_owned()] }
+    Question { id, kind, question, options: DECISION.map(str::to_owned).into() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_approval_says_so() {
-        assert!(is_given(" Approve") && is_given("approved, but be quick"));
-        assert!(!is_given("reject") && !is_given("I do not approve") && !is_given(""));
-    }
 
     #[test]
     fn nothing_but_our_own_question_asks_for_leave() {

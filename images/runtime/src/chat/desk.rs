@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use fabrica_protocol::chat::AgentState;
-use fabrica_protocol::run::{Answer, Autonomy, Entry, Phase, PhaseStatus, Question};
+use fabrica_protocol::run::{Answer, Autonomy, Entry, Phase, PhaseStatus, Question, approves};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -173,7 +173,7 @@ impl Desk {
         let asked = self.chat.questions.asked(&id);
         let is_release = asked.is_some_and(|asked| approval::asks(&asked, approval::RELEASE));
         // One that a former process asked may have been another one then: the agent can write the file.
-        if is_release && guard(&self.ours).contains(&id) && approval::is_given(&text) {
+        if is_release && guard(&self.ours).contains(&id) && approves(&text) {
             self.with_engine(Engine::approve);
         }
         self.chat.tell(Entry::Answered { id, text, answered_by });
@@ -231,7 +231,7 @@ impl Desk {
         let question = open.unwrap_or_else(|| approval::ask(what));
         guard(&self.ours).insert(question.id.clone());
         match self.ask(question).await {
-            Asked::Answered(answer) if approval::is_given(&answer.text) => Ok(()),
+            Asked::Answered(answer) if approves(&answer.text) => Ok(()),
             Asked::Answered(Answer { text, answered_by, .. }) => {
                 let who = if answered_by.is_empty() { "A human" } else { &answered_by };
                 Err(format!("{who} does not approve: {text}"))

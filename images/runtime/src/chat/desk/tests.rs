@@ -102,3 +102,21 @@ async fn who_ends_a_workflow_is_no_freer_than_it_was() {
     let refused = Undone::Refused(UNPUBLISHED.to_owned());
     assert_eq!((desk.autonomy(), desk.may_publish().await), (Autonomy::Assist, Err(refused)));
 }
+
+#[tokio::test]
+async fn an_answer_with_a_condition_is_no_leave_and_one_with_a_comment_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let desk = desk(&folder);
+    for (text, is_given) in [
+        ("Approve button is still broken, fix it first", false),
+        ("approve only after the tests pass", false),
+        ("approve: and oil the lock next", true),
+    ] {
+        let mut asking = std::pin::pin!(desk.may_publish());
+        assert!(asking.as_mut().now_or_never().is_none());
+        let open = desk.chat.questions.open();
+        let answer = Answer { text: text.to_owned(), ..leave(&open[0]) };
+        desk.chat.questions.take(answer).unwrap();
+        assert_eq!(asking.await.is_ok(), is_given, "{text}");
+    }
+}
