@@ -10,6 +10,8 @@ use crate::run::faber::name;
 
 /// An agent that rests before its work is done is told so this often, until the work moves or somebody speaks.
 const NUDGES: u8 = 2;
+/// What comes next for an agent that has begun everything as often as it may.
+const STUCK: &str = "Nothing is left to try: call complete with the outcome failed, and say why.";
 
 /// Where the work is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,6 +155,9 @@ impl Engine {
         let word =
             |(stage, status): (&Stage, PhaseStatus)| format!("{} {status:?}", name(stage.phase));
         let moves: Vec<String> = self.moves().into_iter().filter(is_possible).map(word).collect();
+        if moves.is_empty() {
+            return STUCK.to_owned();
+        }
         format!("Next with set_phase: {}.", moves.join(", or ").to_lowercase())
     }
 
@@ -161,7 +166,7 @@ impl Engine {
         let why = match refusal {
             Refusal::Order => "This is not its turn: phases come in their order.".to_owned(),
             Refusal::Retries(stage) => format!(
-                "The phase {} was begun {} times: that is all. Call complete with the outcome failed, and say why.",
+                "The phase {} was begun {} times: that is all.",
                 name(stage.phase),
                 stage.retries + 1
             ),

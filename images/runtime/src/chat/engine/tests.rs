@@ -61,6 +61,9 @@ fn what_an_evaluation_finds_goes_back_to_build_three_times() {
         engine.set(Phase::Build, Started),
         Err(Refusal::Retries(CORE.stage(Phase::Build).unwrap()))
     );
+    assert_eq!(engine.expected(), STUCK);
+    assert!(engine.complete().unwrap_err().ends_with(STUCK));
+    assert!(engine.nudge().unwrap().contains(STUCK));
 }
 
 #[rstest]
@@ -176,6 +179,26 @@ fn a_record_of_a_phase_that_there_is_not_moves_nothing() {
     assert_eq!(engine, Engine::new(&SHORT, Autonomy::Guarded));
 }
 
+/// Whether the agent can go nowhere from here, as trying everything shows.
+fn is_stuck(engine: &Engine) -> bool {
+    let may = |phase, status| {
+        matches!(engine.clone().set(phase, status), Ok(_) | Err(Refusal::Approval))
+    };
+    let statuses = [Started, Completed, Failed, Skipped];
+    let goes_on = Phase::ALL.iter().any(|phase| statuses.iter().any(|status| may(*phase, *status)));
+    !goes_on && !engine.complete_is_next()
+}
+
+/// Everything that the agent may be told here.
+fn told(engine: &Engine) -> Vec<String> {
+    let mut words = vec![engine.expected(), engine.not_published(), engine.disapproved("No.")];
+    words.extend(engine.workflow.stages.iter().map(|stage| engine.words(&Refusal::Retries(stage))));
+    words.extend([Refusal::Order, Refusal::Autonomy, Refusal::Approval].map(|why| engine.words(&why)));
+    words.extend(engine.complete().err());
+    words.extend(engine.clone().nudge());
+    words
+}
+
 proptest! {
     #[test]
     fn whatever_the_agent_says_the_order_holds(
@@ -194,7 +217,10 @@ proptest! {
                 prop_assert!(is_back || now == gone || now == gone + 1);
                 taken.push(step);
             }
-            prop_assert!(!engine.expected().is_empty());
+            prop_assert_eq!(engine.expected() == STUCK, is_stuck(&engine));
+            for told in told(&engine) {
+                prop_assert!(!told.contains(": ."), "{}", told);
+            }
         }
         for stage in workflow.stages {
             let starts = engine.starts.get(&stage.phase).copied().unwrap_or_default();
