@@ -278,7 +278,7 @@ impl Desk {
 
     /// Asks whether the work may be released, unless that was approved; else what the agent is told.
     pub(crate) async fn approve_release(&self) -> Result<(), Undone> {
-        if self.with_engine(|engine| engine.may_publish()) == Some(true) {
+        if self.with_engine(|engine| engine.is_allowed()) == Some(true) {
             return Ok(());
         }
         if let Err(words) = self.approval(approval::RELEASE).await {

@@ -103,10 +103,15 @@ impl Engine {
         autonomy >= Autonomy::Guarded
     }
 
-    /// Whether a pull request may be opened, as far as the workflow goes.
-    pub(crate) fn may_publish(&self) -> bool {
+    /// Whether the work may be published once it comes to that: nobody has to allow it any more.
+    pub(crate) fn is_allowed(&self) -> bool {
         let publishing = self.workflow.publishing();
         publishing.is_some_and(|stage| stage.least <= self.autonomy && !self.needs_approval(stage))
+    }
+
+    /// Whether a pull request may be opened now.
+    pub(crate) fn may_publish(&self) -> bool {
+        self.is_allowed() && self.is_publishing()
     }
 
     /// What the agent's word that all is done leads to; else what it is told.
@@ -193,12 +198,19 @@ impl Engine {
         format!("Refused. {words}. {back} it, or call complete with the outcome failed.")
     }
 
+    /// Whether the phase that publishes the work has begun, and has not failed: publishing is what completes it.
+    fn is_publishing(&self) -> bool {
+        use PhaseStatus::{Completed, Started};
+        self.at.is_some_and(|(stage, status)| stage.publishes && [Started, Completed].contains(&status))
+    }
+
     fn complete_is_next(&self) -> bool {
-        use PhaseStatus::{Completed, Skipped, Started};
+        use PhaseStatus::{Completed, Skipped};
         let Some(last) = self.workflow.last(self.autonomy) else { return true };
-        // Publishing is what completes the phase that does it.
-        let done = if last.publishes { [Started, Completed] } else { [Completed, Skipped] };
-        self.at.is_some_and(|(stage, status)| stage == last && done.contains(&status))
+        if last.publishes {
+            return self.is_publishing();
+        }
+        self.at.is_some_and(|(stage, status)| stage == last && [Completed, Skipped].contains(&status))
     }
 
     fn check(&self, phase: Phase, status: PhaseStatus) -> Result<(), Refusal> {

@@ -4,7 +4,7 @@ use fabrica_protocol::assertion::Role;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::actor::{call, call_by, program};
+use crate::actor::{call, call_by, program, walk};
 use crate::faber::{begin, forge};
 use crate::github::TOKEN;
 use crate::mcp::Way;
@@ -119,14 +119,23 @@ async fn what_is_done_with_the_repository_is_answered_with_what_comes_next() {
     let mut ada = pod.talk("ada", Role::View, json!({})).await;
     ada.until("the workflow", |it| it["type"] == "workflow_started").await;
     std::fs::write(pod.0.workspace().join("repo/door"), "oil\n").unwrap();
+    let pull = json!({"title": "Oil the door"});
     let done = [
         ("commit", json!({"message": "Oil the door"}), "Committed as "),
         ("push", json!({}), "The remote's branch "),
-        ("pr_create", json!({"title": "Oil the door"}), "The pull request is "),
+        ("pr_create", pull.clone(), "Refused: it is opened in the phase release. "),
     ];
     for (tool, input, words) in done {
         let answer = call(&pod, "fractary-repo", tool, input).await;
         let next = ". Next with set_phase: frame started, or frame skipped.";
         assert!(answer.starts_with(words) && answer.ends_with(next), "{answer}");
     }
+    walk(&pod).await;
+    let answer = call(&pod, "fractary-repo", "pr_create", pull.clone()).await;
+    assert!(answer.starts_with("Refused: it is opened in the phase release. "), "{answer}");
+    let release = json!({"phase": "release", "status": "started"});
+    call(&pod, "fractary-faber", "set_phase", release).await;
+    let answer = call(&pod, "fractary-repo", "pr_create", pull).await;
+    let next = ". Next: call complete, once, with title, body and summary.";
+    assert!(answer.starts_with("The pull request is ") && answer.ends_with(next), "{answer}");
 }

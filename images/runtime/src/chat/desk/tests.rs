@@ -54,7 +54,7 @@ async fn an_answer_is_told_by_the_call_that_waits_for_it_or_else_by_us() {
 async fn leave_is_given_to_our_own_question_and_for_one_workflow() {
     let folder = tempfile::tempdir().unwrap();
     let desk = desk(&folder);
-    let may_publish = || desk.with_engine(|engine| engine.may_publish());
+    let is_allowed = || desk.with_engine(|engine| engine.is_allowed());
     begin(&desk, Autonomy::Guarded);
     // What a journal says that a former process asked: whoever wrote it, nothing is released by its answer.
     let forged = approval::ask(approval::RELEASE);
@@ -62,7 +62,7 @@ async fn leave_is_given_to_our_own_question_and_for_one_workflow() {
     for question in [&forged, &harmless] {
         desk.chat.questions.restore(question, None);
         assert!(desk.adopt(&leave(question)));
-        assert_eq!(may_publish(), Some(false));
+        assert_eq!(is_allowed(), Some(false));
     }
     let former = approval::ask(approval::RELEASE);
     desk.chat.questions.restore(&former, None);
@@ -77,14 +77,14 @@ async fn leave_is_given_to_our_own_question_and_for_one_workflow() {
     desk.end_workflow(1, "It cannot be done.", None);
     begin(&desk, Autonomy::Guarded);
     assert!(desk.chat.questions.take(leave(&open[0])).is_err() && !desk.adopt(&leave(&open[0])));
-    assert_eq!(may_publish(), Some(false));
+    assert_eq!(is_allowed(), Some(false));
 
     let mut asking = std::pin::pin!(desk.approve_release());
     assert!(asking.as_mut().now_or_never().is_none());
     let open = desk.chat.questions.open();
     desk.chat.questions.take(leave(&open[0])).unwrap();
     assert_eq!(asking.await, Ok(()));
-    assert_eq!(may_publish(), Some(true));
+    assert_eq!(is_allowed(), Some(true));
 }
 
 #[tokio::test]

@@ -87,11 +87,30 @@ fn a_release_needs_an_approval_unless_the_agent_is_autonomous() {
     assert!(engine.complete().is_err() && !engine.may_publish());
     assert!(engine.expected().contains("release started"), "{}", engine.expected());
     engine.approve();
+    assert!(engine.is_allowed() && !engine.may_publish(), "not in this phase");
     assert_eq!(engine.set(Phase::Release, Started), Ok(0));
     assert_eq!(engine.complete(), Ok(Ending::Release));
     assert!(engine.may_publish());
     let mut engine = until(Autonomy::Autonomous, Phase::Evaluate);
     assert_eq!(engine.set(Phase::Release, Started), Ok(0));
+}
+
+#[test]
+fn nothing_is_published_before_its_phase_is_begun() {
+    let mut engine = core(Autonomy::Autonomous);
+    let mut steps = Vec::from([Phase::Frame, Phase::Architect].map(|phase| (phase, Skipped)));
+    let worked = [Phase::Build, Phase::Evaluate].map(|phase| [(phase, Started), (phase, Completed)]);
+    steps.extend(worked.into_iter().flatten());
+    for (phase, status) in steps {
+        assert!(engine.is_allowed() && !engine.may_publish(), "before {phase:?} {status:?}");
+        assert!(engine.not_published().contains("it is opened in the phase release"));
+        engine.set(phase, status).unwrap();
+    }
+    assert!(!engine.may_publish());
+    for (status, may_publish) in [(Started, true), (Failed, false), (Started, true), (Completed, true)] {
+        engine.set(Phase::Release, status).unwrap();
+        assert_eq!(engine.may_publish(), may_publish, "{status:?}");
+    }
 }
 
 #[test]
@@ -126,8 +145,10 @@ fn another_workflow_goes_its_own_way() {
     engine.set(Phase::Build, Started).unwrap();
     assert_eq!(engine.set(Phase::Build, Skipped), Err(Refusal::Order));
     engine.set(Phase::Build, Completed).unwrap();
-    assert!(engine.complete().is_err() && engine.may_publish(), "nobody is asked");
+    assert!(engine.complete().is_err() && engine.is_allowed(), "nobody is asked");
+    assert!(!engine.may_publish());
     engine.set(Phase::Release, Started).unwrap();
+    assert!(engine.may_publish());
     engine.set(Phase::Release, Failed).unwrap();
     assert_eq!(engine.expected(), "Next with set_phase: release started, or build started.");
     assert_eq!(engine.set(Phase::Build, Started), Ok(1));
