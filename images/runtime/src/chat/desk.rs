@@ -270,9 +270,14 @@ impl Desk {
         }
     }
 
-    /// What the agent is told of what it did, and while a workflow runs what comes next.
+    /// What comes next, while a workflow runs.
+    pub(crate) fn expected(&self) -> Option<String> {
+        self.with_engine(|engine| engine.expected())
+    }
+
+    /// What the agent is told of what it did, and what comes next.
     pub(crate) fn onward(&self, done: &str) -> String {
-        let expected = self.with_engine(|engine| engine.expected());
+        let expected = self.expected();
         expected.map_or_else(|| done.to_owned(), |expected| format!("{done} {expected}"))
     }
 

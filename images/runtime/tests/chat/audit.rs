@@ -4,11 +4,11 @@ use fabrica_protocol::assertion::Role;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::actor::{call, call_by, program, walk};
+use crate::actor::{call, call_by, program, text, walk};
 use crate::faber::{begin, forge};
 use crate::github::TOKEN;
-use crate::mcp::Way;
-use crate::pod::{Pod, model};
+use crate::mcp::{Client, Way};
+use crate::pod::{BRANCH, Pod, model};
 
 const WORKFLOW: (&str, &str) = ("FABRICA_CHAT_WORKFLOW", "none");
 const AUTONOMY: (&str, &str) = ("FABRICA_CHAT_AUTONOMY", "assist");
@@ -120,13 +120,26 @@ async fn what_is_done_with_the_repository_is_answered_with_what_comes_next() {
     ada.until("the workflow", |it| it["type"] == "workflow_started").await;
     std::fs::write(pod.0.workspace().join("repo/door"), "oil\n").unwrap();
     let pull = json!({"title": "Oil the door"});
+    let issue = |more: Value| {
+        let mut issue = json!({"issue_number": "1"});
+        issue.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        issue
+    };
     let done = [
-        ("commit", json!({"message": "Oil the door"}), "Committed as "),
-        ("push", json!({}), "The remote's branch "),
-        ("pr_create", pull.clone(), "Refused: it is opened in the phase release. "),
+        ("repo", "branch", json!({"name": BRANCH}), "On the branch "),
+        ("repo", "commit", json!({"message": "Oil the door"}), "Committed as "),
+        ("repo", "push", json!({}), "The remote's branch "),
+        ("repo", "pr_create", pull.clone(), "Refused: it is opened in the phase release. "),
+        ("repo", "pr_comment", json!({"number": 1, "body": "b"}), "The comment is there."),
+        ("work", "comment_create", issue(json!({"body": "b"})), "The comment is there."),
+        ("work", "label_add", issue(json!({"labels": ["bot"]})), "The labels are there."),
+        ("work", "label_set", issue(json!({"labels": ["bot"]})), "The labels are there."),
+        ("work", "label_remove", issue(json!({"labels": ["bot"]})), "The labels are gone."),
+        ("work", "issue_close", issue(json!({})), "It is closed."),
+        ("work", "issue_reopen", issue(json!({})), "It is open."),
     ];
-    for (tool, input, words) in done {
-        let answer = call(&pod, "fractary-repo", tool, input).await;
+    for (server, tool, input, words) in done {
+        let answer = call(&pod, &format!("fractary-{server}"), tool, input).await;
         let next = ". Next with set_phase: frame started, or frame skipped.";
         assert!(answer.starts_with(words) && answer.ends_with(next), "{answer}");
     }
@@ -138,4 +151,28 @@ async fn what_is_done_with_the_repository_is_answered_with_what_comes_next() {
     let answer = call(&pod, "fractary-repo", "pr_create", pull).await;
     let next = ". Next: call complete, once, with title, body and summary.";
     assert!(answer.starts_with("The pull request is ") && answer.ends_with(next), "{answer}");
+}
+
+#[rstest]
+#[case::in_a_workflow("faber", "\n\nNext with set_phase: frame started, or frame skipped.")]
+#[case::in_a_plain_conversation("none", "")]
+#[tokio::test]
+async fn an_answer_is_followed_by_what_comes_next(#[case] workflow: &str, #[case] next: &str) {
+    let (_folder, cli) = program("true");
+    let (github, model) = (forge("chat").await, model().await);
+    let pod = begin(&github, &model, &cli, &[("FABRICA_CHAT_WORKFLOW", workflow)]).await;
+    let mut ada = pod.talk_answering("ada").await;
+    if workflow == "faber" {
+        ada.until("the workflow", |it| it["type"] == "workflow_started").await;
+    }
+    let (mut client, _) = Client::open(Way::Http, &pod, "fractary-faber").await;
+    let question = json!({"kind": "selection", "question": "Which oil?"});
+    let asked = json!({"name": "ask_human", "arguments": question,
+        "_meta": {"claudecode/toolUseId": "toolu_1"}});
+    let answered = async {
+        ada.until("the question", |it| it["questionId"] == "toolu_1").await;
+        ada.send(&json!({"type": "answer", "questionId": "toolu_1", "text": "olive"})).await;
+    };
+    let (answer, ()) = tokio::join!(client.ask("tools/call", &asked), answered);
+    assert_eq!(text(&answer), format!("The answer of ada is: olive{next}"));
 }

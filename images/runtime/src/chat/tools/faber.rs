@@ -91,7 +91,12 @@ impl Faber {
         // Whoever calls us by itself names its call as it likes.
         let id = if approval::is_ours(id) { "" } else { id };
         match self.0.ask(asked.question(id).map_err(str::to_owned)?).await {
-            Asked::Answered(answer) => Ok(ask::words(&answer)),
+            // Somebody else's words may end anyhow.
+            Asked::Answered(answer) => Ok([Some(ask::words(&answer)), self.0.expected()]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join("\n\n")),
             Asked::Withdrawn => Err(WITHDRAWN.to_owned().into()),
         }
     }

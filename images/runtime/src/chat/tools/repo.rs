@@ -147,7 +147,7 @@ impl Repo {
         words.extend(base.map(|_| "--no-track"));
         words.extend(base);
         git.told(&words).await?;
-        Ok(format!("On the branch {name}."))
+        Ok(self.0.onward(&format!("On the branch {name}.")))
     }
 
     #[tool(description = "Commit everything that is changed.")]
@@ -205,7 +205,7 @@ impl Repo {
         may_write(&self.0)?;
         let text = self.0.config.secrets.redact(&asked.body);
         self.0.forge()?.comment(asked.number, &text).await?;
-        Ok("The comment is there.".to_owned())
+        Ok(self.0.onward("The comment is there."))
     }
 }
 

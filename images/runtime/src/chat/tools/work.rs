@@ -161,7 +161,7 @@ impl Work {
         let (forge, number) = self.writable(&issue_number)?;
         let context = faber_context.map(|phase| format!("\n\n_FABER: {}_", name(phase.into())));
         self.say(&forge, number, &[body, context.unwrap_or_default()].concat()).await?;
-        Ok("The comment is there.".to_owned())
+        Ok(self.0.onward("The comment is there."))
     }
 
     #[tool(
@@ -183,7 +183,7 @@ impl Work {
     #[tool(description = "Give an issue labels, besides those that it has.")]
     async fn label_add(&self, Parameters(asked): Parameters<Labels>) -> Result<String, Undone> {
         let (forge, number) = self.labelled(&asked)?;
-        given(&forge.label(number, &asked.labels).await?)
+        self.given(&forge.label(number, &asked.labels).await?)
     }
 
     #[tool(description = "Take labels away from an issue; the repository keeps them.")]
@@ -191,9 +191,10 @@ impl Work {
         let (forge, number) = self.labelled(&asked)?;
         let missing = forge.unlabel(number, &asked.labels).await?;
         if missing.is_empty() {
-            return Ok("The labels are gone.".to_owned());
+            return Ok(self.0.onward("The labels are gone."));
         }
-        Ok(format!("They are gone; it never had {}.", missing.join(", ")))
+        let done = format!("They are gone; it never had {}.", missing.join(", "));
+        Ok(self.0.onward(&done))
     }
 
     #[tool(
@@ -202,7 +203,7 @@ impl Work {
     async fn label_set(&self, Parameters(asked): Parameters<Labels>) -> Result<String, Undone> {
         let (forge, number) = self.writable(&asked.issue_number)?;
         check(&asked.labels)?;
-        given(&forge.set_labels(number, &asked.labels).await?)
+        self.given(&forge.set_labels(number, &asked.labels).await?)
     }
 
     #[tool(description = "The labels of an issue, or those that the repository has.")]
@@ -232,14 +233,14 @@ impl Work {
             NamedReason::NotPlanned => "not_planned",
         });
         self.set(&forge, number, comment, Change::Closed(reason)).await?;
-        Ok("It is closed.".to_owned())
+        Ok(self.0.onward("It is closed."))
     }
 
     #[tool(description = "Open an issue again, with a comment where something is to be said.")]
     async fn issue_reopen(&self, Parameters(asked): Parameters<Reopen>) -> Result<String, Undone> {
         let (forge, number) = self.writable(&asked.issue_number)?;
         self.set(&forge, number, asked.comment, Change::Open).await?;
-        Ok("It is open.".to_owned())
+        Ok(self.0.onward("It is open."))
     }
 }
 
@@ -271,6 +272,15 @@ impl Work {
             return Err("The comment is empty: call again with one.".to_owned().into());
         }
         Ok(forge.comment(number, &self.0.config.secrets.redact(text)).await?)
+    }
+
+    fn given(&self, missing: &[String]) -> Result<String, Undone> {
+        if missing.is_empty() {
+            return Ok(self.0.onward("The labels are there."));
+        }
+        let missing = missing.join(", ");
+        let told = format!("The repository has no label {missing}: label_list says which it has.");
+        Err(told.into())
     }
 
     async fn set(
@@ -334,17 +344,6 @@ fn check(labels: &[String]) -> Result<(), String> {
     Err(format!(
         "Each of labels is the name of one label, of at most {LABEL} characters, without commas and quotation marks."
     ))
-}
-
-fn given(missing: &[String]) -> Result<String, Undone> {
-    if missing.is_empty() {
-        return Ok("The labels are there.".to_owned());
-    }
-    Err(format!(
-        "The repository has no label {}: label_list says which it has.",
-        missing.join(", ")
-    )
-    .into())
 }
 
 #[cfg(test)]
