@@ -84,7 +84,7 @@ impl Known {
             Entry::MessageState { id, state } if *state != MessageState::Queued => {
                 self.waiting.retain(|said| said.id != *id);
                 if *state == MessageState::Started {
-                    self.past.take_if(|past| !past.unread.contains(id));
+                    self.begin_message(id);
                 }
             }
             Entry::Turn { state, .. } => {
@@ -131,6 +131,11 @@ impl Known {
             let unread = self.waiting.iter().map(|said| said.id.clone()).collect();
             self.past = Some(Past { autonomy: work.engine.autonomy(), unread });
         }
+    }
+
+    /// The agent begins with what somebody said.
+    pub(crate) fn begin_message(&mut self, id: &str) {
+        self.past.take_if(|past| !past.unread.contains(id));
     }
 
     /// How far the agent may go now.

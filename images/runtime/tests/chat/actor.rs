@@ -8,13 +8,15 @@ use tempfile::TempDir;
 use crate::mcp::{Client, Way};
 use crate::pod::Pod;
 
-/// Does this when it has read a message, in the words of a shell; the program, and the folder that it is in.
+/// Does this when it has read a message, in the words of a shell; the program, and the folder that it is in. What it hears
+/// stands in a file beside it.
 pub fn program(answer: &str) -> (TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("claude");
     let script = format!(
         r#"#!/bin/sh
 while read -r line; do
+  printf '%s\n' "$line" >>"$0.heard"
   case $line in
   *'"type":"user"'*)
     id=$(printf '%s' "$line" | sed 's/.*"uuid":"\([^"]*\)".*/\1/')

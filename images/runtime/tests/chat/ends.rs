@@ -10,6 +10,7 @@ use crate::faber::{begin, begin_in, forge};
 use crate::github::GitHub;
 use crate::mcp::file;
 use crate::pod::{BRANCH, Pod, model};
+use crate::support::eventually;
 use crate::talk::Talk;
 
 /// No workflow by itself, and nothing that the agent may not do.
@@ -147,4 +148,23 @@ async fn an_agent_that_ends_its_workflow_may_do_no_more_in_another_pod_either(
     speak(&mut ada).await;
     let told = repo(&pod, tool, input).await;
     assert!(told.starts_with(done), "{told}");
+}
+
+#[tokio::test]
+async fn a_program_may_do_more_before_it_reads_the_words_of_whoever_speaks() {
+    let (_folder, cli) = program(":");
+    let (github, model) = (forge("chat").await, model().await);
+    let pod = begin(&github, &model, &cli, &FREE).await;
+    let mut ada = pod.talk("ada", Role::Control, json!({})).await;
+    work(&mut ada, "dryRun").await;
+    let place = |words: &str| {
+        let heard = std::fs::read_to_string(format!("{cli}.heard")).unwrap_or_default();
+        heard.lines().position(|line| line.contains(words))
+    };
+    eventually("it works", async || place("Run FABER workflow").is_some()).await;
+    give_up(&pod, &mut ada).await;
+    assert_eq!(place("bypassPermissions"), None);
+    speak(&mut ada).await;
+    let heard = ["\"plan\"", "Run FABER workflow", "bypassPermissions", "Go on."].map(place);
+    assert!(heard.iter().all(Option::is_some) && heard.is_sorted(), "{heard:?}");
 }

@@ -91,7 +91,12 @@ impl Life {
         if self.running.is_none() || !self.conversation.is_started() {
             return;
         }
-        // How far the agent may go, before what it is to do.
+        // How far the agent may go, before what it is to do. One that rests begins with all of it.
+        if !self.conversation.is_busy() {
+            for said in self.queue.iter().filter_map(|words| words.said.as_ref()) {
+                self.chat.known().begin_message(&said.id);
+            }
+        }
         self.limit().await;
         while let Some(Words { mut text, said }) = self.queue.pop_front() {
             let is_command = said.as_ref().is_some_and(|said| said.command);
