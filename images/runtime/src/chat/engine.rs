@@ -201,7 +201,9 @@ impl Engine {
     /// Whether the phase that publishes the work has begun, and has not failed: publishing is what completes it.
     fn is_publishing(&self) -> bool {
         use PhaseStatus::{Completed, Started};
-        self.at.is_some_and(|(stage, status)| stage.publishes && [Started, Completed].contains(&status))
+        self.at.is_some_and(|(stage, status)| {
+            stage.publishes && [Started, Completed].contains(&status)
+        })
     }
 
     fn complete_is_next(&self) -> bool {
@@ -210,7 +212,8 @@ impl Engine {
         if last.publishes {
             return self.is_publishing();
         }
-        self.at.is_some_and(|(stage, status)| stage == last && [Completed, Skipped].contains(&status))
+        self.at
+            .is_some_and(|(stage, status)| stage == last && [Completed, Skipped].contains(&status))
     }
 
     fn check(&self, phase: Phase, status: PhaseStatus) -> Result<(), Refusal> {

@@ -59,8 +59,7 @@ async fn faber(pod: &Pod, tool: &str, input: Value) -> String {
 
 /// Somebody wants the item worked by an agent of this autonomy.
 async fn work(ada: &mut Talk, autonomy: &str) {
-    let work =
-        json!({"type": "start_workflow", "id": "w-1", "workId": "1", "autonomy": autonomy});
+    let work = json!({"type": "start_workflow", "id": "w-1", "workId": "1", "autonomy": autonomy});
     ada.send(&work).await;
     ada.until("the workflow", |it| it["type"] == "workflow_started").await;
 }

@@ -99,7 +99,8 @@ fn a_release_needs_an_approval_unless_the_agent_is_autonomous() {
 fn nothing_is_published_before_its_phase_is_begun() {
     let mut engine = core(Autonomy::Autonomous);
     let mut steps = Vec::from([Phase::Frame, Phase::Architect].map(|phase| (phase, Skipped)));
-    let worked = [Phase::Build, Phase::Evaluate].map(|phase| [(phase, Started), (phase, Completed)]);
+    let worked =
+        [Phase::Build, Phase::Evaluate].map(|phase| [(phase, Started), (phase, Completed)]);
     steps.extend(worked.into_iter().flatten());
     for (phase, status) in steps {
         assert!(engine.is_allowed() && !engine.may_publish(), "before {phase:?} {status:?}");
@@ -107,7 +108,9 @@ fn nothing_is_published_before_its_phase_is_begun() {
         engine.set(phase, status).unwrap();
     }
     assert!(!engine.may_publish());
-    for (status, may_publish) in [(Started, true), (Failed, false), (Started, true), (Completed, true)] {
+    for (status, may_publish) in
+        [(Started, true), (Failed, false), (Started, true), (Completed, true)]
+    {
         engine.set(Phase::Release, status).unwrap();
         assert_eq!(engine.may_publish(), may_publish, "{status:?}");
     }
@@ -202,9 +205,8 @@ fn a_record_of_a_phase_that_there_is_not_moves_nothing() {
 
 /// Whether the agent can go nowhere from here, as trying everything shows.
 fn is_stuck(engine: &Engine) -> bool {
-    let may = |phase, status| {
-        matches!(engine.clone().set(phase, status), Ok(_) | Err(Refusal::Approval))
-    };
+    let may =
+        |phase, status| matches!(engine.clone().set(phase, status), Ok(_) | Err(Refusal::Approval));
     let statuses = [Started, Completed, Failed, Skipped];
     let goes_on = Phase::ALL.iter().any(|phase| statuses.iter().any(|status| may(*phase, *status)));
     !goes_on && !engine.complete_is_next()
@@ -214,7 +216,9 @@ fn is_stuck(engine: &Engine) -> bool {
 fn told(engine: &Engine) -> Vec<String> {
     let mut words = vec![engine.expected(), engine.not_published(), engine.disapproved("No.")];
     words.extend(engine.workflow.stages.iter().map(|stage| engine.words(&Refusal::Retries(stage))));
-    words.extend([Refusal::Order, Refusal::Autonomy, Refusal::Approval].map(|why| engine.words(&why)));
+    words.extend(
+        [Refusal::Order, Refusal::Autonomy, Refusal::Approval].map(|why| engine.words(&why)),
+    );
     words.extend(engine.complete().err());
     words.extend(engine.clone().nudge());
     words
