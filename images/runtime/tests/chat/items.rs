@@ -152,3 +152,31 @@ async fn an_agent_that_assists_stops_before_the_release() {
     assert_eq!(github.git.head(BRANCH), None);
     assert!(github.asked().iter().all(|asked| asked != "POST /pulls"));
 }
+
+#[tokio::test]
+async fn an_agent_that_planned_changes_nothing_until_somebody_speaks() {
+    let Some(cli) = cli() else { return };
+    let write = json!({"tools": [{"name": "Bash", "input": {"command": "echo oil > door"}}]});
+    let planned = [
+        phase("frame", "skipped"),
+        phase("architect", "skipped"),
+        complete(),
+        write.clone(),
+        json!({"text": "It is planned."}),
+    ];
+    let (github, model) = (forge(&scenario(&planned)).await, model().await);
+    let pod = begin(&github, &model, &cli, &[("FABRICA_CHAT_WORKFLOW", "none")]).await;
+    let mut ada = pod.talk("ada", Role::Control, json!({})).await;
+    let work = json!({"type": "start_workflow", "id": "w-1", "workId": "1", "autonomy": "dryRun"});
+    ada.send(&work).await;
+    ada.text("It is planned.").await;
+    assert_eq!(
+        answers(&ada).last().unwrap(),
+        "This is a dry run: read and plan, and change nothing."
+    );
+    let door = pod.0.workspace().join("repo/door");
+    assert!(!door.exists());
+    ada.say("m-1", &scenario(&[write, json!({"text": "It is oiled."})])).await;
+    ada.text("It is oiled.").await;
+    assert!(door.exists(), "{:#?}", answers(&ada));
+}
