@@ -6,7 +6,9 @@ describe("an answer", () => {
     ["a choice", "approve", " ", "approve"],
     ["a choice with a comment", "approve", " Oil the lock next.\n", "approve: Oil the lock next."],
     ["a refusal with a reason", "reject", "Name it better", "reject: Name it better"],
-    ["words without a choice, whatever they begin with", undefined, "Approve button is still broken, fix it first", "reject: Approve button is still broken, fix it first"],
+    ["words without a choice that only begin like leave", undefined, "Approve button is still broken, fix it first", "reject: Approve button is still broken, fix it first"],
+    ["typed instead of chosen", undefined, " Approve, and thanks", "Approve, and thanks"],
+    ["typed as a refusal", undefined, "rejected: no tests", "rejected: no tests"],
     ["nothing at all", undefined, " \n", ""],
   ])("that decides is %s", (_name, choice, words, text) => expect(answerOf(choice, words, true)).toBe(text));
 

@@ -15,10 +15,15 @@ export function isDecision(choices: readonly string[]): boolean {
   return choices.some((choice) => choice.toLowerCase() === "approve");
 }
 
-/** What is sent of a choice and one's own words, which are a comment where something is decided; no choice gives no leave. */
+/** Words that the runtime takes for a decision by themselves (fabrica_protocol::run::decides). */
+const DECIDED = /^(?:approved?(?=[,:.;!]|$)|reject)/i;
+
+/** What is sent of a choice and one's own words, which are a comment where something is decided. Words that decide nothing, without a
+ * choice, give no leave. */
 export function answerOf(choice: string | undefined, words: string, decides: boolean): string {
   if (!decides) return choice ?? words;
   const comment = words.trim();
   if (comment === "") return choice ?? "";
+  if (choice === undefined && DECIDED.test(comment)) return comment;
   return `${choice ?? "reject"}: ${comment}`;
 }
