@@ -40,13 +40,13 @@ pub(crate) fn patient_look(age: Duration, deadline: Duration) -> Duration {
     }
 }
 
-/// A pass that panicked: a defect of ours that one object has found. kube would end the whole controller with it.
+/// What panicked: a defect of ours that one object has found. With a pass, kube would end the whole controller.
 #[derive(Debug, thiserror::Error)]
-#[error("the pass panicked: {0}")]
+#[error("it panicked: {0}")]
 pub struct Panicked(String);
 
 impl Panicked {
-    fn new(words: &(dyn Any + Send)) -> Self {
+    pub(crate) fn new(words: &(dyn Any + Send)) -> Self {
         let text = words.downcast_ref::<String>().map(String::as_str);
         let text = text.or_else(|| words.downcast_ref::<&str>().copied());
         Self(text.unwrap_or("it did not say why").to_owned())
@@ -162,7 +162,7 @@ mod tests {
         let object = Arc::new(DeserializeGuard(Ok(session)));
         let pass = |_| async { panic!("no {}", "bounds") };
         let failed = guarded::<_, Panicked, _>(object, around, pass).await.unwrap_err();
-        assert_eq!(failed.to_string(), "the pass panicked: no bounds");
+        assert_eq!(failed.to_string(), "it panicked: no bounds");
         assert_eq!(retry.waiting(), 1);
     }
 }

@@ -1,12 +1,13 @@
 //! One pod's journal into the archive, from where it stopped to its last record.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
 use fabrica_protocol::run::{Checkpoint, Entry, Record};
 use fabrica_store::{Batch, NewMessage, StoreError};
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt};
 use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 
@@ -16,7 +17,7 @@ use super::checkpoint::{self, CheckpointError};
 use super::door::Chunks;
 use super::lines::Lines;
 use super::state::{Kept, LivePod, Part};
-use crate::controller::error_chain;
+use crate::controller::{Panicked, error_chain};
 use crate::runtime_client::RuntimeError;
 
 /// Records of one transaction: beyond so many a commit costs little beside its rows.
@@ -41,6 +42,8 @@ enum StreamError {
     Gap { expected: u64, found: u64 },
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
 }
 
 /// Records that are not in the archive yet.
@@ -66,7 +69,9 @@ async fn read_on(recorder: &Recorder, uid: Uuid, pod: &LivePod) -> bool {
     let mut backoff = Backoff::default();
     while recorder.is_live(uid, &pod.uid) {
         let before = recorder.kept(uid, pod.attempt);
-        match read(recorder, uid, pod).await {
+        // A defect that one journal has found must not end its archive in silence.
+        let reading = AssertUnwindSafe(read(recorder, uid, pod)).catch_unwind();
+        match reading.await.unwrap_or_else(|words| Err(Panicked::new(words.as_ref()).into())) {
             Ok(()) if recorder.kept(uid, pod.attempt).ended => return true,
             Ok(()) => {}
             Err(error) => {

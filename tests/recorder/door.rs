@@ -1,6 +1,6 @@
 //! A runtime's door that is a fake.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use fabrica_operator::recorder::{Chunks, Door};
@@ -20,6 +20,8 @@ pub(crate) struct FakeDoor {
     pub(crate) spent: Arc<Mutex<Option<Spent>>>,
     /// A stream breaks off after so many records; 0: never.
     breaks: Arc<AtomicU64>,
+    /// Whether the next stream panics.
+    panics: Arc<AtomicBool>,
     /// The record that tells of a checkpoint; 0: none.
     checkpoint: Arc<AtomicU64>,
     conversation: Arc<Mutex<Option<Conversation>>>,
@@ -32,6 +34,7 @@ impl FakeDoor {
             acknowledged: watch::Sender::new(0),
             spent: Arc::default(),
             breaks: Arc::default(),
+            panics: Arc::default(),
             checkpoint: Arc::default(),
             conversation: Arc::default(),
         }
@@ -46,6 +49,10 @@ impl FakeDoor {
         self.checkpoint.store(seq, Ordering::Relaxed);
         let conversation = Conversation { sha256: SHA256.to_owned(), data: data.to_vec() };
         *self.conversation.lock().unwrap() = Some(conversation);
+    }
+
+    pub(crate) fn panic_once(&self) {
+        self.panics.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn break_every(&self, records: u64) {
@@ -78,6 +85,7 @@ impl Door for FakeDoor {
         _uid: &'a str,
         after: u64,
     ) -> BoxFuture<'a, Result<Chunks, RuntimeError>> {
+        assert!(!self.panics.swap(false, Ordering::Relaxed), "as the test wants it");
         let written = self.written.subscribe();
         let breaks = self.breaks.load(Ordering::Relaxed);
         let checkpoint = self.checkpoint.load(Ordering::Relaxed);

@@ -104,6 +104,18 @@ async fn a_database_that_is_killed_and_a_restart_lose_and_double_nothing() {
 }
 
 #[tokio::test]
+async fn a_stream_that_panics_is_opened_again() {
+    let (server, store) = Server::migrated().await;
+    let (uid, door) = (Uuid::new_v4(), FakeDoor::new());
+    door.panic_once();
+    let recording = start(server.store(), &door, &run(uid, "Running"), None);
+    door.write(1, RECORDS);
+    tokio::time::timeout(DEADLINE, acknowledged(&door, RECORDS)).await.unwrap();
+    assert_whole(&store, uid).await;
+    drop(recording);
+}
+
+#[tokio::test]
 async fn two_recorders_at_once_and_a_broken_stream_keep_each_record_once() {
     let (server, store) = Server::migrated().await;
     let (uid, door) = (Uuid::new_v4(), FakeDoor::new());
