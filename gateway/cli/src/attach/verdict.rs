@@ -27,21 +27,21 @@ pub(super) fn verdict(code: u16, reason: &str) -> Verdict {
     match code {
         close::NORMAL => Verdict::Halt("The session closed the connection.".to_owned()),
         1002 | close::TEXT | close::PROTOCOL | close::TOO_BIG => Verdict::Halt(format!(
-            "This program and the session do not understand each other ({reason}): use the kubectl-fabrica of the \
-             gateway's version."
+            "This program and the session do not understand each other{}: use the kubectl-fabrica of the gateway's version.",
+            in_brackets(reason)
         )),
         1011 | close::INTERNAL | close::UNREACHABLE => Verdict::BackOff,
         close::UNAUTHENTICATED => Verdict::Login,
-        close::FORBIDDEN => Verdict::Halt(
-            "You may not use this terminal (any longer): ask for the right to get (to watch) or create (to type) \
-             sessions/terminal in this namespace."
-                .to_owned(),
-        ),
+        close::FORBIDDEN => Verdict::Halt(format!(
+            "You may not use this terminal, or not any longer{}: ask for the right to get (to watch) or create (to type) \
+             sessions/terminal in this namespace.",
+            in_brackets(reason)
+        )),
         close::NOT_FOUND => Verdict::Halt(
             "There is no such session, or you may not see it: `kubectl fabrica ls` shows those you may use.".to_owned(),
         ),
         close::SUPERSEDED => Verdict::Halt(
-            "Somebody else took this terminal over: attach again to take it back.".to_owned(),
+            "Another connection under this one's name took its place: attach again.".to_owned(),
         ),
         close::GONE => Verdict::Halt("The session has ended.".to_owned()),
         close::TOO_MANY | close::NOT_READY => {
@@ -50,6 +50,11 @@ pub(super) fn verdict(code: u16, reason: &str) -> Verdict {
         }
         _ => Verdict::Retry,
     }
+}
+
+/// The other side's words, behind ours.
+fn in_brackets(reason: &str) -> String {
+    if reason.is_empty() { String::new() } else { format!(" ({reason})") }
 }
 
 /// `ra=<ms>` in a reason, and the words without it.
@@ -88,8 +93,9 @@ mod tests {
     #[case::starting(4503, "ra=1500 the pod is starting", Verdict::Wait(Duration::from_millis(1500), "the pod is starting".to_owned()))]
     #[case::steps(4503, "the start steps are not done yet; ra=1000", Verdict::Wait(WAIT, "the start steps are not done yet".to_owned()))]
     #[case::nonsense(4429, "ra=x", Verdict::Wait(WAIT, String::new()))]
-    #[case::superseded(4409, "the same client connected again", Verdict::Halt("Somebody else took this terminal over: attach again to take it back.".to_owned()))]
+    #[case::superseded(4409, "the same client connected again", Verdict::Halt("Another connection under this one's name took its place: attach again.".to_owned()))]
     #[case::gone(4410, "", Verdict::Halt("The session has ended.".to_owned()))]
+    #[case::origin(4403, "the Origin is missing", Verdict::Halt("You may not use this terminal, or not any longer (the Origin is missing): ask for the right to get (to watch) or create (to type) sessions/terminal in this namespace.".to_owned()))]
     fn codes_say_who_comes_back(
         #[case] code: u16,
         #[case] reason: &str,

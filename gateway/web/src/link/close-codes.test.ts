@@ -61,4 +61,13 @@ describe("each close code", () => {
 
   it("says what a person without the right is told", () => expect(verdict(4403, "", FORBIDDEN).error.why).toBe(FORBIDDEN));
   it("keeps the server's hint", () => expect(verdict(4503, "ra=700 not ready", FORBIDDEN)).toMatchObject({ milliseconds: 700 }));
+  it.each([
+    ["", undefined],
+    ["ra=700", undefined],
+    ["ra=700 not ready", "not ready"],
+    ["the start steps are not done yet; ra=1000", "the start steps are not done yet"],
+    ["the Origin is missing or is not this site", "the Origin is missing or is not this site"],
+  ])("keeps of %j what is for people", (reason, said) => {
+    for (const code of [1006, 4401, 4403, 4404, 4409, 4503]) expect(verdict(code, reason, FORBIDDEN).error.said).toBe(said);
+  });
 });

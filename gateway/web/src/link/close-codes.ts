@@ -11,6 +11,8 @@ export interface LinkError {
   recoverable: boolean;
   recovery: Recovery;
   why: string;
+  /** The other side's own words, where it said any. */
+  said?: string;
   /** What stands on the button, where there is one. */
   button?: string;
 }
@@ -20,14 +22,21 @@ export type Verdict = { error: LinkError } & ({ then: "retry" | "backOff" | "log
 /** `ra=<ms>` in a close reason: when the server would like to be asked again. */
 const RETRY_AFTER = /\bra=(\d{1,7})\b/;
 
+/** What a reason says to people: all but the hint. */
+function wordsOf(reason: string): string {
+  return reason.replace(/\bra=\S*/, "").replace(/^\s+|[;\s]+$/g, "");
+}
+
 const MISUNDERSTANDING = "The page and the session do not understand each other. Reload the page; it may be older than the gateway.";
 
 export function verdict(code: number, reason: string, forbidden: string): Verdict {
-  const passing = (why: string): LinkError => ({ code, recoverable: true, recovery: "retry", why });
-  const stop = (why: string): Verdict => ({ then: "halt", error: { code, recoverable: false, recovery: "button", why, button: "Try again" } });
+  const said = wordsOf(reason);
+  const told = { code, ...(said !== "" && { said }) };
+  const passing = (why: string): LinkError => ({ ...told, recoverable: true, recovery: "retry", why });
+  const stop = (why: string): Verdict => ({ then: "halt", error: { ...told, recoverable: false, recovery: "button", why, button: "Try again" } });
   /** The person can put it right here and now. */
-  const ask = (why: string, button: string): Verdict => ({ then: "halt", error: { code, recoverable: true, recovery: "button", why, button } });
-  const over = (why: string): Verdict => ({ then: "halt", error: { code, recoverable: false, recovery: "recreate", why, button: "Try again" } });
+  const ask = (why: string, button: string): Verdict => ({ then: "halt", error: { ...told, recoverable: true, recovery: "button", why, button } });
+  const over = (why: string): Verdict => ({ then: "halt", error: { ...told, recoverable: false, recovery: "recreate", why, button: "Try again" } });
   const hint = RETRY_AFTER.exec(reason)?.[1];
   const milliseconds = hint === undefined ? undefined : Number(hint);
   switch (code) {
@@ -46,7 +55,7 @@ export function verdict(code: number, reason: string, forbidden: string): Verdic
     case 4500:
       return { then: "backOff", error: passing("The other end had an error of its own.") };
     case 4401:
-      return { then: "login", error: { code, recoverable: true, recovery: "login", why: "Your login has ended.", button: "Log in" } };
+      return { then: "login", error: { ...told, recoverable: true, recovery: "login", why: "Your login has ended.", button: "Log in" } };
     case 4403:
       return stop(forbidden);
     case 4404:

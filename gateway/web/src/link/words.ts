@@ -1,6 +1,7 @@
 // The connection's true state, in words. Pure.
 
 import type { StateName } from "../session/state";
+import type { LinkError } from "./close-codes";
 import type { LinkStatus } from "./link";
 
 export type Tone = "good" | "busy" | "bad" | "rest";
@@ -31,6 +32,16 @@ export function connectionWords(status: Status, session: StateName, now: number,
     case "greeting":
       return trying(status, now, backlog);
   }
+}
+
+/** Why there is no connection, and what the other side said to it. */
+export function errorWords({ why, said }: LinkError): string {
+  return said === undefined ? why : `${why} ${saidWords(said)}`;
+}
+
+/** The other side's own words. */
+export function saidWords(said: string): string {
+  return `The other end said: ${said}`;
 }
 
 function held(session: StateName, backlog: string | undefined): Words {

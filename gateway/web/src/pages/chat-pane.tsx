@@ -6,6 +6,7 @@ import { Button } from "../components/button";
 import { NoticeBar } from "../components/notice-bar";
 import { useAuth } from "../layout/auth";
 import { StartProgress } from "../link/start-progress";
+import { errorWords } from "../link/words";
 import { agentTrouble, headline, stateOf, stopReason } from "../session/state";
 import { ChatComposer } from "./chat-composer";
 import { ChatLog } from "./chat-log";
@@ -75,7 +76,7 @@ function ConnectionNotice({ session, handle: { status, connection }, starting, o
   const { askForLogin } = useAuth();
   if (status.link === "halted") {
     return (
-      <NoticeBar text={status.error?.why ?? "The connection ended."}>
+      <NoticeBar text={status.error === undefined ? "The connection ended." : errorWords(status.error)}>
         <Button onClick={() => connection?.retry()}>Try again</Button>
       </NoticeBar>
     );

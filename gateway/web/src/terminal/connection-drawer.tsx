@@ -3,7 +3,7 @@ import { useEffect, useState, type ReactNode } from "react";
 import type { Session } from "../api/types";
 import { Button, IconButton } from "../components/button";
 import { milliseconds } from "../link/connection-mark";
-import { connectionWords } from "../link/words";
+import { connectionWords, saidWords } from "../link/words";
 import { stateOf } from "../session/state";
 import { causeWords, DOING, RESUMED } from "./connection-words";
 import type { Status } from "./machine";
@@ -37,6 +37,7 @@ export function ConnectionDrawer({ session, terminal: { status, connection }, on
         {error !== undefined && status.link !== "live" && (
           <p className="mt-2 rounded-md bg-busy-soft px-2.5 py-2 text-busy">
             {error.why} <span className="numbers">(code {error.code})</span>
+            {error.said !== undefined && <span className="mt-1 block break-words">{saidWords(error.said)}</span>}
           </p>
         )}
         <dl className="mt-3 grid grid-cols-[auto_1fr] gap-x-4 gap-y-1.5">

@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { countKeys } from "./connection";
 import { BEFORE, type Status } from "./machine";
 import { isReport } from "./reports";
-import { backlogOf, connectionWords } from "../link/words";
+import { verdict } from "../link/close-codes";
+import { backlogOf, connectionWords, errorWords } from "../link/words";
 import { causeWords } from "./connection-words";
 
 const base: Status = { ...BEFORE, link: "live", established: true, active: 1, isShown: true, renames: true };
@@ -39,6 +40,11 @@ it.each([
   ["é😀", 2],
   ["paste of words", 14],
 ])("counts %j as %d keys", (data, count) => expect(countKeys(data)).toBe(count));
+
+it("tells why there is no connection, with the other side's own words", () => {
+  expect(errorWords(verdict(4403, "", "You may not.").error)).toBe("You may not.");
+  expect(errorWords(verdict(4403, "the Origin is missing", "You may not.").error)).toBe("You may not. The other end said: the Origin is missing");
+});
 
 it.each([
   ["closed with 1006", "The connection was cut (code 1006)"],

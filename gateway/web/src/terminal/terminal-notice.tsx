@@ -4,7 +4,7 @@ import type { Session } from "../api/types";
 import { Button, buttonLook } from "../components/button";
 import { copyText } from "../components/copy";
 import { NoticeBar } from "../components/notice-bar";
-import { backlogOf } from "../link/words";
+import { backlogOf, errorWords } from "../link/words";
 import { headline, stateOf, stopReason } from "../session/state";
 import { showsOnly } from "./tab";
 import type { TerminalHandle } from "./use-terminal";
@@ -53,7 +53,7 @@ function Standing({ session, terminal: { status, connection }, starting, onStart
   const state = stateOf(session);
   if (status.link === "halted") {
     return (
-      <NoticeBar text={status.error?.why ?? "The connection ended."}>
+      <NoticeBar text={status.error === undefined ? "The connection ended." : errorWords(status.error)}>
         {status.error?.recovery === "recreate" && (
           <Link to="/sessions?new" className={buttonLook("primary")}>
             New session
