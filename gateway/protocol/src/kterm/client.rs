@@ -46,7 +46,7 @@ pub struct OpenRequest {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum AttachRole {
-    /// Types, and so do others. Ends the sole control of another.
+    /// Types, and so do others. Gives up sole control of one's own, and ends nobody else's.
     Control = 0,
     /// Only watches, although it might type.
     View = 1,

@@ -6,8 +6,8 @@ import { TRIES } from "./retry";
 /** Codes that end a socket, and such as mean that only the user can go on. */
 const CODES = [1000, 1001, 1002, 1003, 1006, 1009, 1011, 1012, 4400, 4401, 4403, 4404, 4408, 4409, 4410, 4429, 4500, 4503, 4504];
 
-/** How the server takes an attempt. */
-type Server = "well" | "silent" | "mute" | "refuses" | { code: number; reason: string };
+/** How the server takes an attempt: `stops` once the socket is open, without a word. */
+type Server = "well" | "silent" | "stops" | "mute" | "refuses" | { code: number; reason: string };
 
 /** A page's link with the one socket that it may have, and a server that behaves as it is told. */
 class World {
@@ -54,6 +54,7 @@ class World {
         this.send({ type: "opened" });
         this.link.welcomed(this.now);
       } else if (this.server === "refuses") this.close(1006, "");
+      else if (this.server === "stops") this.send({ type: "opened" });
       else if (this.server !== "silent") {
         this.send({ type: "opened" });
         this.close(this.server.code, this.server.reason);
@@ -84,7 +85,7 @@ class World {
 }
 
 const server = fc.oneof(
-  fc.constantFrom<Server>("well", "silent", "mute", "refuses"),
+  fc.constantFrom<Server>("well", "silent", "stops", "mute", "refuses"),
   fc.record({ code: fc.constantFrom(...CODES), reason: fc.constantFrom("", "ra=0", "ra=700 not ready", "ra=9999999") }),
 );
 
