@@ -28,7 +28,13 @@ describe("size", () => {
   });
 
   it.each<[string, (rig: Rig) => void]>([
-    ["a viewer", (rig) => rig.send({ type: "frame", frame: { kind: "error", terminal: 1, reference: 1, code: ErrorCode.readOnly, text: "no" } })],
+    [
+      "a viewer",
+      (rig) => {
+        rig.pod.role = "view";
+        rig.cut().tick().open().parseAll();
+      },
+    ],
     ["one who was taken over", (rig) => rig.send({ type: "frame", frame: { kind: "error", terminal: 1, reference: 5, code: ErrorCode.takenOver, text: "no" } })],
   ])("of the terminal stays on the screen of %s, whatever becomes of the window", (_name, bar) => {
     const rig = live().parseAll();

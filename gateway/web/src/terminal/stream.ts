@@ -147,9 +147,9 @@ export class TerminalStream {
     if (!this.#leaving) this.#detach();
   }
 
-  /** The screen is gone with what it showed. */
+  /** The screen is gone with what it showed: nothing more may come for it, whatever of the input is on its way. */
   forget(): void {
-    this.hide();
+    this.#detach();
     this.#have = undefined;
     this.#generation += 1;
   }
@@ -329,6 +329,7 @@ export class TerminalStream {
   }
 
   #snapshot({ offset, bytes, ...size }: { offset: number; bytes: Uint8Array } & Size): void {
+    if (!this.#attached) return;
     this.#resumed = "snapshot";
     this.#generation += 1;
     this.#have = offset;

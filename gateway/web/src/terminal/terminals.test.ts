@@ -139,6 +139,25 @@ describe("looking at another tab", () => {
     expect(rig.terminals.tabs()[0]).toMatchObject({ activity: false });
   });
 
+  it("shows nothing of one that was let go, whatever is still on its way", () => {
+    const rig = new Rig().meet([info(1), info(2)]).output(1, "one").look(2);
+    rig.effects.splice(0);
+    rig.output(1, "late");
+    expect(rig.effects).toEqual([]);
+    rig.look(1);
+    expect(rig.sent()).toContainEqual(expect.objectContaining({ kind: "attach", terminal: 1, have: 3 }));
+  });
+
+  it("asks for all of one whose screen is gone, although something typed there is on its way", () => {
+    const rig = new Rig().meet([info(1), info(2)]).output(1, "one");
+    rig.terminals.typed(1, Uint8Array.of(120), false, 1);
+    rig.sent();
+    rig.terminals.unplace(1);
+    expect(rig.sent()).toEqual([{ kind: "detach", terminal: 1 }]);
+    rig.terminals.show(1, size);
+    expect(rig.sent()).toMatchObject([{ kind: "attach", terminal: 1, have: undefined }]);
+  });
+
   it("sends what was typed into another one again after a loss, and only once", () => {
     const rig = new Rig().meet([info(1), info(2)]).output(1, "one");
     rig.terminals.typed(1, Uint8Array.of(120, 121), false, 2);
@@ -147,6 +166,26 @@ describe("looking at another tab", () => {
     rig.sent();
     rig.meet([info(1, { in_off: 1 }), info(2)]);
     expect(rig.sent()).toContainEqual({ kind: "input", terminal: 1, offset: 1, auto: false, bytes: Uint8Array.of(121) });
+  });
+});
+
+describe("the agent's terminal", () => {
+  it("takes nothing, also of what was typed before it was known as that", () => {
+    const rig = new Rig();
+    rig.terminals.typed(1, Uint8Array.of(120), false, 1);
+    rig.meet([info(1, { type: "agent" }), info(2)]);
+    expect(rig.sent()).toEqual([]);
+    expect(rig.terminals.waiting).toEqual({ keys: 0, bytes: 0 });
+  });
+
+  it("refuses what is typed there, and that alone", () => {
+    const rig = new Rig().meet([info(1, { type: "agent" }), info(2)]);
+    rig.hear({ kind: "error", terminal: 1, reference: 1, code: 2, text: "Nobody types there." });
+    expect(rig.notices()).toEqual(["Nobody types there."]);
+    rig.look(2).sent();
+    rig.terminals.typed(2, Uint8Array.of(120), false, 1);
+    expect(rig.terminals.viewOnly).toBe(false);
+    expect(rig.sent()).toMatchObject([{ kind: "input", terminal: 2 }]);
   });
 });
 

@@ -266,6 +266,8 @@ export class Terminals {
 
   #refresh(slot: Slot, info: TerminalInfo, isWelcome: boolean): void {
     slot.info = info;
+    // Typed before it was known what it is.
+    if (info.type === "agent") slot.stream.discard();
     if (isWelcome) slot.stream.resume(info);
     // HELLO did not name one that was gone until now.
     if (isWelcome && slot.placed && slot.tab === this.#active) slot.stream.show(this.size);
@@ -368,9 +370,8 @@ export class Terminals {
         slot?.stream.takeOver();
         return;
       case ErrorCode.readOnly:
-        // Typed before we knew that another types: it says nothing of what we may do elsewhere.
+        // Typed before we knew that another types, which was told.
         if (slot?.stream.takenOver === true) return;
-        this.#peer.viewOnly = true;
         return this.#notice(text);
       default:
         return this.#notice(text);
