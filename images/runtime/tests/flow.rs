@@ -39,6 +39,54 @@ async fn a_typist_whom_we_do_not_listen_to_is_not_silent() {
     typist.until(|frame| matches!(frame, ServerFrame::Exit { signal: 9, .. }).then_some(())).await;
 }
 
+/// A client that acknowledges nothing is waited for, but not when the program has ended: what is left of it comes before the
+/// end is told.
+#[tokio::test]
+async fn the_end_comes_after_the_last_byte() {
+    for more in 0..=8 {
+        // As much as a PTY holds of what nobody reads, wherever the reads before it ended.
+        let count = WINDOW + more * 512;
+        let runtime = Runtime::start(&[]).await;
+        let mut greeting = hello("page", None, None);
+        greeting.caps.window = Some(WINDOW);
+        let (mut client, _) = runtime.greet(Role::Control, greeting).await;
+        let command = "stty -echo; echo RE''ADY\n";
+        client.type_text(0, command).await;
+        client.read_until("READY\r\n").await;
+        let head = format!("exec head -c {count} /dev/zero\n");
+        client.type_text(command.len() as u64, &head).await;
+        let (mut zeros, mut end, mut has_ended) = (0, 0, false);
+        loop {
+            match client.next().await {
+                ServerFrame::Output { offset, bytes, .. } => {
+                    zeros += bytes.iter().map(|byte| u64::from(*byte == 0)).sum::<u64>();
+                    end = offset + bytes.len() as u64;
+                }
+                ServerFrame::Terms(list) => has_ended |= !list.terms[0].alive,
+                ServerFrame::Exit { .. } => break,
+                _ => {}
+            }
+            if has_ended {
+                client.send(&ClientFrame::Ack { terminal: 1, offset: end }).await;
+            }
+        }
+        assert_eq!(zeros, count);
+    }
+}
+
+/// What a shell leaves behind may print without end, and nobody waits for that.
+#[tokio::test]
+async fn a_flood_that_outlives_its_shell_holds_no_end_up() {
+    let runtime = Runtime::start(&[]).await;
+    let mut client = runtime.attach(Role::Control).await;
+    client.type_text(0, "trap '' HUP; yes & exit 3\n").await;
+    client
+        .until(|frame| {
+            matches!(frame, ServerFrame::Terms(list) if !list.terms[0].alive).then_some(())
+        })
+        .await;
+}
+
 #[tokio::test]
 async fn a_client_that_the_ring_has_left_behind_begins_afresh_with_a_line() {
     let runtime = Runtime::start(&[]).await;

@@ -16,7 +16,7 @@ use super::pty;
 use super::ring::READ_BYTES;
 use super::shared::Shared;
 use super::size::Size;
-use super::state::Exit;
+use super::state::{Exit, State};
 
 /// Reads in a row before others get their turn. Reads are never put off to make them larger: that costs throughput.
 const READS_IN_A_ROW: usize = 8;
@@ -48,6 +48,8 @@ pub(super) struct Pump {
     pub(super) flood: Flood,
     pub(super) pid: Pid,
     pub(super) ended: oneshot::Receiver<Exit>,
+    /// How the program ended, once it has.
+    pub(super) status: Option<Exit>,
     pub(super) wake: Arc<Notify>,
     pub(super) shared: Shared,
     pub(super) started: Instant,
@@ -66,9 +68,8 @@ impl Pump {
     pub(super) async fn run(mut self) {
         let mut kill_at = None;
         let mut give_up_at = None;
-        let mut status = None;
         let mut drained = false;
-        while !(drained && status.is_some()) {
+        while !(drained && self.status.is_some()) {
             let wishes = self.wishes();
             self.obey(&wishes, &mut kill_at);
             if !drained {
@@ -84,8 +85,8 @@ impl Pump {
                 },
                 gathered = self.flood.gathered() => drained |= self.keep(gathered) == Left::Closed,
                 () = self.wake.notified() => {}
-                ended = &mut self.ended, if status.is_none() => {
-                    status = Some(ended.unwrap_or_default());
+                ended = &mut self.ended, if self.status.is_none() => {
+                    self.status = Some(ended.unwrap_or_default());
                     give_up_at = Some(Instant::now() + LINGER);
                     kill_at = None;
                 }
@@ -97,7 +98,7 @@ impl Pump {
                 }
             }
         }
-        let exit = status.unwrap_or_default();
+        let exit = self.status.unwrap_or_default();
         let mut state = self.shared.state();
         state.ended(self.id, exit);
         state.events.write(Instant::now());
@@ -105,7 +106,7 @@ impl Pump {
 
     fn wishes(&self) -> Wishes {
         let mut state = self.shared.state();
-        let read = state.output_wanted(self.id);
+        let read = self.wanted(&state);
         state.measures.held(self.id, read == 0);
         let Some(terminal) = state.terminals.get_mut(&self.id) else {
             return Wishes { read, write: false, resize: None, signal: None };
@@ -116,6 +117,12 @@ impl Pump {
             resize: terminal.resize_due.take(),
             signal: terminal.signal_due.take(),
         }
+    }
+
+    /// How much may be read. What an ended program has left is little, and no client is waited for: the ring takes it, so
+    /// that it comes before EXIT. Something else that holds the PTY open may print on for [`LINGER`].
+    fn wanted(&self, state: &State) -> usize {
+        if self.status.is_some() { READ_BYTES } else { state.output_wanted(self.id) }
     }
 
     /// A new size comes before any input that was typed into it.
@@ -170,7 +177,7 @@ impl Pump {
         let (bytes, left) = (gathered.bytes(), gathered.left);
         self.flood.heard(bytes.len(), Instant::now());
         if self.flood.is_loud() && left != Left::Closed {
-            let wanted = self.shared.state().output_wanted(self.id);
+            let wanted = self.wanted(&self.shared.state());
             self.read_apart(wanted.saturating_sub(bytes.len()));
         }
         let mut state = self.shared.state();
@@ -197,7 +204,7 @@ impl Pump {
         let began = Instant::now();
         for _ in 0..READS_IN_A_ROW {
             let mut state = self.shared.state();
-            if !state.wants_output(self.id) {
+            if self.wanted(&state) == 0 {
                 return Left::Nothing;
             }
             let Some(terminal) = state.terminals.get_mut(&self.id) else { return Left::Closed };

@@ -195,7 +195,8 @@ impl Shells {
         let shared = self.shared.clone();
         let started = Instant::now();
         let flood = Flood::new(started);
-        let pump = Pump { id, master, watched, flood, pid, ended, wake, shared, started };
+        let status = None;
+        let pump = Pump { id, master, watched, flood, pid, ended, status, wake, shared, started };
         let running = Arc::clone(&self.running);
         self.pumps.spawn(async move {
             pump.run().await;

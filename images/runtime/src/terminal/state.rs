@@ -189,11 +189,6 @@ impl State {
         most.unwrap_or(READ_BYTES)
     }
 
-    /// Whether the PTY should be read.
-    pub fn wants_output(&self, id: u16) -> bool {
-        self.output_wanted(id) > 0
-    }
-
     /// Puts output into the ring that is held already, as much at once as is read of a PTY.
     pub fn print(&mut self, id: u16, bytes: &[u8], uptime: Duration) {
         for mut bytes in bytes.chunks(READ_BYTES) {
