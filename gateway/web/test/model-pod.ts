@@ -3,6 +3,9 @@
 
 import { ErrorCode, type ClientFrame, type ServerFrame, type TerminalInfo } from "../src/terminal/kterm";
 
+/** As in the runtime: docs/developer/limits.md. */
+const PENDING_BYTES = 64 * 1024;
+
 export class ModelPod {
   output: number[] = [];
   /** What reached the shell. */
@@ -15,13 +18,28 @@ export class ModelPod {
   key: string | undefined;
   /** Whether a snapshot carries the output that is there, or only says where it begins. */
   inSnapshot = false;
+  /** Whether the shell reads what is typed. */
+  reads = true;
   /** Refuses input as if bytes before it were missing. */
   forgets = false;
   #seen = new Map<string, number>();
+  /** How much of it the shell has read. */
+  #read = new Map<string, number>();
   #client = "";
 
   info(): TerminalInfo {
-    return { id: 1, title: "bash", cwd: "/", alive: true, ...this.size, head: this.output.length, tail: this.tail, in_off: this.#seen.get(this.#client) ?? 0, ...(this.key !== undefined && { key: this.key }) };
+    return { id: 1, title: "bash", cwd: "/", alive: true, ...this.size, head: this.output.length, tail: this.tail, in_off: this.#taken, in_written: this.#written, ...(this.key !== undefined && { key: this.key }) };
+  }
+
+  get #taken(): number {
+    return this.#seen.get(this.#client) ?? 0;
+  }
+  get #written(): number {
+    return this.#read.get(this.#client) ?? 0;
+  }
+  /** Input that waits for the shell. */
+  get pending(): number {
+    return this.#taken - this.#written;
   }
 
   restart(epoch: string): void {
@@ -29,9 +47,12 @@ export class ModelPod {
     this.output = [];
     this.tail = 0;
     this.#seen = new Map();
+    this.#read = new Map();
   }
 
   answer(frame: ClientFrame): ServerFrame[] {
+    // Nothing more is read from whom so much waits of; a new connection is.
+    if (frame.kind !== "hello" && this.pending > PENDING_BYTES) return [];
     switch (frame.kind) {
       case "hello": {
         this.#client = frame.hello.client_id;
@@ -41,12 +62,14 @@ export class ModelPod {
       }
       case "input": {
         if (this.forgets) return [{ kind: "error", terminal: 1, reference: 1, code: ErrorCode.inputGap, text: "gap" }];
-        const seen = this.#seen.get(this.#client) ?? 0;
+        const seen = this.#taken;
         if (frame.offset > seen) throw new Error(`input gap: ${frame.offset} after ${seen}`);
         const fresh = frame.bytes.subarray(seen - frame.offset);
         this.typed.push(...fresh);
         this.#seen.set(this.#client, seen + fresh.length);
-        return [{ kind: "inputAck", terminal: 1, offset: seen + fresh.length }];
+        if (!this.reads) return [];
+        this.#read.set(this.#client, this.#taken);
+        return [{ kind: "inputAck", terminal: 1, offset: this.#written }];
       }
       case "ping":
         return [{ kind: "pong", micros: frame.micros, head: this.output.length }];

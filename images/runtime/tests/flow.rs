@@ -13,7 +13,7 @@ use fabrica_protocol::assertion::Role;
 use fabrica_protocol::kterm::{
     Attach, AttachRole, ClientFrame, ErrorCode, Hello, ServerFrame, SnapshotReason,
 };
-use support::{Runtime, eventually, hello};
+use support::{Client, Runtime, eventually, hello};
 
 /// What may be on its way to a client, as docs/developer/protocol-kterm.md says.
 const WINDOW: u64 = 256 * 1024;
@@ -37,6 +37,43 @@ async fn a_typist_whom_we_do_not_listen_to_is_not_silent() {
     let mut other = runtime.attach(Role::Control).await;
     other.send(&ClientFrame::Close { terminal: 1, signal: 9 }).await;
     typist.until(|frame| matches!(frame, ServerFrame::Exit { signal: 9, .. }).then_some(())).await;
+}
+
+/// Its ping waits unread, so it hears of its input again and again; so does another one, whose key found the program's
+/// terminal full.
+#[tokio::test]
+async fn who_is_not_listened_to_hears_that_we_are_there() {
+    let runtime = Runtime::start(&[]).await;
+    let mut typist = runtime.attach(Role::Control).await;
+    let command = "stty -icanon -echo; echo REA''DY; sleep 1000\n";
+    typist.type_text(0, command).await;
+    typist.read_until("READY").await;
+    let piece = "x".repeat(32 * 1024);
+    for number in 0..8 {
+        typist.type_text((command.len() + number * piece.len()) as u64, &piece).await;
+    }
+    is_reminded(&mut typist).await;
+    let mut other = runtime.attach(Role::Control).await;
+    other.type_text(0, "x").await;
+    is_reminded(&mut other).await;
+    let (_, welcome) = runtime.greet(Role::Control, hello("page", None, None)).await;
+    let term = &welcome.terms[0];
+    let waits = term.in_off.unwrap() - term.in_written.unwrap();
+    assert!((64 * 1024..128 * 1024).contains(&waits), "{waits} bytes");
+}
+
+/// Asks, and is told three times more that no more of its input was written.
+async fn is_reminded(client: &mut Client) {
+    client.send(&ClientFrame::Ping { visible: true, client_us: 7 }).await;
+    let (mut last, mut told) = (None, 0);
+    client
+        .until(|frame| {
+            if let ServerFrame::InputAck { offset, .. } = frame {
+                told = if last.replace(offset) == Some(offset) { told + 1 } else { 0 };
+            }
+            (told == 3).then_some(())
+        })
+        .await;
 }
 
 /// A client that acknowledges nothing is waited for, but not when the program has ended: what is left of it comes before the

@@ -127,9 +127,12 @@ pub struct TerminalInfo {
     /// Offset after the last byte of output, and of the oldest byte still kept.
     pub head: u64,
     pub tail: u64,
-    /// Input of this client that reached the program, up to this offset. In WELCOME only.
+    /// Input of this client that was taken, up to this offset. In WELCOME only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_off: Option<u64>,
+    /// As much of it was written to the program. In WELCOME only; absent: a runtime of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_written: Option<u64>,
 }
 
 /// The body of TERMS.

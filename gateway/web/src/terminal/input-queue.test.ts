@@ -41,8 +41,21 @@ describe("InputQueue", () => {
     queue.next();
     queue.ack(3);
     queue.push(bytes("de"), false, 2);
-    expect(queue.resume(0)).toBe(2);
+    expect(queue.resume(0, 0)).toBe(2);
     expect(queue.pending).toBe(0);
+  });
+
+  it("counts what the pod has taken as on its way until the shell has it, over any number of sockets", () => {
+    const queue = new InputQueue();
+    queue.push(new Uint8Array(1024 * 1024), false, 5);
+    all(queue);
+    for (let cut = 0; cut < 3; cut += 1) {
+      expect(queue.resume(IN_FLIGHT, 0)).toBe(0);
+      expect(queue.next()).toBeUndefined();
+    }
+    queue.ack(CHUNK);
+    expect(queue.next()?.offset).toBe(IN_FLIGHT);
+    expect(queue.next()).toBeUndefined();
   });
 
   it("discards what no socket has carried, and only that", () => {
@@ -67,6 +80,7 @@ describe("InputQueue", () => {
         const queue = new InputQueue();
         const typed: number[] = [];
         const received: number[] = [];
+        let written = 0;
         let wire: number[] = [];
         const accept = (count: number): void => {
           received.push(...wire.splice(0, count));
@@ -78,10 +92,12 @@ describe("InputQueue", () => {
             wire.push(...all(queue));
           } else if ("deliver" in each) {
             accept(each.deliver);
-            if (each.tellsUs) queue.ack(received.length);
+            if (!each.tellsUs) continue;
+            written = received.length;
+            queue.ack(written);
           } else {
             wire = [];
-            expect(queue.resume(received.length)).toBe(0);
+            expect(queue.resume(received.length, written)).toBe(0);
             wire.push(...all(queue));
           }
         }

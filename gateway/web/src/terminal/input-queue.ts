@@ -1,7 +1,8 @@
 // Input that the shell has not confirmed yet, kept so that every byte reaches it exactly once.
 //
-// Bytes are numbered from the beginning of this page's stream. `acked` is what the pod has written to the shell,
-// `sent` is how far this socket has got; a new socket starts again at what the pod confirms.
+// Bytes are numbered from the beginning of this page's stream. The pod need not be told again what lies below `taken`;
+// `confirmed` is what it has written to the shell, and `sent` how far this socket has got. A new socket starts again at what
+// was taken.
 
 /** A paste is cut into frames of this size, so that other frames find room between them. */
 export const CHUNK = 16 * 1024;
@@ -22,17 +23,20 @@ export interface InputFrame {
 }
 
 export class InputQueue {
+  /** From `taken` on. */
   #chunks: Chunk[] = [];
-  #acked = 0;
+  #taken = 0;
+  /** What waits in the pod for a shell that does not read counts as on its way, whatever becomes of sockets. */
+  #confirmed = 0;
   #sent = 0;
   #end = 0;
 
-  /** Bytes that are not confirmed. */
+  /** Bytes that the pod is not known to have. */
   get pending(): number {
-    return this.#end - this.#acked;
+    return this.#end - this.#taken;
   }
 
-  /** What a person would call the keys that are not confirmed. */
+  /** What a person would call their keys. */
   get keys(): number {
     return this.#chunks.reduce((sum, chunk) => sum + chunk.keys, 0);
   }
@@ -47,9 +51,9 @@ export class InputQueue {
 
   /** The next frame to send, or nothing when all is sent or enough is on its way. */
   next(): InputFrame | undefined {
-    const room = IN_FLIGHT - (this.#sent - this.#acked);
+    const room = IN_FLIGHT - (this.#sent - this.#confirmed);
     if (this.#sent === this.#end || room <= 0) return undefined;
-    let start = this.#acked;
+    let start = this.#taken;
     for (const chunk of this.#chunks) {
       const end = start + chunk.bytes.length;
       if (this.#sent < end) {
@@ -65,25 +69,19 @@ export class InputQueue {
 
   /** The shell has everything below `offset`. */
   ack(offset: number): void {
-    while (this.#acked < Math.min(offset, this.#end)) {
-      const first = this.#chunks[0];
-      if (first === undefined) break;
-      const done = Math.min(offset - this.#acked, first.bytes.length);
-      if (done === first.bytes.length) this.#chunks.shift();
-      else this.#chunks[0] = { ...first, bytes: first.bytes.subarray(done) };
-      this.#acked += done;
-    }
-    this.#sent = Math.max(this.#sent, this.#acked);
+    this.#take(offset);
+    this.#confirmed = Math.max(this.#confirmed, Math.min(offset, this.#taken));
   }
 
   /**
-   * A new socket whose pod has everything below `offset`: the rest is sent again. Returns the keys that had to be
-   * discarded, because the pod's count does not belong to this stream.
+   * A new socket whose pod has taken everything below `taken`, and written it to the shell below `written`: the rest is
+   * sent again. Returns the keys that had to be discarded, because the pod's count does not belong to this stream.
    */
-  resume(offset: number): number {
-    if (offset < this.#acked || offset > this.#end) return this.restart(offset);
-    this.ack(offset);
-    this.#sent = this.#acked;
+  resume(taken: number, written: number): number {
+    if (taken < this.#taken || taken > this.#end) return this.restart(taken);
+    this.#take(taken);
+    this.ack(written);
+    this.#sent = this.#taken;
     return 0;
   }
 
@@ -91,13 +89,13 @@ export class InputQueue {
   restart(offset: number): number {
     const lost = this.keys;
     this.#chunks = [];
-    this.#acked = this.#sent = this.#end = offset;
+    this.#taken = this.#confirmed = this.#sent = this.#end = offset;
     return lost;
   }
 
   /** Drops what no socket has carried yet, at the user's request. What was sent may have arrived, so it stays. */
   discardUnsent(): void {
-    let start = this.#acked;
+    let start = this.#taken;
     const kept: Chunk[] = [];
     for (const chunk of this.#chunks) {
       const length = Math.min(chunk.bytes.length, this.#sent - start);
@@ -107,6 +105,19 @@ export class InputQueue {
     }
     this.#chunks = kept;
     this.#end = this.#sent;
+  }
+
+  /** The pod has everything below `offset`. */
+  #take(offset: number): void {
+    while (this.#taken < Math.min(offset, this.#end)) {
+      const first = this.#chunks[0];
+      if (first === undefined) break;
+      const done = Math.min(offset - this.#taken, first.bytes.length);
+      if (done === first.bytes.length) this.#chunks.shift();
+      else this.#chunks[0] = { ...first, bytes: first.bytes.subarray(done) };
+      this.#taken += done;
+    }
+    this.#sent = Math.max(this.#sent, this.#taken);
   }
 
   /** Single keys typed while they cannot be sent share a frame later. */

@@ -48,7 +48,9 @@ export interface TerminalInfo {
   rows: number;
   head: number;
   tail: number;
+  /** Input of ours that was taken, and how much of it was written to the program; the latter is absent in runtimes of before. */
   in_off?: number;
+  in_written?: number;
 }
 
 export interface Welcome {

@@ -189,6 +189,18 @@ describe("input", () => {
     expect(rig.machine.status().keysWaiting).toBe(0);
   });
 
+  it("lets no more than 64 KiB of a paste wait for a program that does not read, and stays connected, whatever is cut", () => {
+    const rig = live();
+    rig.pod.reads = false;
+    rig.type("x".repeat(1024 * 1024)).cut().tick().open();
+    const began = rig.now;
+    while (rig.now < began + 60_000) {
+      rig.tick().deliver().parseAll();
+      expect(rig.link).toBe("live");
+    }
+    expect(rig.pod.pending).toBe(64 * 1024);
+  });
+
   it("drops the emulator's answers to what a snapshot replays", () => {
     const rig = new Rig();
     rig.pod.print(new TextEncoder().encode("\x1b[c"));

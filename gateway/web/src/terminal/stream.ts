@@ -168,7 +168,8 @@ export class TerminalStream {
     this.#takenOver = false;
     // Out of sight nobody has told us who took it meanwhile: to insist would take it from them.
     if (!this.#attached) this.#alone = false;
-    const lost = this.#input.resume(info.in_off ?? 0);
+    const taken = info.in_off ?? 0;
+    const lost = this.#input.resume(taken, info.in_written ?? taken);
     if (lost > 0) this.#notice(`${keys(lost)} could not be delivered and were discarded.`);
     this.#replayUntil = info.head;
     if (this.#attached) {

@@ -128,6 +128,11 @@ impl Client {
         self.replies.pop_front()
     }
 
+    /// Whether it has been sent all answers.
+    pub fn is_answered(&self) -> bool {
+        self.replies.is_empty()
+    }
+
     /// Whether answers leave room for another question.
     pub fn may_read(&self) -> bool {
         self.replies.len() < REPLIES && self.closing.is_none()

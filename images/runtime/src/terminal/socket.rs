@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep_until};
 
-use super::client::Closing;
+use super::client::{Client, Closing};
 use super::handle::Request;
 use super::outgoing::Next;
 use super::pace::Pace;
@@ -25,6 +25,10 @@ const READ_BYTES: usize = 16 * 1024;
 /// What the kernel keeps of what we sent. What it keeps is sent in order: a deep queue of one terminal would stand between
 /// a person and the echo of another.
 const SEND_BUFFER_BYTES: usize = 128 * 1024;
+
+/// How often a client hears from us that nothing is taken from, while a program does not read: its pings wait unread, and it
+/// gives a socket up that it hears nothing of for 1.5 s.
+const REMIND_EVERY: Duration = Duration::from_millis(500);
 
 /// How long the last words may take, and the other end to have heard them.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
@@ -85,6 +89,7 @@ pub async fn serve(
                 opened: now,
                 heard: now,
                 ping_at: now + timing.ping,
+                remind_at: now,
             };
             socket.decoder.buffer().extend_from_slice(early);
             let closing = socket.run().await;
@@ -120,6 +125,7 @@ struct Socket<'shells> {
     opened: Instant,
     heard: Instant,
     ping_at: Instant,
+    remind_at: Instant,
 }
 
 impl Socket<'_> {
@@ -129,6 +135,7 @@ impl Socket<'_> {
             if let Err(closing) = self.take_messages() {
                 return Some(closing);
             }
+            self.remind();
             let working = match self.send() {
                 Ok(working) => working,
                 Err(error) => {
@@ -159,6 +166,16 @@ impl Socket<'_> {
                 // While nobody listens to a client, its silence says nothing about it.
                 self.heard = Instant::now();
             }
+        }
+    }
+
+    /// Says that we are there, while a program that does not read has us take nothing.
+    fn remind(&mut self) {
+        let mut state = self.shells.shared.state();
+        let now = Instant::now();
+        if now >= self.remind_at && state.input_waits(self.id) {
+            self.remind_at = now + REMIND_EVERY;
+            state.remind(self.id);
         }
     }
 
@@ -299,13 +316,9 @@ impl Socket<'_> {
         let silence = self.heard + self.timing.silence;
         let slowed = self.pace.wait(self.started.elapsed()).map(|wait| Instant::now() + wait);
         let next = self.ping_at.min(silence).min(slowed.unwrap_or(silence));
-        let greeted = self
-            .shells
-            .shared
-            .state()
-            .clients
-            .get(&self.id)
-            .is_some_and(super::client::Client::is_greeted);
+        let state = self.shells.shared.state();
+        let next = if state.input_waits(self.id) { next.min(self.remind_at) } else { next };
+        let greeted = state.clients.get(&self.id).is_some_and(Client::is_greeted);
         if greeted { next } else { next.min(self.opened + self.timing.hello) }
     }
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use fabrica_protocol::kterm::{Limits, MAX_FRAME, TerminalInfo, TerminalType, Terminals, close};
+use fabrica_protocol::kterm::{
+    Limits, MAX_FRAME, ServerFrame, TerminalInfo, TerminalType, Terminals, close,
+};
 use fabrica_protocol::runtime::{Resumes, Returns};
 use tokio::sync::Notify;
 
@@ -253,6 +255,18 @@ impl State {
             .is_some_and(|terminal| terminal.input.is_full())
     }
 
+    /// Tells a client that nothing more is taken from how far its input is, once more: so it hears that somebody is there.
+    pub fn remind(&mut self, connection: u32) {
+        let Some(client) = self.clients.get_mut(&connection) else { return };
+        if let Some(id) = client.blocked_on
+            && let Some(terminal) = self.terminals.get(&id)
+            && client.is_answered()
+        {
+            let (_, offset) = terminal.input.offsets(&client.client_id);
+            client.reply(&ServerFrame::InputAck { terminal: id, offset });
+        }
+    }
+
     pub(super) fn list(&self, client: Option<&str>) -> Terminals {
         let terms =
             self.terminals.iter().map(|(id, terminal)| terminal.info(*id, client)).collect();
@@ -308,6 +322,7 @@ impl Terminal {
     }
 
     fn info(&self, id: u16, client: Option<&str>) -> TerminalInfo {
+        let input = client.map(|client| self.input.offsets(client));
         TerminalInfo {
             id,
             key: self.key.map(|key| format!("{key:032x}")),
@@ -319,7 +334,8 @@ impl Terminal {
             rows: self.size.rows,
             head: self.ring.head(),
             tail: self.ring.tail(),
-            in_off: client.map(|client| self.input.offsets(client).0),
+            in_off: input.map(|(taken, _)| taken),
+            in_written: input.map(|(_, written)| written),
         }
     }
 }

@@ -56,7 +56,7 @@ impl Stream {
             return self.effects.push(Effect::Fail(words.to_owned()));
         };
         self.replay_until = term.head;
-        let lost = self.input.resume(term.in_off.unwrap_or(0));
+        let lost = self.resume_input(&term);
         if lost > 0 {
             self.notice(&format!("{} could not be delivered", count(lost)));
         }
@@ -75,9 +75,14 @@ impl Stream {
         self.have = None;
         self.generation += 1;
         self.replay_until = term.head;
-        self.input.resume(term.in_off.unwrap_or(0));
+        self.resume_input(term);
         self.send_attach(term.id);
         self.pump();
+    }
+
+    fn resume_input(&mut self, term: &TerminalInfo) -> usize {
+        let taken = term.in_off.unwrap_or(0);
+        self.input.resume(taken, term.in_written.unwrap_or(taken))
     }
 
     pub(super) fn send_attach(&mut self, terminal: u16) {

@@ -24,6 +24,7 @@ fn info(id: u16, alive: bool, head: u64, in_off: u64) -> TerminalInfo {
         head,
         tail: 0,
         in_off: Some(in_off),
+        in_written: Some(in_off),
     }
 }
 
