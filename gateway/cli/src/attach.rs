@@ -190,9 +190,11 @@ impl Attachment {
                     Some(bytes) => self.keys(&bytes).await,
                     None => return End::Detached,
                 },
-                Some((end, generation)) = self.screen.written.recv() => {
-                    self.stream.written(end, generation, self.now());
-                }
+                written = self.screen.written.recv() => match written {
+                    Some((end, generation)) => self.stream.written(end, generation, self.now()),
+                    // The screen is gone.
+                    None => return End::Detached,
+                },
                 Some(()) = signals.resized.recv() => self.stream.resize(tty::size(), self.now()),
                 Some(()) = signals.ended.recv() => return End::Detached,
                 Some(()) = signals.hung_up.recv() => return End::Detached,
@@ -272,6 +274,8 @@ impl Attachment {
             }
         }
         match self.link.state() {
+            // The screen has yet to show the end, for which no connection is needed.
+            State::Halted(_) if self.stream.has_ended() => {}
             State::Halted(why) => self.end = Some(End::Halted(why.clone())),
             State::Live => {}
             _ => {

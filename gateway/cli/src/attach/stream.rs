@@ -2,6 +2,7 @@
 //! size. Offsets and the epoch make a resume exact; nothing here knows how a socket is made or lost.
 
 mod resume;
+mod shown;
 
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ pub(super) enum Effect {
     Notice(String),
     /// How the terminal is called now.
     Title(String),
-    /// The program ended.
+    /// The program ended, and the screen has all that it printed.
     Exit {
         code: i32,
         signal: u8,
@@ -94,6 +95,8 @@ pub(super) struct Stream {
     foreign_size: bool,
     ack_at: Option<Duration>,
     resize_at: Option<Duration>,
+    /// How the program ended: its code and signal.
+    ended: Option<(i32, u8)>,
     effects: Vec<Effect>,
 }
 
@@ -120,6 +123,7 @@ impl Stream {
             foreign_size: false,
             ack_at: None,
             resize_at: None,
+            ended: None,
             effects: Vec::new(),
         }
     }
@@ -181,6 +185,10 @@ impl Stream {
 
     /// The answer to HELLO.
     pub(super) fn welcome(&mut self, welcome: Welcome) {
+        // All of it is here, and only the screen is behind.
+        if self.has_ended() {
+            return;
+        }
         self.live = true;
         self.connection = welcome.conn_id;
         if welcome.role == "view" && !self.view {
@@ -211,13 +219,13 @@ impl Stream {
             {
                 self.generation += 1;
                 self.have = Some(offset);
-                let begin = offset.saturating_sub(bytes.len() as u64);
-                (self.written, self.acked) = (begin, begin);
                 self.replay_until = self.replay_until.max(offset);
                 self.effects.push(Effect::Clear);
                 // The emulator is the user's own: a full reset would take its scrollback too.
                 let skipped = if bytes.starts_with(FULL_RESET) { FULL_RESET.len() } else { 0 };
                 let bytes = bytes.slice(skipped..);
+                let begin = offset.saturating_sub(bytes.len() as u64);
+                (self.written, self.acked) = (begin, begin);
                 self.resized(Size { cols, rows }, None);
                 self.write(bytes, offset, true);
             }
@@ -229,7 +237,8 @@ impl Stream {
                 self.resized(Size { cols, rows }, Some(owner));
             }
             ServerFrame::Exit { terminal, code, signal, .. } if self.is_ours(terminal) => {
-                self.effects.push(Effect::Exit { code, signal });
+                self.ended = Some((code, signal));
+                self.end();
             }
             ServerFrame::Terms(list) => {
                 self.call(&list.terms);
@@ -237,19 +246,6 @@ impl Stream {
             }
             ServerFrame::Error { code, text, .. } => self.error(code, &text),
             _ => {}
-        }
-    }
-
-    /// The screen has everything up to here.
-    pub(super) fn written(&mut self, end: u64, generation: u32, now: Duration) {
-        if generation != self.generation || end < self.written {
-            return;
-        }
-        self.written = end;
-        if self.live && self.written - self.acked >= ACK_STEP {
-            self.ack();
-        } else if self.live {
-            self.ack_at.get_or_insert(now + ACK_DELAY);
         }
     }
 
@@ -327,42 +323,6 @@ impl Stream {
                 self.notice(&format!("{text} To take it back, attach with --take-over."));
             }
             _ => self.notice(text),
-        }
-    }
-
-    fn output(&mut self, offset: u64, bytes: &Bytes) {
-        // What comes before the snapshot that was asked for belongs to what was there before.
-        let (Some(have), Some(terminal)) = (self.have, self.terminal) else { return };
-        let end = offset + bytes.len() as u64;
-        // A gap cannot happen on one socket; asking again is cheaper than trusting that.
-        if offset > have {
-            return self.send_attach(terminal);
-        }
-        if end <= have {
-            return;
-        }
-        let known = usize::try_from(have - offset).unwrap_or(bytes.len());
-        let old = usize::try_from(self.replay_until.saturating_sub(offset)).unwrap_or(bytes.len());
-        self.have = Some(end);
-        let old = old.clamp(known, bytes.len());
-        self.write(bytes.slice(known..old), offset + old as u64, true);
-        self.write(bytes.slice(old..), end, false);
-    }
-
-    fn write(&mut self, bytes: Bytes, end: u64, replayed: bool) {
-        // Who only watches answers nothing.
-        let silent = replayed || self.view;
-        if !bytes.is_empty() {
-            let generation = self.generation;
-            self.effects.push(Effect::Write { bytes, end, generation, silent });
-        }
-    }
-
-    fn ack(&mut self) {
-        self.ack_at = None;
-        self.acked = self.written;
-        if let Some(terminal) = self.terminal {
-            self.send(ClientFrame::Ack { terminal, offset: self.written });
         }
     }
 

@@ -86,6 +86,29 @@ async fn what_is_typed_without_a_network_is_sent_when_it_is_back() {
     person.sees("anew-$((6 * 7))");
 }
 
+/// The shell has ended long before a slow screen has shown what it printed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_screen_shows_the_last_line() {
+    /// A command that does not wait for its screen has gone by then.
+    const AWAY: Duration = Duration::from_secs(4);
+    let Some(door) = Door::open().await else { return };
+    let mut person = Person::at(&door, &["attach", "box"]);
+    person.sees(PROMPT);
+    person.types("stty -echo; echo is-'ready'\r");
+    person.sees("is-ready");
+    let mut other = Person::at(&door, &["attach", "box", "--view"]);
+    other.sees("is-ready");
+    person.looks(false);
+    person.types("echo; exec seq 30000\r");
+    assert_eq!(other.leaves().await.0, Some(0));
+    assert!(person.stays(AWAY).await);
+    person.looks(true);
+    assert_eq!(person.leaves().await, (Some(0), true));
+    let shown = without_titles(&person.sees("The shell of box ended with code 0."));
+    let numbers = shown.lines().filter_map(|line| line.trim_end().parse::<u32>().ok());
+    assert!(numbers.eq(1..=30_000), "{:?}", shown.lines().next_back());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn who_watches_sees_and_types_nothing() {
     let Some(door) = Door::open().await else { return };

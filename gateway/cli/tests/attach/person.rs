@@ -22,6 +22,8 @@ pub(crate) struct Person {
     /// Kept open, so that the settings can be read after the command.
     slave: OwnedFd,
     shown: Shown,
+    /// Whether the screen takes what it is sent.
+    looks: Arc<(Mutex<bool>, Condvar)>,
     command: Child,
 }
 
@@ -49,18 +51,28 @@ impl Person {
             .unwrap();
         let shown = Shown::default();
         let (mut screen, seen) = (keyboard.try_clone().unwrap(), Arc::clone(&shown));
+        let looks = Arc::new((Mutex::new(true), Condvar::new()));
+        let looking = Arc::clone(&looks);
         std::thread::spawn(move || {
             let mut buffer = [0; 16_384];
             while let Ok(count @ 1..) = screen.read(&mut buffer) {
+                let looks = looking.0.lock().unwrap();
+                drop(looking.1.wait_while(looks, |looks| !*looks).unwrap());
                 seen.0.lock().unwrap().extend_from_slice(&buffer[..count]);
                 seen.1.notify_all();
             }
         });
-        Self { keyboard, slave, shown, command }
+        Self { keyboard, slave, shown, looks, command }
     }
 
     pub(crate) fn types(&mut self, text: &str) {
         self.keyboard.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Has the screen take what it is sent, or not.
+    pub(crate) fn looks(&self, looks: bool) {
+        *self.looks.0.lock().unwrap() = looks;
+        self.looks.1.notify_all();
     }
 
     pub(crate) fn resizes(&self, cols: u16, rows: u16) {
@@ -97,6 +109,11 @@ impl Person {
         let shown = self.shown.0.lock().unwrap();
         let more = self.shown.1.wait_timeout_while(shown, PATIENCE, |shown| shown.len() <= than);
         more.unwrap().0.len()
+    }
+
+    /// Whether the command still runs after this time.
+    pub(crate) async fn stays(&mut self, time: Duration) -> bool {
+        tokio::time::timeout(time, self.command.wait()).await.is_err()
     }
 
     /// Waits for the command's end, and answers its code and whether lines and echo are as before.

@@ -225,6 +225,24 @@ fn only_what_the_screen_has_is_acknowledged() {
     assert_eq!(stream.effects(), [Effect::Send(ClientFrame::Ack { terminal: 1, offset: 2 })]);
 }
 
+/// Nor does another process of the runtime, or none, matter any more.
+#[test]
+fn the_end_is_told_when_the_screen_has_all() {
+    let mut stream = stream(None, false);
+    stream.welcome(welcome("a", vec![info(1, true, 0, 0)]));
+    stream.frame(snapshot(0, b""));
+    stream.frame(output(0, b"abc"));
+    stream.effects();
+    let generation = stream.generation;
+    stream.frame(ServerFrame::Exit { terminal: 1, offset: 3, code: 7, signal: 0 });
+    stream.written(2, generation, Duration::ZERO);
+    stream.lost();
+    stream.welcome(welcome("b", vec![]));
+    assert_eq!(stream.effects(), []);
+    stream.written(3, generation, Duration::ZERO);
+    assert_eq!(stream.effects(), [Effect::Exit { code: 7, signal: 0 }]);
+}
+
 #[test]
 fn what_is_typed_without_a_connection_is_bounded_and_can_be_discarded() {
     let mut stream = stream(None, false);
