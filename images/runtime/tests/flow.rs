@@ -13,7 +13,8 @@ use fabrica_protocol::assertion::Role;
 use fabrica_protocol::kterm::{
     Attach, AttachRole, ClientFrame, ErrorCode, Hello, ServerFrame, SnapshotReason,
 };
-use support::{Client, Runtime, eventually, hello};
+use support::{Client, PATIENCE, Runtime, eventually, hello};
+use tokio::time::timeout;
 
 /// What may be on its way to a client, as docs/developer/protocol-kterm.md says.
 const WINDOW: u64 = 256 * 1024;
@@ -66,14 +67,13 @@ async fn who_is_not_listened_to_hears_that_we_are_there() {
 async fn is_reminded(client: &mut Client) {
     client.send(&ClientFrame::Ping { visible: true, client_us: 7 }).await;
     let (mut last, mut told) = (None, 0);
-    client
-        .until(|frame| {
-            if let ServerFrame::InputAck { offset, .. } = frame {
-                told = if last.replace(offset) == Some(offset) { told + 1 } else { 0 };
-            }
-            (told == 3).then_some(())
-        })
-        .await;
+    let reminded = client.until(|frame| {
+        if let ServerFrame::InputAck { offset, .. } = frame {
+            told = if last.replace(offset) == Some(offset) { told + 1 } else { 0 };
+        }
+        (told == 3).then_some(())
+    });
+    timeout(PATIENCE, reminded).await.expect("it is told");
 }
 
 /// A client that acknowledges nothing is waited for, but not when the program has ended: what is left of it comes before the
@@ -92,22 +92,27 @@ async fn the_end_comes_after_the_last_byte() {
         client.read_until("READY\r\n").await;
         let head = format!("exec head -c {count} /dev/zero\n");
         client.type_text(command.len() as u64, &head).await;
-        let (mut zeros, mut end, mut has_ended) = (0, 0, false);
-        loop {
-            match client.next().await {
-                ServerFrame::Output { offset, bytes, .. } => {
-                    zeros += bytes.iter().map(|byte| u64::from(*byte == 0)).sum::<u64>();
-                    end = offset + bytes.len() as u64;
-                }
-                ServerFrame::Terms(list) => has_ended |= !list.terms[0].alive,
-                ServerFrame::Exit { .. } => break,
-                _ => {}
+        let zeros = timeout(PATIENCE, zeros_before_the_end(&mut client)).await;
+        assert_eq!(zeros, Ok(count));
+    }
+}
+
+/// Acknowledges nothing until everybody is told that the program has ended.
+async fn zeros_before_the_end(client: &mut Client) -> u64 {
+    let (mut zeros, mut end, mut has_ended) = (0, 0, false);
+    loop {
+        match client.next().await {
+            ServerFrame::Output { offset, bytes, .. } => {
+                zeros += bytes.iter().map(|byte| u64::from(*byte == 0)).sum::<u64>();
+                end = offset + bytes.len() as u64;
             }
-            if has_ended {
-                client.send(&ClientFrame::Ack { terminal: 1, offset: end }).await;
-            }
+            ServerFrame::Terms(list) => has_ended |= !list.terms[0].alive,
+            ServerFrame::Exit { .. } => return zeros,
+            _ => {}
         }
-        assert_eq!(zeros, count);
+        if has_ended {
+            client.send(&ClientFrame::Ack { terminal: 1, offset: end }).await;
+        }
     }
 }
 
