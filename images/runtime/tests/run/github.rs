@@ -287,7 +287,12 @@ impl Inside {
             _ => issue["title"].as_str().unwrap().to_lowercase().contains(word),
         };
         let is_found = |issue: &&Value| wanted.split(' ').all(|word| has(issue, word));
-        json!({"items": self.issues.iter().filter(is_found).collect::<Vec<_>>()})
+        let placed = |issue: &Value| {
+            let mut issue = issue.clone();
+            issue["repository_url"] = "https://api.github.com/repos/team/x".into();
+            issue
+        };
+        json!({"items": self.issues.iter().filter(is_found).map(placed).collect::<Vec<_>>()})
     }
 
     fn list(&self, query: &str) -> Value {
