@@ -20,6 +20,8 @@ use crate::run::undone::Undone;
 use crate::run::work_item;
 
 const NO_WORKFLOW: &str = "No workflow is running: just do what people ask.";
+/// What the agent is told of a question that nobody was asked.
+pub(crate) const UNWRITTEN: &str = "The question was not asked: the workspace is full, or cannot be written. Make room, such as by removing what can be built again, then try again.";
 
 /// The desk, for as long as the pod lives.
 #[derive(Debug)]
@@ -45,6 +47,8 @@ pub(crate) enum Asked {
     Answered(Answer),
     /// The agent does not wait for it any more.
     Withdrawn,
+    /// It was not asked: it cannot be written down, so nobody would see it.
+    Unwritten,
 }
 
 impl Desk {
@@ -140,8 +144,12 @@ impl Desk {
         let (id, withdrawn) = (question.id.clone(), guard(&self.withdrawn).clone());
         // A question is open only while its call waits, else the answer would be said to the agent besides.
         guard(&self.awaited).insert(id.clone());
-        if self.chat.questions.ask(&question, Instant::now()) {
-            self.chat.tell(Entry::Question(question));
+        if self.chat.questions.ask(&question, Instant::now())
+            && self.chat.tell(Entry::Question(question)).is_none()
+        {
+            self.chat.questions.close(&id, Instant::now());
+            guard(&self.awaited).remove(&id);
+            return Asked::Unwritten;
         }
         self.chat.stand(AgentState::Waiting, None);
         let ids = [id.as_str()];
@@ -237,6 +245,7 @@ impl Desk {
                 Err(format!("{who} does not approve: {text}"))
             }
             Asked::Withdrawn => Err("Nobody has approved.".to_owned()),
+            Asked::Unwritten => Err(UNWRITTEN.to_owned()),
         }
     }
 }

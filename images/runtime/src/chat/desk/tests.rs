@@ -1,6 +1,7 @@
 use futures::FutureExt;
 
 use super::*;
+use crate::run::journal::Journal;
 
 fn desk(folder: &tempfile::TempDir) -> Desk {
     let workspace = folder.path().to_string_lossy();
@@ -11,6 +12,18 @@ fn desk(folder: &tempfile::TempDir) -> Desk {
     let chat = Chat::open(&config).unwrap().unwrap();
     let (repository, steps) = (config.repository.clone().unwrap(), Arc::new(chat.steps()));
     Desk::new(config, repository, chat, steps, Begun::default())
+}
+
+#[tokio::test]
+async fn a_question_that_nobody_can_see_is_not_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut desk = desk(&folder);
+    Arc::get_mut(&mut desk.chat).unwrap().journal = Arc::new(Journal::full());
+    let question = approval::ask(approval::PROPOSE);
+    assert!(matches!(desk.ask(question).now_or_never(), Some(Asked::Unwritten)));
+    assert!(!desk.waits() && desk.chat.questions.open().is_empty());
+    let refused = desk.approval(approval::PROPOSE).now_or_never();
+    assert_eq!(refused, Some(Err(UNWRITTEN.to_owned())));
 }
 
 fn leave(question: &Question) -> Answer {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::chat::approval;
-use crate::chat::desk::{Asked, Desk};
+use crate::chat::desk::{Asked, Desk, UNWRITTEN};
 use crate::chat::engine::Ending;
 use crate::chat::release;
 use crate::run::ask::{self, AskHuman};
@@ -93,6 +93,7 @@ impl Faber {
         match self.0.ask(asked.question(id).map_err(str::to_owned)?).await {
             Asked::Answered(answer) => Ok(ask::words(&answer)),
             Asked::Withdrawn => Err(WITHDRAWN.to_owned().into()),
+            Asked::Unwritten => Err(UNWRITTEN.to_owned().into()),
         }
     }
 
