@@ -122,7 +122,7 @@ impl Desk {
         }
     }
 
-    /// Fetches the item that a workflow is about.
+    /// Fetches a work item.
     pub(crate) async fn fetch(&self, work_id: &str) -> Result<WorkItem, String> {
         let settings = &self.chat.settings.forge;
         let forge = Forge::of(&self.repository, settings, &self.config.secrets)
@@ -131,9 +131,12 @@ impl Desk {
         settings.work_id = Some(work_id.to_owned());
         let fetched = work_item::fetch(&forge, &settings, &self.steps).await;
         let item = fetched.map_err(|ending| ending.verdict().message)?;
-        let item = item.ok_or_else(|| "There is no work item.".to_owned())?;
-        *guard(&self.item) = Some(item.clone());
-        Ok(item)
+        item.ok_or_else(|| "There is no work item.".to_owned())
+    }
+
+    /// This is what the workflow is about.
+    pub(crate) fn works_on(&self, item: WorkItem) {
+        *guard(&self.item) = Some(item);
     }
 }
 
