@@ -39,6 +39,8 @@ mod tests {
         }
         let mut writing = OpenOptions::new();
         writing.read(true).write(true).create(true);
-        assert!(open(&mut writing, &path("pipe")).is_err() && open(&mut writing, &path("new")).is_ok());
+        assert!(
+            open(&mut writing, &path("pipe")).is_err() && open(&mut writing, &path("new")).is_ok()
+        );
     }
 }

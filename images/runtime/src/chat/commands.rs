@@ -170,7 +170,8 @@ impl Commands {
 fn files(folder: &Path) -> HashSet<OsString> {
     let all = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let all: Vec<OsString> = all.map(|entry| entry.file_name()).take(FILES + 1).collect();
-    let is_output = |name: &OsString| Path::new(name).extension().is_some_and(|end| end == "output");
+    let is_output =
+        |name: &OsString| Path::new(name).extension().is_some_and(|end| end == "output");
     let is_few = all.len() <= FILES;
     all.into_iter().filter(|name| is_few && is_output(name)).collect()
 }

@@ -22,7 +22,8 @@ use crate::run::questions::Questions;
 
 /// Pieces of a text that a client may be late by; then it misses some, and the whole text follows.
 const LIVE: usize = 256;
-const FULL: &str = "The workspace is full, or cannot be written: make room in a terminal, then send this again.";
+const FULL: &str =
+    "The workspace is full, or cannot be written: make room in a terminal, then send this again.";
 /// Wishes on their way: messages, and as many others beside them.
 const WISHES: usize = 2 * QUEUED;
 

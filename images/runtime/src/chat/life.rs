@@ -210,6 +210,8 @@ impl Life {
         let orphans: Vec<&str> = orphans.iter().map(|question| question.id.as_str()).collect();
         let (chat, silence) = (&self.chat, self.chat.settings.agent.silence);
         let patience = self.conversation.patience(silence);
+        // Once taken it counts as told, so it waits for a program that listens, or that it starts again.
+        let takes_answers = self.listens() || self.given_up.is_some();
         let silent_at = self.running.as_ref().zip(patience).map(|(it, limit)| it.heard + limit);
         let line = async {
             let Some(running) = &mut self.running else { return std::future::pending().await };
@@ -228,7 +230,7 @@ impl Life {
             Some(wish) = self.wanted.recv() => Event::Wish(wish),
             item = Coming::item(&mut self.coming) => Event::Item(item),
             event = line => event,
-            answer = chat.questions.answered(&orphans) => Event::Answered(answer),
+            answer = chat.questions.answered(&orphans), if takes_answers => Event::Answered(answer),
             () = until(self.start_at) => Event::Start,
             () = until(self.failed.as_ref().map(|(at, _)| *at)) => Event::GoOn,
         }
@@ -346,8 +348,7 @@ impl Life {
 
     /// The program may do as much as the workflow, which begins and ends under it.
     async fn limit(&mut self) {
-        if self.running.is_some()
-            && self.conversation.is_started()
+        if self.listens()
             && let Some(line) = self.conversation.limit(self.desk.autonomy())
         {
             self.write(line).await;

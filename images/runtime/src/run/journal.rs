@@ -76,7 +76,9 @@ impl Journal {
         let lines = Mutex::new(lines);
         let journal = Self { file, secrets, limit, lines, digests, newest, acknowledged };
         if left > codec::LINE_BYTES {
-            let text = format!("The last {left} bytes of the file were cut off: they are no records, or lie beyond {FILE_BYTES} bytes.");
+            let text = format!(
+                "The last {left} bytes of the file were cut off: they are no records, or lie beyond {FILE_BYTES} bytes."
+            );
             journal.write(about(EventType::Failed, &text));
         }
         Ok(journal)
@@ -288,7 +290,7 @@ mod tests {
         let path = folder.path().join("a/journal");
         let file = OpenOptions::new().write(true).open(&path).unwrap();
         // Nothing of it is on the disk: who reads it all needs as much memory.
-        file.set_len(1024 * FILE_BYTES).unwrap();
+        file.set_len(64 * FILE_BYTES).unwrap();
         let journal = journal(&folder, 1);
         assert!(file.metadata().unwrap().len() < codec::LINE_BYTES);
         let told = &read(&journal, 0)[1].entry;

@@ -13,10 +13,8 @@ fn chat(folder: &tempfile::TempDir) -> Arc<Chat> {
 fn what_cannot_be_written_is_not_taken() {
     let folder = tempfile::tempdir().unwrap();
     let mut chat = chat(&folder);
-    let written = std::mem::replace(
-        &mut Arc::get_mut(&mut chat).unwrap().journal,
-        Arc::new(Journal::full()),
-    );
+    let written =
+        std::mem::replace(&mut Arc::get_mut(&mut chat).unwrap().journal, Arc::new(Journal::full()));
     let code = |done: Result<(), Refused>| done.unwrap_err().code;
     let say = |chat: &Chat| chat.say("ada", "m-1".to_owned(), "t".to_owned(), false);
     let work = |chat: &Chat| chat.start_workflow("ada", "w-1", "1".to_owned(), None, None);
