@@ -75,6 +75,11 @@ async fn an_answer_waits_until_the_agent_listens() {
     std::fs::set_permissions(&deaf, Permissions::from_mode(0o755)).unwrap();
     let mut pod = begin_in(folder, &github, &model, deaf.to_str().unwrap(), &[]).await;
     let mut ada = pod.talk_answering("ada").await;
+    // By the first pod, and by this one: now it takes what comes.
+    for _ in 0..2 {
+        let is_fetched = |it: &Value| it["step"] == "workItem" && it["kind"] == "finished";
+        ada.until("the item is fetched", is_fetched).await;
+    }
     let answer = json!({"type": "answer", "questionId": question["questionId"], "text": "olive, and only that"});
     ada.send(&answer).await;
     ada.send(&json!({"type": "ping"})).await;
