@@ -20,8 +20,6 @@ use crate::run::undone::Undone;
 use crate::run::work_item;
 
 const NO_WORKFLOW: &str = "No workflow is running: just do what people ask.";
-/// What the agent is told of a question that nobody was asked.
-pub(crate) const UNWRITTEN: &str = "The question was not asked: the workspace is full, or cannot be written. Make room, such as by removing what can be built again, then try again.";
 
 /// The desk, for as long as the pod lives.
 #[derive(Debug)]
@@ -40,6 +38,9 @@ pub(crate) struct Desk {
     /// Leave that this process asked for, by the ids of its questions.
     ours: Mutex<BTreeSet<String>>,
 }
+
+/// What the agent is told of a question that nobody was asked.
+pub(crate) const UNWRITTEN: &str = "The question was not asked: the workspace is full, or cannot be written. Make room, such as by removing what can be built again, then try again.";
 
 /// What became of a question.
 #[derive(Debug)]
