@@ -38,7 +38,20 @@ const PARTIAL: &str = ".fabrica-upload-";
 const NO_OPENAT2: &str = "files need the system call openat2 (Linux 5.6 or newer); this node's kernel or the pod's seccomp profile does not allow it";
 
 /// A file's bytes, or a folder's entries.
-pub fn read(root: &Path, path: &str) -> Result<Response, Problem> {
+pub async fn read(root: &Path, path: &str) -> Result<Response, Problem> {
+    let (root, path) = (root.to_owned(), path.to_owned());
+    apart(move || open(&root, &path)).await
+}
+
+/// Does on a thread of its own what a slow disk or a large folder makes long: the others wait for the one that we have.
+async fn apart<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?
+}
+
+fn open(root: &Path, path: &str) -> Result<Response, Problem> {
     let file = std::fs::File::from(open_inside(root, path, OFlags::RDONLY | OFlags::NONBLOCK)?);
     let data = file.metadata().map_err(|error| failed(path, &error))?;
     if data.is_dir() {
@@ -113,30 +126,60 @@ async fn store(
     length: Option<u64>,
     stream: &mut BodyDataStream,
 ) -> Result<(), Problem> {
-    let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
-    let name = parts.pop().filter(|name| *name != "." && *name != "..");
-    let Some(name) = name else {
-        return Err(Problem::new(
-            StatusCode::BAD_REQUEST,
-            "the path must end with the file's name",
-        ));
-    };
-    let folder = make_folders(root, path, &parts)?;
-    check_space(&folder, length)?;
-    let partial = format!("{PARTIAL}{:016x}", rand_name());
-    let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP | Mode::ROTH;
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file =
-        openat(&folder, partial.as_str(), flags, mode).map_err(|error| refused(path, error))?;
-    let written = copy(tokio::fs::File::from_std(file.into()), stream, path).await;
-    let done = written.and_then(|()| {
-        renameat(&folder, partial.as_str(), &folder, name).map_err(|error| refused(path, error))
-    });
-    if done.is_err() {
-        // Nothing of a failed upload stays; that it cannot be removed changes nothing about the failure.
-        let _ = unlinkat(&folder, partial.as_str(), AtFlags::empty());
+    let (place, named) = (root.to_owned(), path.to_owned());
+    let (upload, file) = apart(move || Upload::begin(&place, &named, length)).await?;
+    let written = copy(tokio::fs::File::from_std(file), stream, path).await;
+    apart(move || upload.end(written)).await
+}
+
+/// A file that is being written.
+struct Upload {
+    folder: OwnedFd,
+    /// Its name until it is complete.
+    partial: String,
+    name: String,
+    path: String,
+}
+
+impl Upload {
+    fn begin(
+        root: &Path,
+        path: &str,
+        length: Option<u64>,
+    ) -> Result<(Self, std::fs::File), Problem> {
+        let mut parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+        let name = parts.pop().filter(|name| *name != "." && *name != "..");
+        let Some(name) = name else {
+            return Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                "the path must end with the file's name",
+            ));
+        };
+        let folder = make_folders(root, path, &parts)?;
+        check_space(&folder, length)?;
+        let partial = format!("{PARTIAL}{:016x}", rand_name());
+        let mode = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP | Mode::ROTH;
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file =
+            openat(&folder, partial.as_str(), flags, mode).map_err(|error| refused(path, error))?;
+        let (name, path) = (name.to_owned(), path.to_owned());
+        Ok((Self { folder, partial, name, path }, file.into()))
     }
-    done
+
+    /// Puts it in its place, once it is written.
+    fn end(self, written: Result<(), Problem>) -> Result<(), Problem> {
+        let Self { folder, partial, name, path } = self;
+        let done = written.and_then(|()| {
+            renameat(&folder, partial.as_str(), &folder, name.as_str())
+                .map_err(|error| refused(&path, error))
+        });
+        if done.is_err() {
+            // Nothing of a failed upload stays; that it cannot be removed changes nothing about the failure.
+            let _ = unlinkat(&folder, partial.as_str(), AtFlags::empty());
+        }
+        done
+    }
 }
 
 async fn copy(

@@ -13,6 +13,7 @@ pub mod idle;
 pub mod journal;
 pub mod pod;
 pub mod problem;
+mod regular;
 pub mod relay;
 pub mod run;
 pub mod secrets;

@@ -44,6 +44,8 @@ pub enum Code {
     WorkflowRunning,
     /// Too many messages wait.
     TooMany,
+    /// The pod cannot write it down.
+    WorkspaceFull,
     /// The model's service rejects the key.
     AuthRejected,
     /// The limit of money or of answers is used up.

@@ -6,7 +6,6 @@ use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use fabrica_protocol::run::{Entry, TurnState};
 
 use super::handle::{Chat, for_each, name};
 use crate::config::Config;
+use crate::regular;
 use crate::run::claude::launch;
 use crate::terminal::screen::Plain;
 use crate::terminal::shells::Shells;
@@ -24,6 +24,10 @@ const SHELL: &str = "Bash";
 const LOOK: Duration = Duration::from_millis(50);
 /// Of what a command has written since the last look, so much is shown: a terminal does not keep more.
 const SHOWN_BYTES: u64 = 256 * 1024;
+/// As many files are looked at: a program keeps few, and the agent can put any number there.
+const FILES: usize = 2_000;
+/// As many commands wait to be shown: an agent runs a few at a time. One beyond that is not shown.
+const COMMANDS: usize = 64;
 /// Characters at the end of a call's id that name it in the terminal.
 const MARK_CHARACTERS: usize = 6;
 
@@ -42,7 +46,17 @@ pub(crate) async fn show(chat: &Chat, config: &Config, shells: &Shells) -> Infal
             }
             () = tokio::time::sleep(LOOK), if runs => {}
         }
-        let text = commands.look();
+        if commands.all.is_empty() {
+            continue;
+        }
+        // On a thread of its own: what it looks at is the agent's, and may take its time.
+        let looking = tokio::task::spawn_blocking(move || {
+            let text = commands.look();
+            (commands, text)
+        });
+        // Only a mistake of ours ends it early; then nothing more is shown.
+        let Ok((looked, text)) = looking.await else { return std::future::pending().await };
+        commands = looked;
         if !text.is_empty() {
             shells.show(&text);
         }
@@ -78,7 +92,7 @@ struct End {
 
 impl Commands {
     fn new(folder: PathBuf) -> Self {
-        let former = files(&folder).collect();
+        let former = files(&folder);
         Self { folder, all: VecDeque::new(), former, plain: Plain::default() }
     }
 
@@ -89,7 +103,9 @@ impl Commands {
 
     fn learn(&mut self, entry: Entry) {
         match entry {
-            Entry::ToolStarted { id, name, input: line } if name == SHELL => {
+            Entry::ToolStarted { id, name, input: line }
+                if name == SHELL && self.all.len() < COMMANDS =>
+            {
                 self.all.push_back(Command { id, line, is_headed: false, file: None, end: None });
             }
             Entry::ToolFinished { id, output, failed, duration_ms: took } => {
@@ -128,7 +144,7 @@ impl Commands {
             text.extend(foot(&command.id, outcome, *took).into_bytes());
             self.all.pop_front();
             if self.all.is_empty() {
-                self.former = files(&self.folder).collect();
+                self.former = files(&self.folder);
             }
         }
         text
@@ -141,27 +157,23 @@ impl Commands {
         if command.file.is_some() {
             return;
         }
-        let mut new = files(&self.folder).filter(|name| !self.former.contains(name));
+        let now = files(&self.folder);
+        let mut new = now.difference(&self.former);
         if let (Some(name), None) = (new.next(), new.next()) {
-            command.file = open(&self.folder.join(&name));
-            self.former.insert(name);
+            command.file = regular::read(&self.folder.join(name)).ok();
+            self.former = now;
         }
     }
 }
 
-/// Files that commands write.
-fn files(folder: &Path) -> impl Iterator<Item = OsString> {
+/// Files that commands write; none where there are too many to tell a new one.
+fn files(folder: &Path) -> HashSet<OsString> {
     let all = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let written = all.map(|entry| entry.file_name());
-    written.filter(|name| Path::new(name).extension().is_some_and(|end| end == "output"))
-}
-
-/// Nothing but a file: the agent can put anything there.
-fn open(path: &Path) -> Option<File> {
-    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
-    let flags = i32::try_from(flags.bits()).unwrap_or_default();
-    let file = File::options().read(true).custom_flags(flags).open(path).ok()?;
-    file.metadata().is_ok_and(|data| data.is_file()).then_some(file)
+    let all: Vec<OsString> = all.map(|entry| entry.file_name()).take(FILES + 1).collect();
+    let is_output =
+        |name: &OsString| Path::new(name).extension().is_some_and(|end| end == "output");
+    let is_few = all.len() <= FILES;
+    all.into_iter().filter(|name| is_few && is_output(name)).collect()
 }
 
 /// What was written since the last time, or the end of it.

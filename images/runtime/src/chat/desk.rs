@@ -41,12 +41,17 @@ pub(crate) struct Desk {
     ours: Mutex<BTreeSet<String>>,
 }
 
+/// What the agent is told of a question that nobody was asked.
+pub(crate) const UNWRITTEN: &str = "The question was not asked: the workspace is full, or cannot be written. Make room, such as by removing what can be built again, then try again.";
+
 /// What became of a question.
 #[derive(Debug)]
 pub(crate) enum Asked {
     Answered(Answer),
     /// The agent does not wait for it any more.
     Withdrawn,
+    /// It was not asked: it cannot be written down, so nobody would see it.
+    Unwritten,
 }
 
 impl Desk {
@@ -118,7 +123,7 @@ impl Desk {
         }
     }
 
-    /// Fetches the item that a workflow is about.
+    /// Fetches a work item.
     pub(crate) async fn fetch(&self, work_id: &str) -> Result<WorkItem, String> {
         let settings = &self.chat.settings.forge;
         let forge = Forge::of(&self.repository, settings, &self.config.secrets)
@@ -127,9 +132,12 @@ impl Desk {
         settings.work_id = Some(work_id.to_owned());
         let fetched = work_item::fetch(&forge, &settings, &self.steps).await;
         let item = fetched.map_err(|ending| ending.verdict().message)?;
-        let item = item.ok_or_else(|| "There is no work item.".to_owned())?;
-        *guard(&self.item) = Some(item.clone());
-        Ok(item)
+        item.ok_or_else(|| "There is no work item.".to_owned())
+    }
+
+    /// This is what the workflow is about.
+    pub(crate) fn works_on(&self, item: WorkItem) {
+        *guard(&self.item) = Some(item);
     }
 }
 
@@ -140,8 +148,12 @@ impl Desk {
         let (id, withdrawn) = (question.id.clone(), guard(&self.withdrawn).clone());
         // A question is open only while its call waits, else the answer would be said to the agent besides.
         guard(&self.awaited).insert(id.clone());
-        if self.chat.questions.ask(&question, Instant::now()) {
-            self.chat.tell(Entry::Question(question));
+        if self.chat.questions.ask(&question, Instant::now())
+            && self.chat.tell(Entry::Question(question)).is_none()
+        {
+            self.chat.questions.close(&id, Instant::now());
+            guard(&self.awaited).remove(&id);
+            return Asked::Unwritten;
         }
         self.chat.stand(AgentState::Waiting, None);
         let ids = [id.as_str()];
@@ -237,6 +249,7 @@ impl Desk {
                 Err(format!("{who} does not approve: {text}"))
             }
             Asked::Withdrawn => Err("Nobody has approved.".to_owned()),
+            Asked::Unwritten => Err(UNWRITTEN.to_owned()),
         }
     }
 }

@@ -17,11 +17,13 @@ use super::purse::Purse;
 use crate::children;
 use crate::config::{ChatConfig, Config};
 use crate::journal::Journal as Steps;
-use crate::run::journal::{Journal, JournalError, UNACKNOWLEDGED_BYTES};
+use crate::run::journal::{Journal, JournalError, UNACKNOWLEDGED_BYTES, about};
 use crate::run::questions::Questions;
 
 /// Pieces of a text that a client may be late by; then it misses some, and the whole text follows.
 const LIVE: usize = 256;
+const FULL: &str =
+    "The workspace is full, or cannot be written: make room in a terminal, then send this again.";
 /// Wishes on their way: messages, and as many others beside them.
 const WISHES: usize = 2 * QUEUED;
 
@@ -156,7 +158,7 @@ impl Chat {
         Steps::passing_to(self.journal.clone())
     }
 
-    /// Writes a record down.
+    /// Writes down what has happened; whatever becomes of the record, it is known.
     pub(crate) fn tell(&self, entry: Entry) -> Option<u64> {
         self.known().learn(&entry);
         self.journal.write(entry)
@@ -167,14 +169,15 @@ impl Chat {
         let newest = self.newest();
         if seq > newest {
             self.journal.fill(seq);
-            self.tell(journal_changed(format!(
+            let text = format!(
                 "The records {} to {seq} were seen, and are not in the file any more: something in the pod removed them.",
                 newest + 1
-            )));
+            );
+            self.tell(about(EventType::Failed, &text));
         }
         self.journal.acknowledge(seq);
         if let Some(words) = spent.and_then(|spent| self.purse.hear(spent)) {
-            self.tell(journal_changed(words));
+            self.tell(about(EventType::Failed, &words));
         }
     }
 
@@ -305,7 +308,8 @@ impl Chat {
         taken.map_err(|error| Refused::new(Code::TooMany, error.to_string()))
     }
 
-    /// Writes a record down, if what is known allows it: of two who ask at once, the second one knows of the first.
+    /// Writes a record down, if what is known allows it: of two who ask at once, the second one knows of the first. What
+    /// cannot be written is not taken: it would be gone with the pod, and nobody would have heard of that.
     fn tell_if(
         &self,
         entry: Entry,
@@ -313,9 +317,9 @@ impl Chat {
     ) -> Result<(), Refused> {
         let mut known = self.known();
         allows(&mut known)?;
+        let written = self.journal.write(entry.clone());
+        written.ok_or_else(|| Refused::new(Code::WorkspaceFull, FULL))?;
         known.learn(&entry);
-        drop(known);
-        self.journal.write(entry);
         Ok(())
     }
 
@@ -343,10 +347,6 @@ impl Place<'_> {
     fn send(self, wish: Wish) {
         self.0.send(wish);
     }
-}
-
-fn journal_changed(text: String) -> Entry {
-    Entry::Step { step: "journal".to_owned(), kind: EventType::Failed, text, duration_ms: None }
 }
 
 /// What a former process was asked for and did not do: an item that the agent was not told of, and what it has not read.

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use self::program::Words;
+use self::work::Coming;
 use super::agent::Agent;
 use super::conversation::{Conversation, Step};
 use super::desk::Desk;
@@ -22,6 +23,7 @@ use super::known::Work;
 use super::words::notice;
 use super::{ground, view};
 use crate::config::Config;
+use crate::forge::WorkItem;
 use crate::idle::Activity;
 use crate::journal::Journal as Steps;
 use crate::run::ask;
@@ -105,6 +107,7 @@ struct Life {
     over: Option<TurnState>,
     /// When a workflow goes on whose turn has failed, and why it has.
     failed: Option<(Instant, String)>,
+    coming: Option<Coming>,
     counted: Instant,
     /// The text that is shown piece by piece, by its id.
     shown: (String, Pieces),
@@ -119,6 +122,7 @@ struct Running {
 /// What comes next.
 enum Event {
     Wish(Wish),
+    Item(Result<WorkItem, String>),
     Line(Vec<u8>),
     Gone,
     Answered(Answer),
@@ -164,6 +168,7 @@ impl Life {
             heard: Vec::new(),
             over: None,
             failed: None,
+            coming: None,
             counted: Instant::now(),
             shown: Default::default(),
         })
@@ -180,7 +185,7 @@ impl Life {
             let _ = tokio::time::timeout(HEARD, self.chat.purse.heard()).await;
         }
         self.start().await;
-        self.come_back().await;
+        self.come_back();
         let mut installing = std::pin::pin!(futures::FutureExt::fuse(installing));
         loop {
             self.stand();
@@ -205,6 +210,8 @@ impl Life {
         let orphans: Vec<&str> = orphans.iter().map(|question| question.id.as_str()).collect();
         let (chat, silence) = (&self.chat, self.chat.settings.agent.silence);
         let patience = self.conversation.patience(silence);
+        // Once taken it counts as told, so it waits for a program that listens, or that it starts again.
+        let takes_answers = self.listens() || self.given_up.is_some();
         let silent_at = self.running.as_ref().zip(patience).map(|(it, limit)| it.heard + limit);
         let line = async {
             let Some(running) = &mut self.running else { return std::future::pending().await };
@@ -221,8 +228,9 @@ impl Life {
         tokio::select! {
             biased;
             Some(wish) = self.wanted.recv() => Event::Wish(wish),
+            item = Coming::item(&mut self.coming) => Event::Item(item),
             event = line => event,
-            answer = chat.questions.answered(&orphans) => Event::Answered(answer),
+            answer = chat.questions.answered(&orphans), if takes_answers => Event::Answered(answer),
             () = until(self.start_at) => Event::Start,
             () = until(self.failed.as_ref().map(|(at, _)| *at)) => Event::GoOn,
         }
@@ -231,6 +239,7 @@ impl Life {
     async fn take(&mut self, event: Event) {
         match event {
             Event::Wish(wish) => self.obey(wish).await,
+            Event::Item(fetched) => self.work(fetched).await,
             Event::Line(line) => {
                 let refusal = self.agent.as_ref().and_then(|agent| agent.broker().refusal());
                 if let Some(running) = &mut self.running {
@@ -339,8 +348,7 @@ impl Life {
 
     /// The program may do as much as the workflow, which begins and ends under it.
     async fn limit(&mut self) {
-        if self.running.is_some()
-            && self.conversation.is_started()
+        if self.listens()
             && let Some(line) = self.conversation.limit(self.desk.autonomy())
         {
             self.write(line).await;
@@ -364,7 +372,7 @@ impl Life {
                     return;
                 }
                 self.wake();
-                self.work(&work_id, plan.as_deref()).await;
+                self.fetch(work_id, plan, false);
             }
             Wish::Interrupt => match self.conversation.interrupt() {
                 Some(line) => {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::from_fn_with_state;
 use fabrica_protocol::run::Entry;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -99,8 +100,40 @@ fn may_write(desk: &Desk) -> Result<(), Undone> {
 
 /// What the forge says, as the agent may read it: what others cannot see speaks to it neither.
 fn shown(told: &impl serde::Serialize) -> String {
-    let text = serde_json::to_string_pretty(told).unwrap_or_default();
-    let mut text = work_item::visible(&text);
-    text.truncate(text.floor_char_boundary(SHOWN));
-    text
+    let mut told = serde_json::to_value(told).unwrap_or_default();
+    keep_visible(&mut told);
+    work_item::cut(serde_json::to_string_pretty(&told).unwrap_or_default(), SHOWN)
+}
+
+/// Each text for itself: what one of them hides ends with it.
+fn keep_visible(told: &mut Value) {
+    match told {
+        Value::String(text) => *text = work_item::visible(text),
+        Value::Array(all) => all.iter_mut().for_each(keep_visible),
+        Value::Object(fields) => fields.values_mut().for_each(keep_visible),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_one_comment_hides_ends_with_it() {
+        let told = json!([{"body": "new <!-- hidden"}, {"body": "old\u{200b}er"}]);
+        assert_eq!(
+            serde_json::from_str::<Value>(&shown(&told)).unwrap(),
+            json!([{"body": "new "}, {"body": "older"}])
+        );
+    }
+
+    #[test]
+    fn what_is_cut_says_so() {
+        let text = shown(&["é".repeat(SHOWN)]);
+        assert!(text.len() <= SHOWN && text.ends_with("… (cut)"));
+        assert!(!shown(&["é"]).contains("cut"));
+    }
 }

@@ -15,6 +15,8 @@ pub const COMMENTS: usize = 50;
 const PAGE: usize = 100;
 /// Pages of comments that are looked through for those since a time, which nobody counts.
 const PAGES: usize = 10;
+/// The longest words that GitHub is asked for, in characters: it refuses a search of more than 256.
+const WORDS_CHARACTERS: usize = 100;
 
 /// An issue, in somebody's words.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -31,6 +33,21 @@ pub struct Issue {
     /// How many there are.
     #[serde(default)]
     pub comments: usize,
+}
+
+/// What GitHub finds: issues of any repository that the token may read.
+#[derive(Deserialize)]
+struct Listed {
+    items: Vec<Placed>,
+}
+
+/// An issue, and the address of the repository that it is in.
+#[derive(Deserialize)]
+struct Placed {
+    #[serde(flatten)]
+    issue: Issue,
+    #[serde(default)]
+    repository_url: String,
 }
 
 /// Which issues are looked for.
@@ -97,10 +114,6 @@ impl Forge {
 
     /// Issues that are like this.
     pub async fn search(&self, wanted: &Wanted<'_>) -> Result<Vec<Issue>, ForgeError> {
-        #[derive(Deserialize)]
-        struct Found {
-            items: Vec<Issue>,
-        }
         let (path, limit) = (self.slug.path(), wanted.limit);
         match self.kind {
             Kind::GitHub => {
@@ -108,7 +121,7 @@ impl Forge {
                 let api = api.unwrap_or(&self.address);
                 let query = encoded(&wanted.github(&path));
                 let url = format!("{api}/search/issues?q={query}&per_page={limit}");
-                Ok(self.http.ask::<Found>(Method::GET, &url, None).await?.items)
+                Ok(self.http.ask::<Listed>(Method::GET, &url, None).await?.of(&path))
             }
             Kind::Gitea => {
                 let found: Vec<Issue> = self.get(&wanted.gitea()).await?;
@@ -176,6 +189,15 @@ impl Issue {
     }
 }
 
+impl Listed {
+    /// Those of one repository.
+    fn of(self, repository: &str) -> Vec<Issue> {
+        let place = format!("/repos/{repository}").to_ascii_lowercase();
+        let is_of = |placed: &Placed| placed.repository_url.to_ascii_lowercase().ends_with(&place);
+        self.items.into_iter().filter(is_of).map(|placed| placed.issue).collect()
+    }
+}
+
 impl Wanted<'_> {
     /// In the words of GitHub's search.
     fn github(&self, repository: &str) -> String {
@@ -186,7 +208,8 @@ impl Wanted<'_> {
         let labels = self.labels.iter().map(|name| format!(" label:\"{name}\""));
         let labels = labels.collect::<Vec<_>>().concat();
         let assignee = self.assignee.map(|name| format!(" assignee:{name}")).unwrap_or_default();
-        format!("repo:{repository} is:issue{state}{labels}{assignee} {}", self.words)
+        let words = plain(self.words);
+        format!("repo:{repository} is:issue{state}{labels}{assignee} {words}")
     }
 
     /// As a question to Gitea about its issues.
@@ -199,6 +222,17 @@ impl Wanted<'_> {
             assignee.unwrap_or_default()
         )
     }
+}
+
+/// Words without what GitHub would take for an operator: one would search other repositories, which the token may read.
+fn plain(words: &str) -> String {
+    let kept = |character: char| {
+        let is_word = character.is_alphanumeric() || "-_./#".contains(character);
+        if is_word { character } else { ' ' }
+    };
+    let text: String = words.chars().take(WORDS_CHARACTERS).map(kept).collect();
+    let words = text.split_whitespace().filter(|word| !matches!(*word, "AND" | "OR" | "NOT"));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 impl Change {
@@ -230,5 +264,18 @@ mod tests {
         );
         let all = Wanted { state: "all", labels: &[], assignee: None, ..wanted };
         assert_eq!(all.github("team/x"), "repo:team/x is:issue the door");
+        let elsewhere = Wanted { words: "door OR (repo:other/private)", ..all };
+        assert_eq!(elsewhere.github("team/x"), "repo:team/x is:issue door repo other/private");
+    }
+
+    #[test]
+    fn what_a_forge_finds_elsewhere_is_left_out() {
+        let issue = |number: u64, place: &str| json!({"number": number, "title": "t", "repository_url": format!("https://api.github.com/repos/{place}")});
+        let elsewhere = [issue(2, "other/private"), issue(3, "team/x2"), issue(4, "team/x/y")];
+        let mut items = vec![issue(1, "Team/X"), json!({"number": 5, "title": "nowhere"})];
+        items.extend(elsewhere);
+        let listed: Listed = serde_json::from_value(json!({ "items": items })).unwrap();
+        let found: Vec<u64> = listed.of("team/x").iter().map(|issue| issue.number).collect();
+        assert_eq!(found, [1]);
     }
 }

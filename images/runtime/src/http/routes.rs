@@ -177,7 +177,7 @@ async fn close_connection(
 
 async fn list_root(State(pod): Shared, headers: HeaderMap) -> Result<Response, Problem> {
     allow(&pod, &headers, &[Role::View, Role::Control])?;
-    files::read(&pod.config.workspace, "")
+    files::read(&pod.config.workspace, "").await
 }
 
 async fn download(
@@ -186,7 +186,7 @@ async fn download(
     Path(path): Path<String>,
 ) -> Result<Response, Problem> {
     allow(&pod, &headers, &[Role::View, Role::Control])?;
-    files::read(&pod.config.workspace, &path)
+    files::read(&pod.config.workspace, &path).await
 }
 
 async fn upload(

@@ -1,5 +1,7 @@
 //! Records as lines, and what of a file still counts as such.
 
+use std::io::{BufRead, Read};
+
 use fabrica_protocol::run::{
     AUDIT_CHARACTERS, Audit, Change, Changes, Entry, Question, Record, TEXT_BYTES, Todo,
 };
@@ -10,6 +12,8 @@ use crate::secrets::Secrets;
 /// The longest text of one of many in a record, in characters: a hundred of them, each escaped, still make a line that
 /// every reader takes.
 const LISTED_CHARACTERS: usize = 500;
+/// What is longer is no record of ours: one has three texts at most, each of whose bytes JSON may write as six.
+pub(super) const LINE_BYTES: u64 = 24 * TEXT_BYTES as u64;
 
 /// A record as its line.
 pub(super) fn encode(record: &Record) -> Vec<u8> {
@@ -18,15 +22,23 @@ pub(super) fn encode(record: &Record) -> Vec<u8> {
     line
 }
 
-/// The lines at the start of a journal that are whole and in order: a killed process leaves the last one torn.
-pub(super) fn whole_lines(bytes: &[u8]) -> Vec<&[u8]> {
-    let is_whole = |(index, line): &(usize, &[u8])| {
-        line.ends_with(b"\n")
-            && serde_json::from_slice(line)
-                .is_ok_and(|record: Record| record.seq == *index as u64 + 1)
-    };
-    let lines = bytes.split_inclusive(|byte| *byte == b'\n').enumerate();
-    lines.take_while(is_whole).map(|(_, line)| line).collect()
+/// Hands on the lines at the start of a journal that are whole and in order: a killed process leaves the last one torn, and
+/// something else may have written anything. Holds one line at a time.
+pub(super) fn whole_lines(
+    mut journal: impl BufRead,
+    mut each: impl FnMut(&[u8]),
+) -> std::io::Result<()> {
+    let mut line = Vec::new();
+    for seq in 1.. {
+        line.clear();
+        journal.by_ref().take(LINE_BYTES).read_until(b'\n', &mut line)?;
+        let is_next = |record: Record| record.seq == seq;
+        if !line.ends_with(b"\n") || !serde_json::from_slice(&line).is_ok_and(is_next) {
+            break;
+        }
+        each(&line);
+    }
+    Ok(())
 }
 
 /// An entry without secrets, none of its texts longer than allowed.
@@ -121,6 +133,12 @@ mod tests {
         Record { seq, time, entry: Entry::Said { id: None, text: text.to_owned() } }
     }
 
+    fn whole_lines(bytes: &[u8]) -> Vec<Vec<u8>> {
+        let mut lines = Vec::new();
+        super::whole_lines(bytes, |line| lines.push(line.to_vec())).unwrap();
+        lines
+    }
+
     proptest! {
         #[test]
         fn what_is_torn_loses_its_last_record_only(texts in prop::collection::vec(".*", 1..6), torn in 0_usize..10_000) {
@@ -143,7 +161,7 @@ mod tests {
     }
 
     /// The operator's reader takes no longer line.
-    const LINE_BYTES: usize = 512 * 1024;
+    const TAKEN_BYTES: usize = 512 * 1024;
 
     #[rstest]
     #[case::ascii("x")]
@@ -160,7 +178,7 @@ mod tests {
                 assert_eq!(items[0].text.chars().count(), LISTED_CHARACTERS);
                 assert!(items[0].text.ends_with(&format!("{character}…")));
             }
-            assert!(encode(&Record { entry, ..said(1, "") }).len() < LINE_BYTES);
+            assert!(encode(&Record { entry, ..said(1, "") }).len() < TAKEN_BYTES);
         }
     }
 
@@ -168,6 +186,18 @@ mod tests {
     fn a_gap_ends_a_journal() {
         let all = [encode(&said(1, "a")), encode(&said(3, "c"))].concat();
         assert_eq!(whole_lines(&all).len(), 1);
+    }
+
+    #[test]
+    fn nothing_longer_than_a_record_is_read() {
+        let text = "\u{1}".repeat(TEXT_BYTES);
+        let [id, name, input] = [text.clone(), text.clone(), text];
+        let longest = Record { entry: Entry::ToolStarted { id, name, input }, ..said(1, "") };
+        let line = encode(&longest);
+        let endless = std::io::BufReader::new(line.as_slice().chain(std::io::repeat(b'x')));
+        let mut count = 0;
+        super::whole_lines(endless, |_| count += 1).unwrap();
+        assert_eq!(count, 1);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
-use std::io::Read;
+use std::io::{BufReader, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,10 +17,13 @@ use tokio::sync::watch;
 
 use super::codec;
 use crate::journal::Sink;
+use crate::regular;
 use crate::secrets::Secrets;
 
 /// What may lie here without being kept elsewhere: far more than an operator falls behind, and little for a disk.
 pub const UNACKNOWLEDGED_BYTES: u64 = 256 * 1024 * 1024;
+/// As much of a file is read: a conversation of months, and of the shortest lines as many as a pod's memory bears the places of.
+const FILE_BYTES: u64 = 1024 * 1024 * 1024;
 /// One answer holds about this much, so that no reader makes us hold a whole journal in memory.
 const ANSWER_BYTES: usize = 1024 * 1024;
 
@@ -54,24 +57,45 @@ struct Line {
 }
 
 impl Journal {
-    /// Opens a journal, after what an earlier process wrote whole.
+    /// Opens a journal, after what an earlier process wrote whole. What stands behind that is cut off, and told unless it can be
+    /// a torn record.
     pub fn open(path: &Path, secrets: Secrets, limit: u64) -> Result<Self, JournalError> {
         let file = open_file(path).map_err(JournalError::Open)?;
-        let mut bytes = Vec::new();
-        (&file).read_to_end(&mut bytes).map_err(JournalError::Open)?;
         let digests = RandomState::new();
-        let mut end = 0;
-        let lines: Vec<Line> = codec::whole_lines(&bytes)
-            .into_iter()
-            .map(|line| {
-                end += line.len() as u64;
-                Line { end, digest: digests.hash_one(line) }
-            })
-            .collect();
+        let (mut lines, mut end) = (Vec::new(), 0);
+        let reader = BufReader::new((&file).take(FILE_BYTES));
+        codec::whole_lines(reader, |line| {
+            end += line.len() as u64;
+            lines.push(Line { end, digest: digests.hash_one(line) });
+        })
+        .map_err(JournalError::Open)?;
+        let left = file.metadata().map_err(JournalError::Open)?.len().saturating_sub(end);
         file.set_len(end).map_err(JournalError::Open)?;
         let newest = watch::Sender::new(lines.len() as u64);
         let acknowledged = watch::Sender::new(0);
-        Ok(Self { file, secrets, limit, lines: Mutex::new(lines), digests, newest, acknowledged })
+        let lines = Mutex::new(lines);
+        let journal = Self { file, secrets, limit, lines, digests, newest, acknowledged };
+        if left > codec::LINE_BYTES {
+            let text = format!(
+                "The last {left} bytes of the file were cut off: they are no records, or lie beyond {FILE_BYTES} bytes."
+            );
+            journal.write(about(EventType::Failed, &text));
+        }
+        Ok(journal)
+    }
+
+    /// One whose disk takes nothing.
+    #[cfg(test)]
+    pub(crate) fn full() -> Self {
+        Self {
+            file: OpenOptions::new().write(true).open("/dev/full").unwrap(),
+            secrets: Secrets::default(),
+            limit: 1,
+            lines: Mutex::default(),
+            digests: RandomState::new(),
+            newest: watch::Sender::default(),
+            acknowledged: watch::Sender::default(),
+        }
     }
 
     /// Writes a record to the disk; its number, unless the disk refuses. This waits for the disk, as no record may be
@@ -186,7 +210,11 @@ fn open_file(path: &Path) -> std::io::Result<File> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)
+    // With something else in its place no pod would start, and nobody could enter one to take it away.
+    if std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+        std::fs::rename(path, path.with_extension("aside"))?;
+    }
+    regular::open(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)
 }
 
 /// The line of a record.
@@ -213,9 +241,13 @@ fn removed(seq: u64) -> Vec<u8> {
 }
 
 fn instead(seq: u64, kind: EventType, text: &str) -> Vec<u8> {
+    codec::encode(&Record { seq, time: Utc::now(), entry: about(kind, text) })
+}
+
+/// What is told of the journal itself.
+pub(crate) fn about(kind: EventType, text: &str) -> Entry {
     let (step, text) = ("journal".to_owned(), text.to_owned());
-    let entry = Entry::Step { step, kind, text, duration_ms: None };
-    codec::encode(&Record { seq, time: Utc::now(), entry })
+    Entry::Step { step, kind, text, duration_ms: None }
 }
 
 #[cfg(test)]
@@ -249,6 +281,35 @@ mod tests {
         let texts: Vec<Entry> = read(&journal, 0).into_iter().map(|record| record.entry).collect();
         assert_eq!(texts, [said("one"), said("two")]);
         assert_eq!(journal.lines(2), (2, Vec::new()));
+    }
+
+    #[test]
+    fn what_can_be_no_record_is_cut_off_and_told() {
+        let folder = tempfile::tempdir().unwrap();
+        journal(&folder, 1).write(said("one"));
+        let path = folder.path().join("a/journal");
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        // Nothing of it is on the disk: who reads it all needs as much memory.
+        file.set_len(64 * FILE_BYTES).unwrap();
+        let journal = journal(&folder, 1);
+        assert!(file.metadata().unwrap().len() < codec::LINE_BYTES);
+        let told = &read(&journal, 0)[1].entry;
+        assert!(
+            matches!(told, Entry::Step { step, text, .. } if step == "journal" && text.contains("cut off")),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_no_file_is_put_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let (other, place) = (folder.path().join("other"), folder.path().join("a/journal"));
+        std::fs::write(&other, "words").unwrap();
+        std::fs::create_dir(folder.path().join("a")).unwrap();
+        std::os::unix::fs::symlink(&other, &place).unwrap();
+        assert_eq!(journal(&folder, 1).write(said("one")), Some(1));
+        assert_eq!(std::fs::read_to_string(&other).unwrap(), "words");
+        assert!(place.with_extension("aside").is_symlink());
     }
 
     #[test]

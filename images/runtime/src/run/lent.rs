@@ -4,9 +4,8 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
-
 use super::git::{Git, GitError};
+use crate::regular;
 
 /// A list of commits whose parents are not here: one for each branch, so never near this.
 const SHALLOW_BYTES: u64 = 1024 * 1024;
@@ -15,7 +14,7 @@ const SHALLOW_BYTES: u64 = 1024 * 1024;
 pub(crate) async fn lend(git: &Git<'_>, name: &str) -> Result<PathBuf, GitError> {
     let folder = git.scratch(name);
     // Absent unless the agent made it, or an earlier push.
-    let _ = std::fs::remove_dir_all(&folder);
+    let _ = tokio::fs::remove_dir_all(&folder).await;
     std::fs::create_dir(&folder).map_err(|error| told(&error))?;
     git.remote(&folder, &["init", "-q", "--bare", "--template=", "."]).await?;
     borrow(&git.folder().join(".git"), &folder).map_err(|error| told(&error))?;
@@ -71,14 +70,7 @@ fn borrow(source: &Path, folder: &Path) -> std::io::Result<()> {
     let objects = source.join("objects");
     std::fs::create_dir_all(folder.join("objects/info"))?;
     std::fs::write(folder.join("objects/info/alternates"), format!("{}\n", objects.display()))?;
-    let shallow = source.join("shallow");
-    // The agent may have put anything there, which could keep us waiting or lead elsewhere.
-    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let Ok(file) = openat(CWD, &shallow, flags, Mode::empty()) else { return Ok(()) };
-    let file = std::fs::File::from(file);
-    if !file.metadata()?.is_file() {
-        return Ok(());
-    }
+    let Ok(file) = regular::read(&source.join("shallow")) else { return Ok(()) };
     let mut list = Vec::new();
     file.take(SHALLOW_BYTES).read_to_end(&mut list)?;
     std::fs::write(folder.join("shallow"), list)

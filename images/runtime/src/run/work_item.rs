@@ -68,13 +68,18 @@ async fn arrive(forge: &Result<Forge, Unknown>, work_id: &str) -> Result<WorkIte
 
 fn bounded(item: &WorkItem) -> WorkItem {
     let title: String = visible(&item.title).replace('\n', " ");
-    let mut body = visible(&item.body);
-    if body.len() > BODY_BYTES {
-        body.truncate(body.floor_char_boundary(BODY_BYTES - CUT.len()));
-        body.push_str(CUT);
-    }
+    let body = cut(visible(&item.body), BODY_BYTES);
     let title = title.chars().take(TITLE_CHARACTERS).collect();
     WorkItem { title, body, number: item.number, is_closed: item.is_closed }
+}
+
+/// At most so many bytes, saying so when some are missing.
+pub(crate) fn cut(mut text: String, bytes: usize) -> String {
+    if text.len() > bytes {
+        text.truncate(text.floor_char_boundary(bytes - CUT.len()));
+        text.push_str(CUT);
+    }
+    text
 }
 
 /// What somebody who looks at the item can see: nothing may speak to the agent alone.

@@ -69,13 +69,13 @@ impl Work<'_> {
     async fn arrive(&self, folder: &Path) -> Result<(), StartError> {
         let partial = self.config.workspace.join(PARTIAL);
         // Absent at the first start; a leftover that cannot be removed makes git say so.
-        let _ = std::fs::remove_dir_all(&partial);
+        let _ = tokio::fs::remove_dir_all(&partial).await;
         let outcome = self.clone(&partial).await.and_then(|()| {
             std::fs::rename(&partial, folder)
                 .map_err(|error| self.failed(&format!("/workspace/repo is taken: {error}")))
         });
         if outcome.is_err() {
-            let _ = std::fs::remove_dir_all(&partial);
+            let _ = tokio::fs::remove_dir_all(&partial).await;
         }
         outcome
     }

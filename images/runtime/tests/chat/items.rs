@@ -35,6 +35,20 @@ async fn a_closed_item_is_not_begun_until_it_is_open_again() {
     ada.until("it is worked", |it| it["type"] == "phase_update").await;
 }
 
+#[tokio::test]
+async fn an_agent_can_be_talked_to_while_the_forge_takes_its_time() {
+    let Some(cli) = cli() else { return };
+    let (github, model) = (forge("faber").await, model().await);
+    github.away.send_replace(true);
+    let pod = begin(&github, &model, &cli, &[("FABRICA_CHAT_AUTONOMY", "autonomous")]).await;
+    let mut ada = pod.talk("ada", Role::Control, json!({})).await;
+    ada.say("m-1", "scenario: chat").await;
+    ada.text("Hello, I am the scripted model.").await;
+    assert!(ada.of("workflow_complete").is_empty(), "it was not waited for");
+    github.away.send_replace(false);
+    ada.until("it is worked", |it| it["type"] == "phase_update").await;
+}
+
 /// Git's login may only read.
 #[tokio::test]
 async fn what_cannot_be_pushed_is_not_begun_unless_nothing_is_to_be_published() {

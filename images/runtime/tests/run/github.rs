@@ -10,6 +10,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, header};
 use axum::response::Response;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::server::{PASSWORD, Server};
 
@@ -33,6 +34,8 @@ pub struct Trouble {
 pub struct GitHub {
     pub git: Arc<Server>,
     pub api: String,
+    /// Whether it answers nobody for now.
+    pub away: watch::Sender<bool>,
     state: Arc<Mutex<Inside>>,
 }
 
@@ -55,7 +58,8 @@ impl GitHub {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let api = format!("http://{}/api/v3", listener.local_addr().unwrap());
         let git = Arc::new(Server::start().await);
-        let github = Self { git, api, state: Arc::default() };
+        let away = watch::Sender::new(false);
+        let github = Self { git, api, away, state: Arc::default() };
         let router = Router::new().fallback(answer).with_state(github.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
         github
@@ -78,6 +82,8 @@ impl GitHub {
 }
 
 async fn answer(State(github): State<GitHub>, request: Request) -> Response {
+    // The sender lives as long as we do.
+    let _ = github.away.subscribe().wait_for(|away| !away).await;
     let (parts, body) = request.into_parts();
     let body = to_bytes(body, 1024 * 1024).await.unwrap();
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
@@ -287,7 +293,12 @@ impl Inside {
             _ => issue["title"].as_str().unwrap().to_lowercase().contains(word),
         };
         let is_found = |issue: &&Value| wanted.split(' ').all(|word| has(issue, word));
-        json!({"items": self.issues.iter().filter(is_found).collect::<Vec<_>>()})
+        let placed = |issue: &Value| {
+            let mut issue = issue.clone();
+            issue["repository_url"] = "https://api.github.com/repos/team/x".into();
+            issue
+        };
+        json!({"items": self.issues.iter().filter(is_found).map(placed).collect::<Vec<_>>()})
     }
 
     fn list(&self, query: &str) -> Value {

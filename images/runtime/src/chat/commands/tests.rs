@@ -131,3 +131,23 @@ fn only_files_are_read() {
     assert_eq!(look(&mut commands), "[a] $ ln -s\r\n");
     assert_eq!(look(&mut commands), "");
 }
+
+#[test]
+fn a_folder_that_was_filled_is_not_looked_through() {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..=FILES {
+        std::fs::write(folder.path().join(format!("{number}.txt")), "").unwrap();
+    }
+    let mut commands = Commands::new(folder.path().to_owned());
+    for number in 0..2 * COMMANDS {
+        started(&mut commands, &format!("c{number}"), "x");
+    }
+    assert_eq!(commands.all.len(), COMMANDS);
+    for number in 1..2 * COMMANDS {
+        finished(&mut commands, &format!("c{number}"), "", false);
+    }
+    std::fs::write(folder.path().join("c0.output"), "growing").unwrap();
+    assert_eq!(look(&mut commands), "[c0] $ x\r\n");
+    finished(&mut commands, "c0", "of c0", false);
+    assert!(look(&mut commands).contains("of c0"), "what the program tells is shown");
+}

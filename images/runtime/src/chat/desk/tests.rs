@@ -1,6 +1,7 @@
 use futures::FutureExt;
 
 use super::*;
+use crate::run::journal::Journal;
 
 fn desk(folder: &tempfile::TempDir) -> Desk {
     desk_of(folder, "guarded")
@@ -48,6 +49,18 @@ async fn an_answer_is_told_by_the_call_that_waits_for_it_or_else_by_us() {
     desk.chat.questions.restore(&former, None);
     assert_eq!(desk.orphans(), std::slice::from_ref(&former));
     assert!(desk.adopt(&leave(&former)) && !desk.adopt(&leave(&former)));
+}
+
+#[tokio::test]
+async fn a_question_that_nobody_can_see_is_not_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut desk = desk(&folder);
+    Arc::get_mut(&mut desk.chat).unwrap().journal = Arc::new(Journal::full());
+    let question = approval::ask(approval::PROPOSE);
+    assert!(matches!(desk.ask(question).now_or_never(), Some(Asked::Unwritten)));
+    assert!(!desk.waits() && desk.chat.questions.open().is_empty());
+    let refused = desk.approval(approval::PROPOSE).now_or_never();
+    assert_eq!(refused, Some(Err(UNWRITTEN.to_owned())));
 }
 
 #[tokio::test]

@@ -2,13 +2,35 @@ use fabrica_protocol::run::TurnState;
 
 use super::*;
 
-#[test]
-fn of_two_who_ask_at_once_one_is_heard() {
-    let folder = tempfile::tempdir().unwrap();
+fn chat(folder: &tempfile::TempDir) -> Arc<Chat> {
     let workspace = folder.path().to_string_lossy();
     let variables = [("MODE", "chat"), ("FABRICA_WORKSPACE", &*workspace)];
     let variables = variables.map(|(name, value)| (name.into(), value.into()));
-    let chat = Chat::open(&Config::from_environment(variables)).unwrap().unwrap();
+    Chat::open(&Config::from_environment(variables)).unwrap().unwrap()
+}
+
+#[test]
+fn what_cannot_be_written_is_not_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut chat = chat(&folder);
+    let written =
+        std::mem::replace(&mut Arc::get_mut(&mut chat).unwrap().journal, Arc::new(Journal::full()));
+    let code = |done: Result<(), Refused>| done.unwrap_err().code;
+    let say = |chat: &Chat| chat.say("ada", "m-1".to_owned(), "t".to_owned(), false);
+    let work = |chat: &Chat| chat.start_workflow("ada", "w-1", "1".to_owned(), None, None);
+    assert_eq!(code(say(&chat)), Code::WorkspaceFull);
+    assert_eq!(code(work(&chat)), Code::WorkspaceFull);
+    let mut wanted = chat.wanted().unwrap();
+    assert!(wanted.try_recv().is_err(), "the agent does not hear of it");
+    // With room again, the same messages are new.
+    Arc::get_mut(&mut chat).unwrap().journal = written;
+    assert_eq!((say(&chat), work(&chat)), (Ok(()), Ok(())));
+}
+
+#[test]
+fn of_two_who_ask_at_once_one_is_heard() {
+    let folder = tempfile::tempdir().unwrap();
+    let chat = chat(&folder);
     let say = || chat.say("ada", "m-1".to_owned(), "t".to_owned(), false).is_ok();
     let work = || chat.start_workflow("ada", "w-1", "1".to_owned(), None, None).is_ok();
     for ask in [&say as &(dyn Fn() -> bool + Sync), &work] {

@@ -86,9 +86,14 @@ impl Life {
         self.pass_on().await;
     }
 
+    /// Whether there is a program that hears what is said.
+    pub(super) fn listens(&self) -> bool {
+        self.running.is_some() && self.conversation.is_started()
+    }
+
     /// Says what waits.
     pub(super) async fn pass_on(&mut self) {
-        if self.running.is_none() || !self.conversation.is_started() {
+        if !self.listens() {
             return;
         }
         // How far the agent may go, before what it is to do. One that rests begins with all of it.
@@ -193,7 +198,7 @@ impl Life {
             (AgentState::Failed, Some(words.clone()))
         } else if self.running.is_none() && !self.crashes.is_empty() {
             (AgentState::Restarting, None)
-        } else if self.running.is_none() || !self.conversation.is_started() {
+        } else if !self.listens() {
             (AgentState::Starting, None)
         } else if self.desk.waits() {
             (AgentState::Waiting, None)

@@ -5,18 +5,38 @@ use std::time::Duration;
 use fabrica_protocol::run::{Entry, TurnState};
 
 use tokio::time::Instant;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::program::Words;
 use super::{AFTER_FAILURE, Life};
+use crate::chat::known::Work;
 use crate::chat::workflow::Workflow;
+use crate::forge::WorkItem;
 use crate::run::work_item;
 
 /// A forge that has not handed out a work item by then does not.
 const FETCH: Duration = Duration::from_mins(1);
 
+/// A workflow whose work item is on its way: a forge may take its time, and nobody waits for it meanwhile.
+pub(super) struct Coming {
+    work_id: String,
+    plan: Option<String>,
+    /// Whether the agent has heard of it, in a former process.
+    is_begun: bool,
+    item: AbortOnDropHandle<Result<WorkItem, String>>,
+}
+
+impl Coming {
+    /// Waits for it. May be dropped and asked again, until it has come.
+    pub(super) async fn item(coming: &mut Option<Self>) -> Result<WorkItem, String> {
+        let Some(coming) = coming else { return std::future::pending().await };
+        (&mut coming.item).await.unwrap_or_else(|error| Err(error.to_string()))
+    }
+}
+
 impl Life {
     /// The Session's own workflow begins, once; one that a former process began goes on.
-    pub(super) async fn come_back(&mut self) {
+    pub(super) fn come_back(&mut self) {
         let settings = &self.chat.settings;
         let (has_worked, open, rested) = {
             let known = self.chat.known();
@@ -27,9 +47,7 @@ impl Life {
         };
         match (open, &settings.forge.work_id) {
             (Some(work_id), _) => {
-                // Only the pull request's words need it.
-                let fetching = self.desk.fetch(&work_id);
-                let _ = tokio::time::timeout(FETCH, fetching).await;
+                self.fetch(work_id, None, true);
                 // What it was to hear next was only in the former process.
                 let lost = "The runtime was restarted, and the agent did not go on.";
                 self.failed = rested.then(|| (Instant::now(), lost.to_owned()));
@@ -45,26 +63,42 @@ impl Life {
                 });
                 match self.given_up.clone() {
                     Some(why) => self.end_work(4, &why),
-                    None => self.work(&work_id, None).await,
+                    None => self.fetch(work_id, None, false),
                 }
             }
             _ => {}
         }
     }
 
-    /// The agent begins to work an item.
-    pub(super) async fn work(&mut self, work_id: &str, plan: Option<&str>) {
-        let open = self.chat.known().work.as_ref().map(|work| work.engine.workflow());
-        let Some(workflow) = open else { return };
-        let fetched = tokio::time::timeout(FETCH, self.desk.fetch(work_id)).await;
-        let late = |_| "The work item was not fetched in time.".to_owned();
-        let begun = async {
+    /// Sends for the item of a workflow.
+    pub(super) fn fetch(&mut self, work_id: String, plan: Option<String>, is_begun: bool) {
+        let (desk, named) = (self.desk.clone(), work_id.clone());
+        let item = tokio::spawn(async move {
+            let fetched = tokio::time::timeout(FETCH, desk.fetch(&named)).await;
+            let late = |_| "The work item was not fetched in time.".to_owned();
             let item = fetched.map_err(late).flatten()?;
-            work_item::wanted(&item)?;
-            self.desk.check_push().await.map(|()| item)
-        };
-        match begun.await {
+            if !is_begun {
+                work_item::wanted(&item)?;
+                desk.check_push().await?;
+            }
+            Ok(item)
+        });
+        let item = AbortOnDropHandle::new(item);
+        self.coming = Some(Coming { work_id, plan, is_begun, item });
+    }
+
+    /// The item has come, or does not: the agent begins to work it, unless the workflow is over meanwhile.
+    pub(super) async fn work(&mut self, fetched: Result<WorkItem, String>) {
+        let Some(Coming { work_id, plan, is_begun, .. }) = self.coming.take() else { return };
+        let is_it = |work: &&Work| work.id == work_id;
+        let open = self.chat.known().work.as_ref().filter(is_it).map(|it| it.engine.workflow());
+        let Some(workflow) = open else { return };
+        match fetched {
+            Ok(item) if is_begun => self.desk.works_on(item),
+            // Only the pull request's words need it.
+            Err(_) if is_begun => {}
             Ok(item) => {
+                self.desk.works_on(item.clone());
                 let plan = plan.map(|plan| format!("\n\n<plan>\n{plan}\n</plan>"));
                 let head = format!("Run FABER workflow for work item #{}", item.number);
                 let text =
@@ -98,7 +132,8 @@ impl Life {
 
     /// Whether the agent is to hear something anyway.
     fn is_awaited(&self) -> bool {
-        !self.queue.is_empty() || !self.desk.orphans().is_empty()
+        let begins = self.coming.as_ref().is_some_and(|coming| !coming.is_begun);
+        begins || !self.queue.is_empty() || !self.desk.orphans().is_empty()
     }
 
     async fn nudge(&mut self, exit_code: u8, summary: &str) {
@@ -113,6 +148,7 @@ impl Life {
     /// Nothing of a workflow that is over is said to the agent, nor said again to the one that is started next.
     pub(super) fn forget_work(&mut self) {
         self.queue.retain(Words::is_said);
+        self.coming = None;
         self.was_in_turn = false;
     }
 

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::chat::approval;
-use crate::chat::desk::{Asked, Desk};
+use crate::chat::desk::{Asked, Desk, UNWRITTEN};
 use crate::chat::engine::Ending;
 use crate::chat::release;
 use crate::run::ask::{self, AskHuman};
@@ -98,6 +98,7 @@ impl Faber {
                 .collect::<Vec<_>>()
                 .join("\n\n")),
             Asked::Withdrawn => Err(WITHDRAWN.to_owned().into()),
+            Asked::Unwritten => Err(UNWRITTEN.to_owned().into()),
         }
     }
 
