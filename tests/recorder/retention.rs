@@ -37,6 +37,6 @@ async fn history_that_cannot_be_deleted_yet_is_no_reason_to_call_the_database_aw
         }
     };
     tokio::time::timeout(DEADLINE, work).await.unwrap();
-    let recorded = recorder.recorded(&running, running.status.as_ref().unwrap());
-    assert_eq!(recorded, Recorded::Keeping);
+    let standing = recorder.recorded(&running, running.status.as_ref().unwrap());
+    assert_eq!(standing, Recorded::Keeping);
 }

@@ -227,7 +227,7 @@ mod tests {
     #[test]
     fn what_waits_for_a_shell_that_does_not_read_stays_on_its_way_over_any_number_of_sockets() {
         let mut queue = InputQueue::default();
-        queue.push(&[b'x'; 1024 * 1024]);
+        queue.push(&vec![b'x'; 1024 * 1024]);
         while queue.next().is_some() {}
         for _ in 0..3 {
             assert_eq!(queue.resume(IN_FLIGHT, 0), 0);

@@ -236,7 +236,7 @@ impl Chat {
         let place = self.place()?;
         let came = Instant::now();
         let (author, text) = (author.to_owned(), content.clone());
-        self.tell_if(Entry::Message { id: id.clone(), author, text, command }, |known| {
+        self.tell_if(&Entry::Message { id: id.clone(), author, text, command }, |known| {
             is_new(known, &id)?;
             if known.waiting.len() < QUEUED {
                 return Ok(());
@@ -272,7 +272,7 @@ impl Chat {
             id: id.to_owned(),
             plan: plan.clone(),
         };
-        self.tell_if(started, |known| {
+        self.tell_if(&started, |known| {
             is_new(known, id)?;
             if let Some(work) = &known.work {
                 let text = format!("The agent works on {} already: one at a time.", work.id);
@@ -312,14 +312,14 @@ impl Chat {
     /// cannot be written is not taken: it would be gone with the pod, and nobody would have heard of that.
     fn tell_if(
         &self,
-        entry: Entry,
+        entry: &Entry,
         allows: impl FnOnce(&mut Known) -> Result<(), Refused>,
     ) -> Result<(), Refused> {
         let mut known = self.known();
         allows(&mut known)?;
         let written = self.journal.write(entry.clone());
         written.ok_or_else(|| Refused::new(Code::WorkspaceFull, FULL))?;
-        known.learn(&entry);
+        known.learn(entry);
         Ok(())
     }
 
