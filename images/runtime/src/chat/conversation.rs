@@ -9,19 +9,16 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::known::Said;
-use super::words::{answer, code, is_told_otherwise, notice, turn};
+use super::words::{code, denial, turn};
 use crate::broker::ledger::Refusal;
-use crate::run::claude::conversation::{control, shown};
 use crate::run::claude::launch::message_named;
 use crate::run::claude::outcome;
 use crate::run::claude::stream::{Heard, ToolResult, TurnResult};
 use crate::run::claude::watch::{self, Waiting};
+use crate::run::claude::words::{
+    AGENTS, REJECTIONS, answer, asked_again, control, is_told_otherwise, notice, shown,
+};
 use crate::run::driver::Failure;
-
-/// The first rejection of a key may be a mistake of the service, the second is none.
-const REJECTIONS: u32 = 2;
-/// Tools that are agents themselves: what they wait for is the model.
-const AGENTS: [&str; 2] = ["Task", "Agent"];
 
 /// What follows from a line.
 #[derive(Debug, Clone, PartialEq)]
@@ -225,7 +222,8 @@ impl Conversation {
             }
             Heard::Idle => self.rests(),
             Heard::Question { id, question } => {
-                vec![Step::Write(answer(&id, question, self.autonomy))]
+                let denial = |tool: &str| denial(tool, self.autonomy);
+                vec![Step::Write(answer(&id, question, denial))]
             }
             Heard::Result(result) => self.turn_ends(&result, refusal),
             Heard::Malformed | Heard::Other => Vec::new(),
@@ -353,13 +351,7 @@ impl Conversation {
             self.waiting = Waiting::Interrupted;
             return vec![Step::Write(control("interrupt"))];
         }
-        let what = status.map_or_else(|| "nothing".to_owned(), |status| status.to_string());
-        let text = format!(
-            "The model's service answered {what}; it is asked again in {}.{} s (time {attempt} of {most}).",
-            delay / 1000,
-            delay % 1000 / 100,
-        );
-        vec![Step::Tell(notice(text))]
+        vec![Step::Tell(asked_again(status, delay, attempt, most))]
     }
 
     fn turn_ends(&mut self, result: &TurnResult, refusal: Option<&Refusal>) -> Vec<Step> {

@@ -20,7 +20,6 @@ use super::conversation::{Conversation, Step};
 use super::desk::Desk;
 use super::handle::{Chat, Wish};
 use super::known::Work;
-use super::words::notice;
 use super::{ground, view};
 use crate::config::Config;
 use crate::forge::WorkItem;
@@ -30,6 +29,7 @@ use crate::run::ask;
 use crate::run::branch::Branch;
 use crate::run::claude::process::Process;
 use crate::run::claude::stream;
+use crate::run::claude::words::notice;
 use crate::secrets::Pieces;
 use crate::start::{self, StartError};
 

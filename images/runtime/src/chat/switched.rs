@@ -5,8 +5,9 @@ use fabrica_protocol::run::TurnState;
 use fabrica_protocol::runtime::{AgentPower, AgentReport};
 
 use super::handle::{Chat, former};
-use super::words::{notice, turn};
+use super::words::turn;
 use crate::config::Config;
+use crate::run::claude::words::notice;
 use crate::run::claude::{launch, spending};
 use crate::run::driver::Failure;
 use crate::start::StartError;

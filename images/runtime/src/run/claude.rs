@@ -12,6 +12,7 @@ mod session;
 pub(crate) mod spending;
 pub(crate) mod stream;
 pub(crate) mod watch;
+pub(crate) mod words;
 
 use std::collections::VecDeque;
 use std::sync::Arc;

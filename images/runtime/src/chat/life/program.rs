@@ -10,8 +10,9 @@ use super::{Life, Running};
 use crate::chat::agent::Agent;
 use crate::chat::conversation::Conversation;
 use crate::chat::known::Said;
-use crate::chat::words::{code, notice, plain, turn};
+use crate::chat::words::{code, plain, turn};
 use crate::run::claude::launch;
+use crate::run::claude::words::notice;
 use crate::run::driver::Failure;
 
 /// The program gets this long to end: with all else, SIGTERM ends us in under 10 s.

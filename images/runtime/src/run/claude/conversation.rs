@@ -4,27 +4,22 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use fabrica_protocol::run::{self, Answer, Entry};
-use fabrica_protocol::runtime::EventType;
 use serde_json::{Value, json};
 
 use super::outcome;
 use super::stream::{Heard, Question, ToolResult, TurnResult};
 use super::watch::Waiting;
+use super::words::{
+    AGENTS, REJECTIONS, answer, asked_again, control, is_told_otherwise, notice, shown, success,
+};
 use crate::broker::ledger::Refusal;
-use crate::run::ask::{self, AskHuman};
+use crate::run::ask::AskHuman;
 use crate::run::driver::Failure;
-use crate::run::faber;
 
 /// Lines that are none: a program that says more of them speaks another language.
 const MALFORMED: usize = 100;
-/// The first rejection of a key may be a mistake of the service, the second in a row is none.
-const REJECTIONS: u32 = 2;
-/// Tools that are agents themselves: what they wait for is the model.
-const AGENTS: [&str; 2] = ["Task", "Agent"];
 /// What is said of an agent that is not let to work.
 const NO_TOOLS: &str = "The agent could not reach the tools of its Run.";
-/// The agent's list, which is told as such.
-const TODOS: &str = "TodoWrite";
 
 /// What follows from a line.
 #[derive(Debug, Clone, PartialEq)]
@@ -128,7 +123,7 @@ impl Conversation {
             Heard::Question { id, question: Question::Ask { call, input } } => {
                 self.asks(id, call, input)
             }
-            Heard::Question { id, question } => vec![Step::Write(answer(&id, question))],
+            Heard::Question { id, question } => vec![Step::Write(answer(&id, question, |_| None))],
             Heard::Result(result) => self.turn_ends(*result, refusal),
             // Dealt with above, or nothing to us.
             Heard::Ready { .. } | Heard::Retry { .. } | Heard::Malformed => Vec::new(),
@@ -270,13 +265,7 @@ impl Conversation {
                 return vec![Step::End(Err(failure))];
             }
         }
-        let what = status.map_or_else(|| "nothing".to_owned(), |status| status.to_string());
-        let text = format!(
-            "The model's service answered {what}; it is asked again in {}.{} s (time {attempt} of {most}).",
-            delay / 1000,
-            delay % 1000 / 100,
-        );
-        vec![Step::Tell(notice(text))]
+        vec![Step::Tell(asked_again(status, delay, attempt, most))]
     }
 
     /// A new answer: whatever the one before called for has been dealt with, even if we did not see how.
@@ -331,46 +320,6 @@ fn hung() -> Failure {
     Failure::passing("AgentHung", "The agent stopped saying anything and was ended.")
 }
 
-pub(super) fn notice(text: String) -> Entry {
-    Entry::Step { step: "agent".to_owned(), kind: EventType::Notice, text, duration_ms: None }
-}
-
-/// Calls that have records of their own.
-fn is_told_otherwise(tool: &str) -> bool {
-    tool == TODOS || tool == asking()
-}
-
-/// The tool that asks a human, as the CLI calls it.
-pub(crate) fn asking() -> String {
-    format!("mcp__{}__{}", faber::NAME, ask::NAME)
-}
-
-/// A command alone is shown as it is, anything else as JSON.
-pub(crate) fn shown(input: &Value) -> String {
-    input["command"].as_str().map_or_else(|| input.to_string(), str::to_owned)
-}
-
-/// A request of ours that needs nothing more than its name.
-pub(crate) fn control(subtype: &str) -> Value {
-    json!({"type": "control_request", "request_id": subtype, "request": {"subtype": subtype}})
-}
-
-fn answer(id: &str, question: Question) -> Value {
-    let response = match question {
-        Question::MayUse { tool, .. } if tool == "AskUserQuestion" => json!({
-            "behavior": "deny",
-            "message": "Nobody sees this. Call ask_human of fractary-faber where you cannot decide by yourself.",
-        }),
-        Question::MayUse { input, .. } => json!({"behavior": "allow", "updatedInput": input}),
-        Question::Ask { .. } | Question::Hook => json!({}),
-        Question::Other => {
-            let error = json!({"subtype": "error", "request_id": id, "error": "not supported"});
-            return json!({"type": "control_response", "response": error});
-        }
-    };
-    success(id, &response)
-}
-
 /// What becomes of a call of `ask_human`.
 fn decision(request: &str, decision: &str, why: &str) -> Value {
     let output = json!({
@@ -379,10 +328,6 @@ fn decision(request: &str, decision: &str, why: &str) -> Value {
         "permissionDecisionReason": why,
     });
     success(request, &json!({"hookSpecificOutput": output}))
-}
-
-pub(crate) fn success(id: &str, response: &Value) -> Value {
-    json!({"type": "control_response", "response": {"subtype": "success", "request_id": id, "response": response}})
 }
 
 #[cfg(test)]

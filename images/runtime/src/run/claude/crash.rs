@@ -3,8 +3,8 @@
 use fabrica_protocol::run::{CRASH, Entry};
 use fabrica_protocol::runtime::EventType;
 
-use super::conversation::notice;
 use super::launch::{self, Begin};
+use super::words::notice;
 use super::{Claude, GRACE};
 use crate::children;
 use crate::run::driver::{Driver, Failure, Place};

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 use uuid::Uuid;
 
-use super::conversation::{asking, control};
 use super::servers::{self, Servers};
 use super::stream::ASK_CALLBACK;
+use super::words::{asking, control};
 use crate::config::{AgentConfig, Config};
 use crate::run::driver::Failure;
 use crate::run::faber;
