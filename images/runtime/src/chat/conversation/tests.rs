@@ -147,7 +147,8 @@ fn a_slash_is_a_command_only_where_one_is_meant() {
 fn a_dry_run_may_use_our_tools_alone() {
     let may = |tool: &str, autonomy| {
         let question = Question::MayUse { tool: tool.to_owned(), input: Value::Null };
-        answer("r", question, |tool| denial(tool, autonomy))["response"]["response"]["behavior"] == "allow"
+        answer("r", question, |tool| denial(tool, autonomy))["response"]["response"]["behavior"]
+            == "allow"
     };
     assert!(!may("Write", Autonomy::DryRun) && may("Write", Autonomy::Guarded));
     assert!(may("mcp__fractary-faber__set_phase", Autonomy::DryRun));
