@@ -210,9 +210,11 @@ fn open_file(path: &Path) -> std::io::Result<File> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    // With something else in its place no pod would start, and nobody could enter one to take it away.
+    // With something else in its place no pod would start, and nobody could enter one to take it away. The name is one that
+    // nothing has: a folder in the way could not be replaced.
     if std::fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
-        std::fs::rename(path, path.with_extension("aside"))?;
+        let aside = format!("{}.aside", uuid::Uuid::new_v4().simple());
+        std::fs::rename(path, path.with_extension(aside))?;
     }
     regular::open(OpenOptions::new().read(true).write(true).create(true).truncate(false), path)
 }
@@ -309,7 +311,13 @@ mod tests {
         std::os::unix::fs::symlink(&other, &place).unwrap();
         assert_eq!(journal(&folder, 1).write(said("one")), Some(1));
         assert_eq!(std::fs::read_to_string(&other).unwrap(), "words");
-        assert!(place.with_extension("aside").is_symlink());
+        for _ in 0..2 {
+            std::fs::remove_file(&place).unwrap();
+            std::fs::create_dir_all(place.join("full")).unwrap();
+            assert_eq!(journal(&folder, 1).write(said("one")), Some(1));
+        }
+        let aside = std::fs::read_dir(folder.path().join("a")).unwrap().count() - 1;
+        assert_eq!(aside, 3, "the link and both folders");
     }
 
     #[test]
