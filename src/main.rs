@@ -7,12 +7,14 @@ use fabrica_operator::{app, config::Flags};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let flags = Flags::parse();
-    // What cannot be read of it is told, and left out.
-    let filter = EnvFilter::builder().parse_lossy(&flags.log);
+    // What cannot be read of it is told, and left out; where nothing is left, this level counts.
+    let usual = LevelFilter::INFO.into();
+    let filter = EnvFilter::builder().with_default_directive(usual).parse_lossy(&flags.log);
     tracing_subscriber::fmt().json().with_env_filter(filter).init();
     match run(flags).await {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,6 +8,7 @@ use fabrica_gateway::config::Config;
 use fabrica_gateway::flags::{Command, Flags};
 use fabrica_gateway::{gateway, kubernetes, openapi, router};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 fn main() -> anyhow::Result<()> {
     let flags = Flags::parse();
@@ -17,8 +18,9 @@ fn main() -> anyhow::Result<()> {
             .write_all(document.as_bytes())
             .context("print the OpenAPI document");
     }
-    // What cannot be read of it is told, and left out.
-    let filter = EnvFilter::builder().parse_lossy(&flags.log);
+    // What cannot be read of it is told, and left out; where nothing is left, this level counts.
+    let usual = LevelFilter::INFO.into();
+    let filter = EnvFilter::builder().with_default_directive(usual).parse_lossy(&flags.log);
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
     // An error only says that a provider is there already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();

@@ -9,6 +9,7 @@ use fabrica_runtime::{chain, config::Config, credential, relay, serve, signals};
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 #[derive(Debug, Parser)]
 #[command(version, about = "PID 1 of Fabrica's pods")]
@@ -87,10 +88,11 @@ fn event_loop() -> std::io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
-/// What is logged: as the user says, else this. What cannot be read of it is told, and left out.
+/// What is logged: as the user says, else this. What cannot be read of it is told, and left out; where nothing is left, INFO counts.
 fn filter(usual: &str) -> EnvFilter {
     let said = std::env::var("FABRICA_LOG");
-    EnvFilter::builder().parse_lossy(said.as_deref().unwrap_or(usual))
+    let builder = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+    builder.parse_lossy(said.as_deref().unwrap_or(usual))
 }
 
 fn install(folder: &std::path::Path) -> std::io::Result<()> {
