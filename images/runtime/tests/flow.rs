@@ -80,38 +80,55 @@ async fn is_reminded(client: &mut Client) {
 /// end is told.
 #[tokio::test]
 async fn the_end_comes_after_the_last_byte() {
-    for more in 0..=8 {
-        // As much as a PTY holds of what nobody reads, wherever the reads before it ended.
-        let count = WINDOW + more * 512;
+    // A PTY that was just empty takes so much at once. Behind more than that a program may sleep in the kernel until somebody
+    // reads, even while there is room.
+    for last in [1, 512, 1024, 2048, 4096] {
         let runtime = Runtime::start(&[]).await;
         let mut greeting = hello("page", None, None);
         greeting.caps.window = Some(WINDOW);
         let (mut client, _) = runtime.greet(Role::Control, greeting).await;
-        let command = "stty -echo; echo RE''ADY\n";
+        let command = "exec sh -c 'stty -echo; echo RE\"\"ADY; for each in full last; do read count; \
+                       head -c $count /dev/zero; done'\n";
         client.type_text(0, command).await;
         client.read_until("READY\r\n").await;
-        let head = format!("exec head -c {count} /dev/zero\n");
-        client.type_text(command.len() as u64, &head).await;
-        let zeros = timeout(PATIENCE, zeros_before_the_end(&mut client)).await;
-        assert_eq!(zeros, Ok(count));
+        let full = format!("{WINDOW}\n");
+        client.type_text(command.len() as u64, &full).await;
+        let mut screen = Screen::default();
+        let shown = timeout(PATIENCE, screen.take(&mut client, |screen| screen.zeros == WINDOW));
+        shown.await.expect("as much as the window holds");
+        let typed = (command.len() + full.len()) as u64;
+        client.type_text(typed, &format!("{last}\n")).await;
+        let told = timeout(PATIENCE, screen.take(&mut client, |screen| screen.is_told));
+        told.await.expect("the end does not wait for the client");
+        client.send(&ClientFrame::Ack { terminal: 1, offset: screen.end }).await;
+        let shown = timeout(PATIENCE, screen.take(&mut client, |screen| screen.has_exit));
+        shown.await.expect("the end");
+        assert_eq!(screen.zeros, WINDOW + last);
     }
 }
 
-/// Acknowledges nothing until everybody is told that the program has ended.
-async fn zeros_before_the_end(client: &mut Client) -> u64 {
-    let (mut zeros, mut end, mut has_ended) = (0, 0, false);
-    loop {
-        match client.next().await {
-            ServerFrame::Output { offset, bytes, .. } => {
-                zeros += bytes.iter().map(|byte| u64::from(*byte == 0)).sum::<u64>();
-                end = offset + bytes.len() as u64;
+/// What a client has seen that acknowledges nothing.
+#[derive(Default)]
+struct Screen {
+    zeros: u64,
+    end: u64,
+    /// Everybody is told that the program has ended.
+    is_told: bool,
+    has_exit: bool,
+}
+
+impl Screen {
+    async fn take(&mut self, client: &mut Client, is_enough: impl Fn(&Self) -> bool) {
+        while !is_enough(self) {
+            match client.next().await {
+                ServerFrame::Output { offset, bytes, .. } => {
+                    self.zeros += bytes.iter().map(|byte| u64::from(*byte == 0)).sum::<u64>();
+                    self.end = offset + bytes.len() as u64;
+                }
+                ServerFrame::Terms(list) => self.is_told |= !list.terms[0].alive,
+                ServerFrame::Exit { .. } => self.has_exit = true,
+                _ => {}
             }
-            ServerFrame::Terms(list) => has_ended |= !list.terms[0].alive,
-            ServerFrame::Exit { .. } => return zeros,
-            _ => {}
-        }
-        if has_ended {
-            client.send(&ClientFrame::Ack { terminal: 1, offset: end }).await;
         }
     }
 }
