@@ -146,12 +146,26 @@ async fn a_flood_that_outlives_its_shell_holds_no_end_up() {
         .await;
 }
 
+/// Where the machine is slow, the client is behind for so long that it is sent to the end instead.
 #[tokio::test]
 async fn a_client_that_the_ring_has_left_behind_begins_afresh_with_a_line() {
+    for _ in 0..10 {
+        if begins_afresh_with_a_line().await {
+            return;
+        }
+    }
+    panic!("the ring never left a client behind within two seconds");
+}
+
+async fn begins_afresh_with_a_line() -> bool {
     let runtime = Runtime::start(&[]).await;
     let mut reader = runtime.attach(Role::Control).await;
-    let (mut slow, _) = runtime.greet(Role::Control, hello("slow", None, None)).await;
-    reader.type_text(0, "seq 1 400000; echo DO''NE\n").await;
+    let mut greeting = hello("slow", None, None);
+    // Without a word of it every reason is told as one that the first clients knew.
+    greeting.caps.commands = Some(false);
+    let (mut slow, _) = runtime.greet(Role::Control, greeting).await;
+    // The ring holds 1 MiB: a quarter more is on its way to the slow client.
+    reader.type_text(0, "seq 1 200000; echo DO''NE\n").await;
     let (mut all, mut start) = (Vec::new(), None);
     while !String::from_utf8_lossy(&all[all.len().saturating_sub(1024)..]).contains("DONE\r\n") {
         if let ServerFrame::Output { terminal, offset, bytes } = reader.next().await {
@@ -168,6 +182,7 @@ async fn a_client_that_the_ring_has_left_behind_begins_afresh_with_a_line() {
             ServerFrame::Snapshot { offset, bytes, reason: SnapshotReason::Overrun, .. } => {
                 break (offset, bytes);
             }
+            ServerFrame::Snapshot { reason: SnapshotReason::Skip, .. } => return false,
             ServerFrame::Output { terminal, offset, bytes } => {
                 let end = offset + bytes.len() as u64;
                 if end - *acknowledged.get_or_insert(offset) == WINDOW {
@@ -198,6 +213,7 @@ async fn a_client_that_the_ring_has_left_behind_begins_afresh_with_a_line() {
     }
     // Compared by hand: a quarter of a mebibyte helps nobody in a message.
     assert!(rest[..all.len() - at] == all[at..], "the slow client sees what the other one saw");
+    true
 }
 
 #[tokio::test]
