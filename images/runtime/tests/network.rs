@@ -157,16 +157,25 @@ async fn a_long_way_costs_one_round_trip() {
     page.types(&source);
     page.reads_until(|all| all.len() >= shown + source.len()).await;
     assert!(page.shown[shown..] == *source.as_bytes());
-    network.set_open(false);
     let mut other = Page::open_near(&runtime).await;
-    other.types("missed\n");
-    other.reads_until(|all| all.ends_with(b"missed\n")).await;
-    network.set_open(true);
-    page.returns.clear();
-    page.reads_until(|all| all.ends_with(b"missed\n")).await;
-    // The proxy accepts at once: there is one round trip for the upgrade, and one for HELLO and all that follows.
-    let took = page.returns[0];
-    assert!((4 * WAY..5 * WAY).contains(&took), "{took:?}");
+    // A busy machine takes its time, but not each time; another round trip would be there each time.
+    let mut took = Vec::new();
+    for turn in 0..10 {
+        network.set_open(false);
+        let missed = format!("missed {turn}\n");
+        other.types(&missed);
+        other.reads_until(|all| all.ends_with(missed.as_bytes())).await;
+        network.set_open(true);
+        page.returns.clear();
+        page.reads_until(|all| all.ends_with(missed.as_bytes())).await;
+        // The proxy accepts at once: there is one round trip for the upgrade, and one for HELLO and all that follows.
+        assert!(page.returns[0] >= 4 * WAY, "{:?}", page.returns);
+        took.push(page.returns[0]);
+        if page.returns[0] < 5 * WAY {
+            return;
+        }
+    }
+    panic!("{took:?}");
 }
 
 /// Real losses where the kernel drops packets for a test, else their model.
