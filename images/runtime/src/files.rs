@@ -43,7 +43,8 @@ pub async fn read(root: &Path, path: &str) -> Result<Response, Problem> {
     apart(move || open(&root, &path)).await
 }
 
-/// Does on a thread of its own what a slow disk or a large folder makes long: everything else would wait, as we have one thread.
+/// Does on a thread of its own what a slow disk or a large folder makes long: everything else would wait, as there is one
+/// thread.
 async fn apart<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {

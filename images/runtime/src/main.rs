@@ -88,7 +88,8 @@ fn event_loop() -> std::io::Result<Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()
 }
 
-/// What is logged: as the user says, else this. What cannot be read of it is told, and left out; where nothing is left, INFO counts.
+/// What is logged: as the user says, else this. What cannot be read of it is told, and left out; where nothing is left, INFO
+/// counts.
 fn filter(usual: &str) -> EnvFilter {
     let said = std::env::var("FABRICA_LOG");
     let builder = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());

@@ -157,6 +157,7 @@ async fn a_client_that_the_ring_has_left_behind_begins_afresh_with_a_line() {
     panic!("the ring never left a client behind within two seconds");
 }
 
+/// False where the machine was too slow for the ring to decide.
 async fn begins_afresh_with_a_line() -> bool {
     let runtime = Runtime::start(&[]).await;
     let mut reader = runtime.attach(Role::Control).await;

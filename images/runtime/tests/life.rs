@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use fabrica_protocol::assertion::{Claims, Role};
+use rstest::rstest;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use support::{Runtime, UID, assertion_named, eventually, sign};
@@ -115,11 +116,14 @@ async fn orphans_are_reaped_and_the_end_is_quick() {
 }
 
 /// Whoever looks for what became of a terminal finds its lines by the Session's ids.
+#[rstest]
+#[case::as_asked("info")]
+#[case::where_nothing_of_the_filter_can_be_read("terminal=loud")]
 #[tokio::test]
-async fn what_becomes_of_terminals_is_in_the_log() {
+async fn what_becomes_of_terminals_is_in_the_log(#[case] filter: &str) {
     let folder = support::folder();
     let log = folder.path().join("log");
-    let named = [("FABRICA_LOG", "info"), ("FABRICA_NAMESPACE", "demo"), ("FABRICA_NAME", "first")];
+    let named = [("FABRICA_LOG", filter), ("FABRICA_NAMESPACE", "demo"), ("FABRICA_NAME", "first")];
     let into_log = format!("exec \"$@\" >'{0}' 2>&1", log.display());
     let runtime = Runtime::begin_in(folder, &["sh", "-c", &into_log, "sh"], &named);
     runtime.ready().await;
